@@ -1,0 +1,1 @@
+"""People and roles: who asks, and what they may."""

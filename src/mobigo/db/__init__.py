@@ -1,0 +1,1 @@
+"""The database: a private cluster or somebody else's, its engine, sessions and naming."""

@@ -1,0 +1,17 @@
+"""One session per request, one commit at the edge: before the answer leaves."""
+
+from collections.abc import Iterator
+from typing import Annotated
+
+from fastapi import Depends, Request
+from sqlalchemy.orm import Session
+
+
+def open_session(request: Request) -> Iterator[Session]:
+    """Open a session for one request; commit before the answer, roll back on any error."""
+    with Session(request.app.state.engine) as session, session.begin():
+        yield session
+
+
+Database = Annotated[Session, Depends(open_session, scope="function")]
+"""The session of the request. ``scope="function"``: a failed commit is a failed request, never a lost 200."""

@@ -1,0 +1,1 @@
+"""Door to door over all modes; holds the immutable network."""

@@ -1,0 +1,1 @@
+"""One pass over an OpenStreetMap extract into staging, for streets, places and the base map."""

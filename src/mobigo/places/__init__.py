@@ -1,0 +1,1 @@
+"""Names: stops, communes, addresses, points of interest."""

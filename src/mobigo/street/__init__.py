@@ -1,0 +1,1 @@
+"""Streets as data: nodes, edges, restrictions; walking, cycling and driving over them."""

@@ -1,0 +1,1 @@
+"""Timetables as data: GTFS in, versions, timetable arrays, public transport search."""

@@ -1,0 +1,1 @@
+"""HTTP: the application, its errors, and the pages."""

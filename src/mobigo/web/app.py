@@ -1,0 +1,38 @@
+"""The application: routers of the rooms, problem documents, OpenAPI, pages."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from fastapi import FastAPI
+
+from mobigo import __version__
+from mobigo.web import errors
+
+if TYPE_CHECKING:
+    from fastapi.routing import APIRoute
+    from sqlalchemy.engine import Engine
+
+    from mobigo.kit.clock import Clock
+
+
+def _operation_id(route: APIRoute) -> str:
+    return route.name
+
+
+def create_app(*, engine: Engine, clock: Clock) -> FastAPI:
+    """Assemble the application from what it needs; tests hand it theirs.
+
+    ``app.state`` carries `engine`, `clock`: what ``db.session`` and ``kit.requests`` look up.
+    """
+    app = FastAPI(
+        title="mobigo",
+        version=__version__,
+        docs_url=None,
+        redoc_url=None,
+        generate_unique_id_function=_operation_id,
+    )
+    app.state.engine = engine
+    app.state.clock = clock
+    errors.install(app)
+    return app

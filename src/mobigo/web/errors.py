@@ -1,0 +1,100 @@
+"""Every error as ``application/problem+json`` (RFC 9457) with a stable code."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+from typing import TYPE_CHECKING
+
+import structlog
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from starlette.exceptions import HTTPException
+
+from mobigo.kit.errors import (
+    Conflict,
+    Forbidden,
+    InvalidInput,
+    MobigoError,
+    NotFound,
+    Refused,
+    Unauthorised,
+    Unavailable,
+)
+
+if TYPE_CHECKING:
+    from fastapi import FastAPI, Request
+
+log = structlog.get_logger()
+
+STATUS: dict[type[MobigoError], HTTPStatus] = {
+    InvalidInput: HTTPStatus.BAD_REQUEST,
+    Unauthorised: HTTPStatus.UNAUTHORIZED,
+    Forbidden: HTTPStatus.FORBIDDEN,
+    NotFound: HTTPStatus.NOT_FOUND,
+    Conflict: HTTPStatus.CONFLICT,
+    Refused: HTTPStatus.UNPROCESSABLE_ENTITY,
+    Unavailable: HTTPStatus.SERVICE_UNAVAILABLE,
+}
+"""HTTP status by error class: the one place where the domain meets HTTP."""
+
+CODES = {
+    HTTPStatus.BAD_REQUEST: "bad_request",
+    HTTPStatus.NOT_FOUND: "not_found",
+    HTTPStatus.METHOD_NOT_ALLOWED: "method_not_allowed",
+    HTTPStatus.UNPROCESSABLE_ENTITY: "validation_failed",
+}
+
+
+def problem(
+    request: Request,
+    status: int,
+    code: str,
+    detail: str,
+    *,
+    errors: list[dict[str, object]] | None = None,
+    headers: dict[str, str] | None = None,
+) -> JSONResponse:
+    """Build a problem document: ``type`` is its page, ``code`` is stable, ``detail`` is for people."""
+    body: dict[str, object] = {
+        "type": f"{request.base_url}docs/errors#{code}",
+        "title": HTTPStatus(status).phrase,
+        "status": status,
+        "code": code,
+        "detail": detail,
+        "instance": request.url.path,
+    }
+    if errors is not None:
+        body["errors"] = errors
+    return JSONResponse(body, status, headers, media_type="application/problem+json")
+
+
+def install(app: FastAPI) -> None:
+    """Make an application answer every error as a problem document."""
+
+    @app.exception_handler(MobigoError)
+    def _ours(request: Request, error: MobigoError) -> JSONResponse:
+        status = next((s for kind, s in STATUS.items() if isinstance(error, kind)), HTTPStatus.INTERNAL_SERVER_ERROR)
+        headers = {"WWW-Authenticate": "Bearer"} if status == HTTPStatus.UNAUTHORIZED else None
+        return problem(request, status, error.code, str(error), headers=headers)
+
+    @app.exception_handler(HTTPException)
+    def _http(request: Request, error: HTTPException) -> JSONResponse:
+        status = HTTPStatus(error.status_code)
+        headers = dict(error.headers) if error.headers else None
+        return problem(request, status, CODES.get(status, status.name.lower()), str(error.detail), headers=headers)
+
+    @app.exception_handler(RequestValidationError)
+    def _invalid(request: Request, error: RequestValidationError) -> JSONResponse:
+        found: list[dict[str, object]] = [
+            {"where": ".".join(str(part) for part in one["loc"]), "what": one["msg"], "code": one["type"]}
+            for one in error.errors()
+        ]
+        detail = "; ".join(f"{one['where']}: {one['what']}" for one in found)
+        return problem(request, HTTPStatus.UNPROCESSABLE_ENTITY, "validation_failed", detail, errors=found)
+
+    @app.exception_handler(Exception)
+    def _unforeseen(request: Request, error: Exception) -> JSONResponse:
+        log.error("request failed", path=request.url.path, exc_info=error)
+        return problem(
+            request, HTTPStatus.INTERNAL_SERVER_ERROR, "internal_error", "Something broke here; it is logged."
+        )
