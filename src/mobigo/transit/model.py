@@ -6,12 +6,13 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import TYPE_CHECKING, NamedTuple
 
-import numpy as np
+
 import polars as pl
 
 if TYPE_CHECKING:
     from datetime import date
 
+    import numpy as np
     from numpy.typing import NDArray
 
 DEFAULT_MAX_TRANSFERS = 15
