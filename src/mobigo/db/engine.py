@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from psycopg.conninfo import make_conninfo
 from sqlalchemy import MetaData, create_engine, event
 from sqlalchemy.engine import URL, make_url
 
@@ -53,7 +54,5 @@ def open_engine(url: str, *, pool_size: int = POOL_SIZE) -> Engine:
 
 def libpq_conninfo(url: str) -> str:
     """Return the same address for psycopg alone (COPY, LISTEN, job queue), with our search path."""
-    plain = normalise_url(url).set(drivername="postgresql")
-    return plain.update_query_dict({"options": f"-csearch_path={SCHEMA},public -ctimezone=UTC"}).render_as_string(
-        hide_password=False
-    )
+    plain = normalise_url(url).set(drivername="postgresql").render_as_string(hide_password=False)
+    return make_conninfo(plain, options=f"-csearch_path={SCHEMA},public -ctimezone=UTC")
