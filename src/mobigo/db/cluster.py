@@ -105,10 +105,10 @@ class Cluster:
                     f"or forget the data with\n  ./mobigo reset"
                 )
             return binaries
-        version = newest_version()
-        if version is None:
+        newest = newest_version()
+        if newest is None:
             raise MissingPackage(f"PostgreSQL with PostGIS is missing; type\n  {INSTALL_LINE}")
-        return BINARIES / version / "bin"
+        return BINARIES / newest / "bin"
 
     def find_running(self) -> Path | None:
         """Return the socket folder of the server that answers for this cluster, or None."""

@@ -1,0 +1,131 @@
+"""What tests of every room share: real input, a database of their own, a home, a served application."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import tempfile
+import threading
+import time
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+from uuid import uuid4
+
+import httpx
+import psycopg
+import pytest
+import uvicorn
+from sqlalchemy.engine import make_url
+
+from mobigo.db import cluster, migrate
+from mobigo.db.engine import libpq_conninfo, open_engine
+from mobigo.kit.clock import Clock
+from mobigo.settings import read_settings
+from mobigo.web.app import create_app
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from fastapi import FastAPI
+    from sqlalchemy.engine import Engine
+
+FAST = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off", "shared_buffers": "64MB"}
+"""A test's database need not survive a power cut."""
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _alone() -> None:
+    """No test reads or changes what the person who runs it has."""
+    for name in ("MOBIGO_HOME", "MOBIGO_DATABASE_URL", "MOBIGO_CLOCK", "MOBIGO_ALLOW_HOSTS"):
+        os.environ.pop(name, None)
+
+
+@pytest.fixture(scope="session")
+def test_data() -> Path:
+    """Real feeds and extracts."""
+    folder = read_settings().test_data
+    if not folder.is_dir():
+        pytest.skip(f"no test data at {folder}; set MOBIGO_TEST_DATA to the folder of real feeds and extracts")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def test_cluster() -> Iterator[str]:
+    """Start a cluster for this run; the address of its migrated template database."""
+    home = Path(tempfile.mkdtemp(prefix="mobigo-test-"))
+    home.chmod(0o755)  # root's server runs as another user, who must get in
+    try:
+        cluster.start(home, FAST)
+        url = cluster.find_url(home)
+        assert url
+        migrate.upgrade(url)
+        yield url
+    finally:
+        cluster.drop(home)
+        shutil.rmtree(home)
+
+
+@pytest.fixture
+def database_url(test_cluster: str) -> Iterator[str]:
+    """Address of a fresh, migrated, empty database."""
+    name = f"test_{uuid4().hex}"
+    admin = libpq_conninfo(make_url(test_cluster).set(database="postgres").render_as_string(hide_password=False))
+    with psycopg.connect(admin, autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {name} TEMPLATE {cluster.DATABASE}".encode())
+        yield make_url(test_cluster).set(database=name).render_as_string(hide_password=False)
+        connection.execute(f"DROP DATABASE {name} WITH (FORCE)".encode())
+
+
+@pytest.fixture
+def engine(database_url: str) -> Iterator[Engine]:
+    """Engine of the test's database."""
+    engine = open_engine(database_url)
+    yield engine
+    engine.dispose()
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty MOBIGO_HOME."""
+    folder = tmp_path / "home"
+    folder.mkdir()
+    monkeypatch.setenv("MOBIGO_HOME", str(folder))
+    return folder
+
+
+class AppClient(httpx.Client):
+    """A client of a served application, which it also holds."""
+
+    app: FastAPI
+
+
+@pytest.fixture
+def client(engine: Engine) -> Iterator[AppClient]:
+    """Client of the application, served over the test's database on a free port."""
+    app = create_app(engine=engine, clock=Clock())
+    with serve(app) as address, AppClient(base_url=address, timeout=30) as http:
+        http.app = app
+        yield http
+
+
+@contextmanager
+def serve(app: FastAPI) -> Iterator[str]:
+    """Serve an application in a thread; its address."""
+    listener = socket.socket()
+    listener.bind(("127.0.0.1", 0))
+    server = uvicorn.Server(uvicorn.Config(app, log_level="warning", timeout_graceful_shutdown=2))
+    thread = threading.Thread(target=server.run, args=([listener],))
+    thread.start()
+    give_up = time.monotonic() + 30
+    while not server.started:
+        assert thread.is_alive(), "the server ended while it started"
+        assert time.monotonic() < give_up, "the server does not start"
+        time.sleep(0.01)
+    try:
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+    finally:
+        server.should_exit = True
+        thread.join()
+        listener.close()
