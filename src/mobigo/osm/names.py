@@ -10,7 +10,7 @@ SEPARATORS = re.compile(r"[^\w]+|_+")
 
 
 def fold(text: str) -> str:
-    """Fold a name for searching: ``fold("Saint-Éloi d’Œuilly") == "saint eloi d oeuilly"``."""
+    """Fold a name for searching: ``fold("Saint-Éloi d'Œuilly") == "saint eloi d oeuilly"``."""
     plain = unicodedata.normalize("NFKD", text.lower().translate(LIGATURES))
     kept = "".join(letter for letter in plain if not unicodedata.combining(letter))
     return SEPARATORS.sub(" ", kept).strip()
