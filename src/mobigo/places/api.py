@@ -88,7 +88,7 @@ class StopsAnswer(BaseModel):
     next_cursor: str | None = Field(description="`cursor` of the next page; null on the last. Also as `Link` header")
 
 
-@router.get("/places", response_model=PlacesAnswer, responses=problems(400, 422))
+@router.get("/places", responses=problems(400, 422))
 def find_places(
     *,
     session: Database,
@@ -121,7 +121,7 @@ def find_places(
     return PlacesAnswer(places=[PlaceAnswer.model_validate(place, from_attributes=True) for place in found])
 
 
-@router.get("/stops", response_model=StopsAnswer, responses=problems(400, 422))
+@router.get("/stops", responses=problems(400, 422))
 def list_stops(
     *,
     request: Request,
