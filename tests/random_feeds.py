@@ -10,7 +10,7 @@ import csv
 import io
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
-from itertools import chain, product
+from itertools import chain, pairwise, product
 from random import Random
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
@@ -110,7 +110,7 @@ class Maker:
         rows: Rows = []
         stations = [f"S{n}" for n in range(self.rng.choice((0, 0, 1, 2)))]
         spread = self.rng.choice((8, 40, 100))
-        for letter in LETTERS[: self.rng.randint(3, 6 if self.chained else 9)]:
+        for letter in LETTERS[: self.rng.randint(4, 6) if self.chained else self.rng.randint(3, 9)]:
             if rows and self.chance(0.1):
                 lat, lon = rows[-1]["stop_lat"], rows[-1]["stop_lon"]
             elif rows and self.chance(0.3):
@@ -167,6 +167,8 @@ class Maker:
         loose = self.rng.random() * 0.4
         meeting = self.rng.choice((0.2, 0.6, 0.9))
         blocks = self.rng.choice((0.0, 0.0, 0.3, 0.7))
+        if self.chained:
+            self.make_chain()
         previous = None
         for n in range(self.rng.randint(6 if self.chained else 3, 16)):
             trip = {
@@ -188,15 +190,23 @@ class Maker:
                     start = ends + self.rng.choice((0, 0, 60, 600, 3600, -60))
                     trip |= {key: before[key] for key in ("service_id", "route_id", "block_id")}
                     stops = [stop, *stops[1:]] if self.chance(0.7) else stops
-            elif n and self.chance(meeting):
+            elif self.tables["trips"] and self.chance(meeting):
                 stop, seconds, trip["service_id"] = self.meet()
                 start = seconds + self.rng.choice((0, 0, 60, 120, 300))
                 onward = self.follow(stop, self.rng.randint(2, longest))
-                stops = onward if self.chained and len(onward) > 1 else [stop, *stops[1:]]
+                stops = (onward if len(onward) > 1 else stops) if self.chained else [stop, *stops[1:]]
             ends = self.add_trip(trip, stops, max(start, 0), loose)
             previous = (trip, stops[-1], ends) if trip["block_id"] else None
             if self.chance(0.12) and not trip["block_id"]:
                 self.add_frequencies(trip["trip_id"])
+
+    def make_chain(self) -> None:
+        """Trips from stop to stop, each after the one before, some not in time."""
+        clock = max(0, self.centre - 300 * self.rng.randint(0, 12))
+        service = self.services[0]
+        for n, pair in enumerate(pairwise(self.stops)):
+            trip = {"trip_id": f"c{n}", "route_id": "r0", "service_id": service, "block_id": ""}
+            clock = self.add_trip(trip, list(pair), clock, 0.0) + self.rng.choice((0, 0, 60, 120, 300, 600, -60))
 
     def meet(self) -> tuple[str, int, str]:
         """A stop (or one beside it), a time and a service at which somebody gets off."""
@@ -310,7 +320,7 @@ class Maker:
         event = best(self.rng.choice(times) for _ in range(self.rng.choice((1, 2, 3))))
         hours, minutes, seconds = (int(part) for part in event.split(":"))
         if self.chained:
-            ends = [self.rng.choice(self.stops[:2]), self.rng.choice(self.stops[-2:])]
+            ends = [self.rng.choice("AAAB"), self.rng.choice(self.stops[-1:] * 3 + self.stops[-2:])]
         else:
             ends = [self.rng.choice(self.tables["stop_times"])["stop_id"] for _ in range(2)]
         a, b = (stop if self.chance(0.7) else self.rng.choice(self.places) for stop in ends)
