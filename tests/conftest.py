@@ -102,9 +102,9 @@ class AppClient(httpx.Client):
 
 
 @pytest.fixture
-def client(engine: Engine) -> Iterator[AppClient]:
+def client(engine: Engine, home: Path) -> Iterator[AppClient]:
     """Client of the application, served over the test's database on a free port."""
-    app = create_app(engine=engine, clock=Clock())
+    app = create_app(engine=engine, clock=Clock(), home=home)
     with serve(app) as address, AppClient(base_url=address, timeout=30) as http:
         http.app = app
         yield http

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mobigo.kit.clock import Clock
+from mobigo.kit.errors import Refused
 
 
 @dataclass(frozen=True)
@@ -30,7 +31,18 @@ class Settings:
         return (self.home / "sandbox").exists()
 
     def open_clock(self) -> Clock:
-        """Return the clock of this home."""
+        """Return the clock of this home.
+
+        Raises
+        ------
+        Refused
+            When ``MOBIGO_CLOCK`` asks for another time outside a sandbox.
+        """
+        if self.clock and not self.sandbox:
+            raise Refused(
+                f"MOBIGO_CLOCK={self.clock} moves the clock of a sandbox only, and {self.home} is none; "
+                "unset it, or start with `./mobigo up --sandbox`"
+            )
         return Clock(self.home / "clock.json" if self.sandbox else None)
 
 

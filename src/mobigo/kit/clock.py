@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import time
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -17,6 +18,14 @@ from mobigo.kit.errors import InvalidInput
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+MAX_RATE = 100_000
+"""A day in less than a second is more than anything that serves can follow."""
+
+_NUMBER = r"\d+(?:\.\d+)?"
+DURATION = re.compile(
+    rf"(?P<sign>[+-]?)p?(?:(?P<d>{_NUMBER})d)?t?(?:(?P<h>{_NUMBER})h)?(?:(?P<m>{_NUMBER})m(?:in)?)?(?:(?P<s>{_NUMBER})s)?"
+)
 
 
 @dataclass(frozen=True)
@@ -103,3 +112,40 @@ def parse_instant(text: str) -> datetime:
     if instant.tzinfo is None:
         raise InvalidInput(f"{text!r} has no offset from UTC; add one, as in {text}+01:00 or {text}Z")
     return instant
+
+
+def parse_clock(text: str) -> tuple[datetime, float]:
+    """Read ``INSTANT[@RATE]``: where a clock is put, and how many seconds it runs in one.
+
+    Raises
+    ------
+    InvalidInput
+        When the instant has no offset, or the rate is negative or no number.
+    """
+    instant, _, rate = text.partition("@")
+    try:
+        speed = float(rate) if rate else 1.0
+    except ValueError:
+        speed = -1.0
+    if not 0 <= speed <= MAX_RATE:
+        raise InvalidInput(f"the rate {rate!r} of {text!r} is not a number from 0 (stands still) to {MAX_RATE}")
+    return parse_instant(instant), speed
+
+
+def parse_duration(text: str) -> timedelta:
+    """Read a duration as people write it (``90m``, ``2h``, ``1d``, ``45s``, ``1h30m``) or as ISO 8601 (``PT2H``).
+
+    A sign in front turns it round. Days are 24 hours: a clock is moved by elapsed time, not by the calendar.
+
+    Raises
+    ------
+    InvalidInput
+        When it is neither.
+    """
+    found = DURATION.fullmatch(text.strip().lower())
+    amounts = found and [found[unit] for unit in ("d", "h", "m", "s")]
+    if not found or not amounts or not any(amounts):
+        raise InvalidInput(f"{text!r} is not a duration; write it like 90m, 2h, 1d or PT2H30M")
+    days, hours, minutes, seconds = (float(amount or 0) for amount in amounts)
+    length = timedelta(days=days, hours=hours, minutes=minutes, seconds=seconds)
+    return -length if found["sign"] == "-" else length

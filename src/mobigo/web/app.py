@@ -7,9 +7,13 @@ from typing import TYPE_CHECKING
 from fastapi import FastAPI
 
 from mobigo import __version__
+from mobigo.accounts import api as accounts_api
+from mobigo.accounts.key import read_key
 from mobigo.web import errors
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from fastapi.routing import APIRoute
     from sqlalchemy.engine import Engine
 
@@ -20,10 +24,11 @@ def _operation_id(route: APIRoute) -> str:
     return route.name
 
 
-def create_app(*, engine: Engine, clock: Clock) -> FastAPI:
+def create_app(*, engine: Engine, clock: Clock, home: Path) -> FastAPI:
     """Assemble the application from what it needs; tests hand it theirs.
 
-    ``app.state`` carries `engine`, `clock`: what ``db.session`` and ``kit.requests`` look up.
+    ``app.state`` carries `engine`, `clock` and `token_key`: what ``db.session``, ``kit.requests`` and ``accounts.api``
+    look up.
     """
     app = FastAPI(
         title="mobigo",
@@ -34,5 +39,7 @@ def create_app(*, engine: Engine, clock: Clock) -> FastAPI:
     )
     app.state.engine = engine
     app.state.clock = clock
+    app.state.token_key = read_key(home)
     errors.install(app)
+    app.include_router(accounts_api.router)
     return app

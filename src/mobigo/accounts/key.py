@@ -1,0 +1,29 @@
+"""The key that signs a home's tokens: a file only its owner may read."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+KEY_BYTES = 32
+
+
+def read_key(home: Path) -> bytes:
+    """Read the key of a home, making it the first time; of two processes that make it at once, one wins."""
+    file = home / "token.key"
+    if not file.exists():
+        home.mkdir(parents=True, exist_ok=True)
+        new = home / f"token.{os.getpid()}.{secrets.token_hex(4)}"
+        with os.fdopen(os.open(new, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "wb") as made:
+            made.write(secrets.token_bytes(KEY_BYTES))
+        try:
+            os.link(new, file)
+        except FileExistsError:
+            pass
+        finally:
+            new.unlink()
+    return file.read_bytes()
