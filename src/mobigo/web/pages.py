@@ -1,0 +1,221 @@
+"""The traveller's pages: HTML that works without JavaScript, without the map's files and without the internet."""
+
+import gzip
+import secrets
+from dataclasses import replace
+from datetime import datetime, timedelta
+from functools import cache
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from fastapi import APIRouter, FastAPI, Request
+from fastapi.responses import RedirectResponse, Response
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from sqlalchemy.orm import Session
+
+from mobigo.journeys import service as journeys
+from mobigo.journeys.model import JourneyRequest, Plan
+from mobigo.journeys.network import Network
+from mobigo.kit.errors import InvalidInput, MobigoError
+from mobigo.kit.requests import Now
+from mobigo.places import service as places
+from mobigo.places.model import AmbiguousPlace, UnknownPlace
+from mobigo.web import assets, words
+from mobigo.web.planner import map_journeys, step_text, view_plan
+from mobigo.web.question import CHANGES, FIELDS, WINDOWS, End, Question, address, read_question, settle
+from mobigo.web.words import Words
+
+router = APIRouter(include_in_schema=False)
+
+READ = ["GET", "HEAD"]
+
+HOME_ZONE = "Europe/Paris"
+"""Zone of the form while no network says its own."""
+
+LONGEST = 200
+"""Characters of a field that are read."""
+
+FOR_SCRIPTS = ("map", "locate", "suggestions", "kind.")
+"""Beginnings of the keys that scripts say."""
+
+POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self' 'nonce-{nonce}'; img-src 'self' data: blob:;"
+    " font-src 'self'; connect-src 'self'; worker-src 'self'; form-action 'self'; base-uri 'none';"
+    " frame-ancestors 'none'"
+)
+"""What a page may load: nothing from elsewhere. The nonce is for the lines' colours."""
+
+
+def install(app: FastAPI) -> None:
+    """Give an application its pages and the files they need."""
+    app.state.assets = assets.read_assets()
+    app.include_router(router)
+
+
+@router.api_route("/static/{path:path}", methods=READ)
+def static_file(request: Request, path: str) -> Response:
+    """Answer with a file of a page."""
+    return assets.serve(request, request.app.state.assets, path)
+
+
+@router.api_route("/", methods=READ)
+def planner(request: Request, now: Now) -> Response:
+    """Show the form and, when it is filled in, the journeys; or ask which place is meant; or say what is wrong."""
+    speak = words.choose(request)
+    fields = {name: value.strip()[:LONGEST] for name, value in request.query_params.items() if name in FIELDS}
+    if "now" in request.query_params:
+        return RedirectResponse(address(fields, date=None, time=None), 303)
+    network: Network | None = request.app.state.networks.find_current()
+    question = read_question(fields, now, network.manifest.zone if network else ZoneInfo(HOME_ZONE))
+    plan, problem = None, "" if network else speak("unavailable")
+    if question.asked:
+        question = _understand(request, question, speak)
+        fields |= {"from": question.origin.text, "from_place": question.origin.pinned}
+        fields |= {"to": question.destination.text, "to_place": question.destination.pinned}
+    if network and question.ready:
+        try:
+            plan = _plan(network, question)
+        except MobigoError as error:
+            problem = str(error)
+    view = view_plan(plan, question) if plan else None
+    moved = _moved(fields, question, plan)
+    return page(
+        request,
+        "planner.html",
+        speak,
+        status=200 if network else 503,
+        title=_title(question, plan, speak),
+        question=question,
+        problem=problem,
+        plan=plan,
+        view=view,
+        moved=moved,
+        url=lambda **changes: address(fields, **changes),
+        windows=WINDOWS,
+        most_changes=CHANGES,
+        step_text=step_text,
+        ask=next((name for name in ("origin", "destination") if getattr(question, name).choices), None),
+        settle=settle,
+        map_journeys=map_journeys(view) if view else [],
+        script_words={key: said for key, said in speak.catalogue.items() if key.startswith(FOR_SCRIPTS)},
+    )
+
+
+def page(request: Request, template: str, speak: Words, *, status: int = 200, **values: Any) -> Response:  # noqa: ANN401 - templates take anything
+    """Render a page, compressed when the browser takes it, allowed to load nothing from elsewhere."""
+    nonce = secrets.token_urlsafe(12)
+    fixed = "lang" in request.query_params
+    path = request.url.path
+    shared = {
+        "words": speak,
+        "assets": request.app.state.assets,
+        "nonce": nonce,
+        "lang_fixed": fixed,
+        "url": lambda **changes: f"{path}?{'&'.join(f'{name}={value}' for name, value in changes.items())}",
+    }
+    body = _templates().get_template(template).render({**shared, **values}).encode()
+    headers = {
+        "Content-Security-Policy": POLICY.format(nonce=nonce),
+        "Content-Language": speak.language,
+        "Cache-Control": "no-cache",
+        "Vary": "Accept-Language, Accept-Encoding",
+        "X-Content-Type-Options": "nosniff",
+        "Referrer-Policy": "same-origin",
+    }
+    if assets.takes_gzip(request):
+        body = gzip.compress(body, 6, mtime=0)
+        headers["Content-Encoding"] = "gzip"
+    return Response(body, status, headers, media_type="text/html; charset=utf-8")
+
+
+@cache
+def _templates() -> Environment:
+    return Environment(
+        loader=FileSystemLoader(Path(__file__).parent / "templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+
+
+def _understand(request: Request, question: Question, speak: Words) -> Question:
+    """Find the places the two texts mean."""
+    ends = question.origin, question.destination
+    if all(end.place for end in ends):
+        return question
+    with Session(request.app.state.engine) as session:
+        origin, destination = (end if end.place else _find(session, end, speak) for end in ends)
+    return replace(question, origin=origin, destination=destination)
+
+
+def _find(session: Session, end: End, speak: Words) -> End:
+    if not end.text:
+        return replace(end, problem=speak("empty_place"))
+    try:
+        return settle(end, places.resolve(session, end.text))
+    except AmbiguousPlace as error:
+        return replace(end, choices=error.alternatives)
+    except (UnknownPlace, InvalidInput):
+        return replace(end, problem=speak("unknown_place", text=end.text))
+
+
+def _plan(network: Network, question: Question) -> Plan:
+    """Plan; from a commune's main stop when no stop is in reach of its middle."""
+    request = JourneyRequest(
+        origin=question.origin.place or "",
+        destination=question.destination.place or "",
+        at=question.at,
+        arrive_by=question.arrive_by,
+        window=int(question.window) * 60 if question.window else None,
+        max_transfers=int(question.changes) if question.changes else JourneyRequest.max_transfers,
+    )
+    plan = journeys.plan(network, request)
+    if plan.journeys or not (question.origin.fallback or question.destination.fallback):
+        return plan
+    nearer = replace(
+        request,
+        origin=question.origin.fallback or request.origin,
+        destination=question.destination.fallback or request.destination,
+    )
+    again = journeys.plan(network, nearer)
+    return again if again.journeys else plan
+
+
+def _title(question: Question, plan: Plan | None, speak: Words) -> str:
+    """Say in the title what the page found: it is what a screen reader says first."""
+    if not question.asked:
+        return speak("home_title")
+    if question.origin.choices or question.destination.choices:
+        return speak("choose_title")
+    if plan is None:
+        return speak("problem_title")
+    ends = {"origin": question.origin.text, "destination": question.destination.text}
+    if not plan.journeys:
+        return speak("nothing_title", **ends)
+    return speak("results_title", journeys=speak.count("journeys", len(plan.journeys)), **ends)
+
+
+def _moved(fields: dict[str, str], question: Question, plan: Plan | None) -> dict[str, str]:
+    """Write the addresses one step away: ends swapped, earlier, later, the next journey there is."""
+    swapped = {
+        "from": fields.get("to"),
+        "from_place": fields.get("to_place"),
+        "to": fields.get("from"),
+        "to_place": fields.get("from_place"),
+    }
+    moved = {"swapped": address(fields, **swapped)}
+    minute = timedelta(minutes=1)
+    zone = question.at.tzinfo
+
+    def at(instant: datetime, by: str) -> str:
+        local = instant.astimezone(zone)
+        return address(fields, date=local.date().isoformat(), time=f"{local:%H:%M}", by=by)
+
+    if plan and plan.journeys:
+        moved["earlier"] = at(min(one.arrival for one in plan.journeys) - minute, "arrive")
+        moved["later"] = at(max(one.departure for one in plan.journeys) + minute, "depart")
+    if plan and plan.next_departure:
+        moved["next"] = at(plan.next_departure, "arrive" if question.arrive_by else "depart")
+    return moved

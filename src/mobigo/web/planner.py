@@ -1,0 +1,111 @@
+"""From the planner's answer to what the page shows: names as typed, waits worth saying, colours, the map's data."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+from mobigo.web.colours import paint
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from datetime import datetime
+
+    from mobigo.journeys.model import Journey, Leg, Line, Plan, Step
+    from mobigo.web.colours import Paint
+    from mobigo.web.question import Question
+    from mobigo.web.words import Words
+
+WORTH_SAYING = timedelta(minutes=2)
+"""A wait shorter than this is part of changing."""
+
+
+@dataclass(frozen=True)
+class LegView:
+    """A leg as it is listed."""
+
+    leg: Leg
+    start: str
+    end: str
+    paint: int
+    """Index of the line's colours; -1 on foot."""
+    wait: timedelta | None
+    """Before this leg, when it is worth saying."""
+
+
+@dataclass(frozen=True)
+class JourneyView:
+    """A journey as it is listed."""
+
+    journey: Journey
+    legs: tuple[LegView, ...]
+    on_foot: float
+    """Metres."""
+
+    @property
+    def days(self) -> int:
+        """Midnights between departure and arrival."""
+        return (self.journey.arrival.date() - self.journey.departure.date()).days
+
+
+@dataclass(frozen=True)
+class PlanView:
+    """All the journeys, and their lines' colours in the order of `LegView.paint`."""
+
+    journeys: tuple[JourneyView, ...]
+    paints: tuple[Paint, ...]
+
+
+def view_plan(plan: Plan, question: Question) -> PlanView:
+    """Prepare an answer for the page."""
+    lines: dict[Line, int] = {}
+    journeys = tuple(
+        JourneyView(
+            journey,
+            tuple(_view_legs(journey.legs, question, lines)),
+            sum(leg.metres or 0 for leg in journey.legs if leg.line is None),
+        )
+        for journey in plan.journeys
+    )
+    return PlanView(journeys, tuple(paint(line.color, line.text_color) for line in lines))
+
+
+def _view_legs(legs: Sequence[Leg], question: Question, lines: dict[Line, int]) -> Iterable[LegView]:
+    before: datetime | None = None
+    for place, leg in enumerate(legs):
+        wait = leg.departure - before if before else timedelta()
+        yield LegView(
+            leg,
+            question.origin.text if place == 0 and leg.start.stop_id is None else leg.start.name,
+            question.destination.text if place == len(legs) - 1 and leg.end.stop_id is None else leg.end.name,
+            lines.setdefault(leg.line, len(lines)) if leg.line else -1,
+            wait if wait >= WORTH_SAYING and not leg.stay_seated else None,
+        )
+        before = leg.arrival
+
+
+def step_text(step: Step, words: Words) -> str:
+    """Say one instruction of a walk; a direction without words of its own is going on."""
+    known = words.find(f"step.{step.direction}") is not None
+    direction = step.direction if known else "CONTINUE"
+    return words(f"step.{direction}.on", street=step.street) if step.street else words(f"step.{direction}")
+
+
+def map_journeys(view: PlanView) -> list[dict[str, Any]]:
+    """List what the map draws of each journey: coordinates to a metre, and the colours of the list."""
+    return [
+        {
+            "legs": [
+                {
+                    "coordinates": [[round(lon, 5), round(lat, 5)] for lon, lat in one.leg.geometry],
+                    "color": view.paints[one.paint].ground if one.paint >= 0 else None,
+                    "name": one.leg.line.name if one.leg.line else None,
+                    "from": one.start,
+                    "to": one.end,
+                }
+                for one in shown.legs
+            ],
+        }
+        for shown in view.journeys
+    ]

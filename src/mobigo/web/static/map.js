@@ -1,0 +1,165 @@
+// The map: the loaded OpenStreetMap extract as ground, our stops, and the journey chosen in the list.
+
+const colourScheme = matchMedia('(prefers-color-scheme: dark)');
+const still = matchMedia('(prefers-reduced-motion: reduce)').matches;
+const NOTHING = {type: 'FeatureCollection', features: []};
+const FRANCE = [-5.2, 41.3, 9.6, 51.1];
+
+function coloured(value, colours) {
+  if (typeof value === 'string') return value.startsWith('$') ? colours[value.slice(1)] : value;
+  if (Array.isArray(value)) return value.map(one => coloured(one, colours));
+  if (value && typeof value === 'object')
+    return Object.fromEntries(Object.entries(value).map(([key, one]) => [key, coloured(one, colours)]));
+  return value;
+}
+
+function style({colours, layers}, ground) {
+  const tiles = address => location.origin + address; // the worker has no address of its own to complete it with
+  return {
+    version: 8,
+    sources: {
+      base: {type: 'vector', tiles: [tiles(ground.base)], minzoom: ground.minzoom, maxzoom: ground.maxzoom, attribution: ground.attribution},
+      stops: {type: 'vector', tiles: [tiles(ground.stops)], minzoom: 9, maxzoom: ground.maxzoom},
+      journey: {type: 'geojson', data: NOTHING},
+    },
+    layers: coloured(layers, colours[colourScheme.matches ? 'dark' : 'light']),
+  };
+}
+
+function features(journey) {
+  const feature = (geometry, properties) => ({type: 'Feature', geometry, properties});
+  const found = [];
+  journey.legs.forEach((leg, n) => {
+    const {coordinates} = leg;
+    if (coordinates.length < 2) return;
+    found.push(feature({type: 'LineString', coordinates}, {kind: leg.color ? 'ride' : 'walk', color: leg.color}));
+    if (!leg.color) return;
+    found.push(feature({type: 'Point', coordinates: coordinates[0]}, {kind: 'stop', name: leg.from}));
+    if (!journey.legs.slice(n + 1).some(later => later.color && later.from === leg.to))
+      found.push(feature({type: 'Point', coordinates: coordinates.at(-1)}, {kind: 'stop', name: leg.to}));
+  });
+  return {type: 'FeatureCollection', features: found};
+}
+
+function box(points) {
+  const [lons, lats] = [points.map(point => point[0]), points.map(point => point[1])];
+  return [Math.min(...lons), Math.min(...lats), Math.max(...lons), Math.max(...lats)];
+}
+
+/**
+ * Open the map in its section of the page.
+ * `chart.dataset.state` tells how far it is: loading, moving, idle; `chart.dataset.journey` which journey is drawn.
+ */
+export async function open(chart, data, choosePoint) {
+  chart.dataset.state = 'loading';
+  const sheet = Object.assign(document.createElement('link'), {rel: 'stylesheet', href: data.maplibreStyle});
+  document.head.append(sheet);
+  const json = address => fetch(address).then(answer => answer.ok ? answer.json() : Promise.reject(new Error(`${address}: ${answer.status}`)));
+  const [maplibre, look, ground] = await Promise.all([
+    import(data.maplibre),
+    json(data.style),
+    json('/tiles/ground.json'),
+    ...['400', '500', '700'].map(weight => document.fonts.load(`${weight} 16px "Noto Sans"`)), // labels are drawn once
+  ]);
+  const words = data.words;
+  const bounds = ground.bounds ?? FRANCE;
+  const [width, height] = [bounds[2] - bounds[0], bounds[3] - bounds[1]];
+  const map = new maplibre.Map({
+    container: chart.querySelector('#map'),
+    style: style(look, ground),
+    bounds,
+    fitBoundsOptions: {padding: 40},
+    maxBounds: [bounds[0] - width - 1, bounds[1] - height - 1, bounds[2] + width + 1, bounds[3] + height + 1],
+    minZoom: ground.minzoom,
+    maxZoom: 18.5,
+    dragRotate: false,
+    pitchWithRotate: false,
+    touchPitch: false,
+    fadeDuration: still ? 0 : 200,
+    attributionControl: {compact: false},
+    cooperativeGestures: matchMedia('(max-width: 64rem)').matches,
+    locale: {
+      'Map.Title': words.map,
+      'NavigationControl.ZoomIn': words.map_zoom_in,
+      'NavigationControl.ZoomOut': words.map_zoom_out,
+      'AttributionControl.ToggleAttribution': words.map_attribution,
+      'Popup.Close': words.map_close,
+      'Marker.Title': words.map_point,
+      'CooperativeGesturesHandler.WindowsHelpText': words.map_ctrl,
+      'CooperativeGesturesHandler.MacHelpText': words.map_command,
+      'CooperativeGesturesHandler.MobileHelpText': words.map_fingers,
+    },
+  });
+  map.touchZoomRotate.disableRotation();
+  map.keyboard.disableRotation();
+  map.addControl(new maplibre.NavigationControl({showCompass: false}), 'top-right');
+  map.addControl(new maplibre.ScaleControl({maxWidth: 120}), 'bottom-left');
+  map.on('movestart', () => { chart.dataset.state = 'moving'; });
+  map.on('idle', () => {
+    const rendered = layers => map.queryRenderedFeatures({layers});
+    chart.dataset.rides = rendered(['ride']).length;
+    chart.dataset.walks = rendered(['walk']).length;
+    chart.dataset.streets = rendered(['street']).length;
+    chart.dataset.state = 'idle';
+  });
+  map.on('error', ({error}) => console.warn('map:', error?.message));
+
+  const pins = [];
+  let current = NOTHING;
+  function pin(point, end) {
+    const element = document.createElement('div');
+    element.className = end ? 'pin end' : 'pin';
+    pins.push(new maplibre.Marker({element}).setLngLat(point).addTo(map));
+    element.setAttribute('aria-hidden', 'true'); // the list names both ends
+    element.removeAttribute('tabindex');
+    element.removeAttribute('role');
+  }
+
+  colourScheme.addEventListener('change', () => {
+    map.setStyle(style(look, ground));
+    map.once('styledata', () => map.getSource('journey').setData(current));
+  });
+
+  function popup(point, name, stop) {
+    const content = document.createElement('div');
+    if (name) content.append(Object.assign(document.createElement('strong'), {textContent: name}));
+    const actions = Object.assign(document.createElement('div'), {className: 'actions'});
+    for (const end of ['from', 'to']) {
+      const button = Object.assign(document.createElement('button'), {type: 'button', className: 'quiet', textContent: words[`map_${end}`]});
+      button.addEventListener('click', () => { shown.remove(); choosePoint(end, point); });
+      actions.append(button);
+    }
+    content.append(actions);
+    if (stop) {
+      const link = Object.assign(document.createElement('a'), {href: `/stops/${encodeURIComponent(stop)}?lang=${data.language}`, textContent: words.map_departures});
+      content.append(link);
+    }
+    const shown = new maplibre.Popup({maxWidth: '20rem'}).setLngLat(point).setDOMContent(content).addTo(map);
+  }
+  map.on('click', event => {
+    const [stop] = map.queryRenderedFeatures([[event.point.x - 8, event.point.y - 8], [event.point.x + 8, event.point.y + 8]], {layers: ['stop']});
+    if (!stop) return popup(event.lngLat, '', null);
+    const [lng, lat] = stop.geometry.coordinates;
+    popup({lng, lat}, stop.properties.name, stop.properties.id);
+  });
+  map.on('mouseenter', 'stop', () => { map.getCanvas().style.cursor = 'pointer'; });
+  map.on('mouseleave', 'stop', () => { map.getCanvas().style.cursor = ''; });
+
+  await new Promise(done => map.once('load', done));
+  return {
+    /** Draw a journey and bring all of it into view. */
+    show(journey, number) {
+      const points = journey.legs.flatMap(leg => leg.coordinates);
+      current = features(journey);
+      map.getSource('journey').setData(current);
+      pins.splice(0).forEach(one => one.remove());
+      if (!points.length) return;
+      pin(points[0], false);
+      pin(points.at(-1), true);
+      chart.dataset.state = 'moving';
+      chart.dataset.journey = number;
+      map.fitBounds(box(points), {padding: {top: 60, bottom: 60, left: 60, right: 70}, maxZoom: 16, animate: !still, duration: 600});
+      map.triggerRepaint();
+    },
+  };
+}
