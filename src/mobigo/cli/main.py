@@ -29,6 +29,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "route": ("mobigo.cli.route:route", "Answer stop-to-stop queries on a feed, without a database."),
     "clock": ("mobigo.cli.clock:clock", "Show or move the clock of a sandbox."),
     "token": ("mobigo.cli.token:token", "Print a bearer token for a role."),
+    "prepare": ("mobigo.cli.prepare:prepare", "Make the database ready to be served; `up` does so by itself."),
+    "serve": ("mobigo.cli.serve:serve", "Serve the API and the pages alone; `up` starts one by itself."),
     "worker": ("mobigo.cli.worker:worker", "Run queued jobs; `up` starts one by itself."),
     "bench": ("mobigo.cli.bench:bench", "Measure; one row per bar."),
     "test": ("mobigo.cli.test:test", "Run the test suite on a database of its own."),

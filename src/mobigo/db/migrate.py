@@ -40,8 +40,7 @@ def upgrade(url: str) -> None:
     Refused
         When the database was migrated by a newer mobigo.
     """
-    config = Config()
-    config.set_main_option("script_location", str(scripts_folder()))
+    config = _config()
     scripts = ScriptDirectory.from_config(config)
     engine = open_engine(url, pool_size=1)
     try:
@@ -62,6 +61,17 @@ def upgrade(url: str) -> None:
         raise Unavailable(f"no database answers at {engine.url!r}: {error.orig}") from None
     finally:
         engine.dispose()
+
+
+def newest_revision() -> str | None:
+    """Return the revision that this program needs."""
+    return ScriptDirectory.from_config(_config()).get_current_head()
+
+
+def _config() -> Config:
+    config = Config()
+    config.set_main_option("script_location", str(scripts_folder()))
+    return config
 
 
 def current_revision(connection: Connection) -> str | None:

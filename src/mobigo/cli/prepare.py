@@ -1,0 +1,26 @@
+"""``mobigo prepare``: make a database ready to be served: migrated, something loaded, its network built."""
+
+from __future__ import annotations
+
+import click
+
+
+@click.command()
+@click.option("--region", metavar="NAME", help="Download and load the real feeds and extracts of this region.")
+def prepare(*, region: str | None) -> None:
+    """Migrate; load a region, or the demonstration into an empty database; build the network if it is out of date."""
+    from mobigo.cli.context import open_database
+    from mobigo.cli.region import load_demonstration, load_region
+    from mobigo.journeys.service import build_network, is_network_current
+    from mobigo.settings import read_settings
+
+    settings = read_settings()
+    clock = settings.open_clock()
+    url = open_database()
+    if region is not None:
+        load_region(region)
+    else:
+        load_demonstration(url, clock)
+    if not is_network_current(url, settings.home, clock.now()):
+        print("Building the network ...", flush=True)
+        build_network(url, settings.home, clock.now())

@@ -1,0 +1,51 @@
+"""``mobigo serve``: the API and the pages alone, as `up` and containers start them."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import sys
+import threading
+
+import click
+
+
+@click.command()
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
+@click.option("--port", type=click.IntRange(1, 65535), default=8000, show_default=True)
+@click.option("--fd", type=int, hidden=True, help="Serve on this open socket instead.")
+@click.option("--leash", is_flag=True, hidden=True, help="Stop when standard input ends.")
+def serve(*, host: str, port: int, fd: int | None, leash: bool) -> None:
+    """Serve the API and the pages; `up` starts one by itself."""
+    import uvicorn
+
+    from mobigo.cli.context import open_database
+    from mobigo.db.engine import open_engine
+    from mobigo.settings import read_settings
+    from mobigo.web.app import create_app
+
+    if leash:
+        hold_leash()
+    settings = read_settings()
+    app = create_app(engine=open_engine(open_database()), clock=settings.open_clock(), home=settings.home)
+    config = uvicorn.Config(
+        app,
+        host=host,
+        port=port,
+        access_log=False,
+        log_level="warning",
+        timeout_graceful_shutdown=5,
+        server_header=False,
+    )
+    uvicorn.Server(config).run(sockets=None if fd is None else [socket.socket(fileno=fd)])
+
+
+def hold_leash() -> None:
+    """End this process, as if asked to, when the one that started it is gone and with it our standard input."""
+
+    def wait() -> None:
+        sys.stdin.buffer.read()
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    threading.Thread(target=wait, daemon=True).start()

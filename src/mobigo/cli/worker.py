@@ -1,0 +1,59 @@
+"""``mobigo worker``: runs queued jobs. Here the tasks of all rooms come together."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from mobigo.settings import Settings
+
+GRACE = 8.0
+"""Seconds a running job gets when the worker is asked to stop; then it is left to the next worker."""
+
+
+@click.command()
+@click.option("--leash", is_flag=True, hidden=True, help="Stop when standard input ends.")
+def worker(*, leash: bool) -> None:
+    """Run queued jobs and what is due every night, until stopped."""
+    from mobigo.cli.context import open_database
+    from mobigo.cli.serve import hold_leash
+    from mobigo.db.engine import libpq_conninfo
+    from mobigo.jobs.schedule import Periodic
+    from mobigo.jobs.worker import Worker
+    from mobigo.settings import read_settings
+
+    if leash:
+        hold_leash()
+    settings = read_settings()
+    url = open_database()
+    schedule = [Periodic("network.build", timedelta(days=1), timedelta(hours=2))]
+    working = Worker(libpq_conninfo(url), list_tasks(url, settings), schedule, clock=settings.open_clock())
+
+    def stop(*_: object) -> None:
+        working.stop()
+        given_up = threading.Timer(GRACE, os._exit, [0])
+        given_up.daemon = True
+        given_up.start()
+
+    signal.signal(signal.SIGTERM, stop)
+    signal.signal(signal.SIGINT, stop)
+    working.run()
+
+
+def list_tasks(url: str, settings: Settings) -> Mapping[str, Callable[..., object]]:
+    """List what can be queued, by name."""
+    from mobigo.journeys.service import build_network
+
+    def build() -> None:
+        """Build the network anew: the days it covers move on, and loads since the last one come in."""
+        build_network(url, settings.home, settings.open_clock().now())
+
+    return {"network.build": build}
