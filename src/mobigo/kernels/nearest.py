@@ -45,7 +45,7 @@ def list_cells(
     first: NDArray[np.int32],
     edge: NDArray[np.int32],
 ) -> None:
-    """Fill a grid: count (into ``first[cell + 1]``) when `edge` is empty, else write at ``first[cell]``, moving it on."""
+    """Count into ``first[cell + 1]`` when `edge` is empty; else write each edge at ``first[cell]`` and move that on."""
     filling = len(edge) > 0
     last = np.full(size[0] * size[1], -1, np.int32)
     for e in range(len(shapes.first) - 1):

@@ -82,10 +82,12 @@ CLASSES: dict[str, Class] = {
 }
 """Modes allowed and speed expected when nothing else is tagged."""
 
-YES = {"yes", "permissive", "designated", "official", "public", "discouraged", "unknown", "allowed"}
+YES = {"yes", "permissive", "designated", "official", "public", "discouraged", "unknown", "allowed", "use_sidepath"}
+"""``use_sidepath`` among them: where the extract lacks the path beside, the road stands in for it."""
+
 DESTINATION = {"destination", "customers", "delivery", "residents"}
 NO = {
-    "no", "private", "permit", "military", "emergency", "agricultural", "forestry", "use_sidepath", "restricted",
+    "no", "private", "permit", "military", "emergency", "agricultural", "forestry", "restricted",
     "official_only", "bus", "psv", "none",
 }  # fmt: skip
 KEYS: dict[int, tuple[str, ...]] = {

@@ -11,8 +11,9 @@ import polars as pl
 from mobigo.street.graph import Restriction, StreetGraph, Streets, build_graph
 
 if TYPE_CHECKING:
-    import psycopg
     from collections.abc import Mapping
+
+    import psycopg
 
 CHUNK_BYTES = 64 << 20
 """Rows of edges are parsed when so much of them has arrived."""

@@ -1,0 +1,601 @@
+"""Ways on streets: from a door to all stops around it, between stops, and from door to door.
+
+Every function takes the graph and values and returns values. What a search scribbles on is borrowed from a pool for the
+time of the call and returned clean, so any number of threads may search at once.
+"""
+
+from __future__ import annotations
+
+import os
+from collections import deque
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from enum import StrEnum
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mobigo.kernels.dijkstra import Bans, Ends, Scratch, reach_nodes, search_arcs, walk_between_stops
+from mobigo.kernels.nearest import UNIT, snap_points
+from mobigo.osm.store import Flag
+from mobigo.street.graph import WALK_SPEED, Profile, StreetGraph, Streets, build_graph, frozen
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+SNAP_METRES = 1_000.0
+"""How far from a street a place may be."""
+
+DESTINATION_SECONDS = 300.0
+"""How long a detour a car makes rather than drive through where only residents and visitors may."""
+
+PATIENCE = 6 * 3600.0
+"""Seconds of travel beyond which a direct way is not looked for."""
+
+
+class Snap(NamedTuple):
+    """A place on a street."""
+
+    edge: int
+    fraction: float
+    """Share of the edge that lies before it."""
+    metres: float
+    """From the point asked for to the street."""
+    lon: float
+    lat: float
+    """On the street."""
+
+
+class Snaps(NamedTuple):
+    """Places on streets, one per point asked for."""
+
+    edge: NDArray[np.int32]
+    """int32[n], -1 where no street is near."""
+    fraction: NDArray[np.float32]
+    """float32[n], share of the edge that lies before it."""
+    metres: NDArray[np.float32]
+    """float32[n], from the point to the street; infinite where none is near."""
+    at: NDArray[np.float64]
+    """float64[n, 2], lon and lat on the street."""
+
+    def one(self, index: int) -> Snap | None:
+        """Return one place, or None where no street is near."""
+        if self.edge[index] < 0:
+            return None
+        return Snap(
+            int(self.edge[index]),
+            float(self.fraction[index]),
+            float(self.metres[index]),
+            float(self.at[index, 0]),
+            float(self.at[index, 1]),
+        )
+
+
+class Direction(StrEnum):
+    """What to do where a step begins."""
+
+    DEPART = "depart"
+    HARD_LEFT = "hard_left"
+    LEFT = "left"
+    SLIGHTLY_LEFT = "slightly_left"
+    CONTINUE = "continue"
+    SLIGHTLY_RIGHT = "slightly_right"
+    RIGHT = "right"
+    HARD_RIGHT = "hard_right"
+    CIRCLE_CLOCKWISE = "circle_clockwise"
+    CIRCLE_COUNTERCLOCKWISE = "circle_counterclockwise"
+    STAIRS = "stairs"
+    ELEVATOR = "elevator"
+    UTURN_LEFT = "uturn_left"
+    UTURN_RIGHT = "uturn_right"
+
+
+class Step(NamedTuple):
+    """A part of a way along one street."""
+
+    name: str
+    """Of the street; empty when it has none."""
+    metres: float
+    direction: Direction
+    bearing: int
+    """Degrees clockwise from north in which the step begins."""
+    cls: str
+    """The highway value."""
+    points: NDArray[np.float64]
+    """float64[n, 2], lon and lat."""
+
+
+class Path(NamedTuple):
+    """A way from one place on the streets to another."""
+
+    points: NDArray[np.float64]
+    """float64[n, 2], lon and lat, from street to street."""
+    metres: float
+    """Along the streets, and from and to them."""
+    seconds: float
+    steps: tuple[Step, ...]
+
+
+class Reach(NamedTuple):
+    """Everything within a time of a place."""
+
+    graph: StreetGraph
+    profile: Profile
+    origin: Snap
+    backward: bool
+    """True: the times are those of going to the origin."""
+    limit: float
+    """Seconds."""
+    pace: float
+    """What the seconds of the graph are multiplied by: usual speed over speed."""
+    node: NDArray[np.int32]
+    """int32[n], nodes reached, ascending."""
+    seconds: NDArray[np.float32]
+    """float32[n], from the origin to the node (or back), from and to the street included."""
+    parent: NDArray[np.int32]
+    """int32[n], the arc before the node (after it, when backward), -1 beside the origin."""
+
+
+class _Pool:
+    """Scratch arrays that are not in use, of nodes or of arcs."""
+
+    def __init__(self) -> None:
+        self._free: deque[Scratch] = deque()
+
+    @contextmanager
+    def borrow(self, size: int) -> Iterator[Scratch]:
+        """Lend arrays for at least so many; they come back with `best` infinite again, or are thrown away."""
+        try:
+            scratch = self._free.pop()
+        except IndexError:
+            scratch = None
+        if scratch is None or len(scratch.best) < size:
+            scratch = Scratch(
+                np.full(size, np.inf, np.float32),
+                np.empty(size, np.int32),
+                np.empty(size, np.int32),
+                np.empty(size, np.float32),
+                np.empty(size, np.int32),
+                np.empty(size, np.int32),
+            )
+        yield scratch
+        self._free.append(scratch)
+
+
+_nodes, _arcs = _Pool(), _Pool()
+
+
+def snap(
+    graph: StreetGraph,
+    points: NDArray[np.float64] | Sequence[tuple[float, float]],
+    profile: Profile,
+    limit: float = SNAP_METRES,
+) -> Snaps:
+    """Find the nearest street of each point.
+
+    Parameters
+    ----------
+    points : float64[n, 2], lon and lat
+    limit : float
+        Metres; a street of a large connected part within it wins over any nearer street of an island.
+    """
+    where = np.asarray(points, np.float64).reshape(-1, 2)
+    n = len(where)
+    found = Snaps(np.empty(n, np.int32), np.empty(n, np.float32), np.empty(n, np.float32), np.empty((n, 2)))
+    lon, lat = np.ascontiguousarray(where[:, 0]), np.ascontiguousarray(where[:, 1])
+    snap_points(
+        graph.shapes, graph.grid, graph.cost(profile), graph.solid, int(profile), lon, lat, float(limit), *found
+    )
+    return found
+
+
+def reach(
+    graph: StreetGraph,
+    origin: Snap,
+    profile: Profile,
+    limit_seconds: float,
+    *,
+    backward: bool = False,
+    speed: float = WALK_SPEED,
+) -> Reach:
+    """Find every node within a time of a place, or from which the place is within that time.
+
+    Parameters
+    ----------
+    backward : bool
+        True for times to the place instead of from it.
+    speed : float
+        Metres per second of walking; other profiles have speeds of their own.
+    """
+    pace = WALK_SPEED / speed if profile is Profile.FOOT else 1.0
+    cost = graph.cost(profile)
+    ahead, behind = 2 * origin.edge, 2 * origin.edge + 1
+    if backward:
+        ahead, behind = behind, ahead
+    starts = np.array([graph.edge_from[origin.edge], graph.edge_to[origin.edge]], np.int32)
+    seconds = np.array(
+        [_part(cost[behind], origin.fraction), _part(cost[ahead], 1 - origin.fraction)], np.float32
+    ) + np.float32(origin.metres / WALK_SPEED)
+    with _nodes.borrow(len(graph.node_osm)) as scratch:
+        n = reach_nodes(
+            graph.net, cost, int(profile), starts, seconds, float(limit_seconds / pace), int(backward), scratch
+        )
+        node = np.sort(scratch.order[:n])
+        best, parent = scratch.best[node], scratch.parent[node]
+        scratch.best[node] = np.inf
+    return Reach(graph, profile, origin, backward, limit_seconds, pace, node, best * np.float32(pace), parent)
+
+
+def _part(cost: float, share: float) -> float:
+    """Seconds for a share of an arc; nothing for none of it, also where one may not go."""
+    return float(share * cost) if share > 0 else 0.0
+
+
+def stop_seconds(found: Reach, stops: Snaps) -> NDArray[np.int32]:
+    """Return the seconds from (to, when backward) the origin of each stop, rounded up; -1 beyond the limit.
+
+    Parameters
+    ----------
+    stops : Snaps
+        Of the same graph and profile.
+    """
+    seconds = _seconds_to(found, stops)[0]
+    return np.where(seconds <= found.limit, np.ceil(seconds - 1e-3), -1).astype(np.int32)
+
+
+def _seconds_to(found: Reach, stops: Snaps) -> tuple[NDArray[np.float64], NDArray[np.int8]]:
+    """Return seconds, infinite if not reached, and how: 0 over the edge's first node, 1 its last, 2 straight along."""
+    graph, cost = found.graph, found.graph.cost(found.profile)
+    edge = np.maximum(stops.edge, 0)
+    share = stops.fraction.astype(np.float64)
+    along, against = cost[2 * edge].astype(np.float64), cost[2 * edge + 1].astype(np.float64)
+    if found.backward:
+        along, against = against, along
+    with np.errstate(invalid="ignore"):
+        ahead = np.where(share > 0, share * along, 0.0)
+        back = np.where(share < 1, (1 - share) * against, 0.0)
+        distance = share - found.origin.fraction
+        beside = np.where(distance >= 0, distance * along, -distance * against)
+    beside = np.where(distance == 0, 0.0, beside)
+    beside += found.origin.metres / WALK_SPEED
+    ways = np.stack(
+        [
+            _node_seconds(found, graph.edge_from[edge]) + ahead * found.pace,
+            _node_seconds(found, graph.edge_to[edge]) + back * found.pace,
+            np.where(stops.edge == found.origin.edge, beside * found.pace, np.inf),
+        ]
+    )
+    best = ways.argmin(axis=0)
+    seconds = ways[best, np.arange(len(edge))] + stops.metres / WALK_SPEED * found.pace
+    return np.where(stops.edge >= 0, seconds, np.inf), best.astype(np.int8)
+
+
+def _node_seconds(found: Reach, nodes: NDArray[np.int32]) -> NDArray[np.float64]:
+    """Return the seconds to nodes that were reached and may be passed, else infinity."""
+    if len(found.node) == 0:
+        return np.full(len(nodes), np.inf)
+    at = np.minimum(np.searchsorted(found.node, nodes), len(found.node) - 1)
+    passable = (found.graph.net.passable[nodes] & int(found.profile) != 0) | (found.parent[at] < 0)
+    return np.where((found.node[at] == nodes) & passable, found.seconds[at], np.inf).astype(np.float64)
+
+
+def path(found: Reach, target: Snap) -> Path | None:
+    """Return the way between the origin and a place, in the direction of travel; None beyond the limit."""
+    stops = Snaps(
+        np.array([target.edge], np.int32),
+        np.array([target.fraction], np.float32),
+        np.array([target.metres], np.float32),
+        np.array([[target.lon, target.lat]]),
+    )
+    seconds, how = _seconds_to(found, stops)
+    if not seconds[0] <= found.limit:
+        return None
+    pieces = _follow(found, target, int(how[0]))
+    ends = (target, found.origin) if found.backward else (found.origin, target)
+    return _describe(found.graph, pieces, ends, float(seconds[0]))
+
+
+class Piece(NamedTuple):
+    """A part of an arc, by shares of it in its own direction."""
+
+    arc: int
+    begin: float
+    end: float
+
+
+def _follow(found: Reach, target: Snap, how: int) -> list[Piece]:
+    """Follow parents from the target to the origin; pieces in the direction of travel."""
+    graph, origin = found.graph, found.origin
+    start, end = (target, origin) if found.backward else (origin, target)
+    if how == 2:  # noqa: PLR2004  straight along the edge
+        return [_between_shares(target.edge, start.fraction, end.fraction)]
+    node = int((graph.edge_from if how == 0 else graph.edge_to)[target.edge])
+    at_target = _tip(target, first=how == 0, leaving=found.backward)
+    middle: list[Piece] = []
+    while True:
+        at = int(np.searchsorted(found.node, node))
+        arc = int(found.parent[at])
+        if arc < 0:
+            break
+        middle.append(Piece(arc, 0.0, 1.0))
+        node = int(graph.net.head[arc if found.backward else arc ^ 1])
+    cost = graph.cost(found.profile)
+    first = node == graph.edge_from[origin.edge]
+    if first and node == graph.edge_to[origin.edge]:  # a loop: the cheaper way round
+        ahead, behind = 2 * origin.edge, 2 * origin.edge + 1
+        if found.backward:
+            ahead, behind = behind, ahead
+        first = _part(cost[behind], origin.fraction) <= _part(cost[ahead], 1 - origin.fraction)
+    at_origin = _tip(origin, first=bool(first), leaving=not found.backward)
+    if found.backward:
+        return [at_target, *middle, at_origin]
+    return [at_origin, *reversed(middle), at_target]
+
+
+def _tip(place: Snap, *, first: bool, leaving: bool) -> Piece:
+    """Return the piece of an edge between a place on it and its first or last node, left or arrived at."""
+    if leaving:
+        return (
+            Piece(2 * place.edge + 1, 1 - place.fraction, 1.0) if first else Piece(2 * place.edge, place.fraction, 1.0)
+        )
+    return Piece(2 * place.edge, 0.0, place.fraction) if first else Piece(2 * place.edge + 1, 0.0, 1 - place.fraction)
+
+
+def _between_shares(edge: int, start: float, end: float) -> Piece:
+    return Piece(2 * edge, start, end) if end >= start else Piece(2 * edge + 1, 1 - start, 1 - end)
+
+
+def between(
+    graph: StreetGraph,
+    start: Snap,
+    end: Snap,
+    profile: Profile,
+    *,
+    speed: float = WALK_SPEED,
+    limit_seconds: float = PATIENCE,
+) -> Path | None:
+    """Find the quickest way from door to door; for bicycles and cars turn restrictions are kept.
+
+    Returns
+    -------
+    Path or None
+        None when there is no way, or none within the limit.
+    """
+    pace = WALK_SPEED / speed if profile is Profile.FOOT else 1.0
+    cost = graph.cost(profile)
+    bans = NO_BANS if profile is Profile.FOOT else graph.bans
+    index = list(Profile).index(profile)
+    entry = DESTINATION_SECONDS if profile is Profile.CAR else 0.0
+    ends = Ends(start.edge, start.fraction, end.edge, end.fraction, end.lon, end.lat)
+    if profile is Profile.FOOT:
+        bans = Bans(bans.turn, bans.modes, graph.bans.nodes)
+    with _arcs.borrow(len(graph.net.arc)) as scratch:
+        touched, last, arrival = search_arcs(
+            graph.net, graph.points, bans, cost, graph.edge_flags, entry, int(profile), ends,
+            float(graph.fastest[index]), float(limit_seconds / pace), scratch,
+        )  # fmt: skip
+        arcs = []
+        while last >= 0:
+            arcs.append(last)
+            last = int(scratch.parent[last])
+        scratch.best[scratch.order[:touched]] = np.inf
+    if last == -2 and not arcs:  # noqa: PLR2004
+        return None
+    pieces = [Piece(arc, 0.0, 1.0) for arc in reversed(arcs)]
+    if not pieces:
+        pieces = [_between_shares(start.edge, start.fraction, end.fraction)]
+    else:
+        pieces[0] = pieces[0]._replace(begin=start.fraction if pieces[0].arc % 2 == 0 else 1 - start.fraction)
+        pieces.append(Piece(arrival, 0.0, end.fraction if arrival % 2 == 0 else 1 - end.fraction))
+    seconds = sum(_part(cost[arc], b - a) for arc, a, b in pieces)
+    walked = (start.metres + end.metres) / WALK_SPEED
+    return _describe(graph, pieces, (start, end), (seconds + walked) * pace)
+
+
+NO_BANS: Bans = frozen(Bans(np.zeros(0, np.int64), np.zeros(0, np.uint8), np.zeros(0, np.uint8)))
+"""On foot one turns where one likes."""
+
+
+def footpaths(
+    graph: StreetGraph,
+    stops: Snaps,
+    limit_seconds: float,
+    *,
+    speed: float = WALK_SPEED,
+    threads: int | None = None,
+) -> tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.int32]]:
+    """Walk from every stop to every other one within a limit.
+
+    Parameters
+    ----------
+    stops : Snaps
+        Of this graph, on foot; the metres from stop to street count at both ends.
+    limit_seconds : float
+
+    Returns
+    -------
+    first, target, seconds : int32[n_stops + 1], int32[n_walks], int32[n_walks]
+        Walks from stop `s` are rows ``first[s]:first[s + 1]``, by target; seconds rounded up. No stop walks to itself.
+    """
+    n_stops, n_edges = len(stops.edge), len(graph.edge_way)
+    pace = WALK_SPEED / speed
+    on = np.flatnonzero(stops.edge >= 0)
+    edge_stop = on[np.argsort(stops.edge[on], kind="stable")].astype(np.int32)
+    edge_first = np.concatenate([[0], np.cumsum(np.bincount(stops.edge[on], minlength=n_edges))]).astype(np.int32)
+    extra = np.where(stops.edge >= 0, stops.metres / np.float32(WALK_SPEED), 0).astype(np.float32)
+    counts = np.zeros(n_stops, np.int32)
+    threads = threads or os.cpu_count() or 1
+    bounds = np.linspace(0, n_stops, 4 * threads + 1).astype(int).tolist()
+
+    def walk(begin: int, end: int) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
+        with _nodes.borrow(len(graph.node_osm)) as scratch:
+            nearest = np.full(n_stops, np.inf, np.float32)
+            return walk_between_stops(
+                graph.net, graph.foot, stops.edge, stops.fraction, extra, edge_first, edge_stop, begin, end,
+                float(limit_seconds / pace), scratch, nearest, counts,
+            )  # fmt: skip
+
+    with ThreadPoolExecutor(threads) as pool:
+        parts = list(pool.map(walk, bounds[:-1], bounds[1:]))
+    target = np.concatenate([part[0] for part in parts])
+    seconds = np.ceil(np.concatenate([part[1] for part in parts]) * pace - 1e-3).astype(np.int32)
+    first = np.concatenate([[0], np.cumsum(counts)]).astype(np.int32)
+    source = np.repeat(np.arange(n_stops), counts)
+    order = np.lexsort((target, source))
+    return first, target[order], seconds[order]
+
+
+# ------------------------------------------------------------------------------------------------------ words of a way
+
+SLIGHT, TURN, HARD, UTURN = 20.0, 50.0, 115.0, 165.0
+"""Degrees from which a bend is slight, a turn, a hard turn, a turn back."""
+
+
+def _describe(graph: StreetGraph, pieces: list[Piece], ends: tuple[Snap, Snap], seconds: float) -> Path:
+    """Draw a way and divide it into steps, one per street."""
+    lines = [_draw(graph, piece) for piece in pieces]
+    kept = [(piece, line) for piece, line in zip(pieces, lines, strict=True) if piece.end > piece.begin]
+    if not kept:
+        kept = [(pieces[0], lines[0])]
+    groups: list[list[int]] = []
+    keys = [_step_key(graph, piece.arc >> 1) for piece, _ in kept]
+    for i, key in enumerate(keys):
+        if groups and keys[groups[-1][-1]] == key and not _is_fork(graph, kept, i):
+            groups[-1].append(i)
+        else:
+            groups.append([i])
+    steps: list[Step] = []
+    for group in groups:
+        points = _join([kept[i][1] for i in group])
+        edge = kept[group[0]][0].arc >> 1
+        metres = sum(float(graph.edge_metres[kept[i][0].arc >> 1]) * (kept[i][0].end - kept[i][0].begin) for i in group)
+        before = steps[-1].points if steps else None
+        steps.append(
+            Step(
+                graph.names.at(int(graph.edge_name[edge])),
+                metres,
+                _direction(before, points, int(graph.edge_flags[edge])),
+                round(bearing(points[0], points[-1] if len(points) == 1 else _ahead(points))) % 360,
+                graph.classes.at(int(graph.edge_class[edge])),
+                points,
+            )
+        )
+    metres = sum(step.metres for step in steps) + ends[0].metres + ends[1].metres
+    return Path(_join([step.points for step in steps]), metres, seconds, tuple(steps))
+
+
+def _step_key(graph: StreetGraph, edge: int) -> tuple[int, int, int]:
+    special = int(graph.edge_flags[edge]) & (Flag.STEPS | Flag.LIFT | Flag.ROUNDABOUT | Flag.FERRY)
+    name = int(graph.edge_name[edge])
+    return name, special, -1 if name else int(graph.edge_class[edge])
+
+
+def _is_fork(graph: StreetGraph, kept: list[tuple[Piece, NDArray[np.float64]]], i: int) -> bool:
+    """Tell whether one must turn at a crossing though the street keeps its name, or has none."""
+    node = int(graph.net.head[kept[i - 1][0].arc])
+    branches = graph.net.first[node + 1] - graph.net.first[node]
+    return bool(branches > 2 and abs(_turn(kept[i - 1][1], kept[i][1])) >= TURN)  # noqa: PLR2004
+
+
+def _draw(graph: StreetGraph, piece: Piece) -> NDArray[np.float64]:
+    """Return the course of a piece of an arc; float64[n, 2]."""
+    edge = piece.arc >> 1
+    a, b = int(graph.shapes.first[edge]), int(graph.shapes.first[edge + 1])
+    points = np.stack([graph.shapes.lon[a:b], graph.shapes.lat[a:b]], axis=1).astype(np.float64) * UNIT
+    if piece.arc & 1:
+        points = points[::-1]
+    if piece.begin <= 0 and piece.end >= 1:
+        return points
+    flat = points * [np.cos(np.radians(points[0, 1])), 1.0]
+    along = np.concatenate([[0.0], np.cumsum(np.hypot(*np.diff(flat, axis=0).T))])
+    marks = np.array([piece.begin, piece.end]) * along[-1]
+    cut = np.stack([np.interp(marks, along, points[:, axis]) for axis in range(2)], axis=1)
+    inside = points[(along > marks[0]) & (along < marks[1])]
+    return np.concatenate([cut[:1], inside, cut[1:]])
+
+
+def _join(lines: list[NDArray[np.float64]]) -> NDArray[np.float64]:
+    """Join lines end to end; points that repeat the one before are left out."""
+    points = np.concatenate(lines)
+    new = np.ones(len(points), bool)
+    new[1:] = np.abs(np.diff(points, axis=0)).max(axis=1) > UNIT / 10
+    return np.asarray(points[new])
+
+
+def bearing(a: NDArray[np.float64], b: NDArray[np.float64]) -> float:
+    """Return the direction from one point to a near one, degrees clockwise from north."""
+    x = (b[0] - a[0]) * np.cos(np.radians((a[1] + b[1]) / 2))
+    return float(np.degrees(np.arctan2(x, b[1] - a[1]))) % 360.0
+
+
+LOOK_METRES = 15.0
+"""A bend is judged over this length, not over the first centimetres of a kerb."""
+
+
+def _ahead(points: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the point that lies a little ahead of the first one."""
+    away = np.hypot((points[:, 0] - points[0, 0]) * np.cos(np.radians(points[0, 1])), points[:, 1] - points[0, 1])
+    far = np.flatnonzero(away * 111_195.0 >= LOOK_METRES)
+    return np.asarray(points[far[0]] if len(far) else points[-1])
+
+
+def _turn(before: NDArray[np.float64], after: NDArray[np.float64]) -> float:
+    """Return the turn between two lines, degrees, to the right positive, within ±180."""
+    back = before[::-1]
+    arriving = bearing(_ahead(back), back[0])
+    return (bearing(after[0], _ahead(after)) - arriving + 180.0) % 360.0 - 180.0
+
+
+def _direction(before: NDArray[np.float64] | None, after: NDArray[np.float64], flags: int) -> Direction:
+    if flags & Flag.LIFT:
+        return Direction.ELEVATOR
+    if flags & Flag.STEPS:
+        return Direction.STAIRS
+    if before is None or len(before) == 1 or len(after) == 1:
+        return Direction.DEPART if before is None else Direction.CONTINUE
+    if flags & Flag.ROUNDABOUT:
+        middle = after[len(after) // 2]
+        left = (bearing(after[0], after[-1]) - bearing(after[0], middle)) % 360.0 > 180.0  # noqa: PLR2004
+        return Direction.CIRCLE_COUNTERCLOCKWISE if left else Direction.CIRCLE_CLOCKWISE
+    angle = _turn(before, after)
+    size = abs(angle)
+    if size < SLIGHT:
+        return Direction.CONTINUE
+    names = ("slightly_", "", "hard_", "uturn_")
+    side = "right" if angle > 0 else "left"
+    return Direction(names[sum(size >= bound for bound in (TURN, HARD, UTURN))] + side)
+
+
+def warm() -> None:
+    """Compile every kernel on a graph of one street, or load them from the cache."""
+    graph = build_graph(
+        Streets(
+            node_id=np.array([0, 1]),
+            node_osm=np.array([1, 2]),
+            node_lon=np.array([0.0, 0.01]),
+            node_lat=np.array([0.0, 0.0]),
+            node_passable=np.array([7, 7], np.uint8),
+            edge_way=np.array([1]),
+            edge_from=np.array([0]),
+            edge_to=np.array([1]),
+            edge_metres=np.array([1112.0], np.float32),
+            edge_class=["residential"],
+            edge_name=np.array([0], np.int32),
+            edge_directions=np.array([[3, 3, 3]], np.uint8),
+            edge_kmh=np.array([[30.0, 30.0]], np.float32),
+            edge_seconds=np.array([np.nan], np.float32),
+            edge_flags=np.array([0], np.uint8),
+            shape_first=np.array([0, 2]),
+            shape_points=np.array([[0.0, 0.0], [0.01, 0.0]]),
+            names=[""],
+            restrictions=[],
+        )
+    )
+    stops = snap(graph, [(0.002, 0.0), (0.008, 0.0)], Profile.FOOT)
+    a, b = stops.one(0), stops.one(1)
+    assert a is not None
+    assert b is not None
+    stop_seconds(reach(graph, a, Profile.FOOT, 600.0), stops)
+    between(graph, a, b, Profile.CAR)
+    footpaths(graph, stops, 600.0, threads=1)
