@@ -1,17 +1,11 @@
 """The traveller's pages: HTML that works without JavaScript, without the map's files and without the internet."""
 
-import gzip
-import secrets
 from dataclasses import replace
 from datetime import datetime, timedelta
-from functools import cache
-from pathlib import Path
-from typing import Any
 from zoneinfo import ZoneInfo
 
 from fastapi import APIRouter, FastAPI, Request
 from fastapi.responses import RedirectResponse, Response
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from sqlalchemy.orm import Session
 
 from mobigo.journeys import service as journeys
@@ -21,14 +15,13 @@ from mobigo.kit.errors import InvalidInput, MobigoError
 from mobigo.kit.requests import Now
 from mobigo.places import service as places
 from mobigo.places.model import AmbiguousPlace, UnknownPlace
-from mobigo.web import assets, words
+from mobigo.web import assets, docs, tiles, words
+from mobigo.web.html import READ, page
 from mobigo.web.planner import map_journeys, step_text, view_plan
 from mobigo.web.question import CHANGES, FIELDS, WINDOWS, End, Question, address, read_question, settle
 from mobigo.web.words import Words
 
 router = APIRouter(include_in_schema=False)
-
-READ = ["GET", "HEAD"]
 
 HOME_ZONE = "Europe/Paris"
 """Zone of the form while no network says its own."""
@@ -39,18 +32,12 @@ LONGEST = 200
 FOR_SCRIPTS = ("map", "locate", "suggestions", "kind.")
 """Beginnings of the keys that scripts say."""
 
-POLICY = (
-    "default-src 'none'; script-src 'self'; style-src 'self' 'nonce-{nonce}'; img-src 'self' data: blob:;"
-    " font-src 'self'; connect-src 'self'; worker-src 'self'; form-action 'self'; base-uri 'none';"
-    " frame-ancestors 'none'"
-)
-"""What a page may load: nothing from elsewhere. The nonce is for the lines' colours."""
-
 
 def install(app: FastAPI) -> None:
-    """Give an application its pages and the files they need."""
+    """Give an application its pages, the files they need, and the map's tiles."""
     app.state.assets = assets.read_assets()
-    app.include_router(router)
+    for one in (router, docs.router, tiles.router):
+        app.include_router(one)
 
 
 @router.api_route("/static/{path:path}", methods=READ)
@@ -99,44 +86,6 @@ def planner(request: Request, now: Now) -> Response:
         settle=settle,
         map_journeys=map_journeys(view) if view else [],
         script_words={key: said for key, said in speak.catalogue.items() if key.startswith(FOR_SCRIPTS)},
-    )
-
-
-def page(request: Request, template: str, speak: Words, *, status: int = 200, **values: Any) -> Response:  # noqa: ANN401 - templates take anything
-    """Render a page, compressed when the browser takes it, allowed to load nothing from elsewhere."""
-    nonce = secrets.token_urlsafe(12)
-    fixed = "lang" in request.query_params
-    path = request.url.path
-    shared = {
-        "words": speak,
-        "assets": request.app.state.assets,
-        "nonce": nonce,
-        "lang_fixed": fixed,
-        "url": lambda **changes: f"{path}?{'&'.join(f'{name}={value}' for name, value in changes.items())}",
-    }
-    body = _templates().get_template(template).render({**shared, **values}).encode()
-    headers = {
-        "Content-Security-Policy": POLICY.format(nonce=nonce),
-        "Content-Language": speak.language,
-        "Cache-Control": "no-cache",
-        "Vary": "Accept-Language, Accept-Encoding",
-        "X-Content-Type-Options": "nosniff",
-        "Referrer-Policy": "same-origin",
-    }
-    if assets.takes_gzip(request):
-        body = gzip.compress(body, 6, mtime=0)
-        headers["Content-Encoding"] = "gzip"
-    return Response(body, status, headers, media_type="text/html; charset=utf-8")
-
-
-@cache
-def _templates() -> Environment:
-    return Environment(
-        loader=FileSystemLoader(Path(__file__).parent / "templates"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
     )
 
 

@@ -10,10 +10,9 @@ from mobigo.db.session import Database
 from mobigo.kit.errors import InvalidInput
 from mobigo.web import store
 from mobigo.web.assets import takes_gzip
+from mobigo.web.html import READ
 
 router = APIRouter(prefix="/tiles", include_in_schema=False)
-
-READ = ["GET", "HEAD"]
 
 MVT = "application/vnd.mapbox-vector-tile"
 

@@ -3,6 +3,7 @@
 const colourScheme = matchMedia('(prefers-color-scheme: dark)');
 const still = matchMedia('(prefers-reduced-motion: reduce)').matches;
 const NOTHING = {type: 'FeatureCollection', features: []};
+const FITTING = {padding: {top: 60, bottom: 60, left: 60, right: 70}, maxZoom: 16};
 const FRANCE = [-5.2, 41.3, 9.6, 51.1];
 
 function coloured(value, colours) {
@@ -41,16 +42,18 @@ function features(journey) {
   return {type: 'FeatureCollection', features: found};
 }
 
+const pointsOf = journey => journey.legs.flatMap(leg => leg.coordinates);
+
 function box(points) {
   const [lons, lats] = [points.map(point => point[0]), points.map(point => point[1])];
   return [Math.min(...lons), Math.min(...lats), Math.max(...lons), Math.max(...lats)];
 }
 
 /**
- * Open the map in its section of the page.
+ * Open the map in its section of the page, looking at the journey that will be shown first, if any.
  * `chart.dataset.state` tells how far it is: loading, moving, idle; `chart.dataset.journey` which journey is drawn.
  */
-export async function open(chart, data, choosePoint) {
+export async function open(chart, data, first, choosePoint) {
   chart.dataset.state = 'loading';
   const sheet = Object.assign(document.createElement('link'), {rel: 'stylesheet', href: data.maplibreStyle});
   document.head.append(sheet);
@@ -67,8 +70,8 @@ export async function open(chart, data, choosePoint) {
   const map = new maplibre.Map({
     container: chart.querySelector('#map'),
     style: style(look, ground),
-    bounds,
-    fitBoundsOptions: {padding: 40},
+    bounds: first ? box(pointsOf(first)) : bounds,
+    fitBoundsOptions: first ? FITTING : {padding: 40},
     maxBounds: [bounds[0] - width - 1, bounds[1] - height - 1, bounds[2] + width + 1, bounds[3] + height + 1],
     minZoom: ground.minzoom,
     maxZoom: 18.5,
@@ -149,7 +152,7 @@ export async function open(chart, data, choosePoint) {
   return {
     /** Draw a journey and bring all of it into view. */
     show(journey, number) {
-      const points = journey.legs.flatMap(leg => leg.coordinates);
+      const points = pointsOf(journey);
       current = features(journey);
       map.getSource('journey').setData(current);
       pins.splice(0).forEach(one => one.remove());
@@ -158,7 +161,8 @@ export async function open(chart, data, choosePoint) {
       pin(points.at(-1), true);
       chart.dataset.state = 'moving';
       chart.dataset.journey = number;
-      map.fitBounds(box(points), {padding: {top: 60, bottom: 60, left: 60, right: 70}, maxZoom: 16, animate: !still, duration: 600});
+      if (journey !== first) map.fitBounds(box(points), {...FITTING, animate: !still, duration: 600});
+      first = null;
       map.triggerRepaint();
     },
   };

@@ -8,8 +8,8 @@ const chart = document.querySelector('.chart');
 const details = [...document.querySelectorAll('details.journey')];
 let drawn = null;
 
-function openMap() {
-  drawn ??= import('./map.js').then(map => map.open(chart, data, choosePoint)).catch(error => {
+function openMap(first) {
+  drawn ??= import('./map.js').then(map => map.open(chart, data, first, choosePoint)).catch(error => {
     chart.hidden = true; // the list says everything the map shows
     console.warn('no map:', error);
   });
@@ -18,7 +18,7 @@ function openMap() {
 
 async function showJourney(number) {
   const journey = data.journeys[number];
-  const map = chart && await openMap();
+  const map = chart && await openMap(journey);
   if (!map || !journey) return;
   map.show(journey, number);
   const times = [...details[number].querySelectorAll('.hours time')].map(one => one.textContent);

@@ -1,0 +1,46 @@
+"""The API's reference and its errors, as pages that need no internet."""
+
+from fastapi import APIRouter, Request, Response
+
+from mobigo.web import words
+from mobigo.web.html import READ, page
+
+router = APIRouter(prefix="/docs", include_in_schema=False)
+
+CODES = {
+    "invalid_input": 400,
+    "ambiguous_place": 400,
+    "invalid_cursor": 400,
+    "bad_request": 400,
+    "unauthorised": 401,
+    "forbidden": 403,
+    "role_required": 403,
+    "not_found": 404,
+    "unknown_place": 404,
+    "method_not_allowed": 405,
+    "conflict": 409,
+    "validation_failed": 422,
+    "refused": 422,
+    "internal_error": 500,
+    "unavailable": 503,
+    "no_network": 503,
+}
+"""Stable codes of problem documents and their HTTP status; what to do stands in the catalogues as ``error.CODE``."""
+
+
+@router.api_route("", methods=READ)
+def reference(request: Request) -> Response:
+    """Show the OpenAPI reference; a plain list of addresses where the browser files are not installed."""
+    return page(
+        request,
+        "docs.html",
+        words.choose(request),
+        paths=request.app.openapi()["paths"],
+        swagger="swagger-ui-dist" in request.app.state.assets.packages,
+    )
+
+
+@router.api_route("/errors", methods=READ)
+def errors(request: Request) -> Response:
+    """List the error codes and what to do; a problem document's ``type`` leads to its row."""
+    return page(request, "errors.html", words.choose(request), codes=CODES)
