@@ -248,13 +248,12 @@ def walk_between_stops(
                             nearest[other] = value
         for k in range(n_settled):
             scratch.best[scratch.order[k]] = np.inf
-        while total + n_found > len(target):
-            more = np.empty(2 * len(target), np.int32)
-            more[:total] = target[:total]
-            target = more
-            longer = np.empty(2 * len(walked), np.float32)
-            longer[:total] = walked[:total]
-            walked = longer
+        if total + n_found > len(target):
+            more = np.empty(2 * (total + n_found), np.int32)
+            longer = np.empty(2 * (total + n_found), np.float32)
+            for k in range(total):  # not a slice: its checks take seconds to compile
+                more[k], longer[k] = target[k], walked[k]
+            target, walked = more, longer
         for k in range(n_found):
             target[total] = found[k]
             walked[total] = nearest[found[k]] + stop_extra[stop]
