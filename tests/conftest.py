@@ -31,6 +31,9 @@ if TYPE_CHECKING:
     from fastapi import FastAPI
     from sqlalchemy.engine import Engine
 
+CLUSTERS = "mobigo-tests-"
+"""How the folders of test clusters begin; the number of the run's process follows."""
+
 FAST = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off", "shared_buffers": "64MB"}
 """A test's database need not survive a power cut."""
 
@@ -54,7 +57,8 @@ def test_data() -> Path:
 @pytest.fixture(scope="session")
 def test_cluster() -> Iterator[str]:
     """Start a cluster for this run; the address of its migrated template database."""
-    home = Path(tempfile.mkdtemp(prefix="mobigo-test-"))
+    _sweep()
+    home = Path(tempfile.mkdtemp(prefix=f"{CLUSTERS}{os.getpid()}-"))
     home.chmod(0o755)  # root's server runs as another user, who must get in
     try:
         cluster.start(home, FAST)
@@ -65,6 +69,15 @@ def test_cluster() -> Iterator[str]:
     finally:
         cluster.drop(home)
         shutil.rmtree(home)
+
+
+def _sweep() -> None:
+    """Remove the clusters of runs that were killed before they could."""
+    for left in Path(tempfile.gettempdir()).glob(f"{CLUSTERS}*-*"):
+        runner = left.name.removeprefix(CLUSTERS).partition("-")[0]
+        if left.stat().st_uid == os.geteuid() and not Path("/proc", runner).exists():
+            cluster.drop(left)
+            shutil.rmtree(left)
 
 
 @pytest.fixture
