@@ -47,29 +47,29 @@ TABLES: dict[str, tuple[str, tuple[str, ...]]] = {
         ("USING gist (geom)",),
     ),
     "osm_street": (
-        "name text, folded text, metres real, geom geometry(Point, 4326)",
-        ("USING gin (folded gin_trgm_ops)", "(folded text_pattern_ops)", "USING gist (geom)"),
+        "name text, metres real, geom geometry(Point, 4326)",
+        ("USING gist (geom)",),
     ),
     "osm_place": (
         (
-            "osm_type text, osm_id bigint, kind text, name text, folded text, population integer, postcode text,"
+            "osm_type text, osm_id bigint, kind text, name text, population integer, postcode text,"
             " insee text, min_zoom smallint, geom geometry(Point, 4326)"
         ),
-        ("USING gin (folded gin_trgm_ops)", "(folded text_pattern_ops)", "USING gist (geom)"),
+        ("USING gist (geom)",),
     ),
     "osm_address": (
         (
-            "osm_type text, osm_id bigint, housenumber text, street text, postcode text, city text, folded text,"
+            "osm_type text, osm_id bigint, housenumber text, street text, postcode text, city text,"
             " geom geometry(Point, 4326)"
         ),
-        ("USING gin (folded gin_trgm_ops)", "(folded text_pattern_ops)", "USING gist (geom)"),
+        ("USING gist (geom)",),
     ),
     "osm_poi": (
         (
-            "osm_type text, osm_id bigint, class text, kind text, name text, folded text, min_zoom smallint,"
+            "osm_type text, osm_id bigint, class text, kind text, name text, min_zoom smallint,"
             " geom geometry(Point, 4326)"
         ),
-        ("USING gin (folded gin_trgm_ops)", "(folded text_pattern_ops)", "USING gist (geom)"),
+        ("USING gist (geom)",),
     ),
     "osm_area": (
         (

@@ -38,7 +38,6 @@ from mobigo.osm.features import (
     read_poi,
     street_zoom,
 )
-from mobigo.osm.names import fold
 from mobigo.osm.report import LoadReport, Tally
 from mobigo.osm.store import (
     Flag,
@@ -278,7 +277,7 @@ class _Loader:
             return
         postcode = tags.get("addr:postcode") or tags.get("postal_code")
         row = copy_line(
-            "node", node_id, kind, name, fold(name), parse_population(tags.get("population")), postcode,
+            "node", node_id, kind, name, parse_population(tags.get("population")), postcode,
             tags.get("ref:INSEE"), PLACES[kind], hex_point(lon, lat),
         )  # fmt: skip
         self.staging.add("osm_place", row)
@@ -289,14 +288,13 @@ class _Loader:
         if number is not None:
             street = tags.get("addr:street") or tags.get("addr:place") or self.seen.street_of.get((type_[0], id_))
             city = tags.get("addr:city")
-            folded = fold(" ".join(part for part in (number, street, city) if part))
-            row = copy_line(type_, id_, number, street, tags.get("addr:postcode"), city, folded, hex_point(lon, lat))
+            row = copy_line(type_, id_, number, street, tags.get("addr:postcode"), city, hex_point(lon, lat))
             self.staging.add("osm_address", row)
         poi = read_poi(tags)
         if poi is not None:
             name = tags.get("name")
             point = hex_point(lon, lat)
-            row = copy_line(type_, id_, poi.cls, poi.kind, name, name and fold(name), poi.min_zoom, point)
+            row = copy_line(type_, id_, poi.cls, poi.kind, name, poi.min_zoom, point)
             self.staging.add("osm_poi", row)
 
     def _add_line(self, way: Any, tags: Tags) -> None:  # noqa: ANN401

@@ -3,7 +3,6 @@
 Each name below is a view of the version that `osm_active` points at; the rows lie in ``<name>_versions``, partitioned
 by version. Read the views only: they change all at once when a load ends. Geometry is WGS84 (EPSG:4326). ``min_zoom``
 is the first zoom level of a web map at which a row is worth drawing; a partial index serves ``min_zoom <= 11``.
-``folded`` is the name as `osm.names.fold` writes it (no accents, hyphens or capitals), indexed by trigrams and prefix.
 
 ``street_edge``: a piece of street between two nodes, drawn in the direction of its way
     ``id, way_id, from_node, to_node, metres, class`` (the highway value, ``ferry`` or ``platform``), ``name, ref``;
@@ -14,13 +13,12 @@ is the first zoom level of a web map at which a row is worth drawing; a partial 
 ``turn_restriction``: ``relation_id, kind`` (``no_left_turn``, ``only_straight_on`` ...), ``from_way``, ``via_node`` or
     ``via_ways``, ``to_way``, ``modes`` (2 bicycle + 4 car)
 ``street_overview``: ``class, ref, min_zoom, geom``: motorway to secondary joined and simplified, for zoom 5 to 10
-``osm_street``: one row per named street and neighbourhood: ``name, folded, metres, geom`` Point on it
-``osm_place``: ``osm_type, osm_id, kind`` (``city town village hamlet suburb`` ...), ``name, folded, population,
+``osm_street``: one row per named street and neighbourhood: ``name, metres, geom`` Point on it
+``osm_place``: ``osm_type, osm_id, kind`` (``city town village hamlet suburb`` ...), ``name, population,
     postcode, insee, min_zoom, geom`` Point
-``osm_address``: ``osm_type, osm_id, housenumber, street, postcode, city, folded`` (of "housenumber street city"),
-    ``geom`` Point
+``osm_address``: ``osm_type, osm_id, housenumber, street, postcode, city, geom`` Point
 ``osm_poi``: ``osm_type, osm_id, class`` (the key: ``amenity shop tourism leisure railway`` ...), ``kind`` (its value),
-    ``name`` (may be null), ``folded, min_zoom, geom`` Point
+    ``name`` (may be null), ``min_zoom, geom`` Point
 ``osm_area``: ``osm_type, osm_id, kind, name, square_metres, admin_level, min_zoom, geom`` MultiPolygon; kind is one of
     ``water wetland forest grass park farmland orchard vineyard scrub heath rock sand residential commercial industrial
     railway cemetery school hospital sport pedestrian parking aerodrome building administrative``; ``admin_level`` is
@@ -76,10 +74,10 @@ COLUMNS: dict[str, str] = {
     ),
     "turn_restriction": "relation_id, kind, from_way, via_node, via_ways, to_way, modes",
     "street_overview": "class, ref, min_zoom, geom",
-    "osm_street": "name, folded, metres, geom",
-    "osm_place": "osm_type, osm_id, kind, name, folded, population, postcode, insee, min_zoom, geom",
-    "osm_address": "osm_type, osm_id, housenumber, street, postcode, city, folded, geom",
-    "osm_poi": "osm_type, osm_id, class, kind, name, folded, min_zoom, geom",
+    "osm_street": "name, metres, geom",
+    "osm_place": "osm_type, osm_id, kind, name, population, postcode, insee, min_zoom, geom",
+    "osm_address": "osm_type, osm_id, housenumber, street, postcode, city, geom",
+    "osm_poi": "osm_type, osm_id, class, kind, name, min_zoom, geom",
     "osm_area": "osm_type, osm_id, kind, name, square_metres, admin_level, min_zoom, geom",
     "osm_line": "osm_id, class, kind, name, admin_level, flags, min_zoom, geom",
 }
@@ -236,10 +234,9 @@ DERIVED = (
     "CREATE INDEX ON osm_place{v} USING gist (geom)",
     # the town of an address that names none: the commune around it, else the nearest place
     """
-    UPDATE osm_address{v} a SET city = c.name, folded = a.folded || ' ' || c.folded
+    UPDATE osm_address{v} a SET city = c.name
     FROM (
-        SELECT a.ctid AS row, coalesce(inside.name, near.name) AS name,
-               lower(unaccent(replace(coalesce(inside.name, near.name), '-', ' '))) AS folded
+        SELECT a.ctid AS row, coalesce(inside.name, near.name) AS name
         FROM osm_address{v} a
         LEFT JOIN LATERAL (
             SELECT name FROM osm_area{v} c
@@ -254,7 +251,7 @@ DERIVED = (
     WHERE a.ctid = c.row AND c.name IS NOT NULL
     """,
     """
-    INSERT INTO osm_street{v} (name, folded, metres, geom)
+    INSERT INTO osm_street{v} (name, metres, geom)
     SELECT name, lower(unaccent(regexp_replace(name, '[^[:alnum:]]+', ' ', 'g'))), sum(metres),
            (array_agg(ST_LineInterpolatePoint(geom, 0.5) ORDER BY metres DESC))[1]
     FROM (

@@ -186,7 +186,8 @@ def build_graph(streets: Streets) -> StreetGraph:
 def frozen(value: Any) -> Any:  # noqa: ANN401  an array, or tuples of them
     """Return the same contiguous and read-only, as mapped arrays are: kernels then compile one signature."""
     if isinstance(value, tuple):
-        return type(value)(*[frozen(part) for part in value])
+        parts = [frozen(part) for part in value]
+        return type(value)(*parts) if hasattr(value, "_fields") else tuple(parts)
     array = np.ascontiguousarray(value).view()
     array.flags.writeable = False
     return array

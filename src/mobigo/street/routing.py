@@ -424,6 +424,7 @@ def footpaths(
     edge_stop = on[np.argsort(stops.edge[on], kind="stable")].astype(np.int32)
     edge_first = np.concatenate([[0], np.cumsum(np.bincount(stops.edge[on], minlength=n_edges))]).astype(np.int32)
     extra = np.where(stops.edge >= 0, stops.metres / np.float32(WALK_SPEED), 0).astype(np.float32)
+    edge, fraction, extra, edge_first, edge_stop = frozen((stops.edge, stops.fraction, extra, edge_first, edge_stop))
     counts = np.zeros(n_stops, np.int32)
     threads = threads or os.cpu_count() or 1
     bounds = np.linspace(0, n_stops, 4 * threads + 1).astype(int).tolist()
@@ -432,8 +433,7 @@ def footpaths(
         with _nodes.borrow(len(graph.node_osm)) as scratch:
             nearest = np.full(n_stops, np.inf, np.float32)
             return walk_between_stops(
-                graph.net, graph.foot, stops.edge, stops.fraction, extra, edge_first, edge_stop, begin, end,
-                float(limit_seconds / pace), scratch, nearest, counts,
+                graph.net, graph.foot, edge, fraction, extra, edge_first, edge_stop, begin, end, float(limit_seconds / pace), scratch, nearest, counts,
             )  # fmt: skip
 
     with ThreadPoolExecutor(threads) as pool:
