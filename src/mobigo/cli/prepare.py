@@ -8,10 +8,10 @@ import click
 @click.command()
 @click.option("--region", metavar="NAME", help="Download and load the real feeds and extracts of this region.")
 def prepare(*, region: str | None) -> None:
-    """Migrate; load a region, or the demonstration into an empty database; build the network if it is out of date."""
+    """Migrate; load a region, or the demonstration into an empty database; build the network where it is out of date."""
     from mobigo.cli.context import open_database
     from mobigo.cli.region import load_demonstration, load_region
-    from mobigo.journeys.service import build_network, is_network_current
+    from mobigo.journeys.service import build_network
     from mobigo.settings import read_settings
 
     settings = read_settings()
@@ -21,6 +21,4 @@ def prepare(*, region: str | None) -> None:
         load_region(region)
     else:
         load_demonstration(url, clock)
-    if not is_network_current(url, settings.home, clock.now()):
-        print("Building the network ...", flush=True)
-        build_network(url, settings.home, clock.now())
+    build_network(url, settings.home, clock.now())
