@@ -252,7 +252,7 @@ DERIVED = (
     """,
     """
     INSERT INTO osm_street{v} (name, metres, geom)
-    SELECT name, lower(unaccent(regexp_replace(name, '[^[:alnum:]]+', ' ', 'g'))), sum(metres),
+    SELECT name, sum(metres),
            (array_agg(ST_LineInterpolatePoint(geom, 0.5) ORDER BY metres DESC))[1]
     FROM (
         SELECT name, metres, geom, ST_ClusterDBSCAN(geom, 0.005, 1) OVER (PARTITION BY name) AS cluster

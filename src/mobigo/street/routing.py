@@ -430,10 +430,12 @@ def footpaths(
     bounds = np.linspace(0, n_stops, 4 * threads + 1).astype(int).tolist()
 
     def walk(begin: int, end: int) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
+        nearest = np.full(n_stops, np.inf, np.float32)
+        limit = float(limit_seconds / pace)
         with _nodes.borrow(len(graph.node_osm)) as scratch:
-            nearest = np.full(n_stops, np.inf, np.float32)
             return walk_between_stops(
-                graph.net, graph.foot, edge, fraction, extra, edge_first, edge_stop, begin, end, float(limit_seconds / pace), scratch, nearest, counts,
+                graph.net, graph.foot, edge, fraction, extra, edge_first, edge_stop, begin, end, limit,
+                scratch, nearest, counts,
             )  # fmt: skip
 
     with ThreadPoolExecutor(threads) as pool:
