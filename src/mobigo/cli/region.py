@@ -1,0 +1,395 @@
+"""What a home plans on: the demonstration, or the real feeds and extracts of a region."""
+
+from __future__ import annotations
+
+import re
+import sys
+import tempfile
+import time
+import tomllib
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
+
+import click
+
+from mobigo.kit.errors import InvalidInput, MobigoError, Refused, Unavailable
+
+if TYPE_CHECKING:
+    from mobigo.kit.clock import Clock
+    from mobigo.settings import Settings
+
+DEMONSTRATION = "demonstration"
+"""The demonstration's source, and its name in ``gtfs/`` and ``osm/``."""
+
+ZONE = ZoneInfo("Europe/Paris")
+"""Whose week the demonstration's dates are laid around."""
+
+WEEKS_BEFORE = 4
+"""The demonstration's calendar begins so many weeks before the Monday of loading."""
+
+AGED = timedelta(weeks=4)
+"""After this the demonstration's calendar is laid anew."""
+
+PLACEHOLDER = re.compile(r"\{monday(?:([+-]\d+)w)?(?:([+-]\d+)d)?\}")
+
+MB = 1_000_000
+CHECKSUM_BYTES = 10_000
+DIGITS = {32: "md5", 64: "sha256"}
+"""Kind of a checksum by its hexadecimal digits."""
+
+
+# ── the demonstration ─────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def data_folder(name: str) -> Path:
+    """Return ``gtfs`` or ``osm``: beside the package in a wheel, at the top level of a clone."""
+    import mobigo
+
+    package = Path(mobigo.__file__).parent
+    installed = package / "_data" / name
+    return installed if installed.exists() else package.parents[1] / name
+
+
+def monday_of(now: datetime) -> date:
+    """Return the Monday of the week of an instant, as the demonstration region counts days."""
+    today = now.astimezone(ZONE).date()
+    return today - timedelta(days=today.weekday())
+
+
+def render_demonstration(folder: Path, monday: date) -> None:
+    """Write the demonstration's feed into `folder`, its dates laid around a Monday."""
+
+    def lay(found: re.Match[str]) -> str:
+        day = monday + timedelta(weeks=int(found[1] or 0), days=int(found[2] or 0))
+        return day.strftime("%Y%m%d")
+
+    for file in sorted((data_folder("gtfs") / DEMONSTRATION).iterdir()):
+        (folder / file.name).write_text(PLACEHOLDER.sub(lay, file.read_text(encoding="utf-8")), encoding="utf-8")
+
+
+def load_demonstration(url: str, clock: Clock) -> bool:
+    """Load the demonstration into an empty database, and lay its calendar anew when that has aged.
+
+    Parameters
+    ----------
+    url : str
+        Address of the migrated database.
+    clock : Clock
+        The clock of the home: "today" is what it says.
+
+    Returns
+    -------
+    bool
+        Whether anything was loaded. A database that holds something else is left alone.
+    """
+    import psycopg
+
+    from mobigo.db.engine import libpq_conninfo
+    from mobigo.osm.load import load_osm
+    from mobigo.osm.store import find_active_extract
+    from mobigo.transit.store import list_versions
+
+    now = clock.now()
+    monday = monday_of(now)
+    with psycopg.connect(libpq_conninfo(url)) as connection:
+        active = {version.source: version for version in list_versions(connection) if version.status == "active"}
+        extract = find_active_extract(connection)
+    ours = active.get(DEMONSTRATION)
+    if ours is None and (active or extract):
+        return False
+    loaded = False
+    if extract is None and not active.keys() - {DEMONSTRATION}:
+        print("Loading the demonstration's streets ...", flush=True)
+        load_osm(data_folder("osm") / f"{DEMONSTRATION}.osm", url, now=now)
+        loaded = True
+    laid = ours.first_day + timedelta(weeks=WEEKS_BEFORE) if ours and ours.first_day else None
+    if laid is None or not timedelta(0) <= monday - laid < AGED:
+        print(f"Loading the demonstration's timetable, laid around the week of {monday} ...", flush=True)
+        _load_timetable(url, monday, now)
+        loaded = True
+    return loaded
+
+
+def _load_timetable(url: str, monday: date, now: datetime) -> None:
+    from mobigo.transit.load import load_gtfs
+
+    with tempfile.TemporaryDirectory(prefix="mobigo-") as folder:
+        rendered = Path(folder) / DEMONSTRATION
+        rendered.mkdir()
+        render_demonstration(rendered, monday)
+        report = load_gtfs(rendered, DEMONSTRATION, url, now=now)
+    if report.status == "rejected":
+        raise Refused("the demonstration's feed was refused; `mobigo feeds report demonstration` says why")
+
+
+# ── a region's real data ──────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@dataclass(frozen=True)
+class Source:
+    """A file to download, and what must be said about it."""
+
+    source: str
+    title: str
+    url: str
+    licence: str
+    attribution: str
+    page: str = ""
+    sha256: str | None = None
+    checksum_url: str | None = None
+    max_mb: int = 500
+
+
+@dataclass(frozen=True)
+class Region:
+    """The sources of a region."""
+
+    id: str
+    name: str
+    as_of: date
+    gtfs: tuple[Source, ...] = ()
+    osm: tuple[Source, ...] = ()
+
+
+def read_regions(files: list[Path]) -> dict[str, Region]:
+    """Read regions from files like ``gtfs/sources.toml``; a region in several files has the sources of all.
+
+    Raises
+    ------
+    InvalidInput
+        When a file cannot be read, or a source lacks something; it names file, region and key.
+    """
+    regions: dict[str, Region] = {}
+    for file in files:
+        try:
+            content = tomllib.loads(file.read_text(encoding="utf-8"))
+        except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+            raise InvalidInput(f"{file} cannot be read: {error}; gtfs/sources.toml shows the form") from None
+        for id_, entry in content.items():
+            try:
+                gtfs, osm = (tuple(Source(**source) for source in entry.get(kind, ())) for kind in ("gtfs", "osm"))
+                before = regions.get(id_, Region(id_, entry["name"], entry["as_of"]))
+            except (AttributeError, KeyError, TypeError) as error:
+                raise InvalidInput(f"{file}, region {id_}: {error}; gtfs/sources.toml shows the form") from None
+            regions[id_] = Region(id_, before.name, before.as_of, before.gtfs + gtfs, before.osm + osm)
+    return regions
+
+
+def load_region(name: str, sources: Path | None = None) -> None:
+    """Download and load the feeds and extracts of a region.
+
+    A source that fails is told and does not stop the others; the version of it in service stays. The demonstration
+    leaves service: invented trains must not stand beside real ones.
+
+    Parameters
+    ----------
+    name : str
+        The region's id in ``gtfs/sources.toml`` and ``osm/sources.toml``.
+    sources : Path, optional
+        A file of the same form to take instead of these.
+
+    Raises
+    ------
+    InvalidInput
+        When no such region is described.
+    Unavailable
+        When nothing of it could be loaded.
+    """
+    from mobigo.cli.context import open_database
+    from mobigo.settings import read_settings
+
+    settings = read_settings()
+    files = [sources] if sources else [data_folder("gtfs") / "sources.toml", data_folder("osm") / "sources.toml"]
+    regions = read_regions(files)
+    if name not in regions:
+        raise InvalidInput(f"no sources of region {name!r}; known: {', '.join(sorted(regions)) or 'none'}")
+    region = regions[name]
+    print(f"{region.name}: addresses as published on {region.as_of}", flush=True)
+    _Loading(settings, open_database(), region).run()
+
+
+@dataclass
+class _Loading:
+    settings: Settings
+    url: str
+    region: Region
+    failures: list[str] = field(default_factory=list)
+    done: int = 0
+
+    @property
+    def folder(self) -> Path:
+        return self.settings.home / "downloads" / self.region.id
+
+    def run(self) -> None:
+        for source in self.region.gtfs:
+            with self._told(source):
+                self._load_feed(source, self._download(source, "gtfs.zip"))
+        extracts = []
+        for source in self.region.osm:
+            with self._told(source):
+                extracts.append(self._download(source, "osm.pbf"))
+        if extracts and len(extracts) == len(self.region.osm):
+            with self._told(self.region.osm[0]):
+                self._load_extracts(extracts)
+        elif extracts:
+            print("The streets stay as they are: half of them would cut the region in two.", flush=True)
+        if not self.done:
+            raise Unavailable(f"nothing of {self.region.name} could be loaded: {'; '.join(self.failures)}")
+        self._retire_demonstration()
+        for failure in self.failures:
+            print(f"mobigo: {failure}", file=sys.stderr, flush=True)
+
+    def _told(self, source: Source) -> _Told:
+        return _Told(self, source)
+
+    def _download(self, source: Source, suffix: str) -> Path:
+        from mobigo.downloads import fetch_newer
+
+        to = self.folder / f"{source.source}.{suffix}"
+        print(f"{source.title}\n  {source.licence}, {source.attribution}", flush=True)
+        expected = self._expected(source)
+        meter = Meter(source.source)
+        changed = fetch_newer(
+            source.url,
+            to,
+            allow_hosts=self.settings.allow_hosts,
+            max_bytes=source.max_mb * MB,
+            sha256=source.sha256,
+            progress=meter,
+        )
+        meter.end(changed=changed)
+        if expected is not None and changed:
+            _check(to, expected, source)
+        return to
+
+    def _expected(self, source: Source) -> str | None:
+        """Ask the publisher for the checksum of the current version."""
+        from mobigo.downloads import fetch
+
+        if source.checksum_url is None:
+            return None
+        file = fetch(
+            source.checksum_url,
+            self.folder / f"{source.source}.checksum",
+            allow_hosts=self.settings.allow_hosts,
+            max_bytes=CHECKSUM_BYTES,
+        )
+        words = file.read_text(encoding="utf-8", errors="replace").split()
+        if not words or len(words[0]) not in DIGITS or not re.fullmatch(r"[0-9a-fA-F]+", words[0]):
+            raise Refused(f"{source.checksum_url} does not begin with an MD5 or SHA-256; correct or remove it")
+        return words[0].lower()
+
+    def _load_feed(self, source: Source, file: Path) -> None:
+        from mobigo.transit.load import load_gtfs
+
+        report = load_gtfs(file, source.source, self.url, now=self.settings.open_clock().now())
+        if report.status == "rejected":
+            raise Refused(f"the feed was refused; `mobigo feeds report {source.source}` says why")
+        trips = report.counts.get("trips", 0)
+        print(f"  {report.status}: {trips:,} trips, {len(report.findings)} findings", flush=True)
+        self.done += 1
+
+    def _load_extracts(self, files: list[Path]) -> None:
+        from mobigo.osm.load import load_osm
+        from mobigo.osm.merge import merge_extracts
+
+        extract = files[0]
+        if len(files) > 1:
+            extract = self.folder / f"{self.region.id}.osm.pbf"
+            if not extract.exists() or extract.stat().st_mtime < max(file.stat().st_mtime for file in files):
+                print(f"Merging {len(files)} extracts ...", flush=True)
+                merge_extracts(files, extract)
+        report = load_osm(extract, self.url, now=self.settings.open_clock().now(), progress=_say)
+        print(f"  streets {report.status}: {report.counts.get('edges', 0):,} edges", flush=True)
+        self.done += 1
+
+    def _retire_demonstration(self) -> None:
+        import psycopg
+
+        from mobigo.db.engine import libpq_conninfo
+        from mobigo.transit.store import withdraw
+
+        with psycopg.connect(libpq_conninfo(self.url)) as connection:
+            withdraw(connection, DEMONSTRATION)
+
+
+@dataclass
+class _Told:
+    """Around the work on one source: what goes wrong is noted, not raised."""
+
+    loading: _Loading
+    source: Source
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _trace: object) -> bool:
+        if not isinstance(error, MobigoError):
+            return False
+        self.loading.failures.append(f"{self.source.source} was left out: {error}")
+        print(f"  left out: {error}", flush=True)
+        return True
+
+
+def _check(file: Path, expected: str, source: Source) -> None:
+    """Compare a download with the publisher's checksum; a damaged one is removed."""
+    import hashlib
+
+    with file.open("rb") as content:
+        found = hashlib.file_digest(content, DIGITS[len(expected)]).hexdigest()
+    if found != expected:
+        file.unlink()
+        raise Refused(
+            f"{source.url} has the checksum {found}, its publisher says {expected}; it was damaged, or changed "
+            "while it was downloaded: try again"
+        )
+
+
+def _say(text: str) -> None:
+    print(f"  {text}", flush=True)
+
+
+@dataclass
+class Meter:
+    """Shows how far a download is: on one line in a terminal, else a line every tenth."""
+
+    name: str
+    _shown: float = 0.0
+    _tenth: int = -1
+    _total: int = 0
+
+    def __call__(self, done: int, total: int | None) -> None:
+        """Show progress; not more often than is of use."""
+        self._total = done
+        text = f"  {self.name}: {done / MB:,.1f} MB" + (f" of {total / MB:,.1f} MB" if total else "")
+        now = time.monotonic()
+        if sys.stdout.isatty():
+            if now - self._shown >= 0.2 or done == total:  # noqa: PLR2004  seconds; the eye does not see more
+                print(f"\r{text}", end="", flush=True)
+                self._shown = now
+        elif total and (tenth := 10 * done // total) > self._tenth:
+            print(text, flush=True)
+            self._tenth = tenth
+
+    def end(self, *, changed: bool) -> None:
+        """Finish the line."""
+        if sys.stdout.isatty() and self._shown:
+            print()
+        if not changed:
+            print(f"  {self.name}: as downloaded before", flush=True)
+
+
+@click.command()
+@click.argument("name")
+@click.option(
+    "--sources",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="Take the addresses from this file instead of gtfs/sources.toml and osm/sources.toml.",
+)
+def region(*, name: str, sources: Path | None) -> None:
+    """Download and load the real feeds and extracts of the region NAME."""
+    load_region(name, sources)
+    print("`mobigo network build` puts it in service; `mobigo up` does so by itself.")
