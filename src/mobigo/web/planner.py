@@ -87,9 +87,10 @@ def _view_legs(legs: Sequence[Leg], question: Question, lines: dict[Line, int]) 
 
 def step_text(step: Step, words: Words) -> str:
     """Say one instruction of a walk; a direction without words of its own is going on."""
-    known = words.find(f"step.{step.direction}") is not None
-    direction = step.direction if known else "CONTINUE"
-    return words(f"step.{direction}.on", street=step.street) if step.street else words(f"step.{direction}")
+    key = f"step.{step.direction.lower()}"
+    if words.find(key) is None:
+        key = "step.continue"
+    return words(f"{key}.on", street=step.street) if step.street else words(key)
 
 
 def map_journeys(view: PlanView) -> list[dict[str, Any]]:

@@ -1,0 +1,9 @@
+// The reference of the API, drawn by Swagger UI; the plain list stays for when it cannot.
+window.ui = SwaggerUIBundle({
+  url: '/openapi.json',
+  domNode: document.getElementById('reference'),
+  deepLinking: true,
+  defaultModelsExpandDepth: 0,
+  validatorUrl: null, // asks nobody outside
+  onComplete: () => { document.getElementById('plain').hidden = true; document.documentElement.dataset.state = 'ready'; },
+});
