@@ -285,7 +285,7 @@ class _Loading:
     def _load_feed(self, source: Source, file: Path) -> None:
         from mobigo.transit.load import load_gtfs
 
-        report = load_gtfs(file, source.source, self.url, now=self.settings.open_clock().now())
+        report = load_gtfs(file, source.source, self.url, now=self.settings.open_clock().now(), origin=source.url)
         if report.status == "rejected":
             raise Refused(f"the feed was refused; `mobigo feeds report {source.source}` says why")
         trips = report.counts.get("trips", 0)
