@@ -1,0 +1,187 @@
+"""The nouns of a journey from door to door."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from datetime import date, datetime
+
+    from mobigo.kit.geo import Point
+
+
+class Mode(StrEnum):
+    """How a leg is travelled."""
+
+    WALK = "walk"
+    TRAM = "tram"
+    SUBWAY = "subway"
+    RAIL = "rail"
+    BUS = "bus"
+    COACH = "coach"
+    FERRY = "ferry"
+    CABLE_CAR = "cable_car"
+    FUNICULAR = "funicular"
+    AIR = "air"
+    TAXI = "taxi"
+    OTHER = "other"
+
+
+class Reason(StrEnum):
+    """Why there is no journey by public transport; the whole list."""
+
+    OUTSIDE_AREA = "outside_area"
+    """An end is near no street and no stop we know."""
+    NO_STOP_IN_RANGE = "no_stop_in_range"
+    """No stop within the longest walk of an end."""
+    NO_SERVICE_THAT_DAY = "no_service_that_day"
+    """No trip at all runs on the day asked for."""
+    WALKING_BETTER = "walking_better"
+    """Walking arrives before any vehicle would."""
+    NOTHING_IN_WINDOW = "nothing_in_window"
+    """Vehicles run, but none makes this journey within the time asked for."""
+
+
+class Label(StrEnum):
+    """What a journey is best at, among the journeys of its answer."""
+
+    FASTEST = "fastest"
+    EARLIEST = "earliest"
+    FEWEST_TRANSFERS = "fewest_transfers"
+    LEAST_WALKING = "least_walking"
+
+
+@dataclass(frozen=True)
+class End:
+    """Where a journey starts or ends: a point, or a stop (all stops of a station)."""
+
+    name: str
+    point: Point
+    stops: tuple[int, ...] = ()
+    """Stop indices of the network; empty for a point."""
+
+
+@dataclass(frozen=True)
+class JourneyRequest:
+    """One question of a traveller."""
+
+    origin: str
+    """``LAT,LON`` or a stop id."""
+    destination: str
+    at: datetime
+    """Aware."""
+    arrive_by: bool = False
+    window: int | None = None
+    """Seconds after `at` (before it, with `arrive_by`) in which to leave (arrive); None: two hours, and if nothing runs
+    in them the next journey after."""
+    max_transfers: int = 15
+    max_walk: int = 1800
+    """Seconds, longest walk to the first stop, from the last one, and between two."""
+    budget: float = 1.0
+    """Seconds of computing after which the best answer found so far is given."""
+
+
+@dataclass(frozen=True)
+class Place:
+    """A point of a journey."""
+
+    name: str
+    lat: float
+    lon: float
+    stop_id: str | None = None
+    platform: str | None = None
+
+
+@dataclass(frozen=True)
+class Step:
+    """One instruction of a walk."""
+
+    street: str
+    """Empty for a way without a name."""
+    metres: float
+    direction: str
+    """DEPART, LEFT, SLIGHTLY_RIGHT, ... as in MOTIS; see ``street.routing``."""
+
+
+@dataclass(frozen=True)
+class Call:
+    """A stop that a vehicle calls at on the way."""
+
+    place: Place
+    arrival: datetime
+    departure: datetime
+
+
+@dataclass(frozen=True)
+class Line:
+    """The line of a vehicle as travellers see it."""
+
+    id: str
+    name: str
+    long_name: str
+    color: str | None
+    """RRGGBB."""
+    text_color: str | None
+    agency: str
+
+
+@dataclass(frozen=True)
+class Leg:
+    """A part of a journey in one vehicle, or one walk."""
+
+    mode: Mode
+    start: Place
+    end: Place
+    departure: datetime
+    arrival: datetime
+    geometry: tuple[tuple[float, float], ...]
+    """Longitude, latitude."""
+    metres: float | None = None
+    trip_id: str | None = None
+    service_date: date | None = None
+    line: Line | None = None
+    headsign: str | None = None
+    stay_seated: bool = False
+    """The vehicle of the leg before goes on as this trip: nobody alights."""
+    calls: tuple[Call, ...] = ()
+    """Stops between boarding and alighting."""
+    steps: tuple[Step, ...] = ()
+
+
+@dataclass(frozen=True)
+class Journey:
+    """One way to get there."""
+
+    id: str
+    """Opaque and lasting: names the rides, not the network."""
+    departure: datetime
+    arrival: datetime
+    transfers: int
+    legs: tuple[Leg, ...]
+    labels: tuple[Label, ...] = ()
+
+    @property
+    def rides(self) -> bool:
+        """Whether any leg is by vehicle."""
+        return any(leg.trip_id is not None for leg in self.legs)
+
+    @property
+    def walking(self) -> int:
+        """Seconds on foot."""
+        walks = (leg for leg in self.legs if leg.trip_id is None)
+        return sum(int((leg.arrival - leg.departure).total_seconds()) for leg in walks)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The answer to a request."""
+
+    journeys: tuple[Journey, ...]
+    network_version: str
+    reason: Reason | None = None
+    next_departure: datetime | None = None
+    """When there is no journey: the next one leaves then (with `arrive_by`: the last before arrives then)."""
+    origin: End | None = field(default=None, compare=False)
+    destination: End | None = field(default=None, compare=False)

@@ -1,0 +1,184 @@
+"""The immutable network: timetable, streets and what joins them, mapped from files and swapped while serving.
+
+A network lies in ``<home>/networks/<version>``; the file ``<home>/networks/current`` names the one that serves.
+Building writes a new folder and then replaces that one file, so every process sees the old network or the new one,
+never a mix: a request takes its `Network` once and keeps it to the end.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import threading
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from fcntl import LOCK_EX, flock
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+from zoneinfo import ZoneInfo
+
+from mobigo.kit.errors import Unavailable
+from mobigo.kit.packed import map_packed
+from mobigo.street.graph import StreetGraph
+from mobigo.street.routing import Snaps
+from mobigo.transit.days import DayViews
+from mobigo.transit.footpaths import Footpaths
+from mobigo.transit.timetable import Timetable
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+KEPT = 3
+"""How many networks stay on disk; the older ones are removed when a new one is switched in."""
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """What a network was built from."""
+
+    version: str
+    built_at: datetime
+    timezone: str
+    """The zone in which most trips run; instants without an offset are read in it."""
+    feeds: dict[str, dict[str, Any]]
+    """By source: version, name, first and last day."""
+    streets: dict[str, Any] | None
+    """Version and extent of the extract; None without streets."""
+    counts: dict[str, int]
+
+    @property
+    def zone(self) -> ZoneInfo:
+        """The zone as an object."""
+        return ZoneInfo(self.timezone)
+
+
+def write_manifest(folder: Path, manifest: Manifest) -> None:
+    """Write the manifest; the last file of a network, so a folder without one is rubbish of a crash."""
+    raw = {**manifest.__dict__, "built_at": manifest.built_at.isoformat()}
+    (folder / "manifest.json").write_text(json.dumps(raw, ensure_ascii=False, indent=1))
+
+
+def read_manifest(folder: Path) -> Manifest:
+    """Read the manifest of a network."""
+    raw = json.loads((folder / "manifest.json").read_text())
+    return Manifest(**{**raw, "built_at": datetime.fromisoformat(raw["built_at"])})
+
+
+@dataclass(frozen=True)
+class Network:
+    """One version of everything that journeys are planned on."""
+
+    folder: Path
+    manifest: Manifest
+    timetable: Timetable
+    streets: StreetGraph | None
+    stop_snaps: Snaps | None
+    """Where each stop meets the streets."""
+    footpaths: Footpaths
+    """Walks between stops, with the rules of transfers.txt."""
+
+    @cached_property
+    def days(self) -> DayViews:
+        """The timetable day by day, laid out for searching."""
+        return DayViews(self.timetable, self.footpaths)
+
+    @cached_property
+    def zones(self) -> list[ZoneInfo]:
+        """The time zones, as numbered by the timetable."""
+        return [ZoneInfo(name) for name in self.timetable.zones.all()]
+
+    @cached_property
+    def zone_index(self) -> int:
+        """Number of the zone in which most trips run: that of walks."""
+        return self.timetable.zones.all().index(self.manifest.timezone)
+
+    @cached_property
+    def stop_index(self) -> dict[str, int]:
+        """Index of each stop id."""
+        return {name: index for index, name in enumerate(self.timetable.stop_ids.all())}
+
+
+def map_network(folder: Path) -> Network:
+    """Map a written network; nothing is read until touched."""
+    streets = (folder / "streets").exists()
+    return Network(
+        folder,
+        read_manifest(folder),
+        map_packed(folder / "timetable", Timetable),
+        map_packed(folder / "streets", StreetGraph) if streets else None,
+        map_packed(folder / "stop_snaps", Snaps) if streets else None,
+        map_packed(folder / "footpaths", Footpaths),
+    )
+
+
+class Networks:
+    """The networks of a home: hands out the one that serves, whichever process switched it in.
+
+    Parameters
+    ----------
+    home : Path
+        ``MOBIGO_HOME``.
+    """
+
+    def __init__(self, home: Path) -> None:
+        self.folder = home / "networks"
+        self._current: Network | None = None
+        self._stamp = -1
+        self._loading = threading.Lock()
+
+    def current(self) -> Network:
+        """Return the network that serves.
+
+        Raises
+        ------
+        Unavailable
+            When none has been built.
+        """
+        network = self.find_current()
+        if network is None:
+            raise Unavailable(
+                "no network is built; load a feed (mobigo load gtfs FILE --source ID) or run mobigo network build",
+                code="no_network",
+            )
+        return network
+
+    def find_current(self) -> Network | None:
+        """Return the network that serves, or None when none has been built.
+
+        While a new one is being mapped by one thread, the others go on with the old one.
+        """
+        try:
+            stamp = (self.folder / "current").stat().st_mtime_ns
+        except FileNotFoundError:
+            return None
+        if stamp != self._stamp and self._loading.acquire(blocking=self._current is None):
+            try:
+                if stamp != self._stamp:
+                    self._current = map_network(self.folder / (self.folder / "current").read_text())
+                    self._stamp = stamp
+            finally:
+                self._loading.release()
+        return self._current
+
+    @contextmanager
+    def building(self) -> Iterator[None]:
+        """Hold the right to build: one at a time for a home."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        with (self.folder / "lock").open("w") as lock:
+            flock(lock, LOCK_EX)
+            yield
+
+    def switch(self, version: str) -> None:
+        """Make a written network the one that serves, and remove those nobody will go back to."""
+        new = self.folder / "current.new"
+        new.write_text(version)
+        new.replace(self.folder / "current")
+        folders = sorted(
+            (folder for folder in self.folder.iterdir() if (folder / "manifest.json").exists()),
+            key=lambda folder: folder.stat().st_mtime_ns,
+            reverse=True,
+        )
+        for old in [folder for folder in folders if folder.name != version][KEPT - 1 :]:
+            shutil.rmtree(old)  # a process that still maps it keeps its pages

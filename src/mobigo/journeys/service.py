@@ -1,0 +1,214 @@
+"""What a traveller can ask: journeys from door to door, on one network from beginning to end."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from mobigo.journeys import combine
+from mobigo.journeys.access import find_access, find_end, find_walk
+from mobigo.journeys.model import Plan, Reason
+from mobigo.journeys.snapshot import build_network
+from mobigo.kit.errors import InvalidInput
+from mobigo.transit import routing
+from mobigo.transit.model import Direction, Query, TransitJourney, Walk
+from mobigo.transit.timetable import day_number, runs_on
+
+if TYPE_CHECKING:
+    from zoneinfo import ZoneInfo
+
+    from mobigo.journeys.model import Journey, JourneyRequest, Leg, Place
+    from mobigo.journeys.network import Network
+    from mobigo.street.routing import Path
+
+__all__ = ["build_network", "plan", "plan_as_json", "read_instant"]
+
+USUAL_WINDOW = 2 * 3600
+"""Seconds: what a traveller who names no window sees."""
+
+DIRECT_WALK = 3600
+"""Seconds: how long a walk all the way is offered when no vehicle serves."""
+
+HORIZON_DAYS = 14
+"""How far ahead the next possible departure is looked for."""
+
+
+def read_instant(text: str, zone: ZoneInfo) -> datetime:
+    """Read an ISO 8601 instant; without an offset it is local time of the network.
+
+    Raises
+    ------
+    InvalidInput
+        When it is no date and time.
+    """
+    try:
+        instant = datetime.fromisoformat(text)
+    except ValueError:
+        raise InvalidInput(
+            f"{text!r} is no date and time; write it like 2026-11-23T07:30 or 2026-11-23T07:30:00+01:00",
+            code="invalid_instant",
+        ) from None
+    return instant if instant.tzinfo else instant.replace(tzinfo=zone)
+
+
+def plan(network: Network, request: JourneyRequest) -> Plan:
+    """Plan journeys from door to door.
+
+    The answer holds the journeys that none other beats in departure, arrival and changes, less those during which one
+    would have walked there, and walking itself where it is short; when no vehicle serves, the reason, and when the
+    next one leaves.
+
+    Raises
+    ------
+    InvalidInput, NotFound
+        When an end is no point and no stop.
+    """
+    deadline = time.monotonic() + request.budget
+    ends = find_end(network, request.origin), find_end(network, request.destination)
+    origin = find_access(network, ends[0], request.max_walk, backward=False)
+    destination = find_access(network, ends[1], request.max_walk, backward=True)
+    walk = find_walk(network, origin, destination, max(request.max_walk, DIRECT_WALK))
+    doors = combine.Doors(origin, destination, walk)
+    question = Query(
+        access=origin.stops,
+        access_seconds=origin.seconds,
+        egress=destination.stops,
+        egress_seconds=destination.seconds,
+        at=int(request.at.timestamp()),
+        window=USUAL_WINDOW if request.window is None else request.window,
+        direction=Direction.ARRIVE if request.arrive_by else Direction.DEPART,
+        max_transfers=request.max_transfers,
+    )
+    rides, beaten = _search(network, question, walk)
+    if not rides and not beaten and request.window is None:
+        rides, beaten = _search(network, replace(question, window=0), walk)
+    on_foot = [_on_foot(question, walk[0])] if walk and (not rides or walk[0] <= request.max_walk) else []
+    journeys = sorted(
+        (combine.describe(network, journey, doors) for journey in [*on_foot, *rides]),
+        key=lambda journey: (journey.departure, journey.arrival),
+    )
+    answer = Plan(combine.label(journeys), network.manifest.version, origin=ends[0], destination=ends[1])
+    if rides:
+        return answer
+    reason = _explain(network, doors, request, beaten=beaten)
+    later = None
+    if reason in {Reason.NO_SERVICE_THAT_DAY, Reason.NOTHING_IN_WINDOW}:
+        later = _find_next(network, question, walk, deadline)
+    return replace(answer, reason=reason, next_departure=later)
+
+
+def _search(
+    network: Network, question: Query, walk: tuple[int, Path | None] | None
+) -> tuple[list[TransitJourney], bool]:
+    """Search for rides, and tell whether any was left out because walking is better."""
+    if not (len(question.access) and len(question.egress)) or (walk and walk[0] == 0):
+        return [], walk is not None
+    found = routing.search(network.days, question)
+    kept = [journey for journey in found if walk is None or journey.arrival - journey.departure < walk[0]]
+    return kept, len(kept) < len(found)
+
+
+def _on_foot(question: Query, seconds: int) -> TransitJourney:
+    start = question.at - seconds if question.direction is Direction.ARRIVE else question.at
+    return TransitJourney(start, start + seconds, 0, (Walk(-1, -1, start, start + seconds),))
+
+
+def _explain(network: Network, doors: combine.Doors, request: JourneyRequest, *, beaten: bool) -> Reason:
+    """Say why no vehicle serves, the most useful truth first."""
+    if not (doors.origin.located and doors.destination.located):
+        return Reason.OUTSIDE_AREA
+    if beaten:
+        return Reason.WALKING_BETTER
+    if not (len(doors.origin.stops) and len(doors.destination.stops)):
+        return Reason.NO_STOP_IN_RANGE
+    day = day_number(request.at.astimezone(network.manifest.zone).date())
+    return Reason.NOTHING_IN_WINDOW if runs_on(network.timetable, day).any() else Reason.NO_SERVICE_THAT_DAY
+
+
+def _find_next(
+    network: Network, question: Query, walk: tuple[int, Path | None] | None, deadline: float
+) -> datetime | None:
+    """Find when the next journey leaves, day after day as far as the horizon and the budget go."""
+    zone = network.manifest.zone
+    start = question.at
+    for _ in range(HORIZON_DAYS):
+        ahead = replace(question, at=start, window=0, direction=Direction.DEPART)
+        rides, _ = _search(network, ahead, walk)
+        if rides:
+            return datetime.fromtimestamp(min(ride.departure for ride in rides), zone)
+        if time.monotonic() > deadline:
+            break
+        tomorrow = datetime.fromtimestamp(start, zone).date() + timedelta(days=1)
+        start = int(datetime.combine(tomorrow, datetime.min.time(), zone).timestamp())
+    return None
+
+
+# ── as JSON ───────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def plan_as_json(answer: Plan) -> dict[str, Any]:
+    """Write an answer as ``GET /v1/journeys`` and ``plan --json`` give it."""
+    return {
+        "journeys": [_journey_as_json(journey) for journey in answer.journeys],
+        "reason": answer.reason,
+        "next_departure": answer.next_departure,
+        "network_version": answer.network_version,
+    }
+
+
+def _journey_as_json(journey: Journey) -> dict[str, Any]:
+    return {
+        "id": journey.id,
+        "departure": journey.departure,
+        "arrival": journey.arrival,
+        "transfers": journey.transfers,
+        "labels": journey.labels,
+        "legs": [_leg_as_json(leg) for leg in journey.legs],
+    }
+
+
+def _leg_as_json(leg: Leg) -> dict[str, Any]:
+    line = leg.line
+    return {
+        "mode": leg.mode,
+        "from": _place_as_json(leg.start),
+        "to": _place_as_json(leg.end),
+        "departure": leg.departure,
+        "arrival": leg.arrival,
+        "trip_id": leg.trip_id,
+        "service_date": leg.service_date,
+        "line": line and line.name,
+        "line_id": line and line.id,
+        "line_long_name": line and line.long_name,
+        "line_color": line and line.color,
+        "line_text_color": line and line.text_color,
+        "agency": line and line.agency,
+        "headsign": leg.headsign,
+        "stay_seated": leg.stay_seated,
+        "calls": [
+            {
+                "name": call.place.name,
+                "stop_id": call.place.stop_id,
+                "lat": call.place.lat,
+                "lon": call.place.lon,
+                "arrival": call.arrival,
+                "departure": call.departure,
+            }
+            for call in leg.calls
+        ],
+        "metres": leg.metres,
+        "geometry": {"type": "LineString", "coordinates": leg.geometry},
+        "steps": [{"street": step.street, "metres": step.metres, "direction": step.direction} for step in leg.steps],
+    }
+
+
+def _place_as_json(place: Place) -> dict[str, Any]:
+    return {
+        "name": place.name,
+        "lat": place.lat,
+        "lon": place.lon,
+        "stop_id": place.stop_id,
+        "platform": place.platform,
+    }

@@ -1,0 +1,147 @@
+"""Build a network from the database: timetable, streets, where they meet, walks between stops."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections import Counter
+from hashlib import sha256
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+import psycopg
+
+from mobigo.db.engine import libpq_conninfo
+from mobigo.journeys.network import Manifest, Networks, write_manifest
+from mobigo.kit.packed import write_packed
+from mobigo.osm.store import find_active_extract
+from mobigo.places import service as places
+from mobigo.street import store as street_store
+from mobigo.street.graph import Profile
+from mobigo.street.routing import footpaths, snap
+from mobigo.transit import store as transit_store
+from mobigo.transit import timetable as timetables
+from mobigo.transit.footpaths import Footpaths, follow_streets, link_stops
+
+if TYPE_CHECKING:
+    from datetime import datetime
+    from pathlib import Path
+
+    from mobigo.street.graph import StreetGraph
+    from mobigo.transit.timetable import Timetable
+
+FORMAT = 1
+"""Raised whenever the layout of a network changes: an old folder is then built again, never misread."""
+
+CHANGE_WALK = 600
+"""Seconds: the longest walk from one vehicle to the next."""
+
+CROW_METRES = 500.0
+"""Metres: where no streets are loaded, stops this near each other are joined by straight lines."""
+
+
+def build_network(url: str, home: Path, now: datetime) -> str:
+    """Build the network of what is active in the database and switch it in.
+
+    The network that serves goes on until the new one is complete. When nothing changed, it stays and its version is
+    returned; when a former state came back (a rollback), its network is switched in without building.
+
+    Parameters
+    ----------
+    url : str
+        Address of the database.
+    home : Path
+        ``MOBIGO_HOME``.
+    now : datetime
+        When it is built, for the manifest.
+
+    Returns
+    -------
+    str
+        The version that serves.
+    """
+    networks = Networks(home)
+    with networks.building(), psycopg.connect(libpq_conninfo(url), autocommit=True) as connection:
+        content = _describe(connection)
+        while not (networks.folder / content.version / "manifest.json").exists():
+            new = _write(connection, networks.folder / f"{content.version}.new", content, now)
+            if (again := _describe(connection)) == content:
+                new.rename(networks.folder / content.version)
+            content = again  # a load ended while we read: what was written is of neither state
+        with connection.transaction():
+            places.rebuild(connection)
+        networks.switch(content.version)
+    return content.version
+
+
+class Content(NamedTuple):
+    """What is active in the database."""
+
+    feeds: dict[str, dict[str, Any]]
+    streets: dict[str, Any] | None
+
+    @property
+    def version(self) -> str:
+        """A name for it: the same content has the same name."""
+        return sha256(json.dumps([FORMAT, *self], sort_keys=True).encode()).hexdigest()[:12]
+
+
+def _describe(connection: psycopg.Connection) -> Content:
+    feeds = {
+        feed.source: {
+            "version": feed.version,
+            "hash": feed.hash,
+            "first_day": feed.first_day and feed.first_day.isoformat(),
+            "last_day": feed.last_day and feed.last_day.isoformat(),
+        }
+        for feed in transit_store.list_active(connection)
+    }
+    extract = find_active_extract(connection)
+    streets = {"version": extract.version, "hash": extract.hash, "name": extract.name} if extract else None
+    return Content(feeds, streets)
+
+
+def _write(connection: psycopg.Connection, new: Path, content: Content, now: datetime) -> Path:
+    if new.exists():
+        shutil.rmtree(new)  # of a build that was killed
+    new.mkdir(parents=True)
+    timetable = timetables.build(transit_store.read_feed_tables(connection))
+    write_packed(new / "timetable", timetable)
+    counts = {"stops": len(timetable.stop_lat), "trips": len(timetable.trip_route), "calls": len(timetable.call_stop)}
+    if content.streets:
+        graph = street_store.read_graph(connection)
+        write_packed(new / "streets", graph)
+        walks = _write_walks(new, timetable, graph)
+        counts |= {"street nodes": len(graph.node_osm), "street edges": len(graph.edge_way)}
+    else:
+        walks = link_stops(timetable, link_metres=CROW_METRES)
+    write_packed(new / "footpaths", walks)
+    counts["walks between stops"] = len(walks.target)
+    write_manifest(new, Manifest(content.version, now, _zone(timetable), content.feeds, content.streets, counts))
+    _sync(new)
+    return new
+
+
+def _write_walks(folder: Path, timetable: Timetable, graph: StreetGraph) -> Footpaths:
+    """Join the stops to the streets, and to each other along them."""
+    snaps = snap(graph, np.stack([timetable.stop_lon, timetable.stop_lat], axis=1), Profile.FOOT)
+    write_packed(folder / "stop_snaps", snaps)
+    called = np.zeros(len(timetable.stop_lat), np.bool_)
+    called[timetable.pattern_stop] = True
+    idle = snaps._replace(edge=np.where(called, snaps.edge, -1).astype(np.int32))
+    return follow_streets(timetable, footpaths(graph, idle, CHANGE_WALK))
+
+
+def _zone(timetable: Timetable) -> str:
+    """Return the zone in which most trips run."""
+    used = Counter(timetable.trip_zone.tolist()).most_common(1)
+    return timetable.zones.at(used[0][0] if used else 0)
+
+
+def _sync(folder: Path) -> None:
+    """Bring a folder to the disk before anything names it."""
+    for file in [*folder.rglob("*"), folder]:
+        handle = os.open(file, os.O_RDONLY)
+        os.fsync(handle)
+        os.close(handle)
