@@ -222,14 +222,14 @@ def _write_trips(feed: Feed, network: Network, shapes: Shapes) -> None:
     feed.table(
         "trips.txt",
         "route_id,service_id,trip_id,trip_headsign,direction_id,shape_id,wheelchair_accessible,bikes_allowed",
-        trips,
+        sorted(trips, key=lambda trip: str(trip[2])),
     )
     feed.table(
         "stop_times.txt",
         "trip_id,arrival_time,departure_time,stop_id,location_group_id,location_id,stop_sequence,pickup_type,"
         "drop_off_type,shape_dist_traveled,timepoint,start_pickup_drop_off_window,end_pickup_drop_off_window,"
         "pickup_booking_rule_id,drop_off_booking_rule_id",
-        times,
+        sorted(times, key=lambda time: str(time[0])),
     )
     feed.table("frequencies.txt", "trip_id,start_time,end_time,headway_secs,exact_times", frequencies)
 

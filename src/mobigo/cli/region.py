@@ -288,7 +288,7 @@ class _Loading:
         report = load_gtfs(file, source.source, self.url, now=self.settings.open_clock().now(), origin=source.url)
         if report.status == "rejected":
             raise Refused(f"the feed was refused; `mobigo feeds report {source.source}` says why")
-        trips = report.counts.get("trips", 0)
+        trips = report.counts.get("trips.txt", 0)
         print(f"  {report.status}: {trips:,} trips, {len(report.findings)} findings", flush=True)
         self.done += 1
 
