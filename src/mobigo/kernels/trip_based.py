@@ -1,0 +1,1044 @@
+"""Trip-based search over a day view: which vehicles to take, by precomputed changes from trip to trip.
+
+Words: a *line* is trips with one stop list that never overtake each other; a *position* is one place in the stop list
+of one line, numbered through all lines; an *event* is one trip at one position; a *hop* is a change from an event to a
+later trip worth considering; a *segment* is a trip from where it was boarded; a *ride* counts vehicles, so changes are
+rides minus one; an *onward* entry is a trip reached by staying seated.
+
+References
+----------
+Witt (2015), Trip-Based Public Transit Routing. Delling, Pajor, Werneck (2012), Round-Based Public Transit Routing,
+section 4 for the profile over departures in descending order.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from mobigo.kernels import kernel
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+NEVER = 2**31 - 1
+"""A time that does not come."""
+SECONDS_PER_UNIT = 4
+"""Seconds of one unit of `DayView.cell_seconds`."""
+NO_WAY = 65535
+NO_RIDE = 255
+ORIGIN, SEATED = -1, -2
+"""Instead of a position to alight at: the segment is the first; it goes on without alighting."""
+
+
+class DayView(NamedTuple):
+    """The timetable of some days laid flat for one direction of search.
+
+    Times are int32 seconds after `base`; in a mirrored view they are negated and everything runs backwards, so that
+    one search answers both directions.
+    """
+
+    base: NDArray[np.int64]
+    """int64[1], seconds since 1970 UTC of time 0."""
+    mirrored: NDArray[np.uint8]
+    """uint8[1], 1 when time runs backwards."""
+    line_position: NDArray[np.int32]
+    """int32[n_lines + 1], index of the line's first position."""
+    line_trip: NDArray[np.int32]
+    """int32[n_lines + 1], index of the line's first trip; trips ascend by time."""
+    position_line: NDArray[np.int32]
+    position_stop: NDArray[np.int32]
+    position_cell: NDArray[np.int32]
+    position_board: NDArray[np.uint8]
+    position_alight: NDArray[np.uint8]
+    trip_line: NDArray[np.int32]
+    trip_shift: NDArray[np.int32]
+    """int32[n_trips], what to add to a position of the trip's line for its event."""
+    trip_row: NDArray[np.int32]
+    """int32[n_trips], trip index in the timetable."""
+    trip_day: NDArray[np.int32]
+    """int32[n_trips], service day, days since 1970."""
+    arrival: NDArray[np.int32]
+    """int32[n_events], seconds after `base`."""
+    departure: NDArray[np.int32]
+    stay_first: NDArray[np.int32]
+    """int32[n_trips + 1], index into `stay_trip`."""
+    stay_trip: NDArray[np.int32]
+    """int32[n], trip in which one finds oneself by staying seated."""
+    onward_first: NDArray[np.int32]
+    """int32[n_lines + 1], index into `onward_table`: one per line that trips of this line go on as."""
+    onward_table: NDArray[np.int32]
+    """int32[n], row of the line's first trip in `onward_trip` and `onward_by`."""
+    onward_trip: NDArray[np.int32]
+    """int32[m], earliest trip of that line reached by staying seated, once or more often, in this trip or a later
+    one; NEVER: none."""
+    onward_by: NDArray[np.int32]
+    """int32[m], the trip of this line to sit in for it."""
+    stop_first: NDArray[np.int32]
+    """int32[n_stops + 1], index into `stop_position`."""
+    stop_position: NDArray[np.int32]
+    """int32[n], positions where one can board at the stop."""
+    walk_first: NDArray[np.int32]
+    """int32[n_stops + 1], index of walks between stops, as in `Footpaths`."""
+    walk_target: NDArray[np.int32]
+    walk_seconds: NDArray[np.int32]
+    walk_change: NDArray[np.int32]
+    """int32[n], seconds from alighting to boarding, -1 where forbidden."""
+    hop_first: NDArray[np.int32]
+    """int32[n_events], index of the hops of the event."""
+    hop_count: NDArray[np.int32]
+    hop_trip: NDArray[np.int32]
+    hop_position: NDArray[np.int32]
+    stop_cell: NDArray[np.int32]
+    """int32[n_stops], cell the stop lies in, -1 when no vehicle calls."""
+    cell_seconds: NDArray[np.uint16]
+    """uint16[n_cells, n_cells], lower bound from alighting in a cell (column) to alighting in another (row), in
+    units of SECONDS_PER_UNIT; NO_WAY when impossible."""
+    cell_rides: NDArray[np.uint8]
+    """uint8[n_cells, n_cells], lower bound on further rides for the same; NO_RIDE when impossible."""
+
+
+class Scratch(NamedTuple):
+    """Working memory of one search; every search leaves it at rest."""
+
+    reached: NDArray[np.int32]
+    """int32[n_positions * stride], by rides: the earliest trip boarded at the position or before; NEVER at rest."""
+    seated: NDArray[np.int32]
+    """int32[n_lines * stride], by rides: the earliest trip whose onward trips are known; NEVER at rest."""
+    touched: NDArray[np.int32]
+    """int32[n_lines], lines not at rest."""
+    marked: NDArray[np.uint8]
+    """uint8[n_lines], 1 when the line is in `touched`; 0 at rest."""
+    segment: NDArray[np.int32]
+    """int32[capacity, 6]: trip, boarding position, last position, parent segment, the position the parent is left at
+    (or ORIGIN, SEATED), the trip to sit in on the parent."""
+
+
+# --- laying a view out -----------------------------------------------------------------------------------------------
+
+
+@kernel
+def split_lines(
+    pattern: NDArray[np.int32],
+    first: NDArray[np.int64],
+    length: NDArray[np.int32],
+    shift: NDArray[np.int64],
+    arrival: NDArray[np.int32],
+    departure: NDArray[np.int32],
+) -> NDArray[np.int32]:
+    """Number the lines of each pattern such that no trip of a line overtakes an earlier one: first fit.
+
+    Parameters
+    ----------
+    pattern, first, length, shift : one per run, sorted by pattern, then time
+        Pattern, first row of its stop times, their number, seconds to add to them.
+    arrival, departure : int32[n_calls], seconds
+
+    Returns
+    -------
+    int32[n_runs], number of the line within the pattern.
+    """
+    n = len(pattern)
+    line = np.empty(n, np.int32)
+    last = np.empty(n, np.int64)
+    n_lines = 0
+    for run in range(n):
+        if run == 0 or pattern[run] != pattern[run - 1]:
+            n_lines = 0
+        chosen = -1
+        for candidate in range(n_lines):
+            other = last[candidate]
+            fits = True
+            for call in range(length[run]):
+                a, b = first[other] + call, first[run] + call
+                if (
+                    arrival[a] + shift[other] > arrival[b] + shift[run]
+                    or departure[a] + shift[other] > departure[b] + shift[run]
+                ):
+                    fits = False
+                    break
+            if fits:
+                chosen = candidate
+                break
+        if chosen < 0:
+            chosen = n_lines
+            n_lines += 1
+        last[chosen] = run
+        line[run] = chosen
+    return line
+
+
+@kernel
+def lay_events(
+    first: NDArray[np.int64],
+    length: NDArray[np.int32],
+    shift: NDArray[np.int64],
+    arrival: NDArray[np.int32],
+    departure: NDArray[np.int32],
+) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
+    """Write the times of each run one after another, in seconds after the view's base."""
+    n = 0
+    for run in range(len(first)):
+        n += length[run]
+    arrivals = np.empty(n, np.int32)
+    departures = np.empty(n, np.int32)
+    event = 0
+    for run in range(len(first)):
+        for call in range(length[run]):
+            arrivals[event] = arrival[first[run] + call] + shift[run]
+            departures[event] = departure[first[run] + call] + shift[run]
+            event += 1
+    return arrivals, departures
+
+
+@kernel
+def link_trips(
+    view: DayView,
+) -> tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.int32], NDArray[np.int32]]:
+    """Find the hops worth considering: per event and line the earliest trip, kept when it brings something.
+
+    A hop is kept when, among all that one more ride can do for somebody sitting in the trip, it brings an earlier
+    arrival at some stop, or when it is the way to board a line early whose trips go on as others.
+
+    Returns
+    -------
+    hop_first, hop_count, hop_trip, hop_position : see `DayView`
+    """
+    n_lines = len(view.line_position) - 1
+    n_stops = len(view.stop_first) - 1
+    hop_first = np.zeros(len(view.arrival), np.int32)
+    hop_count = np.zeros(len(view.arrival), np.int32)
+    hop_trip = np.empty(max(16, len(view.arrival)), np.int32)
+    hop_position = np.empty(len(hop_trip), np.int32)
+    n = 0
+    best = np.zeros(n_stops, np.int32)
+    best_of = np.full(n_stops, -1, np.int32)
+    early = np.zeros(n_lines, np.int32)
+    early_of = np.full(n_lines, -1, np.int32)
+    capacity = 256
+    c_seconds = np.empty(capacity, np.int32)
+    c_position = np.empty(capacity, np.int32)
+    c_trip = np.empty(capacity, np.int32)
+    c_taken = np.empty(capacity, np.uint8)
+    for line in range(n_lines):
+        start, end = view.line_position[line], view.line_position[line + 1]
+        group = np.zeros(end - start + 1, np.int32)  # candidates of position end - 1 - i are group[i]:group[i + 1]
+        m = 0
+        for i in range(end - start):
+            group[i] = m
+            x = end - 1 - i
+            if not view.position_alight[x]:
+                continue
+            stop = view.position_stop[x]
+            for walk in range(view.walk_first[stop], view.walk_first[stop + 1]):
+                if view.walk_change[walk] < 0:
+                    continue
+                to = view.walk_target[walk]
+                for row in range(view.stop_first[to], view.stop_first[to + 1]):
+                    if m == capacity:
+                        capacity *= 2
+                        c_seconds = np.append(c_seconds, c_seconds)
+                        c_position = np.append(c_position, c_position)
+                        c_trip = np.append(c_trip, c_trip)
+                        c_taken = np.append(c_taken, c_taken)
+                    c_seconds[m] = view.walk_change[walk]
+                    c_position[m] = view.stop_position[row]
+                    c_trip[m] = view.line_trip[view.position_line[c_position[m]]]
+                    m += 1
+        group[end - start] = m
+        for trip in range(view.line_trip[line], view.line_trip[line + 1]):
+            shift = view.trip_shift[trip]
+            # the earliest trip each candidate leads to; it only moves forward from trip to trip
+            for i in range(end - start):
+                arrival = view.arrival[shift + end - 1 - i]
+                for c in range(group[i], group[i + 1]):
+                    y = c_position[c]
+                    other = view.position_line[y]
+                    u = c_trip[c]
+                    last = view.line_trip[other + 1]
+                    while u < last and view.departure[view.trip_shift[u] + y] < arrival + c_seconds[c]:
+                        u += 1
+                    c_trip[c] = u
+                    c_taken[c] = u < last and not (other == line and u >= trip and y >= end - 1 - i)
+                    if c_taken[c] and view.onward_first[other] < view.onward_first[other + 1]:
+                        if early_of[other] != trip or u < early[other]:
+                            early_of[other] = trip
+                            early[other] = u
+            for i in range(end - start):
+                x = end - 1 - i
+                event = shift + x
+                if view.position_alight[x]:
+                    stop = view.position_stop[x]
+                    if best_of[stop] != trip or view.arrival[event] < best[stop]:
+                        best_of[stop] = trip
+                        best[stop] = view.arrival[event]
+                hop_first[event] = n
+                for c in range(group[i], group[i + 1]):
+                    if not c_taken[c]:
+                        continue
+                    y = c_position[c]
+                    u = c_trip[c]
+                    other = view.position_line[y]
+                    keep = False
+                    if early_of[other] == trip and early[other] == u:
+                        for row in range(view.onward_first[other], view.onward_first[other + 1]):
+                            if view.onward_trip[view.onward_table[row] + u - view.line_trip[other]] != NEVER:
+                                keep = True
+                        early_of[other] = -1
+                    for z in range(y + 1, view.line_position[other + 1]):
+                        if view.position_alight[z]:
+                            stop = view.position_stop[z]
+                            at = view.arrival[view.trip_shift[u] + z]
+                            if best_of[stop] != trip or at < best[stop]:
+                                best_of[stop] = trip
+                                best[stop] = at
+                                keep = True
+                    if keep:
+                        if n == len(hop_trip):
+                            hop_trip = np.append(hop_trip, hop_trip)
+                            hop_position = np.append(hop_position, hop_position)
+                        hop_trip[n] = u
+                        hop_position[n] = y
+                        n += 1
+                hop_count[event] = n - hop_first[event]
+    return hop_first, hop_count, hop_trip[:n].copy(), hop_position[:n].copy()
+
+
+@kernel
+def bound_seconds(
+    first: NDArray[np.int32],
+    source: NDArray[np.int32],
+    seconds: NDArray[np.int32],
+    cell_first: NDArray[np.int32],
+    cell_stop: NDArray[np.int32],
+    stop_cell: NDArray[np.int32],
+) -> NDArray[np.uint16]:
+    """Bound the time between cells from below by shortest paths over the fastest hop ever made (Dijkstra).
+
+    Parameters
+    ----------
+    first, source, seconds : CSR by target stop
+        From where, and how fast at best.
+    cell_first, cell_stop : CSR
+        Stops of each cell.
+    stop_cell : int32[n_stops], cell or -1
+
+    Returns
+    -------
+    uint16[n_cells, n_cells], see `DayView.cell_seconds`.
+    """
+    n_cells = len(cell_first) - 1
+    bound = np.full((n_cells, n_cells), NO_WAY, np.uint16)
+    best = np.full(len(first) - 1, NEVER, np.int32)
+    heap = np.empty(len(source) + len(first) + 1, np.int64)  # time << 32 | stop
+    for cell in range(n_cells):
+        best[:] = NEVER
+        size = 0
+        for row in range(cell_first[cell], cell_first[cell + 1]):
+            best[cell_stop[row]] = 0
+            heap[size] = cell_stop[row]  # all zero: any order is a heap but for the stop, which does not matter
+            at = size
+            size += 1
+            while at > 0 and heap[(at - 1) // 2] > heap[at]:
+                heap[at], heap[(at - 1) // 2] = heap[(at - 1) // 2], heap[at]
+                at = (at - 1) // 2
+        while size > 0:
+            top = heap[0]
+            size -= 1
+            moved = heap[size]
+            at = 0
+            while True:
+                child = 2 * at + 1
+                if child >= size:
+                    break
+                if child + 1 < size and heap[child + 1] < heap[child]:
+                    child += 1
+                if heap[child] >= moved:
+                    break
+                heap[at] = heap[child]
+                at = child
+            heap[at] = moved
+            stop = top & 0xFFFFFFFF
+            time = top >> 32
+            if time > best[stop]:
+                continue
+            home = stop_cell[stop]
+            unit = time // SECONDS_PER_UNIT
+            if unit < bound[cell, home]:
+                bound[cell, home] = unit
+            for row in range(first[stop], first[stop + 1]):
+                other = source[row]
+                new = time + seconds[row]
+                if new < best[other] and new < (NO_WAY - 1) * SECONDS_PER_UNIT:
+                    best[other] = new
+                    at = size
+                    size += 1
+                    key = new << 32 | other
+                    while at > 0 and heap[(at - 1) // 2] > key:
+                        heap[at] = heap[(at - 1) // 2]
+                        at = (at - 1) // 2
+                    heap[at] = key
+    return bound
+
+
+@kernel
+def bound_rides(
+    view: DayView,
+    before_first: NDArray[np.int32],
+    before: NDArray[np.int32],
+    call_first: NDArray[np.int32],
+    call_position: NDArray[np.int32],
+    back_first: NDArray[np.int32],
+    back: NDArray[np.int32],
+    cell_first: NDArray[np.int32],
+    cell_stop: NDArray[np.int32],
+) -> NDArray[np.uint8]:
+    """Bound the number of further rides between cells from below, whatever the time (breadth first).
+
+    Parameters
+    ----------
+    before_first, before : CSR by line
+        Lines whose trips go on as trips of this line.
+    call_first, call_position : CSR by stop
+        Positions where one can alight.
+    back_first, back : CSR by stop
+        Stops from which one can change to the stop.
+    cell_first, cell_stop : CSR
+        Stops of each cell.
+
+    Returns
+    -------
+    uint8[n_cells, n_cells], see `DayView.cell_rides`.
+    """
+    n_cells = len(cell_first) - 1
+    n_lines = len(view.line_position) - 1
+    n_stops = len(view.stop_first) - 1
+    bound = np.full((n_cells, n_cells), NO_RIDE, np.uint8)
+    covered = np.empty(n_lines, np.int32)
+    boarded = np.empty(n_stops, np.uint8)
+    seen = np.empty(n_stops, np.uint8)
+    queue = np.empty(n_stops, np.int32)
+    stack = np.empty(n_lines + 1, np.int32)
+    upto = np.empty(n_lines + 1, np.int32)
+    for cell in range(n_cells):
+        covered[:] = view.line_position[:n_lines]
+        boarded[:] = 0
+        seen[:] = 0
+        size = 0
+        for row in range(cell_first[cell], cell_first[cell + 1]):
+            seen[cell_stop[row]] = 1
+            queue[size] = cell_stop[row]
+            size += 1
+        bound[cell, cell] = 0
+        begin = 0
+        rides = 0
+        while begin < size and rides < NO_RIDE - 1:
+            rides += 1
+            end = size
+            for at in range(begin, end):
+                stop = queue[at]
+                for row in range(call_first[stop], call_first[stop + 1]):
+                    stack[0] = view.position_line[call_position[row]]
+                    upto[0] = call_position[row]
+                    depth = 1
+                    while depth > 0:
+                        depth -= 1
+                        line, last = stack[depth], upto[depth]
+                        if last <= covered[line]:
+                            continue
+                        fresh = covered[line] == view.line_position[line]
+                        for x in range(covered[line], last):
+                            on = view.position_stop[x]
+                            if not view.position_board[x] or boarded[on]:
+                                continue
+                            boarded[on] = 1
+                            home = view.stop_cell[on]
+                            bound[cell, home] = min(bound[cell, home], rides)
+                            for way in range(back_first[on], back_first[on + 1]):
+                                off = back[way]
+                                if not seen[off]:
+                                    seen[off] = 1
+                                    queue[size] = off
+                                    size += 1
+                                    home = view.stop_cell[off]
+                                    if home >= 0:
+                                        bound[cell, home] = min(bound[cell, home], rides)
+                        covered[line] = last
+                        if fresh:
+                            for row2 in range(before_first[line], before_first[line + 1]):
+                                other = before[row2]
+                                if covered[other] < view.line_position[other + 1] and depth < n_lines:
+                                    stack[depth] = other
+                                    upto[depth] = view.line_position[other + 1]
+                                    depth += 1
+            begin = end
+    return bound
+
+
+# --- searching -------------------------------------------------------------------------------------------------------
+
+
+@kernel
+def _board(
+    view: DayView,
+    scratch: Scratch,
+    stride: int,
+    ride: int,
+    rides: int,
+    trip: int,
+    position: int,
+    parent: int,
+    parent_position: int,
+    parent_trip: int,
+    size: int,
+    n_touched: int,
+) -> tuple[int, int]:
+    """Add a segment that reaches something new, and mark that for this and more rides.
+
+    A full `segment` is not written to; the returned size then exceeds its length.
+    """
+    line = view.trip_line[trip]
+    if not scratch.marked[line]:
+        scratch.marked[line] = 1
+        scratch.touched[n_touched] = line
+        n_touched += 1
+    end = view.line_position[line + 1]
+    reached = scratch.reached
+    x = position
+    while x < end and reached[x * stride + ride] > trip:
+        for more in range(ride, rides + 1):
+            if reached[x * stride + more] <= trip:
+                break
+            reached[x * stride + more] = trip
+        x += 1
+    if size < len(scratch.segment):
+        scratch.segment[size, 0] = trip
+        scratch.segment[size, 1] = position
+        scratch.segment[size, 2] = min(x, end - 1)
+        scratch.segment[size, 3] = parent
+        scratch.segment[size, 4] = parent_position
+        scratch.segment[size, 5] = parent_trip
+    return size + 1, n_touched
+
+
+@kernel
+def _enter(
+    view: DayView,
+    scratch: Scratch,
+    stride: int,
+    ride: int,
+    rides: int,
+    trip: int,
+    position: int,
+    parent: int,
+    parent_position: int,
+    size: int,
+    n_touched: int,
+) -> tuple[int, int]:
+    """Board a trip, or a later one of its line that goes on as something else: one can wait for it."""
+    at = -1
+    if scratch.reached[position * stride + ride] > trip:
+        at = size
+        size, n_touched = _board(
+            view, scratch, stride, ride, rides, trip, position, parent, parent_position, trip, size, n_touched
+        )
+    line = view.trip_line[trip]
+    first, last = view.onward_first[line], view.onward_first[line + 1]
+    if first == last or scratch.seated[line * stride + ride] <= trip:
+        return size, n_touched
+    for more in range(ride, rides + 1):
+        scratch.seated[line * stride + more] = min(scratch.seated[line * stride + more], trip)
+    for row in range(first, last):
+        entry = view.onward_table[row] + trip - view.line_trip[line]
+        onward = view.onward_trip[entry]
+        if onward == NEVER:
+            continue
+        start = view.line_position[view.trip_line[onward]]
+        if scratch.reached[start * stride + ride] > onward:
+            if at < 0:  # the boarding itself brings nothing new, but what follows does
+                at = size
+                if size < len(scratch.segment):
+                    scratch.segment[size, 0] = trip
+                    scratch.segment[size, 1] = position
+                    scratch.segment[size, 2] = position
+                    scratch.segment[size, 3] = parent
+                    scratch.segment[size, 4] = parent_position
+                    scratch.segment[size, 5] = trip
+                size += 1
+            size, n_touched = _board(
+                view, scratch, stride, ride, rides, onward, start, at, SEATED, view.onward_by[entry], size, n_touched
+            )
+    return size, n_touched
+
+
+@kernel
+def _enter_first(
+    view: DayView,
+    scratch: Scratch,
+    stride: int,
+    rides: int,
+    trip: int,
+    position: int,
+    size: int,
+    n_touched: int,
+) -> tuple[int, int]:
+    """Board exactly this trip as the first one, and what it goes on as; later trips have a departure of their own."""
+    at = size
+    if scratch.reached[position * stride + 1] > trip:
+        size, n_touched = _board(view, scratch, stride, 1, rides, trip, position, ORIGIN, ORIGIN, trip, size, n_touched)
+    elif view.stay_first[trip] < view.stay_first[trip + 1]:
+        if size < len(scratch.segment):
+            scratch.segment[size, 0] = trip
+            scratch.segment[size, 1] = position
+            scratch.segment[size, 2] = position
+            scratch.segment[size, 3] = ORIGIN
+            scratch.segment[size, 4] = ORIGIN
+            scratch.segment[size, 5] = trip
+        size += 1
+    while at < size and at < len(scratch.segment):
+        seat = scratch.segment[at, 0]
+        for row in range(view.stay_first[seat], view.stay_first[seat + 1]):
+            onward = view.stay_trip[row]
+            start = view.line_position[view.trip_line[onward]]
+            if scratch.reached[start * stride + 1] > onward:
+                size, n_touched = _board(
+                    view, scratch, stride, 1, rides, onward, start, at, SEATED, seat, size, n_touched
+                )
+        at += 1
+    return size, n_touched
+
+
+@kernel
+def _rest(view: DayView, scratch: Scratch, stride: int, n_touched: int) -> None:
+    """Put the lines that were touched back to rest."""
+    for at in range(n_touched):
+        line = scratch.touched[at]
+        scratch.marked[line] = 0
+        scratch.seated[line * stride : (line + 1) * stride] = NEVER
+        scratch.reached[view.line_position[line] * stride : view.line_position[line + 1] * stride] = NEVER
+
+
+@kernel
+def _find_earliest(
+    view: DayView,
+    scratch: Scratch,
+    first_trip: NDArray[np.int32],
+    first_position: NDArray[np.int32],
+    n_first: int,
+    own: bool,
+    cell_seconds: NDArray[np.int32],
+    cell_rides: NDArray[np.int32],
+    egress: NDArray[np.int32],
+    rides: int,
+    best: NDArray[np.int32],
+    got: NDArray[np.int32],
+) -> bool:
+    """Find the earliest arrival by number of rides, without legs.
+
+    The number of rides allowed grows from the least conceivable: what few rides reach bounds the search for more.
+
+    Parameters
+    ----------
+    first_trip, first_position : int32[n_first]
+        Where one can board first.
+    own : bool
+        Whether exactly these trips are boarded, or any later one of their lines as well.
+    cell_seconds, cell_rides : int32[n_cells], lower bounds to the destination
+    egress : int32[n_stops], seconds to the destination, -1 where one cannot leave
+    best : int32[rides + 2], arrivals by at most so many rides to do better than; lowered
+    got : int32[rides + 2], arrivals by exactly so many rides; lowered
+
+    Returns
+    -------
+    False when `scratch.segment` is too short.
+    """
+    blocks = len(view.onward_table) > 0
+    budget = NO_RIDE
+    while True:
+        postponed = NO_RIDE
+        size = 0
+        n_touched = 0
+        for i in range(n_first):
+            trip, x = first_trip[i], first_position[i]
+            cell = view.position_cell[x]
+            need = max(1, cell_rides[cell])
+            if need > rides or view.departure[view.trip_shift[trip] + x] + cell_seconds[cell] >= best[need]:
+                continue
+            if budget == NO_RIDE or need > budget:
+                postponed = min(postponed, need)
+                continue
+            if own:
+                size, n_touched = _enter_first(view, scratch, 2, 1, trip, x, size, n_touched)
+            else:
+                size, n_touched = _enter(view, scratch, 2, 1, 1, trip, x, ORIGIN, ORIGIN, size, n_touched)
+        ride = 1
+        begin = 0
+        while begin < size and size <= len(scratch.segment):
+            end = size
+            for at in range(begin, end):
+                shift = view.trip_shift[scratch.segment[at, 0]]
+                for x in range(scratch.segment[at, 1] + 1, scratch.segment[at, 2] + 1):
+                    arrival = view.arrival[shift + x]
+                    if arrival >= best[ride]:
+                        break
+                    cell = view.position_cell[x]
+                    if cell_rides[cell] == 0 and view.position_alight[x]:
+                        walk = egress[view.position_stop[x]]
+                        if walk >= 0 and arrival + walk < best[ride]:
+                            got[ride] = arrival + walk
+                            for more in range(ride, rides + 1):
+                                best[more] = min(best[more], arrival + walk)
+                    need = ride + max(1, cell_rides[cell])
+                    if need > rides or arrival + cell_seconds[cell] >= best[need]:
+                        continue
+                    if need > budget:
+                        postponed = min(postponed, need)
+                        continue
+                    hop = view.hop_first[shift + x]
+                    for h in range(hop, hop + view.hop_count[shift + x]):
+                        trip, y = view.hop_trip[h], view.hop_position[h]
+                        if scratch.reached[y * 2 + 1] > trip or (
+                            blocks and scratch.seated[view.position_line[y] * 2 + 1] > trip
+                        ):
+                            size, n_touched = _enter(view, scratch, 2, 1, 1, trip, y, at, x, size, n_touched)
+            begin = end
+            ride += 1
+        _rest(view, scratch, 2, n_touched)
+        if size > len(scratch.segment):
+            return False
+        if postponed == NO_RIDE:
+            return True
+        budget = postponed
+
+
+@kernel
+def _first_from(view: DayView, line: int, position: int, time: int) -> int:
+    """First trip of a line that leaves a position at or after a time; the line's end when there is none."""
+    low, high = view.line_trip[line], view.line_trip[line + 1]
+    while low < high:
+        middle = (low + high) // 2
+        if view.departure[view.trip_shift[middle] + position] < time:
+            low = middle + 1
+        else:
+            high = middle
+    return low
+
+
+@kernel
+def _sort(key: NDArray[np.int64]) -> None:
+    """Sort ascending, in place (shell sort: short code, few thousand keys)."""
+    gap = 1
+    while gap < len(key) // 3:
+        gap = 3 * gap + 1
+    while gap > 0:
+        for i in range(gap, len(key)):
+            value = key[i]
+            j = i
+            while j >= gap and key[j - gap] > value:
+                key[j] = key[j - gap]
+                j -= gap
+            key[j] = value
+        gap //= 3
+
+
+@kernel
+def _write_legs(
+    view: DayView, scratch: Scratch, last: int, position: int, legs: NDArray[np.int32], n_legs: int
+) -> tuple[NDArray[np.int32], int]:
+    """Append the rides of a journey, from its end to its begin; see `search`."""
+    at = last
+    trip = scratch.segment[at, 0]
+    while at >= 0:
+        if n_legs == len(legs):
+            legs = np.concatenate((legs, legs))
+        parent, left = scratch.segment[at, 3], scratch.segment[at, 4]
+        board = scratch.segment[at, 1]
+        line, shift = view.trip_line[trip], view.trip_shift[trip]
+        leg = legs[n_legs]
+        n_legs += 1
+        leg[0] = view.trip_row[trip]
+        leg[1] = view.trip_day[trip]
+        if view.mirrored[0]:
+            leg[2] = view.line_position[line + 1] - 1 - position
+            leg[3] = view.line_position[line + 1] - 1 - board
+            leg[4] = view.position_stop[position]
+            leg[5] = view.position_stop[board]
+            leg[6] = -view.arrival[shift + position]
+            leg[7] = -view.departure[shift + board]
+        else:
+            leg[2] = board - view.line_position[line]
+            leg[3] = position - view.line_position[line]
+            leg[4] = view.position_stop[board]
+            leg[5] = view.position_stop[position]
+            leg[6] = view.departure[shift + board]
+            leg[7] = view.arrival[shift + position]
+        leg[8] = trip
+        leg[9] = left
+        if parent >= 0:
+            if left == SEATED:
+                trip = scratch.segment[at, 5]
+                position = view.line_position[view.trip_line[trip] + 1] - 1
+            else:
+                trip = scratch.segment[parent, 0]
+                position = left
+                off, on = view.position_stop[left], view.position_stop[board]
+                for walk in range(view.walk_first[off], view.walk_first[off + 1]):
+                    if view.walk_target[walk] == on:
+                        leg[9] = view.walk_seconds[walk]
+        at = parent
+    return legs, n_legs
+
+
+@kernel
+def search(
+    view: DayView,
+    scratch: Scratch,
+    once: Scratch,
+    egress: NDArray[np.int32],
+    stride: int,
+    access_stop: NDArray[np.int32],
+    access_seconds: NDArray[np.int32],
+    egress_stop: NDArray[np.int32],
+    egress_seconds: NDArray[np.int32],
+    start: int,
+    until: int,
+    rides: int,
+    walk: int,
+) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
+    """Find the journeys no other dominates, with their legs.
+
+    First the earliest arrivals alone, which bound everything; then departures in descending order, each of them
+    searching only what the later ones did not reach.
+
+    Parameters
+    ----------
+    scratch, once : Scratch
+        Of stride `stride` and of stride 2.
+    egress : int32[n_stops], -1 everywhere, before and after
+    access_stop, access_seconds, egress_stop, egress_seconds : int32
+    start : int
+        Earliest departure, seconds after the view's base.
+    until : int
+        Last departure; -NEVER asks for the earliest arrivals only, each with its latest departure.
+    rides : int
+        At most so many, less than `stride`.
+    walk : int
+        Seconds of walking all the way, -1 when impossible. Journeys by vehicle that are no better are left out.
+
+    Returns
+    -------
+    journeys : int32[n, 4]
+        Departure, arrival, rides, end of its legs. One row of -1 when a scratch is too short.
+    legs : int32[m, 10]
+        For each journey its rides, the last first: trip in the timetable, service day, position and stop of boarding
+        and alighting (as 2 from, 3 to, 4 from, 5 to), departure, arrival, trip in the view, and seconds of the walk
+        before it, or ORIGIN, or SEATED. In a mirrored view positions, stops and times are turned back, so that the
+        last ride comes as the first.
+    """
+    n_cells = len(view.cell_seconds)
+    cell_seconds = np.full(n_cells, NEVER // 2, np.int32)
+    cell_rides = np.full(n_cells, NO_RIDE, np.int32)
+    for i in range(len(egress_stop)):
+        cell = view.stop_cell[egress_stop[i]]
+        if cell < 0:
+            continue
+        if egress[egress_stop[i]] < 0 or egress_seconds[i] < egress[egress_stop[i]]:
+            egress[egress_stop[i]] = egress_seconds[i]
+        seconds_row, rides_row = view.cell_seconds[cell], view.cell_rides[cell]
+        for other in range(n_cells):
+            bound = seconds_row[other] * SECONDS_PER_UNIT + egress_seconds[i]
+            if seconds_row[other] != NO_WAY and bound < cell_seconds[other]:
+                cell_seconds[other] = bound
+            cell_rides[other] = min(cell_rides[other], rides_row[other])
+    window = until != -NEVER
+    limit = np.full(rides + 2, NEVER, np.int32)
+    got = np.full(rides + 2, NEVER, np.int32)
+    wanted = np.zeros(rides + 2, np.uint8)
+    n_wanted = 0
+    n_first = 0
+    for i in range(len(access_stop)):
+        n_first += view.stop_first[access_stop[i] + 1] - view.stop_first[access_stop[i]]
+    first_trip = np.empty(n_first, np.int32)
+    first_position = np.empty(n_first, np.int32)
+    first_access = np.empty(n_first, np.int32)
+    n_first = 0
+    for i in range(len(access_stop)):
+        for row in range(view.stop_first[access_stop[i]], view.stop_first[access_stop[i] + 1]):
+            x = view.stop_position[row]
+            line = view.position_line[x]
+            trip = _first_from(view, line, x, start + access_seconds[i])
+            if trip < view.line_trip[line + 1]:
+                first_trip[n_first] = trip
+                first_position[n_first] = x
+                first_access[n_first] = access_seconds[i]
+                n_first += 1
+    fits = True
+    if not window:
+        if walk >= 0:
+            limit[1] = start + walk + 1
+            limit[2:] = start + walk
+        fits = _find_earliest(
+            view, once, first_trip, first_position, n_first, False, cell_seconds, cell_rides, egress, rides, limit, got
+        )
+        until = -NEVER
+        for ride in range(1, rides + 1):
+            if got[ride] != NEVER and got[ride] == limit[ride] and (ride == 1 or got[ride] < limit[ride - 1]):
+                wanted[ride] = 1
+                n_wanted += 1
+                until = max(until, got[ride])
+        _aim(limit, got, wanted, rides)
+    # departures: trip, position and access of each, latest first
+    n = 0
+    for i in range(n_first):
+        n += view.line_trip[view.position_line[first_position[i]] + 1] - first_trip[i]
+    key = np.empty(n, np.int64)
+    late_trip = np.empty(n, np.int32)
+    late_position = np.empty(n, np.int32)
+    n = 0
+    for i in range(n_first):
+        x = first_position[i]
+        cell = view.position_cell[x]
+        need = max(1, cell_rides[cell])
+        if need > rides:
+            continue
+        for trip in range(first_trip[i], view.line_trip[view.position_line[x] + 1]):
+            departure = view.departure[view.trip_shift[trip] + x]
+            left = departure - first_access[i]
+            if left > until or departure + cell_seconds[cell] >= limit[need]:
+                break
+            key[n] = np.int64(until - left) << 32 | n
+            late_trip[n] = trip
+            late_position[n] = x
+            n += 1
+    _sort(key[:n])
+    journeys = np.empty((8, 4), np.int32)
+    legs = np.empty((32, 10), np.int32)
+    n_journeys = 0
+    n_legs = 0
+    size = 0
+    n_touched = 0
+    blocks = len(view.onward_table) > 0
+    own_arrival = np.full(rides + 2, NEVER, np.int32)
+    own_segment = np.empty(rides + 2, np.int32)
+    own_position = np.empty(rides + 2, np.int32)
+    group_trip = np.empty(n, np.int32)
+    group_position = np.empty(n, np.int32)
+    at_key = 0
+    while fits and at_key < n and (window or n_wanted > 0):
+        left = until - np.int32(key[at_key] >> 32)
+        n_group = 0
+        while at_key < n and until - np.int32(key[at_key] >> 32) == left:
+            i = key[at_key] & 0xFFFFFFFF
+            group_trip[n_group] = late_trip[i]
+            group_position[n_group] = late_position[i]
+            n_group += 1
+            at_key += 1
+        if window and walk >= 0:
+            for ride in range(1, rides + 1):
+                limit[ride] = min(limit[ride], left + walk)
+        if window and limit[rides] == NEVER:
+            got[:] = NEVER
+            fits = _find_earliest(
+                view,
+                once,
+                group_trip,
+                group_position,
+                n_group,
+                True,
+                cell_seconds,
+                cell_rides,
+                egress,
+                rides,
+                limit,
+                got,
+            )
+            if limit[rides] == NEVER:
+                continue
+            for ride in range(1, rides + 1):
+                if limit[ride] != NEVER:
+                    limit[ride] += 1
+        begin = size
+        for i in range(n_group):
+            trip, x = group_trip[i], group_position[i]
+            cell = view.position_cell[x]
+            need = max(1, cell_rides[cell])
+            if view.departure[view.trip_shift[trip] + x] + cell_seconds[cell] < limit[need]:
+                size, n_touched = _enter_first(view, scratch, stride, rides, trip, x, size, n_touched)
+        ride = 1
+        while begin < size and size <= len(scratch.segment):
+            end = size
+            for at in range(begin, end):
+                shift = view.trip_shift[scratch.segment[at, 0]]
+                for x in range(scratch.segment[at, 1] + 1, scratch.segment[at, 2] + 1):
+                    arrival = view.arrival[shift + x]
+                    if arrival >= limit[ride]:
+                        break
+                    cell = view.position_cell[x]
+                    if cell_rides[cell] == 0 and view.position_alight[x]:
+                        out = egress[view.position_stop[x]]
+                        if out >= 0 and arrival + out < limit[ride] and arrival + out < own_arrival[ride]:
+                            own_arrival[ride] = arrival + out
+                            own_segment[ride] = at
+                            own_position[ride] = x
+                            if window:
+                                for more in range(ride, rides + 1):
+                                    limit[more] = min(limit[more], arrival + out)
+                    need = ride + max(1, cell_rides[cell])
+                    if need > rides or arrival + cell_seconds[cell] >= limit[need]:
+                        continue
+                    hop = view.hop_first[shift + x]
+                    for h in range(hop, hop + view.hop_count[shift + x]):
+                        trip, y = view.hop_trip[h], view.hop_position[h]
+                        if scratch.reached[y * stride + ride + 1] > trip or (
+                            blocks and scratch.seated[view.position_line[y] * stride + ride + 1] > trip
+                        ):
+                            size, n_touched = _enter(
+                                view, scratch, stride, ride + 1, rides, trip, y, at, x, size, n_touched
+                            )
+            begin = end
+            ride += 1
+        if size > len(scratch.segment):
+            fits = False
+            break
+        for ride in range(1, rides + 1):
+            arrival = own_arrival[ride]
+            own_arrival[ride] = NEVER
+            if arrival == NEVER:
+                continue
+            if window:
+                if arrival != limit[ride] or (ride > 1 and arrival >= limit[ride - 1]):
+                    continue
+            elif not wanted[ride]:
+                continue
+            else:
+                wanted[ride] = 0
+                n_wanted -= 1
+            legs, n_legs = _write_legs(view, scratch, own_segment[ride], own_position[ride], legs, n_legs)
+            if n_journeys == len(journeys):
+                journeys = np.concatenate((journeys, journeys))
+            journeys[n_journeys, 0] = left
+            journeys[n_journeys, 1] = arrival
+            journeys[n_journeys, 2] = ride
+            journeys[n_journeys, 3] = n_legs
+            n_journeys += 1
+        if not window:
+            _aim(limit, got, wanted, rides)
+    _rest(view, scratch, stride, n_touched)
+    for i in range(len(egress_stop)):
+        egress[egress_stop[i]] = -1
+    if not fits:
+        journeys[0, :] = -1
+        n_journeys = 1
+    return journeys[:n_journeys], legs[:n_legs]
+
+
+@kernel
+def _aim(limit: NDArray[np.int32], got: NDArray[np.int32], wanted: NDArray[np.uint8], rides: int) -> None:
+    """Set the limits by rides such that just the arrivals still wanted come in."""
+    bound = -NEVER
+    for back in range(rides):
+        ride = rides - back
+        if wanted[ride]:
+            bound = got[ride] + 1
+        limit[ride] = bound

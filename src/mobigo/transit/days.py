@@ -1,0 +1,465 @@
+"""Day views: the timetable of the days around one date laid flat for the search kernel.
+
+A view for departures holds the runs that are still under way at the date's local midnight or later: of the days before
+as far as their times reach past midnight, of the date and the day after, and of further days as long as they are few
+(`MANY_EVENTS`): where service is sparse the next possible departure may be days away. A view for arrivals is the same
+towards the past, and runs backwards.
+"""
+
+from __future__ import annotations
+
+from threading import Lock
+from typing import TYPE_CHECKING, NamedTuple
+from zoneinfo import ZoneInfo
+
+import numpy as np
+
+from mobigo.kernels import trip_based as kernels
+from mobigo.kernels.trip_based import NEVER, DayView
+from mobigo.transit.model import Direction
+from mobigo.transit.timetable import (
+    LINKED,
+    NOT_LINKED,
+    Timetable,
+    begin_day,
+    freeze,
+    last_day,
+    runs_on,
+    service_date,
+    zone_of,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from numpy.typing import NDArray
+
+    from mobigo.transit.footpaths import Footpaths
+
+DAY = 86_400
+MANY_EVENTS = 250_000
+"""Stop times of a view from which on no further day is added; the day after (or before) is always in it."""
+FAR = 10_000
+"""Days a view spans at most."""
+MANY_CELLS = 2_500
+"""Cells of a view's lower bounds at most; memory grows with their square."""
+CELL_DEGREES = 0.002
+"""Side of the smallest cells, in degrees of latitude."""
+KEPT_VIEWS = 6
+"""Day views of one timetable held in memory."""
+
+
+class _Runs(NamedTuple):
+    """Runs of a view."""
+
+    trip: NDArray[np.int32]
+    day: NDArray[np.int32]
+    shift: NDArray[np.int64]
+    """int64[n], what to add to the trip's stop times for seconds after the view's base."""
+    repeats: NDArray[np.uint8]
+
+
+class DayViews:
+    """The views of one timetable, laid out when first asked for and kept; safe to share between threads."""
+
+    def __init__(self, timetable: Timetable, footpaths: Footpaths) -> None:
+        self.timetable = timetable
+        self.footpaths = footpaths
+        self.zone = zone_of(timetable)
+        self._views: dict[tuple[int, Direction, int], DayView] = {}
+        self._lock = Lock()
+
+    def view(self, day: int, direction: Direction, more_days: int = 0) -> DayView:
+        """Return the view for a day (days since 1970); a window over midnight needs more days."""
+        key = (day, direction, more_days)
+        with self._lock:
+            if key not in self._views:
+                while len(self._views) >= KEPT_VIEWS:
+                    del self._views[next(iter(self._views))]
+                self._views[key] = lay_out(self.timetable, self.footpaths, day, direction, more_days)
+            return self._views[key]
+
+
+def lay_out(timetable: Timetable, footpaths: Footpaths, day: int, direction: Direction, more_days: int = 0) -> DayView:
+    """Lay out the view for a day (days since 1970) and a direction."""
+    base = begin_day(day, zone_of(timetable))
+    runs = _collect_runs(timetable, day, direction, more_days, base)
+    runs, line_trip = _sort_into_lines(timetable, runs)
+    first = timetable.call_first[runs.trip]
+    length = np.diff(timetable.call_first)[runs.trip].astype(np.int32)
+    arrival, departure = kernels.lay_events(first, length, runs.shift, timetable.call_arrival, timetable.call_departure)
+    leaders = line_trip[:-1]
+    pattern = timetable.trip_pattern[runs.trip[leaders]]
+    positions = _spread(timetable.pattern_first[pattern], length[leaders])
+    seats = _link_seats(timetable, runs)
+    lines = _Lines(
+        line_trip=line_trip.astype(np.int32),
+        line_position=_cumulate(length[leaders]),
+        stop=timetable.pattern_stop[positions],
+        board=timetable.pattern_board[positions],
+        alight=timetable.pattern_alight[positions],
+        arrival=arrival,
+        departure=departure,
+        row=runs.trip,
+        day=runs.day,
+        seats=seats,
+    )
+    walks = (footpaths.first, footpaths.target, footpaths.seconds, footpaths.change)
+    if direction is Direction.ARRIVE:
+        lines = _mirror(lines)
+        walks = _turn(footpaths)
+    return _finish(timetable, lines, walks, base, direction)
+
+
+class _Lines(NamedTuple):
+    """Lines with their events, in one direction of time."""
+
+    line_trip: NDArray[np.int32]
+    line_position: NDArray[np.int32]
+    stop: NDArray[np.int32]
+    board: NDArray[np.uint8]
+    alight: NDArray[np.uint8]
+    arrival: NDArray[np.int32]
+    departure: NDArray[np.int32]
+    row: NDArray[np.int32]
+    day: NDArray[np.int32]
+    seats: NDArray[np.int32]
+    """int32[n, 2], trip and the trip it goes on as."""
+
+
+def _cumulate(counts: NDArray[np.int32]) -> NDArray[np.int32]:
+    return np.concatenate(([0], np.cumsum(counts))).astype(np.int32)
+
+
+def _spread(first: NDArray[np.int64], length: NDArray[np.int32]) -> NDArray[np.int64]:
+    """Concatenate the ranges that begin at `first` and are `length` long."""
+    before = np.cumsum(length) - length
+    return np.repeat(first - before, length) + np.arange(int(length.sum()))
+
+
+def _group(key: NDArray[np.int32], n: int, value: NDArray[np.int32]) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
+    """Sort values by key into a CSR of `n` rows."""
+    order = np.argsort(key, kind="stable")
+    return _cumulate(np.bincount(key, minlength=n)), value[order].astype(np.int32)
+
+
+def _collect_runs(timetable: Timetable, day: int, direction: Direction, more_days: int, base: int) -> _Runs:
+    """Find the runs of the days that matter, those over before the day begins (or begun after it ends) left out."""
+    zones = [ZoneInfo(name) for name in timetable.zones.all()]
+    n_calls = np.diff(timetable.call_first)[timetable.run_trip]
+    start_of = timetable.call_departure[timetable.call_first[timetable.run_trip]] + timetable.run_shift
+    end_of = timetable.call_arrival[timetable.call_first[timetable.run_trip + 1] - 1] + timetable.run_shift
+    reach = int(end_of.max(initial=0)) // DAY + 1
+    end = begin_day(day + 1, zones[0]) - base
+    parts: list[_Runs] = []
+    n_events = 0
+    for near, number in _days_outwards(timetable, day, direction, more_days, reach):
+        if not near and n_events > MANY_EVENTS:
+            break
+        active = runs_on(timetable, number)
+        service = timetable.trip_service[timetable.run_trip]
+        running = (service >= 0) & active[service] if len(active) else np.zeros(len(service), np.bool_)
+        begins = np.array([begin_day(number, zone) - base for zone in zones], np.int64)
+        offset = begins[timetable.trip_zone[timetable.run_trip]]
+        if direction is Direction.DEPART:
+            running &= end_of + offset >= 0
+        else:
+            running &= start_of + offset <= end
+        picked = np.flatnonzero(running)
+        n_events += int(n_calls[picked].sum())
+        parts.append(
+            _Runs(
+                timetable.run_trip[picked],
+                np.full(len(picked), number, np.int32),
+                timetable.run_shift[picked] + offset[picked],
+                timetable.run_repeats[picked],
+            )
+        )
+    columns = [np.concatenate(column) for column in zip(*parts, strict=True)]
+    return _Runs(*columns)
+
+
+def _days_outwards(
+    timetable: Timetable, day: int, direction: Direction, more_days: int, reach: int
+) -> Iterable[tuple[bool, int]]:
+    """Service days in the order they matter, and whether they must be in the view."""
+    if direction is Direction.DEPART:
+        for number in range(day - reach, day + 2 + more_days):
+            yield True, number
+        for number in range(day + 2 + more_days, min(last_day(timetable) + 1, day + FAR)):
+            yield False, number
+    else:
+        for number in range(day + 1, day - reach - 2 - more_days, -1):
+            yield True, number
+        for number in range(day - reach - 2 - more_days, max(int(timetable.first_day[0]) - 1, day - FAR), -1):
+            yield False, number
+
+
+def _sort_into_lines(timetable: Timetable, runs: _Runs) -> tuple[_Runs, NDArray[np.int64]]:
+    """Sort runs into lines; the first run of each line, and the number of runs at the end."""
+    first = timetable.call_first[runs.trip]
+    length = np.diff(timetable.call_first)[runs.trip].astype(np.int32)
+    pattern = timetable.trip_pattern[runs.trip]
+    starts = timetable.call_departure[first] + runs.shift
+    ends = timetable.call_arrival[first + length - 1] + runs.shift
+    order = np.lexsort((ends, starts, pattern))
+    pattern = pattern[order]
+    line = kernels.split_lines(
+        pattern, first[order], length[order], runs.shift[order], timetable.call_arrival, timetable.call_departure
+    )
+    again = np.lexsort((line, pattern))  # stable: within a line the order of time stays
+    pattern, line, order = pattern[again], line[again], order[again]
+    new = np.ones(len(order), np.bool_)
+    new[1:] = (pattern[1:] != pattern[:-1]) | (line[1:] != line[:-1])
+    bounds = np.concatenate((np.flatnonzero(new), [len(order)]))
+    return _Runs(*(column[order] for column in runs)), bounds
+
+
+def _link_seats(timetable: Timetable, runs: _Runs) -> NDArray[np.int32]:
+    """Find which run each vehicle goes on as: blocks of one service day, then linked trips.
+
+    Consecutive trips of a block with the same route_type and no overlap in time; transfers.txt adds links (type 4) and
+    takes them away (type 5).
+    """
+    starts = timetable.call_departure[timetable.call_first[runs.trip]] + runs.shift
+    ends = timetable.call_arrival[timetable.call_first[runs.trip + 1] - 1] + runs.shift
+    block = timetable.trip_block[runs.trip]
+    mode = timetable.route_type[timetable.trip_route[runs.trip]] if len(timetable.route_type) else block
+    members = np.flatnonzero((block >= 0) & (runs.repeats == 0))
+    members = members[np.lexsort((ends[members], starts[members], runs.day[members], block[members]))]
+    a, b = members[:-1], members[1:]
+    joined = (block[a] == block[b]) & (runs.day[a] == runs.day[b]) & (mode[a] == mode[b]) & (ends[a] <= starts[b])
+    pairs = {(int(x), int(y)) for x, y in zip(a[joined], b[joined], strict=True)}
+    if len(timetable.link_from):
+        of_trip: dict[int, list[int]] = {}
+        for run in np.flatnonzero(np.isin(runs.trip, np.concatenate([timetable.link_from, timetable.link_to]))):
+            of_trip.setdefault(int(runs.trip[run]), []).append(int(run))
+        for before, after, kind in zip(
+            timetable.link_from.tolist(), timetable.link_to.tolist(), timetable.link_type.tolist(), strict=True
+        ):
+            for x in of_trip.get(before, []):
+                for y in of_trip.get(after, []):
+                    if runs.day[x] != runs.day[y] or ends[x] > starts[y] or x == y:
+                        continue
+                    if kind == LINKED:
+                        pairs.add((x, y))
+                    elif kind == NOT_LINKED:
+                        pairs.discard((x, y))
+    return np.array(sorted(pairs), np.int32).reshape(-1, 2)
+
+
+def _mirror(lines: _Lines) -> _Lines:
+    """Turn time round: everything backwards, times negated, boarding and alighting swapped."""
+    n_trips, n_positions = lines.line_trip[-1], lines.line_position[-1]
+    return _Lines(
+        line_trip=n_trips - lines.line_trip[::-1],
+        line_position=n_positions - lines.line_position[::-1],
+        stop=lines.stop[::-1],
+        board=lines.alight[::-1],
+        alight=lines.board[::-1],
+        arrival=-lines.departure[::-1],
+        departure=-lines.arrival[::-1],
+        row=lines.row[::-1],
+        day=lines.day[::-1],
+        seats=(n_trips - 1 - lines.seats[:, ::-1]).astype(np.int32),
+    )
+
+
+def _turn(footpaths: Footpaths) -> tuple[NDArray[np.int32], ...]:
+    """Turn walks round: from their target to their origin."""
+    n_stops = len(footpaths.first) - 1
+    origin = np.repeat(np.arange(n_stops, dtype=np.int32), np.diff(footpaths.first))
+    order = np.lexsort((origin, footpaths.target))
+    first = _cumulate(np.bincount(footpaths.target, minlength=n_stops))
+    return first, origin[order], footpaths.seconds[order], footpaths.change[order]
+
+
+def _finish(
+    timetable: Timetable, lines: _Lines, walks: tuple[NDArray[np.int32], ...], base: int, direction: Direction
+) -> DayView:
+    """Index the lines by stop, find the hops and the lower bounds."""
+    n_stops = len(timetable.stop_lat)
+    n_lines = len(lines.line_position) - 1
+    length = np.diff(lines.line_position)
+    trip_line = np.repeat(np.arange(n_lines, dtype=np.int32), np.diff(lines.line_trip))
+    event = _cumulate(length[trip_line])[:-1]
+    served = np.zeros(n_stops, np.bool_)
+    served[lines.stop] = True
+    stop_cell, n_cells = _draw_cells(timetable, served)
+    boardable = np.flatnonzero(lines.board).astype(np.int32)
+    stop_first, stop_position = _group(lines.stop[boardable], n_stops, boardable)
+    stay_first, stay_trip = _group(lines.seats[:, 0], len(trip_line), lines.seats[:, 1])
+    onward = _list_onward(lines, trip_line)
+    nothing = np.zeros(0, np.int32)
+    bare = DayView(
+        base=np.array([base], np.int64),
+        mirrored=np.array([direction is Direction.ARRIVE], np.uint8),
+        line_position=np.ascontiguousarray(lines.line_position),
+        line_trip=np.ascontiguousarray(lines.line_trip),
+        position_line=np.repeat(np.arange(n_lines, dtype=np.int32), length),
+        position_stop=np.ascontiguousarray(lines.stop),
+        position_cell=stop_cell[lines.stop],
+        position_board=np.ascontiguousarray(lines.board),
+        position_alight=np.ascontiguousarray(lines.alight),
+        trip_line=trip_line,
+        trip_shift=(event - lines.line_position[trip_line]).astype(np.int32),
+        trip_row=np.ascontiguousarray(lines.row),
+        trip_day=np.ascontiguousarray(lines.day),
+        arrival=np.ascontiguousarray(lines.arrival),
+        departure=np.ascontiguousarray(lines.departure),
+        stay_first=stay_first,
+        stay_trip=stay_trip,
+        onward_first=onward[0],
+        onward_table=onward[1],
+        onward_trip=onward[2],
+        onward_by=onward[3],
+        stop_first=stop_first,
+        stop_position=stop_position,
+        walk_first=walks[0],
+        walk_target=walks[1],
+        walk_seconds=walks[2],
+        walk_change=walks[3],
+        hop_first=nothing,
+        hop_count=nothing,
+        hop_trip=nothing,
+        hop_position=nothing,
+        stop_cell=stop_cell,
+        cell_seconds=np.zeros((0, 0), np.uint16),
+        cell_rides=np.zeros((0, 0), np.uint8),
+    )
+    bare = freeze(bare)
+    hop_first, hop_count, hop_trip, hop_position = kernels.link_trips(bare)
+    cell_seconds, cell_rides = _bound(bare, lines, stop_cell, n_cells)
+    return freeze(
+        bare._replace(
+            hop_first=hop_first,
+            hop_count=hop_count,
+            hop_trip=hop_trip,
+            hop_position=hop_position,
+            cell_seconds=cell_seconds,
+            cell_rides=cell_rides,
+        )
+    )
+
+
+def _draw_cells(timetable: Timetable, served: NDArray[np.bool_]) -> tuple[NDArray[np.int32], int]:
+    """Group the stops that vehicles call at into squares, as small as `MANY_CELLS` allows."""
+    cell = np.full(len(served), -1, np.int32)
+    stops = np.flatnonzero(served)
+    lat = np.nan_to_num(timetable.stop_lat[stops], nan=0.0)
+    lon = np.nan_to_num(timetable.stop_lon[stops], nan=0.0)
+    side = CELL_DEGREES
+    while True:
+        squares = np.floor(lat / side).astype(np.int64) * (1 << 32) + np.floor(lon / side).astype(np.int64)
+        found, numbers = np.unique(squares, return_inverse=True)
+        if len(found) <= MANY_CELLS:
+            cell[stops] = numbers
+            return cell, len(found)
+        side *= 1.5
+
+
+def _list_onward(lines: _Lines, trip_line: NDArray[np.int32]) -> tuple[NDArray[np.int32], ...]:
+    """For each line, and each line its trips go on as: the earliest trip of that one from each trip on."""
+    n_lines = len(lines.line_position) - 1
+    after: dict[int, list[int]] = {}
+    for a, b in lines.seats.tolist():
+        after.setdefault(a, []).append(b)
+    tables: dict[tuple[int, int], dict[int, int]] = {}
+    line_of = trip_line.tolist()
+    for trip in after:
+        seen: set[int] = set()
+        fresh = list(after[trip])
+        while fresh:
+            other = fresh.pop()
+            if other in seen:
+                continue
+            seen.add(other)
+            entry = tables.setdefault((line_of[trip], line_of[other]), {})
+            entry[trip] = min(other, entry.get(trip, NEVER))
+            fresh.extend(after.get(other, ()))
+    table: list[int] = []
+    keys = sorted(tables)
+    trips, sitting = [], []
+    size = 0
+    for line, other in keys:
+        start, end = int(lines.line_trip[line]), int(lines.line_trip[line + 1])
+        best = np.full(end - start, NEVER, np.int32)
+        by = np.arange(start, end, dtype=np.int32)
+        for trip, onward in tables[line, other].items():
+            best[trip - start] = onward
+        for at in range(end - start - 2, -1, -1):
+            if best[at + 1] < best[at]:
+                best[at], by[at] = best[at + 1], by[at + 1]
+        table.append(size)
+        size += end - start
+        trips.append(best)
+        sitting.append(by)
+    first = _cumulate(np.bincount(np.array([key[0] for key in keys], np.int64), minlength=n_lines))
+    if not keys:
+        return first, np.zeros(0, np.int32), np.zeros(0, np.int32), np.zeros(0, np.int32)
+    return first, np.array(table, np.int32), np.concatenate(trips), np.concatenate(sitting)
+
+
+def _bound(
+    view: DayView, lines: _Lines, stop_cell: NDArray[np.int32], n_cells: int
+) -> tuple[NDArray[np.uint16], NDArray[np.uint8]]:
+    """Lower bounds between cells on time and on rides."""
+    n_stops = len(stop_cell)
+    n_lines = len(view.line_position) - 1
+    served = np.flatnonzero(stop_cell >= 0).astype(np.int32)
+    cell_first, cell_stop = _group(stop_cell[served], n_cells, served)
+    first, source, seconds = _fastest_hops(view, lines, n_stops, stop_cell)
+    cell_seconds = kernels.bound_seconds(first, source, seconds, cell_first, cell_stop, stop_cell)
+    alightable = np.flatnonzero(view.position_alight).astype(np.int32)
+    call_first, call_position = _group(view.position_stop[alightable], n_stops, alightable)
+    origin = np.repeat(np.arange(n_stops, dtype=np.int32), np.diff(view.walk_first))
+    allowed = view.walk_change >= 0
+    back_first, back = _group(view.walk_target[allowed], n_stops, origin[allowed])
+    entries = np.repeat(np.arange(n_lines, dtype=np.int32), np.diff(view.onward_first))
+    onto = [
+        int(view.trip_line[trips[trips != NEVER][0]])
+        for trips in np.split(view.onward_trip, view.onward_table[1:])
+        if len(trips)
+    ]
+    before_first, before = _group(np.array(onto, np.int32), n_lines, entries)
+    cell_rides = kernels.bound_rides(
+        view, before_first, before, call_first, call_position, back_first, back, cell_first, cell_stop
+    )
+    return cell_seconds, cell_rides
+
+
+def _fastest_hops(
+    view: DayView, lines: _Lines, n_stops: int, stop_cell: NDArray[np.int32]
+) -> tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.int32]]:
+    """Fastest way ever from stop to next stop, by vehicle, by staying seated, or by changing; CSR by target."""
+    starts, ends, quickest = [], [], []
+    for line in range(len(view.line_position) - 1):
+        first, last = view.line_position[line], view.line_position[line + 1]
+        trips = slice(view.line_trip[line], view.line_trip[line + 1])
+        event = view.trip_shift[trips][0] + first
+        size = (last - first) * (trips.stop - trips.start)
+        arrivals = view.arrival[event : event + size].reshape(-1, last - first)
+        departures = view.departure[event : event + size].reshape(-1, last - first)
+        starts.append(view.position_stop[first : last - 1])
+        ends.append(view.position_stop[first + 1 : last])
+        quickest.append((arrivals[:, 1:] - departures[:, :-1]).min(axis=0))
+    if len(lines.seats):
+        a, b = lines.seats[:, 0], lines.seats[:, 1]
+        last = view.line_position[view.trip_line[a] + 1] - 1
+        first = view.line_position[view.trip_line[b]]
+        starts.append(view.position_stop[last])
+        ends.append(view.position_stop[first])
+        quickest.append(view.departure[view.trip_shift[b] + first] - view.arrival[view.trip_shift[a] + last])
+    origin = np.repeat(np.arange(n_stops, dtype=np.int32), np.diff(view.walk_first))
+    usable = (view.walk_change >= 0) & (origin != view.walk_target)
+    usable &= (stop_cell[origin] >= 0) & (stop_cell[view.walk_target] >= 0)
+    starts.append(origin[usable])
+    ends.append(view.walk_target[usable])
+    quickest.append(view.walk_change[usable])
+    start, end, seconds = np.concatenate(starts), np.concatenate(ends), np.concatenate(quickest)
+    order = np.lexsort((seconds, start, end))
+    start, end, seconds = start[order], end[order], seconds[order]
+    new = np.ones(len(order), np.bool_)
+    new[1:] = (start[1:] != start[:-1]) | (end[1:] != end[:-1])
+    first, source = _group(end[new], n_stops, start[new])
+    return first, source, seconds[new].astype(np.int32)

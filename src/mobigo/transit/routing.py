@@ -1,0 +1,285 @@
+"""Public transport search: one question from a set of stops to a set of stops, answered on a day view.
+
+What is true (`DayViews`), what is asked (`Query`) and what is being worked out (the kernel's scratch, one per thread)
+are kept apart; nothing is remembered between questions.
+"""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from threading import local
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from mobigo.kernels import trip_based as kernels
+from mobigo.kernels.trip_based import NEVER, DayView, Scratch
+from mobigo.transit.days import DayViews
+from mobigo.transit.footpaths import Footpaths, meant_by
+from mobigo.transit.model import DEFAULT_MAX_TRANSFERS, Direction, Query, Ride, TransitJourney, Walk
+from mobigo.transit.timetable import EPOCH, Timetable
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+MOST_RIDES = 62
+"""Vehicle legs a journey has at most, whatever max_transfers asks."""
+SEGMENTS = 1 << 14
+"""Length of a new scratch's segment list; it grows when a question needs more."""
+
+
+class _Working(NamedTuple):
+    """Working memory of one thread, at rest between questions."""
+
+    profile: Scratch
+    once: Scratch
+    egress: NDArray[np.int32]
+
+
+_own = local()
+
+
+def search(views: DayViews, query: Query) -> list[TransitJourney]:
+    """Find all journeys that no other dominates, sorted by departure, arrival, transfers.
+
+    Without a window: the Pareto set over (arrival, transfers) at or after `query.at`, of equals the latest departure
+    (arriving: over (departure, transfers), of equals the earliest arrival). With one: over (departure, arrival,
+    transfers), the departure (arriving: the arrival) within the window. A journey by vehicle that is no faster than
+    walking all the way is dominated by it, also inside a window, where walking is one journey: leaving (arriving) at
+    `query.at`.
+    """
+    at, until, more_days, day = _frame(views, query)
+    view = views.view(day, query.direction, more_days)
+    base = int(view.base[0])
+    if query.direction is Direction.DEPART:
+        start = at - base
+        ends = (query.access, query.access_seconds, query.egress, query.egress_seconds)
+    else:
+        start = base - at
+        ends = (query.egress, query.egress_seconds, query.access, query.access_seconds)
+    rides = max(0, min(query.max_transfers + 1, MOST_RIDES))
+    walk = -1 if query.walk is None else query.walk
+    journeys, legs = _run(view, ends, start, start + query.window if query.window else -NEVER, rides, walk)
+    found = []
+    begin = 0
+    for left, arrival, n_rides, end in journeys:
+        found.append(_journey(view, base, (left, arrival, n_rides), legs[begin:end]))
+        begin = end
+    if query.walk is not None:
+        found = _offer_walk(found, query)
+    found.sort(key=lambda journey: (journey.departure, journey.arrival, journey.transfers))
+    return found
+
+
+def _frame(views: DayViews, query: Query) -> tuple[int, int, int, int]:
+    """Instant asked, end of the window, days the window reaches over, day the view is of."""
+    day = datetime.fromtimestamp(query.at, views.zone).toordinal() - EPOCH
+    if not query.window:
+        return query.at, query.at, 0, day
+    until = query.at + query.window if query.direction is Direction.DEPART else query.at - query.window
+    return query.at, until, abs(datetime.fromtimestamp(until, views.zone).toordinal() - EPOCH - day), day
+
+
+def _run(
+    view: DayView, ends: tuple[NDArray[np.int32], ...], start: int, until: int, rides: int, walk: int
+) -> tuple[list[list[int]], list[list[int]]]:
+    """Call the kernel, with more working memory when it asks for it."""
+    if not rides:
+        return [], []
+    stride = rides + 1
+    while True:
+        working = _working(view, stride)
+        journeys, legs = kernels.search(
+            view, working.profile, working.once, working.egress, stride, *ends, start, until, rides, walk
+        )
+        found: list[list[int]] = journeys.tolist()
+        if not found or found[0][3] >= 0:
+            return found, legs.tolist()
+        _own.segments = 2 * _own.segments
+        _own.working = None
+
+
+def _working(view: DayView, stride: int) -> _Working:
+    """Return the thread's working memory, made larger when this view or question needs it."""
+    working: _Working | None = getattr(_own, "working", None)
+    n_positions, n_lines, n_stops = len(view.position_stop), len(view.line_position) - 1, len(view.stop_cell)
+    if (
+        working is not None
+        and len(working.profile.reached) >= n_positions * stride
+        and len(working.profile.marked) >= n_lines
+        and len(working.profile.seated) >= n_lines * stride
+        and len(working.egress) >= n_stops
+    ):
+        return working
+    if working is not None:
+        n_stops = max(n_stops, len(working.egress))
+        n_lines = max(n_lines, len(working.profile.marked))
+        n_positions = max(n_positions, len(working.once.reached) // 2)
+    _own.segments = getattr(_own, "segments", SEGMENTS)
+    _own.working = _Working(
+        _scratch(n_positions, n_lines, stride, _own.segments),
+        _scratch(n_positions, n_lines, 2, _own.segments),
+        np.full(n_stops, -1, np.int32),
+    )
+    working = _own.working
+    assert working is not None
+    return working
+
+
+def _scratch(n_positions: int, n_lines: int, stride: int, segments: int) -> Scratch:
+    return Scratch(
+        reached=np.full(n_positions * stride, NEVER, np.int32),
+        seated=np.full(n_lines * stride, NEVER, np.int32),
+        touched=np.zeros(n_lines, np.int32),
+        marked=np.zeros(n_lines, np.uint8),
+        segment=np.zeros((segments, 6), np.int32),
+    )
+
+
+ROW, DAY, FROM_POS, TO_POS, FROM_STOP, TO_STOP, DEPARTURE, ARRIVAL, TRIP, BEFORE = range(10)
+"""Columns of the kernel's legs."""
+
+
+def _journey(view: DayView, base: int, triple: tuple[int, int, int], rows: list[list[int]]) -> TransitJourney:
+    """Turn the kernel's rows into legs, in the order of travel."""
+    left, arrival, n_rides = triple
+    mirrored = bool(view.mirrored[0])
+    if mirrored:
+        left, arrival = -arrival, -left
+    rides = []
+    for n, row in enumerate(rows):
+        rides.append(row)
+        if row[BEFORE] == kernels.SEATED:
+            rides.extend(_seats_between(view, rows[n + 1][TRIP], row[TRIP]))
+    if not mirrored:
+        rides.reverse()
+    legs: list[Ride | Walk] = []
+    here, now = -1, left
+    walk = rides[0][DEPARTURE] - left
+    for n, row in enumerate(rides):
+        if n:
+            walk = (rides[n - 1] if mirrored else row)[BEFORE]
+            if row[FROM_STOP] == here or walk < 0:
+                walk = -1
+        if walk > 0 or (n and walk == 0):
+            legs.append(Walk(here, row[FROM_STOP], base + now, base + now + walk))
+        legs.append(
+            Ride(
+                row[ROW],
+                date.fromordinal(row[DAY] + EPOCH),
+                row[FROM_POS],
+                row[TO_POS],
+                row[FROM_STOP],
+                row[TO_STOP],
+                base + row[DEPARTURE],
+                base + row[ARRIVAL],
+            )
+        )
+        here, now = row[TO_STOP], row[ARRIVAL]
+    if arrival > now:
+        legs.append(Walk(here, -1, base + now, base + arrival))
+    return TransitJourney(base + left, base + arrival, n_rides - 1, tuple(legs))
+
+
+def _seats_between(view: DayView, first: int, last: int) -> list[list[int]]:
+    """Rows of the trips one sits through whole between two trips of a vehicle, the last first."""
+    before: dict[int, int] = {first: first}
+    fresh = [first]
+    while last not in before:
+        trip = fresh.pop(0)
+        for after in view.stay_trip[view.stay_first[trip] : view.stay_first[trip + 1]].tolist():
+            if after not in before:
+                before[after] = trip
+                fresh.append(after)
+    rows = []
+    trip = before[last]
+    while trip != first:
+        rows.append(_whole(view, trip))
+        trip = before[trip]
+    return rows
+
+
+def _whole(view: DayView, trip: int) -> list[int]:
+    """Row of a trip from its first stop to its last."""
+    line = int(view.trip_line[trip])
+    first, last = int(view.line_position[line]), int(view.line_position[line + 1]) - 1
+    shift = int(view.trip_shift[trip])
+    stops = int(view.position_stop[first]), int(view.position_stop[last])
+    times = int(view.departure[shift + first]), int(view.arrival[shift + last])
+    if view.mirrored[0]:
+        stops, times = stops[::-1], (-times[1], -times[0])
+    row, day = int(view.trip_row[trip]), int(view.trip_day[trip])
+    return [row, day, 0, last - first, *stops, *times, trip, kernels.SEATED]
+
+
+def _offer_walk(found: list[TransitJourney], query: Query) -> list[TransitJourney]:
+    """Add walking all the way, unless a vehicle without change is as early and leaves later."""
+    assert query.walk is not None
+    departure = query.at if query.direction is Direction.DEPART else query.at - query.walk
+    arrival = departure + query.walk
+    for journey in found:
+        if journey.transfers or journey.departure < departure or journey.arrival > arrival:
+            continue
+        if (journey.departure, journey.arrival) == (departure, arrival):
+            found.remove(journey)
+            break
+        return found
+    legs = (Walk(-1, -1, departure, arrival),) if query.walk else ()
+    return [*found, TransitJourney(departure, arrival, 0, legs)]
+
+
+def ask(
+    views: DayViews,
+    from_stop: int,
+    to_stop: int,
+    at: int,
+    *,
+    window: int = 0,
+    direction: Direction = Direction.DEPART,
+    max_transfers: int = DEFAULT_MAX_TRANSFERS,
+) -> Query:
+    """Put the question from stop to stop: a station means any of its stops, each end may be walked to or from.
+
+    Parameters
+    ----------
+    from_stop, to_stop : int
+        Stop indices.
+    at, window : int
+        As in `Query`.
+    """
+    timetable, footpaths = views.timetable, views.footpaths
+    origins, targets = meant_by(timetable, from_stop), meant_by(timetable, to_stop)
+    access, access_seconds = _around(footpaths.first, footpaths.target, footpaths.seconds, origins)
+    egress, egress_seconds = _around(footpaths.back_first, footpaths.back, footpaths.back_seconds, targets)
+    direct = [
+        seconds
+        for stop, seconds in zip(access.tolist(), access_seconds.tolist(), strict=True)
+        if stop in set(targets.tolist())
+    ]
+    return Query(
+        access,
+        access_seconds,
+        egress,
+        egress_seconds,
+        at,
+        window,
+        direction,
+        max_transfers,
+        min(direct, default=None),
+    )
+
+
+def _around(
+    first: NDArray[np.int32], other: NDArray[np.int32], seconds: NDArray[np.int32], stops: NDArray[np.int32]
+) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
+    """Stops within one walk of some stops, and the shortest walk to each."""
+    if len(stops) == 1:
+        rows = slice(first[stops[0]], first[stops[0] + 1])
+        return other[rows], seconds[rows]
+    found = np.concatenate([other[first[stop] : first[stop + 1]] for stop in stops])
+    walks = np.concatenate([seconds[first[stop] : first[stop + 1]] for stop in stops])
+    order = np.lexsort((walks, found))
+    found, walks = found[order], walks[order]
+    new = np.ones(len(found), np.bool_)
+    new[1:] = found[1:] != found[:-1]
+    return found[new], walks[new]
