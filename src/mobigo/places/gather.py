@@ -29,8 +29,30 @@ NAMES = """
 
 STOPS = """
     CREATE TEMP TABLE gathered_stop ON COMMIT DROP AS
-    SELECT 1
+    WITH departure AS (
+        SELECT stop_time.version_id, stop_time.stop_line, count(*) AS departures,
+            bool_or(routes.route_type = 2 OR routes.route_type BETWEEN 100 AND 117) AS rail
+        FROM stop_times_compact AS stop_time
+        JOIN feed ON feed.active_version = stop_time.version_id
+        JOIN trips ON trips.version_id = stop_time.version_id AND trips.line = stop_time.trip_line
+        JOIN routes ON routes.version_id = trips.version_id AND routes.route_id = trips.route_id
+        GROUP BY stop_time.version_id, stop_time.stop_line
+    )
+    SELECT feed.source || ':' || stops.stop_id AS stop_id, stops.stop_name AS name,
+        coalesce(
+            station_stop.station_id,
+            feed.source || ':' || coalesce(above.parent_station, stops.parent_station, stops.stop_id)
+        ) AS station_id,
+        coalesce(stops.location_type, 0) AS location_type,
+        coalesce(departure.departures, 0) AS departures, coalesce(departure.rail, false) AS rail, stops.geom
+    FROM stops
+    JOIN feed ON feed.active_version = stops.version_id
+    LEFT JOIN stops AS above ON above.version_id = stops.version_id AND above.stop_id = stops.parent_station
+    LEFT JOIN station_stop ON station_stop.stop_id = feed.source || ':' || stops.stop_id
+    LEFT JOIN departure ON departure.version_id = stops.version_id AND departure.stop_line = stops.line
+    WHERE coalesce(stops.location_type, 0) IN (0, 1, 4) AND stops.stop_name IS NOT NULL AND stops.geom IS NOT NULL
 """
+"""Temporary table of the stops and stations of the feeds in service; how many calls each has, and whether of trains."""
 
 COMMUNES = (
     # towns and villages; the boundary of the same name around each, where there is one
@@ -75,6 +97,7 @@ COMMUNES = (
     """,
     "CREATE INDEX ON commune USING gist (geom)",
     "CREATE INDEX ON commune (id)",
+    "CREATE INDEX ON commune (folded)",
     """
     CREATE TEMP TABLE commune_part ON COMMIT DROP AS
     SELECT id, ST_Subdivide(area, 64) AS geom FROM commune WHERE area IS NOT NULL
@@ -103,6 +126,8 @@ COMMUNES = (
 """Temporary tables ``commune`` (id, kind, name, folded, population, geom, area) and ``commune_part``, and a look-up."""
 
 STATIONS = (
+    "CREATE INDEX ON gathered_stop (station_id)",
+    "ANALYZE gathered_stop",
     # platforms of a station, and stops of one name on both sides of a street, are one place
     """
     CREATE TEMP TABLE stop_group ON COMMIT DROP AS
@@ -128,12 +153,14 @@ STATIONS = (
     FROM gathered_stop AS stop JOIN stop_group USING (station_id)
     GROUP BY stop_group.grp
     """,
+    "ANALYZE stop_group",
+    "ANALYZE stop_place",
     """
     CREATE TEMP TABLE named_stop ON COMMIT DROP AS
     SELECT stop_place.*, head.name, folded_name.folded, head.geom, pg_temp.commune_at(head.geom) AS commune_id,
         CASE WHEN departures = 0 THEN 0.05 ELSE least(
-            0.9,
-            0.15 + 0.45 * ln(1 + departures) / ln(1 + max(departures) OVER ()) + CASE WHEN rail THEN 0.3 ELSE 0 END
+            0.75,
+            0.1 + 0.4 * ln(1 + departures) / ln(1 + max(departures) OVER ()) + CASE WHEN rail THEN 0.25 ELSE 0 END
         ) END AS importance
     FROM stop_place
     CROSS JOIN LATERAL (
@@ -143,6 +170,7 @@ STATIONS = (
     ) AS head
     JOIN folded_name ON folded_name.name = head.name
     """,
+    "ANALYZE named_stop",
     """
     INSERT INTO place_next
     SELECT stop.main, 'stop', stop.name,
@@ -161,7 +189,7 @@ STATIONS = (
     """
     INSERT INTO place_next
     SELECT commune.id, 'commune', commune.name, commune.name, commune.name, commune.folded, ' ' || commune.folded,
-        CASE commune.kind WHEN 'city' THEN 0.95 WHEN 'town' THEN 0.75 ELSE 0.55 END
+        CASE commune.kind WHEN 'city' THEN 0.95 WHEN 'town' THEN 0.75 ELSE 0.6 END
             + 0.05 * ln(1 + coalesce(commune.population, 0)) / ln(1e8),
         ST_X(commune.geom), ST_Y(commune.geom), coalesce(served.stop_ids, '{}')
     FROM commune
@@ -178,18 +206,24 @@ STATIONS = (
 STREETS = (
     # addresses of a street lie together: one look-up of the commune for all of them in a square of about 2 km
     """
-    CREATE TEMP TABLE address_group ON COMMIT DROP AS
-    SELECT row_number() OVER () AS id, street AS name, coalesce(city, '') AS city, min(postcode) AS postcode,
-        floor(ST_X(geom) * 40) AS column_, floor(ST_Y(geom) * 50) AS row_,
-        ST_SetSRID(ST_MakePoint(avg(ST_X(geom)), avg(ST_Y(geom))), 4326) AS geom
+    CREATE TEMP TABLE gathered_address ON COMMIT DROP AS
+    SELECT concat_ws('|', street, city, floor(ST_X(geom) * 40), floor(ST_Y(geom) * 50)) AS grp,
+        housenumber, street, city, postcode, ST_X(geom) AS lon, ST_Y(geom) AS lat
     FROM osm_address WHERE street IS NOT NULL
-    GROUP BY street, coalesce(city, ''), floor(ST_X(geom) * 40), floor(ST_Y(geom) * 50)
     """,
+    """
+    CREATE TEMP TABLE address_group ON COMMIT DROP AS
+    SELECT grp, min(street) AS name, min(city) AS city, min(postcode) AS postcode,
+        ST_SetSRID(ST_MakePoint(avg(lon), avg(lat)), 4326) AS geom
+    FROM gathered_address GROUP BY grp
+    """,
+    "ANALYZE gathered_address",
+    "ANALYZE address_group",
     """
     CREATE TEMP TABLE street_spot ON COMMIT DROP AS
     WITH spot AS (
-        SELECT NULL::bigint AS group_id, name, NULL AS city, NULL AS postcode, metres, geom FROM osm_street
-        UNION ALL SELECT id, name, nullif(city, ''), postcode, 0, geom FROM address_group
+        SELECT NULL AS grp, name, NULL AS city, NULL AS postcode, metres, geom FROM osm_street
+        UNION ALL SELECT grp, name, city, postcode, 0, geom FROM address_group
     ), placed AS (
         SELECT spot.*, coalesce(said.id, pg_temp.commune_at(spot.geom)) AS commune_id FROM spot
         LEFT JOIN LATERAL (
@@ -205,6 +239,7 @@ STREETS = (
         ) || '/' || replace(folded_name.folded, ' ', '-') AS street_id
     FROM placed JOIN folded_name USING (name)
     """,
+    "ANALYZE street_spot",
     """
     INSERT INTO place_next
     SELECT street.id, 'address', street.name, street.name || coalesce(', ' || coalesce(commune.name, street.city), ''),
@@ -222,12 +257,9 @@ STREETS = (
     """,
     r"""
     INSERT INTO house_number_next
-    SELECT street_spot.street_id, each.number, ST_X(address.geom), ST_Y(address.geom)
-    FROM osm_address AS address
-    JOIN address_group ON address_group.name = address.street AND address_group.city = coalesce(address.city, '')
-        AND address_group.column_ = floor(ST_X(address.geom) * 40)
-        AND address_group.row_ = floor(ST_Y(address.geom) * 50)
-    JOIN street_spot ON street_spot.group_id = address_group.id
+    SELECT street_spot.street_id, each.number, address.lon, address.lat
+    FROM gathered_address AS address
+    JOIN street_spot USING (grp)
     CROSS JOIN LATERAL regexp_split_to_table(
         lower(regexp_replace(address.housenumber, '\s', '', 'g')), '[;,/]|-(?=\d)'
     ) AS each (number)
@@ -274,6 +306,7 @@ POINTS_OF_INTEREST = (
 BEGIN = (
     "SET LOCAL maintenance_work_mem = '256MB'",
     "SET LOCAL work_mem = '64MB'",
+    "SET LOCAL jit = off",
     "CREATE TABLE place_next (LIKE place INCLUDING DEFAULTS)",
     "CREATE TABLE place_stop_next (LIKE place_stop INCLUDING DEFAULTS)",
     "CREATE TABLE house_number_next (LIKE house_number INCLUDING DEFAULTS)",
@@ -300,8 +333,8 @@ END = (
     "ALTER INDEX place_next_point_index RENAME TO place_point_index",
     "ALTER INDEX house_number_next_street_id_number_index RENAME TO house_number_street_id_number_index",
     """
-    DROP TABLE gathered_stop, folded_name, commune, commune_part, stop_group, stop_place, named_stop, address_group,
-        street_spot
+    DROP TABLE gathered_stop, folded_name, commune, commune_part, stop_group, stop_place, named_stop,
+        gathered_address, address_group, street_spot
     """,
     "DROP FUNCTION pg_temp.commune_at",
 )
