@@ -145,8 +145,8 @@ def locate(home: Path) -> Cluster:
         return outside
     if inside.exists or newest_version() is None:
         return inside
-    home.mkdir(parents=True, exist_ok=True)
-    entered = _run(["/usr/bin/test", "-x", str(home)], check=False)
+    reached = next(folder for folder in (home, *home.parents) if folder.exists())
+    entered = _run(["/usr/bin/test", "-x", str(reached)], check=False)
     return inside if entered.returncode == 0 else outside
 
 
@@ -181,6 +181,7 @@ def start(home: Path, settings: Mapping[str, str] | None = None) -> bool:
     Unavailable
         When the server does not start; the message ends with the last lines of its log.
     """
+    home.mkdir(parents=True, exist_ok=True)  # first, since its mode may depend on the one who makes it
     cluster = locate(home)
     if cluster.find_running():
         return False
@@ -188,7 +189,6 @@ def start(home: Path, settings: Mapping[str, str] | None = None) -> bool:
     if cluster.folder.parent == SHARED:
         SHARED.mkdir(parents=True, exist_ok=True)
         SHARED.chmod(0o755)
-    cluster.folder.parent.mkdir(parents=True, exist_ok=True)
     _make_private(cluster.folder)
     with _locked(cluster):
         if cluster.find_running():
