@@ -22,7 +22,10 @@ if TYPE_CHECKING:
     from mobigo.settings import Settings
 
 DEMONSTRATION = "demonstration"
-"""The demonstration's source, and its name in ``gtfs/`` and ``osm/``."""
+"""The demonstration's source, and its folder in ``gtfs/``."""
+
+STREETS = "demonstration.osm"
+"""Its file in ``osm/``; a database that holds this and no feed was left in the middle of loading."""
 
 ZONE = ZoneInfo("Europe/Paris")
 """Whose week the demonstration's dates are laid around."""
@@ -97,13 +100,13 @@ def load_demonstration(url: str, clock: Clock) -> bool:
     with psycopg.connect(libpq_conninfo(url)) as connection:
         active = {version.source: version for version in list_versions(connection) if version.status == "active"}
         extract = find_active_extract(connection)
-    ours = active.get(DEMONSTRATION)
-    if ours is None and (active or extract):
+    ours = active.pop(DEMONSTRATION, None)
+    if ours is None and (active or (extract and extract.name != STREETS)):
         return False
     loaded = False
-    if extract is None and not active.keys() - {DEMONSTRATION}:
+    if extract is None and not active:
         print("Loading the demonstration's streets ...", flush=True)
-        load_osm(data_folder("osm") / f"{DEMONSTRATION}.osm", url, now=now)
+        load_osm(data_folder("osm") / STREETS, url, now=now)
         loaded = True
     laid = ours.first_day + timedelta(weeks=WEEKS_BEFORE) if ours and ours.first_day else None
     if laid is None or not timedelta(0) <= monday - laid < AGED:
