@@ -156,7 +156,7 @@ def journeys(
     return Response(orjson.dumps(service.plan_as_json(service.plan(network, question))), media_type="application/json")
 
 
-@router.get("/health", response_model=HealthAnswer)
+@router.get("/health")
 def health(request: Request, now: Now) -> HealthAnswer:
     """Say whether journeys can be planned, on which network, and what time it is here."""
     network = request.app.state.networks.find_current()

@@ -90,12 +90,13 @@ class Content(NamedTuple):
 def _describe(connection: psycopg.Connection) -> Content:
     feeds = {
         feed.source: {
-            "version": feed.version,
+            "version": feed.id,
             "hash": feed.hash,
             "first_day": feed.first_day and feed.first_day.isoformat(),
             "last_day": feed.last_day and feed.last_day.isoformat(),
         }
-        for feed in transit_store.list_active(connection)
+        for feed in transit_store.list_versions(connection)
+        if feed.status == "active"
     }
     extract = find_active_extract(connection)
     streets = {"version": extract.version, "hash": extract.hash, "name": extract.name} if extract else None

@@ -9,7 +9,10 @@ from fastapi import FastAPI
 from mobigo import __version__
 from mobigo.accounts import api as accounts_api
 from mobigo.accounts.key import read_key
-from mobigo.web import errors
+from mobigo.journeys import api as journeys_api
+from mobigo.journeys.network import Networks
+from mobigo.places import api as places_api
+from mobigo.web import errors, pages
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -27,8 +30,8 @@ def _operation_id(route: APIRoute) -> str:
 def create_app(*, engine: Engine, clock: Clock, home: Path) -> FastAPI:
     """Assemble the application from what it needs; tests hand it theirs.
 
-    ``app.state`` carries `engine`, `clock` and `token_key`: what ``db.session``, ``kit.requests`` and ``accounts.api``
-    look up.
+    ``app.state`` carries `engine`, `clock`, `token_key` and `networks`: what ``db.session``, ``kit.requests``,
+    ``accounts.api`` and every route that plans look up.
     """
     app = FastAPI(
         title="mobigo",
@@ -40,6 +43,9 @@ def create_app(*, engine: Engine, clock: Clock, home: Path) -> FastAPI:
     app.state.engine = engine
     app.state.clock = clock
     app.state.token_key = read_key(home)
+    app.state.networks = Networks(home)
     errors.install(app)
-    app.include_router(accounts_api.router)
+    for room in (journeys_api, places_api, accounts_api):
+        app.include_router(room.router)
+    pages.install(app)
     return app
