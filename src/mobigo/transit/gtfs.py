@@ -118,7 +118,10 @@ OTHER_EXTENDED_ROUTE_TYPES = (
 )
 ROUTE_TYPES = tuple(
     str(value)
-    for value in (*BASIC_ROUTE_TYPES, *(v for span in (*EXTENDED_ROUTE_TYPES, *OTHER_EXTENDED_ROUTE_TYPES) for v in span))
+    for value in (
+        *BASIC_ROUTE_TYPES,
+        *(v for span in (*EXTENDED_ROUTE_TYPES, *OTHER_EXTENDED_ROUTE_TYPES) for v in span),
+    )
 )
 """Basic route types and the hierarchical ones of Google's extension."""
 
@@ -146,7 +149,11 @@ FILES: tuple[File, ...] = (
         ("agency_id",),
         Presence.REQUIRED,
     ),
-    File("levels", (_id("level_id", required=True), _float("level_index", required=True), _text("level_name")), ("level_id",)),
+    File(
+        "levels",
+        (_id("level_id", required=True), _float("level_index", required=True), _text("level_name")),
+        ("level_id",),
+    ),
     File(
         "calendar",
         (
@@ -221,7 +228,11 @@ FILES: tuple[File, ...] = (
         (_id("area_id", "areas.area_id", required=True), _id("stop_id", "stops.stop_id", required=True)),
         ("area_id", "stop_id"),
     ),
-    File("location_groups", (_id("location_group_id", required=True), _text("location_group_name")), ("location_group_id",)),
+    File(
+        "location_groups",
+        (_id("location_group_id", required=True), _text("location_group_name")),
+        ("location_group_id",),
+    ),
     File(
         "location_group_stops",
         (

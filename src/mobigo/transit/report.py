@@ -121,9 +121,13 @@ class LoadReport:
 
     def as_text(self) -> str:
         """Return the report for people."""
-        lines = [f"{self.source} version {self.version}: {self.status}" if self.version else f"{self.source}: {self.status}"]
+        lines = [
+            f"{self.source} version {self.version}: {self.status}" if self.version else f"{self.source}: {self.status}"
+        ]
         lines += list(self.notes)
-        lines += [f"  {file:24}{count:>10,}{_dropped(self.dropped.get(file, 0))}" for file, count in self.counts.items()]
+        lines += [
+            f"  {file:24}{count:>10,}{_dropped(self.dropped.get(file, 0))}" for file, count in self.counts.items()
+        ]
         lines += [f"  {file:24}{0:>10,}{_dropped(n)}" for file, n in self.dropped.items() if file not in self.counts]
         lines += [finding.as_text() for finding in self.findings]
         return "\n".join(lines)

@@ -1,0 +1,159 @@
+"""``locations.geojson``: the zones of services on demand."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import shapely
+from psycopg.types.json import Jsonb
+
+from mobigo.transit.archive import Unreadable
+from mobigo.transit.check import Staged
+from mobigo.transit.gtfs import LOCATIONS
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from mobigo.transit.check import Staging
+
+KNOWN_PROPERTIES = ("stop_name", "stop_desc", "zone_id")
+MAX_LON, MAX_LAT = 180, 90
+
+
+class _Repeated(dict[str, Any]):
+    """A JSON object in which a key stood twice."""
+
+
+def _pairs(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    return found if len(found) == len(pairs) else _Repeated(found)
+
+
+def stage_zones(staging: Staging, path: Path) -> None:
+    """Read the zones into their staging table; broken ones are noted and left out."""
+    staging.run(
+        "CREATE TEMP TABLE s_locations (line integer, location_id text, stop_name text, stop_desc text, zone_id text, "
+        "geom geometry, extra jsonb) ON COMMIT DROP"
+    )
+    staging.files["locations"] = Staged(frozenset({"location_id", *KNOWN_PROPERTIES}))
+    try:
+        collection = json.loads(path.read_bytes(), object_pairs_hook=_pairs)
+    except (ValueError, RecursionError) as error:
+        raise Unreadable(f"{LOCATIONS}: {error}", code="malformed_json") from None
+    if not isinstance(collection, dict) or collection.get("type") != "FeatureCollection":
+        kind = collection.get("type") if isinstance(collection, dict) else type(collection).__name__
+        raise Unreadable(f"{LOCATIONS} is a {kind}", code="unsupported_geo_json_type")
+    features = collection.get("features")
+    if not isinstance(features, list):
+        staging.findings.add("missing_required_element", LOCATIONS, None, "features")
+        features = []
+    seen: set[str] = set()
+    with staging.cursor.copy("COPY s_locations FROM STDIN") as copy:
+        for number, feature in enumerate(features, start=1):
+            zone = _read_zone(staging, feature, number)
+            if zone is None:
+                staging.dropped["locations"] += 1
+                continue
+            if zone[1] in seen:
+                staging.findings.add("duplicate_geo_json_key", LOCATIONS, number, zone[1])
+                continue
+            seen.add(zone[1])
+            copy.write_row(zone)
+    staging.profile("locations")
+
+
+def _read_zone(staging: Staging, feature: Any, number: int) -> tuple[Any, ...] | None:
+    add = staging.findings.add
+    if not isinstance(feature, dict) or feature.get("type") != "Feature":
+        add("unsupported_feature_type", LOCATIONS, number, str(feature)[:80])
+        return None
+    if isinstance(feature, _Repeated):
+        add("geo_json_duplicated_element", LOCATIONS, number, str(feature.get("id")))
+        return None
+    name, geometry = feature.get("id"), feature.get("geometry")
+    if name in {None, ""} or not isinstance(geometry, dict):
+        add("missing_required_element", LOCATIONS, number, "id" if name in {None, ""} else "geometry")
+        return None
+    if geometry.get("type") not in {"Polygon", "MultiPolygon"}:
+        add("unsupported_geometry_type", LOCATIONS, number, str(geometry.get("type")))
+        return None
+    try:
+        shape = shapely.from_geojson(json.dumps(geometry))
+    except (shapely.errors.GEOSException, ValueError) as error:
+        add("invalid_geometry", LOCATIONS, number, f"{name}: {error}")
+        return None
+    west, south, east, north = shape.bounds if not shape.is_empty else (MAX_LON + 1,) * 4
+    if not shape.is_valid or max(abs(west), abs(east)) > MAX_LON or max(abs(south), abs(north)) > MAX_LAT:
+        add("invalid_geometry", LOCATIONS, number, f"{name}: {shapely.is_valid_reason(shape)}")
+        return None
+    properties = feature.get("properties")
+    properties = dict(properties) if isinstance(properties, dict) else {}
+    known = [None if properties.get(key) is None else str(properties.pop(key)) for key in KNOWN_PROPERTIES]
+    unknown = [key for key in feature if key not in {"id", "type", "geometry", "properties", "bbox"}]
+    if unknown:
+        add("geo_json_unknown_element", LOCATIONS, number, ", ".join(unknown))
+    extra = {
+        **{key: value for key, value in properties.items() if value is not None},
+        **{k: feature[k] for k in unknown},
+    }
+    wkb = shapely.to_wkb(shapely.set_srid(shapely.force_2d(shape), 4326), hex=True, include_srid=True)
+    return (number, str(name), *known, wkb, Jsonb(extra) if extra else None)
+
+
+def modernise(staging: Staging) -> None:
+    """Put what drafts of GTFS-Flex wrote into stop_id and location_groups.txt where it belongs today."""
+    if staging.has("location_groups") and not staging.has("location_group_stops"):
+        _split_members(staging)
+    if not staging.has("stop_times.stop_id"):
+        return
+    for name, column in (("locations", "location_id"), ("location_groups", "location_group_id")):
+        if not staging.has(name):
+            continue
+        strangers = (
+            "AND NOT EXISTS (SELECT 1 FROM s_stops p WHERE p.stop_id = s.stop_id)" if "stops" in staging.files else ""
+        )
+        moved = staging.apply(
+            "unknown_column",
+            "stop_times",
+            f"s.stop_id IN (SELECT {column} FROM s_{name}) {strangers}",
+            f"'stop_id ' || s.stop_id || ' moved to {column}'",
+            mend=f"{column} = s.stop_id, stop_id = NULL, shape_dist_traveled = NULL",
+        )
+        if moved:
+            staging.profile("stop_times")
+
+
+def _split_members(staging: Staging) -> None:
+    """Make today's two files of a draft's location_groups.txt, which had one row per member."""
+    member = next(
+        (name for name, original in staging.files["location_groups"].unknown if original == "location_id"), None
+    )
+    if member is None:
+        return
+    from mobigo.transit.gtfs import BY_NAME  # noqa: PLC0415
+    from mobigo.transit.store import create_staging  # noqa: PLC0415
+
+    if "location_group_stops" not in staging.files:
+        file = BY_NAME["location_group_stops"]
+        create_staging(staging, file, (column.name for column in file.columns), ())
+    count = staging.run(
+        "INSERT INTO s_location_group_stops (line, location_group_id, stop_id) "
+        f"SELECT line, location_group_id, {member} FROM s_location_groups WHERE {member} IS NOT NULL"
+    )
+    staging.findings.add(
+        "unknown_column", "location_groups.txt", 1, f"location_id: {count} members moved to location_group_stops"
+    )
+    staging.run(
+        "DELETE FROM s_location_groups g USING s_location_groups f "
+        "WHERE f.location_group_id = g.location_group_id AND f.line < g.line"
+    )
+    for name in ("location_groups", "location_group_stops"):
+        staging.profile(name)
+
+
+def store_zones(staging: Staging, version: int) -> int:
+    """Store the zones that are left."""
+    return staging.run(
+        f"INSERT INTO locations SELECT {version}, location_id, stop_name, stop_desc, zone_id, geom, extra FROM s_locations"
+    )
