@@ -106,14 +106,24 @@ LAYERS = (
 )
 """The base map. OSM's kinds are gathered into those the style tells apart."""
 
-STOPS = Layer(
-    "stop",
-    "id, name, importance",
-    """SELECT id, name, importance, ST_Transform(ST_SetSRID(ST_MakePoint(lon, lat), 4326), 3857) AS geom
-       FROM place WHERE ST_SetSRID(ST_MakePoint(lon, lat), 4326) && CAST(:box AS geometry) AND kind = 'stop'
-       ORDER BY importance DESC LIMIT 2000""",
-    range(9, LAST_ZOOM + 1),
+NETWORK = (
+    Layer(
+        "route",
+        "shape_id",
+        """SELECT shape_id, ST_Simplify(ST_Transform(geom, 3857), :step * 2, true) AS geom
+           FROM shape_lines JOIN feed ON active_version = version_id WHERE geom && CAST(:box AS geometry)""",
+        range(FIRST_ZOOM, LAST_ZOOM + 1),
+    ),
+    Layer(
+        "stop",
+        "id, name, importance",
+        """SELECT id, name, importance, ST_Transform(ST_SetSRID(ST_MakePoint(lon, lat), 4326), 3857) AS geom
+           FROM place WHERE ST_SetSRID(ST_MakePoint(lon, lat), 4326) && CAST(:box AS geometry) AND kind = 'stop'
+           ORDER BY importance DESC LIMIT 2000""",
+        range(9, LAST_ZOOM + 1),
+    ),
 )
+"""Where vehicles run (as far as feeds draw it) and stop."""
 
 
 @dataclass(frozen=True)
@@ -146,9 +156,9 @@ def read_base_tile(session: Session, z: int, x: int, y: int) -> bytes:
     return _read_tile(session, z, x, y, [layer for layer in LAYERS if z in layer.zooms])
 
 
-def read_stops_tile(session: Session, z: int, x: int, y: int) -> bytes:
-    """Cut a tile of the stops; empty where there is nothing, and where a stop is too small to see."""
-    return _read_tile(session, z, x, y, [STOPS] if z in STOPS.zooms else [])
+def read_network_tile(session: Session, z: int, x: int, y: int) -> bytes:
+    """Cut a tile of lines and stops; stops are left out where they are too small to see."""
+    return _read_tile(session, z, x, y, [layer for layer in NETWORK if z in layer.zooms])
 
 
 def _read_tile(session: Session, z: int, x: int, y: int, layers: list[Layer]) -> bytes:

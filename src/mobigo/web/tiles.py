@@ -1,4 +1,4 @@
-"""The map's tiles, cut out of the database as they are asked for: OpenStreetMap's ground, and our stops."""
+"""The map's tiles, cut out of the database as they are asked for: OpenStreetMap's ground, our lines and stops."""
 
 import gzip
 from hashlib import sha256
@@ -47,9 +47,9 @@ def base_tile(request: Request, session: Database, z: Zoom, x: Step, y: Step, *,
 
 @router.api_route("/stops/{z}/{x}/{y}.mvt", methods=READ)
 def stops_tile(request: Request, session: Database, z: Zoom, x: Step, y: Step) -> Response:
-    """Answer with a tile of the stops."""
+    """Answer with a tile of the stops and of the lines that join them."""
     _check(z, x, y)
-    return _answer(request, store.read_stops_tile(session, z, x, y), PASSING)
+    return _answer(request, store.read_network_tile(session, z, x, y), PASSING)
 
 
 def _check(z: int, x: int, y: int) -> None:

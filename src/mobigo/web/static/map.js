@@ -20,7 +20,7 @@ function style({colours, layers}, ground) {
     version: 8,
     sources: {
       base: {type: 'vector', tiles: [tiles(ground.base)], minzoom: ground.minzoom, maxzoom: ground.maxzoom, attribution: ground.attribution},
-      stops: {type: 'vector', tiles: [tiles(ground.stops)], minzoom: 9, maxzoom: ground.maxzoom},
+      stops: {type: 'vector', tiles: [tiles(ground.stops)], minzoom: ground.minzoom, maxzoom: ground.maxzoom},
       journey: {type: 'geojson', data: NOTHING},
     },
     layers: coloured(layers, colours[colourScheme.matches ? 'dark' : 'light']),

@@ -1,0 +1,194 @@
+"""The demonstration region served for real, and a real browser to look at it."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+from uuid import uuid4
+
+import httpx
+import psycopg
+import pytest
+from playwright.sync_api import sync_playwright
+from sqlalchemy.engine import make_url
+from tests.conftest import serve
+
+from mobigo.cli.region import load_demonstration
+from mobigo.db import cluster
+from mobigo.db.engine import libpq_conninfo, open_engine
+from mobigo.journeys.service import build_network
+from mobigo.kit.clock import Clock
+from mobigo.web.app import create_app
+from mobigo.web.assets import SETUP, STATIC, read_assets
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from fastapi import FastAPI
+    from playwright.sync_api import Browser, BrowserContext, Page, Request, Response
+
+ROOT = Path(__file__).parents[2]
+OUT = ROOT / "out"
+AXE = ROOT / "node_modules/axe-core/axe.min.js"
+
+CHROMIUM = Path("/usr/bin/chromium")
+ARGUMENTS = (
+    "--no-sandbox",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--enable-unsafe-swiftshader",
+    "--lang=fr-FR",
+)
+
+MONDAY = datetime(2026, 11, 23, 6, 40, tzinfo=UTC)
+
+DESKTOP = {"width": 1360, "height": 850}
+PHONE = {"width": 390, "height": 844}
+
+
+@dataclass(frozen=True)
+class Site:
+    """The served demonstration."""
+
+    address: str
+    app: FastAPI
+
+
+@pytest.fixture(scope="session")
+def site(test_cluster: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    """Serve the demonstration region on a Monday morning."""
+    home = tmp_path_factory.mktemp("site")
+    clock = Clock(home / "clock.json")
+    clock.move(MONDAY, 0)
+    name = f"site_{uuid4().hex}"
+    admin = libpq_conninfo(make_url(test_cluster).set(database="postgres").render_as_string(hide_password=False))
+    url = make_url(test_cluster).set(database=name).render_as_string(hide_password=False)
+    with psycopg.connect(admin, autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {name} TEMPLATE {cluster.DATABASE}".encode())
+        try:
+            load_demonstration(url, clock)
+            build_network(url, home, clock.now())
+            engine = open_engine(url)
+            app = create_app(engine=engine, clock=clock, home=home)
+            with serve(app) as address:
+                yield Site(address, app)
+            engine.dispose()
+        finally:
+            connection.execute(f"DROP DATABASE {name} WITH (FORCE)".encode())
+
+
+@pytest.fixture(scope="session")
+def http() -> Iterator[httpx.Client]:
+    """A client for `site`."""
+    with httpx.Client(timeout=30) as client:
+        yield client
+
+
+@pytest.fixture(scope="session")
+def with_map(site: Site) -> None:
+    """Skip where the map's files are not installed."""
+    if "maplibre-gl" not in site.app.state.assets.packages:
+        pytest.skip(f"the browser files are not installed: {SETUP}")
+
+
+@pytest.fixture
+def text_only(site: Site, tmp_path: Path) -> Iterator[None]:
+    """The installation of a plain clone: no file of any npm package."""
+    for file in STATIC.iterdir():
+        if file.is_file():
+            shutil.copy(file, tmp_path)
+    installed, site.app.state.assets = site.app.state.assets, read_assets(tmp_path)
+    yield
+    site.app.state.assets = installed
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """Start the system's Chromium, without a screen."""
+    if not CHROMIUM.exists():
+        pytest.skip(f"no Chromium at {CHROMIUM}: apt-get install chromium")
+    with sync_playwright() as play:
+        browser = play.chromium.launch(executable_path=CHROMIUM, args=list(ARGUMENTS))
+        yield browser
+        browser.close()
+
+
+@dataclass
+class Visit:
+    """Pages of one visitor, and what they asked for and complained about."""
+
+    context: BrowserContext
+    address: str
+    asked: list[str] = field(default_factory=list)
+    failed: list[str] = field(default_factory=list)
+    complaints: list[str] = field(default_factory=list)
+
+    def open(self, path: str) -> Page:
+        """Open a page of the site."""
+        page = self.context.new_page()
+        page.on("request", self._note_request)
+        page.on("response", self._note_response)
+        page.on("console", lambda said: self.complaints.append(said.text) if said.type == "error" else None)
+        page.on("pageerror", lambda error: self.complaints.append(str(error)))
+        page.goto(self.address + path)
+        return page
+
+    def _note_request(self, request: Request) -> None:
+        self.asked.append(request.url)
+
+    def _note_response(self, response: Response) -> None:
+        if response.status >= 400:
+            self.failed.append(f"{response.status} {response.url}")
+
+    def check(self) -> None:
+        """Everything came from the site, and nothing went wrong."""
+        assert [url for url in self.asked if not url.startswith((self.address, "data:", "blob:"))] == []
+        assert self.failed == []
+        assert self.complaints == []
+
+
+@pytest.fixture
+def visit(site: Site, browser: Browser, request: pytest.FixtureRequest) -> Iterator[Visit]:
+    """A visitor; a test says how they browse by ``@pytest.mark.parametrize("visit", [{...}], indirect=True)``."""
+    options = {"viewport": DESKTOP, "locale": "fr-FR", **getattr(request, "param", {})}
+    context = browser.new_context(**options)
+    context.set_default_timeout(20_000)
+    visit = Visit(context, site.address)
+    yield visit
+    visit.check()
+    context.close()
+
+
+def keep(page: Page, name: str) -> Path:
+    """Keep a picture of a page in ``out/`` and say where, for ``pytest -s``."""
+    OUT.mkdir(exist_ok=True)
+    path = OUT / f"{name}.png"
+    page.screenshot(path=path)
+    sys.stdout.write(f"picture: {path}\n")
+    return path
+
+
+def wait_for_map(page: Page) -> dict[str, str]:
+    """Bring the map into view and wait until it has drawn everything; what it drew."""
+    page.locator(".chart").scroll_into_view_if_needed()
+    page.wait_for_selector(".chart[data-state=idle]")
+    return dict(page.locator(".chart").evaluate("chart => ({...chart.dataset})"))
+
+
+def violations(page: Page) -> list[str]:
+    """Run axe on a page: WCAG 2.2 A and AA, and best practice."""
+    if not AXE.exists():
+        pytest.skip("axe-core is not installed: npm ci --ignore-scripts")
+    page.evaluate(AXE.read_text())
+    found = page.evaluate(
+        """axe.run(document, {runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice']})
+           .then(({violations}) => violations.flatMap(one => one.nodes.map(node => `${one.id}: ${node.html}`)))"""
+    )
+    return list(found)
