@@ -269,6 +269,36 @@ def ask(
     )
 
 
+def anchor(views: DayViews, from_stop: int, to_stop: int, journey: TransitJourney) -> tuple[Ride | Walk, ...]:
+    """Return the legs of an answer to `ask`, the ends of the first and last walk being stops that were asked for."""
+    if not journey.legs:
+        return ()
+    timetable, footpaths = views.timetable, views.footpaths
+    origins, targets = meant_by(timetable, from_stop).tolist(), meant_by(timetable, to_stop).tolist()
+
+    def walk_from(stop: int) -> dict[int, int]:
+        rows = slice(footpaths.first[stop], footpaths.first[stop + 1])
+        return dict(zip(footpaths.target[rows].tolist(), footpaths.seconds[rows].tolist(), strict=True))
+
+    legs = list(journey.legs)
+    first, last = legs[0], legs[-1]
+    if first.from_stop < 0 and first.to_stop < 0:
+        ways = [(walk_from(a).get(b, NEVER), a, b) for a in origins for b in targets]
+        _, origin, target = min(ways)
+        return (first._replace(from_stop=origin, to_stop=target),)
+    if first.from_stop < 0 or first.from_stop not in origins:
+        stop = first.to_stop if first.from_stop < 0 else first.from_stop
+        _, origin = min((walk_from(a).get(stop, NEVER), a) for a in origins)
+        begin = legs.pop(0).arrival if first.from_stop < 0 else first.departure
+        legs.insert(0, Walk(origin, stop, journey.departure, begin))
+    if last.to_stop < 0 or last.to_stop not in targets:
+        stop = last.from_stop if last.to_stop < 0 else last.to_stop
+        ways = [(walk_from(stop).get(b, NEVER), b, b) for b in targets]
+        end = legs.pop().departure if last.to_stop < 0 else last.arrival
+        legs.append(Walk(stop, min(ways)[1], end, journey.arrival))
+    return tuple(legs)
+
+
 def _around(
     first: NDArray[np.int32], other: NDArray[np.int32], seconds: NDArray[np.int32], stops: NDArray[np.int32]
 ) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
