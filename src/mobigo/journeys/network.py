@@ -82,7 +82,7 @@ class Network:
     @cached_property
     def days(self) -> DayViews:
         """The timetable day by day, laid out for searching."""
-        return DayViews(self.timetable, self.footpaths)
+        return DayViews(self.timetable, self.footpaths, self.folder / "days")
 
     @cached_property
     def zones(self) -> list[ZoneInfo]:

@@ -8,6 +8,8 @@ towards the past, and runs backwards.
 
 from __future__ import annotations
 
+import os
+import shutil
 from threading import Lock
 from typing import TYPE_CHECKING, NamedTuple
 from zoneinfo import ZoneInfo
@@ -16,6 +18,7 @@ import numpy as np
 
 from mobigo.kernels import trip_based as kernels
 from mobigo.kernels.trip_based import NEVER, DayView
+from mobigo.kit.packed import map_packed, write_packed
 from mobigo.transit.model import Direction
 from mobigo.transit.timetable import (
     LINKED,
@@ -31,6 +34,7 @@ from mobigo.transit.timetable import (
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from pathlib import Path
 
     from numpy.typing import NDArray
 
@@ -60,24 +64,60 @@ class _Runs(NamedTuple):
 
 
 class DayViews:
-    """The views of one timetable, laid out when first asked for and kept; safe to share between threads."""
+    """The views of one timetable, laid out when first asked for and kept; safe to share between threads.
 
-    def __init__(self, timetable: Timetable, footpaths: Footpaths) -> None:
+    Parameters
+    ----------
+    folder : Path, optional
+        Where views are written and from where they are mapped, so that all processes of a home lay out each once and
+        share its pages; None keeps them in the memory of this process.
+    """
+
+    def __init__(self, timetable: Timetable, footpaths: Footpaths, folder: Path | None = None) -> None:
         self.timetable = timetable
         self.footpaths = footpaths
         self.zone = zone_of(timetable)
+        self.folder = folder
         self._views: dict[tuple[int, Direction, int], DayView] = {}
+        self._laying: dict[tuple[int, Direction, int], Lock] = {}
         self._lock = Lock()
 
     def view(self, day: int, direction: Direction, more_days: int = 0) -> DayView:
-        """Return the view for a day (days since 1970); a window over midnight needs more days."""
+        """Return the view for a day (days since 1970); a window over midnight needs more days.
+
+        A thread that asks for a view being laid out by another waits for that one view only.
+        """
         key = (day, direction, more_days)
+        view = self._views.get(key)
+        if view is not None:
+            return view
         with self._lock:
-            if key not in self._views:
-                while len(self._views) >= KEPT_VIEWS:
-                    del self._views[next(iter(self._views))]
-                self._views[key] = lay_out(self.timetable, self.footpaths, day, direction, more_days)
-            return self._views[key]
+            laying = self._laying.setdefault(key, Lock())
+        with laying:
+            view = self._views.get(key)
+            if view is None:
+                view = self._open(*key)
+                with self._lock:
+                    while len(self._views) >= KEPT_VIEWS:
+                        del self._views[next(iter(self._views))]
+                    self._views[key] = view
+                    self._laying.pop(key, None)
+        return view
+
+    def _open(self, day: int, direction: Direction, more_days: int) -> DayView:
+        """Map the view, or lay it out; a half-written one is never found under its name."""
+        if self.folder is None:
+            return lay_out(self.timetable, self.footpaths, day, direction, more_days)
+        place = self.folder / f"{service_date(day)}-{direction.name.lower()}-{more_days}"
+        if not place.exists():
+            view = lay_out(self.timetable, self.footpaths, day, direction, more_days)
+            new = self.folder / f"{place.name}.{os.getpid()}.new"
+            write_packed(new, view)
+            try:
+                new.rename(place)
+            except OSError:  # another process was quicker
+                shutil.rmtree(new)
+        return map_packed(place, DayView)
 
 
 def lay_out(timetable: Timetable, footpaths: Footpaths, day: int, direction: Direction, more_days: int = 0) -> DayView:
