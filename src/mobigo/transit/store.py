@@ -396,8 +396,7 @@ def _read(connection: Connection[Any], table: str, query: str, **more: type[pl.D
     if not out.tell():
         return pl.DataFrame(schema=schema)
     out.seek(0)
-    names = {name: kind for name, kind in schema.items()}
-    return pl.read_csv(out, has_header=False, schema=names, missing_utf8_is_empty_string=False, rechunk=True)
+    return pl.read_csv(out, has_header=False, schema=schema)
 
 
 _ACTIVE = "JOIN feed f ON f.active_version = x.version_id"
@@ -425,10 +424,10 @@ def _read_feed_tables(connection: Connection[Any]) -> FeedTables:
         f"SELECT {own('stop_id')}, x.stop_code, x.stop_name, x.stop_lat, x.stop_lon, coalesce(x.location_type, 0), "
         f"{own('parent_station')}, x.platform_code, x.stop_timezone, coalesce(x.wheelchair_boarding, 0), "
         f"coalesce(m.station_id, {own('parent_station')}, {own('stop_id')}), x.line, x.version_id "
-        f"FROM stops x {_ACTIVE} LEFT JOIN station_stop m ON m.stop_id = {own('stop_id')} ORDER BY 1",
+        f"FROM stops x {_ACTIVE} LEFT JOIN station_stop m ON m.stop_id = {own('stop_id')}",
         line=pl.Int32,
         version=pl.Int32,
-    )
+    ).sort("stop_id")
     routes = _read(
         connection,
         "routes",
@@ -441,10 +440,10 @@ def _read_feed_tables(connection: Connection[Any]) -> FeedTables:
         "trips",
         f"SELECT {own('trip_id')}, {own('route_id')}, {own('service_id')}, x.trip_headsign, x.trip_short_name, "
         f"x.direction_id, {own('block_id')}, {own('shape_id')}, coalesce(x.wheelchair_accessible, 0), "
-        f"coalesce(x.bikes_allowed, 0), x.line, x.version_id FROM trips x {_ACTIVE} ORDER BY 1",
+        f"coalesce(x.bikes_allowed, 0), x.line, x.version_id FROM trips x {_ACTIVE}",
         line=pl.Int32,
         version=pl.Int32,
-    )
+    ).sort("trip_id")
     return FeedTables(
         agency=agency,
         stops=stops.drop("line", "version"),
@@ -495,7 +494,7 @@ def _read_stop_times(connection: Connection[Any], trips: pl.DataFrame, stops: pl
         return empty_table("stop_times")
     out.seek(0)
     schema = {**numbers, **{name: columns[name] for name in wanted}}
-    found = pl.read_csv(out, has_header=False, schema=schema, missing_utf8_is_empty_string=False)
+    found = pl.read_csv(out, has_header=False, schema=schema)
     trip_at = trips.select("version", trip_line="line", trip=pl.int_range(pl.len(), dtype=pl.Int32))
     stop_at = stops.select("version", stop_line="line", stop=pl.int_range(pl.len(), dtype=pl.Int32))
     found = (
