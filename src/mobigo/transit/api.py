@@ -1,0 +1,438 @@
+"""HTTP: stops, departures and lines from the network that serves; feeds from the database."""
+
+import re
+from bisect import bisect_right
+from datetime import date, datetime, timedelta
+from enum import StrEnum
+from itertools import islice
+from math import isnan
+from typing import Annotated, Literal, Protocol, cast
+from zoneinfo import ZoneInfo
+
+from fastapi import APIRouter, Path, Query, Request, Response
+from pydantic import BaseModel, Field
+
+from mobigo.db.session import Database
+from mobigo.kit.errors import InvalidInput, NotFound
+from mobigo.kit.names import fold
+from mobigo.kit.paging import Cursor, link_next, read_cursor, write_cursor
+from mobigo.kit.problems import problems
+from mobigo.kit.requests import Now
+from mobigo.transit import boards, sources
+from mobigo.transit.timetable import Timetable, zone_of
+
+router = APIRouter(prefix="/v1", tags=["transit"])
+
+
+class Manifest(Protocol):
+    """What a network says of itself."""
+
+    @property
+    def version(self) -> str:
+        """Its name."""
+
+
+class Network(Protocol):
+    """What these routes read of the network that serves."""
+
+    @property
+    def timetable(self) -> Timetable:
+        """Stops, lines and trips."""
+
+    @property
+    def stop_index(self) -> dict[str, int]:
+        """Index of each stop id."""
+
+    @property
+    def manifest(self) -> Manifest:
+        """Of what it was built."""
+
+
+def find_network(request: Request) -> Network | None:
+    """Return the network that serves, if any has been built."""
+    return cast("Network | None", request.app.state.networks.find_current())
+
+
+StopId = Annotated[
+    str,
+    Path(
+        description="`source:gtfs_id` of a stop, platform or station",
+        openapi_examples={"station": {"value": "ter:StopArea:OCE87713412"}},
+    ),
+]
+
+
+class LineAnswer(BaseModel):
+    """A line as travellers know it (GTFS: route)."""
+
+    id: str = Field(description="`source:gtfs_id`", examples=["mobigo:L120"])
+    name: str = Field(description="As painted on the vehicle: the short name, else the long one", examples=["120"])
+    long_name: str | None = Field(examples=["Montbard - Semur-en-Auxois"])
+    route_type: int = Field(description="GTFS route_type, basic or extended: 0 tram, 2 rail, 3 bus ...", examples=[3])
+    color: str | None = Field(description="RRGGBB", examples=["0B6E4F"])
+    text_color: str | None = Field(description="RRGGBB", examples=["FFFFFF"])
+    agency: str | None = Field(description="Name of the operator", examples=["Mobigo"])
+
+
+class LinesAnswer(BaseModel):
+    """A page of lines, by id."""
+
+    lines: list[LineAnswer]
+    next_cursor: str | None = Field(description="`cursor` of the next page; null on the last. Also as `Link` header")
+
+
+class StopOfLine(BaseModel):
+    """A stop on the way of a line."""
+
+    id: str = Field(description="`source:gtfs_id`")
+    name: str
+    lat: float | None = Field(description="Degrees, WGS84")
+    lon: float | None = Field(description="Degrees, WGS84")
+
+
+class CourseAnswer(BaseModel):
+    """A line in one direction."""
+
+    direction_id: int | None = Field(description="0 or 1; null where the feed has none")
+    headsigns: list[str] = Field(description="What its vehicles show, most frequent first")
+    trips: int = Field(description="Trips in the feed, of all days")
+    stops: list[StopOfLine] = Field(
+        description="In order; a stop that only some trips serve stands after the one they come from"
+    )
+
+
+class LineDetailAnswer(LineAnswer):
+    """A line with its stops."""
+
+    directions: list[CourseAnswer]
+
+
+class Wheelchair(StrEnum):
+    """Whether somebody in a wheelchair can board."""
+
+    UNKNOWN = "unknown"
+    POSSIBLE = "possible"
+    NOT_POSSIBLE = "not_possible"
+
+
+class StopDetailAnswer(BaseModel):
+    """A stop, platform or station of a feed."""
+
+    id: str = Field(description="`source:gtfs_id`", examples=["ter:StopArea:OCE87713412"])
+    name: str = Field(examples=["Montbard"])
+    code: str | None = Field(description="Short code printed at the stop")
+    platform: str | None = Field(examples=["2"])
+    lat: float | None = Field(description="Degrees, WGS84", examples=[47.6228])
+    lon: float | None = Field(description="Degrees, WGS84", examples=[4.3375])
+    kind: Literal["stop", "station", "entrance", "node", "boarding_area"] = Field(description="GTFS location_type")
+    station_id: str | None = Field(description="`source:gtfs_id` of the station it is part of")
+    wheelchair: Wheelchair
+    stop_ids: list[str] = Field(description="The stops that this id means: itself, or all platforms of the station")
+    place_stop_ids: list[str] = Field(
+        description="All stops of the place: also other feeds' stops there and posts of the same name around"
+    )
+    lines: list[LineAnswer] = Field(description="Lines that serve `stop_ids`")
+
+
+class DepartureAnswer(BaseModel):
+    """A vehicle that leaves and may be boarded."""
+
+    departure: datetime = Field(
+        description="Timetabled instant with the offset of its zone", examples=["2026-11-23T07:31:00+01:00"]
+    )
+    service_date: date = Field(description="Service day of the trip; it may have begun the day before it leaves here")
+    stop_id: str = Field(description="`source:gtfs_id` of the stop or platform it leaves from")
+    stop_name: str
+    platform: str | None
+    trip_id: str = Field(description="`source:gtfs_id`")
+    headsign: str = Field(examples=["Dijon Ville"])
+    line: LineAnswer | None
+    frequency: bool = Field(description="It runs every so many minutes rather than at this very minute")
+    wheelchair: Wheelchair
+
+
+class DeparturesAnswer(BaseModel):
+    """A departure board."""
+
+    stop_id: str
+    stop_name: str
+    start: datetime = Field(description="First instant shown")
+    end: datetime = Field(description="First instant no longer shown")
+    departures: list[DepartureAnswer] = Field(description="Earliest first")
+    network_version: str = Field(description="Network they were read from")
+
+
+class AttributionAnswer(BaseModel):
+    """Somebody to credit."""
+
+    name: str
+    roles: list[Literal["producer", "operator", "authority"]]
+    url: str | None
+    email: str | None
+
+
+class FeedAnswer(BaseModel):
+    """A feed as it is loaded."""
+
+    source: str = Field(description="What its ids begin with", examples=["ter"])
+    version: int = Field(description="Number of the load")
+    status: str = Field(description="`active`; `rejected` when no version of it is in service", examples=["active"])
+    loaded_at: datetime
+    first_day: date | None = Field(description="First day of service")
+    last_day: date | None = Field(description="Last day of service")
+    expired: bool = Field(description="Its last day of service is past")
+    counts: dict[str, int] = Field(description="Rows of each file", examples=[{"stops": 321, "trips": 2418}])
+    publisher: str | None
+    publisher_url: str | None
+    language: str | None
+    feed_version: str | None = Field(description="What the publisher calls this version")
+    contact: str | None
+    licence: str | None = Field(description="As the feed itself says it; GTFS has no column for it, few do")
+    attributions: list[AttributionAnswer] = Field(description="Whom to credit where the data are used")
+
+
+class FeedsAnswer(BaseModel):
+    """Everything that was loaded."""
+
+    feeds: list[FeedAnswer]
+
+
+class Scope(StrEnum):
+    """Whose departures a board shows."""
+
+    STOP = "stop"
+    """Of the stop named; of a station, all its platforms."""
+    PLACE = "place"
+    """Also of other feeds' stops at that station, and of posts of the same name around."""
+
+
+@router.get("/stops/{id:path}/departures", responses=problems(400, 404, 422))
+def list_departures(
+    *,
+    request: Request,
+    now: Now,
+    id: StopId,  # noqa: A002 - the path's own name
+    at: Annotated[
+        str | None,
+        Query(
+            max_length=60,
+            description="First instant shown, ISO 8601; without an offset it is local time of the network; default now",
+            openapi_examples={"zone": {"value": "2026-11-23T07:30:00+01:00"}, "local": {"value": "2026-11-23T07:30"}},
+        ),
+    ] = None,
+    minutes: Annotated[int, Query(ge=1, le=1440, description="Length of the board")] = 60,
+    scope: Annotated[
+        Scope,
+        Query(
+            description="`stop`: the stop named, all platforms of a station. `place`: also other feeds' stops there and"
+            " posts of the same name around"
+        ),
+    ] = Scope.STOP,
+    limit: Annotated[int, Query(ge=1, le=500, description="Departures, at most")] = 50,
+) -> DeparturesAnswer:
+    """List the vehicles that leave a stop or station and may be boarded there, earliest first.
+
+    Trips that began the day before are there too, and the nights when clocks change are right.
+    """
+    network, stop = _get_stop(find_network(request), id)
+    timetable = network.timetable
+    begin = _read_instant(at, zone_of(timetable)) if at else now.astimezone(zone_of(timetable))
+    stops = boards.stops_meant(timetable, stop) if scope is Scope.STOP else boards.stops_of_place(timetable, stop)
+    within = timedelta(minutes=minutes)
+    found = boards.list_departures(timetable, stops, begin, within, limit)
+    return DeparturesAnswer(
+        stop_id=id,
+        stop_name=timetable.stop_names.at(stop),
+        start=begin,
+        end=begin + within,
+        departures=[_departure(timetable, one) for one in found],
+        network_version=network.manifest.version,
+    )
+
+
+@router.get("/stops/{id:path}", responses=problems(400, 404, 422))
+def get_stop(*, request: Request, id: StopId) -> StopDetailAnswer:  # noqa: A002 - the path's own name
+    """Describe a stop, platform or station, and the lines that serve it."""
+    network, stop = _get_stop(find_network(request), id)
+    timetable = network.timetable
+    meant = boards.stops_meant(timetable, stop)
+    parent = int(timetable.stop_parent[stop])
+    return StopDetailAnswer(
+        id=id,
+        name=timetable.stop_names.at(stop),
+        code=timetable.stop_codes.at(stop) or None,
+        platform=timetable.stop_platforms.at(stop) or None,
+        lat=_degrees(timetable.stop_lat[stop]),
+        lon=_degrees(timetable.stop_lon[stop]),
+        kind=KINDS[int(timetable.stop_type[stop])],
+        station_id=timetable.stop_ids.at(parent) if parent >= 0 else None,
+        wheelchair=_wheelchair(int(timetable.stop_wheelchair[stop])),
+        stop_ids=_ids(timetable, meant.tolist()),
+        place_stop_ids=_ids(timetable, boards.stops_of_place(timetable, stop).tolist()),
+        lines=[_line(timetable, route) for route in boards.lines_at(timetable, meant)],
+    )
+
+
+@router.get("/lines", responses=problems(400, 422))
+def list_lines(
+    *,
+    request: Request,
+    response: Response,
+    q: Annotated[
+        str | None,
+        Query(
+            min_length=1,
+            max_length=200,
+            description="Words of the name, in any order; the beginnings suffice; accents do not matter",
+            openapi_examples={"line": {"value": "montbard semur"}},
+        ),
+    ] = None,
+    feed: Annotated[
+        str | None,
+        Query(max_length=60, description="Only lines of this source", openapi_examples={"ter": {"value": "ter"}}),
+    ] = None,
+    limit: Annotated[int, Query(ge=1, le=500, description="Lines per page")] = 100,
+    cursor: Cursor = None,
+) -> LinesAnswer:
+    """List lines, by id."""
+    network = find_network(request)
+    if network is None:
+        return LinesAnswer(lines=[], next_cursor=None)
+    timetable = network.timetable
+    ids = timetable.route_ids.all()
+    order = sorted(range(len(ids)), key=ids.__getitem__)
+    start = bisect_right(order, read_cursor(cursor, 1)[0], key=ids.__getitem__) if cursor else 0
+    words = fold(q).split() if q is not None else []
+    fitting = (
+        route
+        for route in order[start:]
+        if (feed is None or ids[route].startswith(f"{feed}:"))
+        and (q is None or (words and _has_words(timetable, route, words)))
+    )
+    page = list(islice(fitting, limit + 1))
+    next_cursor = write_cursor(ids[page[limit - 1]]) if len(page) > limit else None
+    link_next(request, response, next_cursor)
+    return LinesAnswer(lines=[_line(timetable, route) for route in page[:limit]], next_cursor=next_cursor)
+
+
+@router.get("/lines/{id:path}", responses=problems(400, 404, 422))
+def get_line(
+    *,
+    request: Request,
+    id: Annotated[  # noqa: A002 - the path's own name
+        str, Path(description="`source:gtfs_id` of a line", openapi_examples={"line": {"value": "mobigo:L120"}})
+    ],
+) -> LineDetailAnswer:
+    """Describe a line: its directions and their stops."""
+    network = find_network(request)
+    ids = network.timetable.route_ids.all() if network else []
+    if network is None or id not in ids:
+        raise NotFound(f"no line {id!r}; /v1/lines lists them", code="unknown_line")
+    timetable, route = network.timetable, ids.index(id)
+    directions = [
+        CourseAnswer(
+            direction_id=course.direction,
+            headsigns=list(course.headsigns),
+            trips=course.trips,
+            stops=[
+                StopOfLine(
+                    id=timetable.stop_ids.at(stop),
+                    name=timetable.stop_names.at(stop),
+                    lat=_degrees(timetable.stop_lat[stop]),
+                    lon=_degrees(timetable.stop_lon[stop]),
+                )
+                for stop in course.stops
+            ],
+        )
+        for course in boards.list_courses(timetable, route)
+    ]
+    return LineDetailAnswer(**_line(timetable, route).model_dump(), directions=directions)
+
+
+@router.get("/feeds", responses=problems(422))
+def list_feeds(*, session: Database, now: Now) -> FeedsAnswer:
+    """List the feeds that are loaded: until when they are valid, what they hold, whom to credit."""
+    today = now.date()
+    return FeedsAnswer(
+        feeds=[
+            FeedAnswer.model_validate({**one.__dict__, "expired": one.is_expired(today)}, from_attributes=True)
+            for one in sources.list_sources(session)
+        ]
+    )
+
+
+KINDS: tuple[Literal["stop", "station", "entrance", "node", "boarding_area"], ...] = (
+    "stop",
+    "station",
+    "entrance",
+    "node",
+    "boarding_area",
+)
+"""Words for location_type."""
+
+
+def _get_stop(network: Network | None, id_: str) -> tuple[Network, int]:
+    stop = network.stop_index.get(id_) if network else None
+    if network is None or stop is None:
+        raise NotFound(f"no stop {id_!r}; /v1/stops lists them", code="unknown_stop")
+    return network, stop
+
+
+def _read_instant(text: str, zone: ZoneInfo) -> datetime:
+    plus = re.sub(r" (\d\d:?\d\d)$", r"+\1", text)  # an unescaped + arrives as a space
+    try:
+        instant = datetime.fromisoformat(plus if "T" in text else text)
+        aware = instant if instant.tzinfo else instant.replace(tzinfo=zone)
+        return aware.astimezone(zone)
+    except (ValueError, OverflowError):
+        raise InvalidInput(
+            f"at {text!r} is no date and time; write it like 2026-11-23T07:30 or 2026-11-23T07:30:00+01:00",
+            code="invalid_instant",
+        ) from None
+
+
+def _departure(timetable: Timetable, found: boards.Departure) -> DepartureAnswer:
+    route = int(timetable.trip_route[found.trip])
+    return DepartureAnswer(
+        departure=found.departure,
+        service_date=found.service_date,
+        stop_id=timetable.stop_ids.at(found.stop),
+        stop_name=timetable.stop_names.at(found.stop),
+        platform=timetable.stop_platforms.at(found.stop) or None,
+        trip_id=timetable.trip_ids.at(found.trip),
+        headsign=boards.headsign(timetable, found.trip, found.row),
+        line=_line(timetable, route) if route >= 0 else None,
+        frequency=found.repeats,
+        wheelchair=_wheelchair(int(timetable.trip_wheelchair[found.trip])),
+    )
+
+
+def _line(timetable: Timetable, route: int) -> LineAnswer:
+    short, long = timetable.route_short_names.at(route), timetable.route_long_names.at(route)
+    agency = int(timetable.route_agency[route])
+    return LineAnswer(
+        id=timetable.route_ids.at(route),
+        name=short or long,
+        long_name=long or None,
+        route_type=int(timetable.route_type[route]),
+        color=timetable.route_colors.at(route) or None,
+        text_color=timetable.route_text_colors.at(route) or None,
+        agency=(timetable.agency_names.at(agency) or None) if agency >= 0 else None,
+    )
+
+
+def _has_words(timetable: Timetable, route: int, words: list[str]) -> bool:
+    names = fold(f"{timetable.route_short_names.at(route)} {timetable.route_long_names.at(route)}").split()
+    return all(any(name.startswith(word) for name in names) for word in words)
+
+
+def _wheelchair(value: int) -> Wheelchair:
+    return {1: Wheelchair.POSSIBLE, 2: Wheelchair.NOT_POSSIBLE}.get(value, Wheelchair.UNKNOWN)
+
+
+def _degrees(value: float) -> float | None:
+    return None if isnan(value) else float(value)
+
+
+def _ids(timetable: Timetable, stops: list[int]) -> list[str]:
+    return [timetable.stop_ids.at(stop) for stop in stops]
