@@ -12,6 +12,7 @@ from mobigo.accounts.key import read_key
 from mobigo.journeys import api as journeys_api
 from mobigo.journeys.network import Networks
 from mobigo.places import api as places_api
+from mobigo.transit import api as transit_api
 from mobigo.web import errors, pages
 
 if TYPE_CHECKING:
@@ -45,7 +46,7 @@ def create_app(*, engine: Engine, clock: Clock, home: Path) -> FastAPI:
     app.state.token_key = read_key(home)
     app.state.networks = Networks(home)
     errors.install(app)
-    for room in (journeys_api, places_api, accounts_api):
+    for room in (journeys_api, places_api, transit_api, accounts_api):
         app.include_router(room.router)
     pages.install(app)
     return app
