@@ -13,7 +13,7 @@ import numpy as np
 import psycopg
 
 from mobigo.db.engine import libpq_conninfo
-from mobigo.journeys.network import Manifest, Networks, write_manifest
+from mobigo.journeys.network import Manifest, Networks, map_network, write_manifest
 from mobigo.kit.packed import write_packed
 from mobigo.osm.store import find_active_extract
 from mobigo.places import service as places
@@ -23,6 +23,7 @@ from mobigo.street.routing import footpaths, snap
 from mobigo.transit import store as transit_store
 from mobigo.transit import timetable as timetables
 from mobigo.transit.footpaths import Footpaths, follow_streets, link_stops
+from mobigo.transit.model import Direction
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -39,6 +40,10 @@ CHANGE_WALK = 600
 
 CROW_METRES = 500.0
 """Metres: where no streets are loaded, stops this near each other are joined by straight lines."""
+
+
+KEPT_DAYS = 2
+"""Days before today whose views stay."""
 
 
 def build_network(url: str, home: Path, now: datetime) -> str:
@@ -71,6 +76,7 @@ def build_network(url: str, home: Path, now: datetime) -> str:
             content = again  # a load ended while we read: what was written is of neither state
         with connection.transaction():
             places.rebuild(connection)
+        _lay_days(networks.folder / content.version, now)
         networks.switch(content.version)
     return content.version
 
@@ -138,6 +144,18 @@ def _zone(timetable: Timetable) -> str:
     """Return the zone in which most trips run."""
     used = Counter(timetable.trip_zone.tolist()).most_common(1)
     return timetable.zones.at(used[0][0] if used else 0)
+
+
+def _lay_days(folder: Path, now: datetime) -> None:
+    """Lay out today and tomorrow, so that the first traveller does not wait; remove days long past."""
+    views = map_network(folder).days
+    today = timetables.day_number(now.astimezone(views.zone).date())
+    for day in (today, today + 1):
+        for direction in Direction:
+            views.view(day, direction)
+    for old in (folder / "days").iterdir():
+        if old.name < timetables.service_date(today - KEPT_DAYS).isoformat():
+            shutil.rmtree(old)
 
 
 def _sync(folder: Path) -> None:
