@@ -220,7 +220,9 @@ class _Loading:
     url: str
     region: Region
     failures: list[str] = field(default_factory=list)
-    done: int = 0
+    feeds: int = 0
+    """Loaded, or in service already."""
+    extracts: int = 0
 
     @property
     def folder(self) -> Path:
@@ -233,15 +235,16 @@ class _Loading:
         extracts = []
         for source in self.region.osm:
             with self._told(source):
-                extracts.append(self._download(source, "osm.pbf"))
+                extracts.append(self._download(source, _extract_suffix(source.url)))
         if extracts and len(extracts) == len(self.region.osm):
             with self._told(self.region.osm[0]):
                 self._load_extracts(extracts)
         elif extracts:
             print("The streets stay as they are: half of them would cut the region in two.", flush=True)
-        if not self.done:
+        if not self.feeds + self.extracts:
             raise Unavailable(f"nothing of {self.region.name} could be loaded: {'; '.join(self.failures)}")
-        self._retire_demonstration()
+        if self.feeds:
+            self._retire_demonstration()
         for failure in self.failures:
             print(f"mobigo: {failure}", file=sys.stderr, flush=True)
 
@@ -293,7 +296,7 @@ class _Loading:
             raise Refused(f"the feed was refused; `mobigo feeds report {source.source}` says why")
         trips = report.counts.get("trips.txt", 0)
         print(f"  {report.status}: {trips:,} trips, {len(report.findings)} findings", flush=True)
-        self.done += 1
+        self.feeds += 1
 
     def _load_extracts(self, files: list[Path]) -> None:
         from mobigo.osm.load import load_osm
@@ -307,16 +310,20 @@ class _Loading:
                 merge_extracts(files, extract)
         report = load_osm(extract, self.url, now=self.settings.open_clock().now(), progress=_say)
         print(f"  streets {report.status}: {report.counts.get('edges', 0):,} edges", flush=True)
-        self.done += 1
+        self.extracts += 1
 
     def _retire_demonstration(self) -> None:
         import psycopg
 
         from mobigo.db.engine import libpq_conninfo
-        from mobigo.transit.store import withdraw
+        from mobigo.transit.stations import consolidate
+        from mobigo.transit.store import activate, feed_locked
 
-        with psycopg.connect(libpq_conninfo(self.url)) as connection:
-            withdraw(connection, DEMONSTRATION)
+        now = self.settings.open_clock().now()
+        with psycopg.connect(libpq_conninfo(self.url)) as connection, feed_locked(connection, DEMONSTRATION):
+            activate(connection, DEMONSTRATION, None)
+            consolidate(connection, now)
+            connection.commit()
 
 
 @dataclass
@@ -351,8 +358,18 @@ def _check(file: Path, expected: str, source: Source) -> None:
         )
 
 
+def _extract_suffix(url: str) -> str:
+    """Return the ending by which an extract is read."""
+    known = ("osm.pbf", "osm.gz", "osm.bz2", "osm")
+    return next((suffix for suffix in known if url.endswith(f".{suffix}")), "osm.pbf")
+
+
 def _say(text: str) -> None:
     print(f"  {text}", flush=True)
+
+
+def _size(count: int) -> str:
+    return f"{count / MB:,.1f} MB" if count >= MB else f"{count / 1000:,.0f} kB"
 
 
 @dataclass
@@ -362,18 +379,16 @@ class Meter:
     name: str
     _shown: float = 0.0
     _tenth: int = -1
-    _total: int = 0
 
     def __call__(self, done: int, total: int | None) -> None:
         """Show progress; not more often than is of use."""
-        self._total = done
-        text = f"  {self.name}: {done / MB:,.1f} MB" + (f" of {total / MB:,.1f} MB" if total else "")
+        text = f"  {self.name}: {_size(done)}" + (f" of {_size(total)}" if total else "")
         now = time.monotonic()
         if sys.stdout.isatty():
             if now - self._shown >= 0.2 or done == total:  # noqa: PLR2004  seconds; the eye does not see more
                 print(f"\r{text}", end="", flush=True)
                 self._shown = now
-        elif total and (tenth := 10 * done // total) > self._tenth:
+        elif done and total and (tenth := 10 * done // total) > self._tenth:
             print(text, flush=True)
             self._tenth = tenth
 
