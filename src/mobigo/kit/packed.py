@@ -10,12 +10,11 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, NamedTuple, TypeVar, get_type_hints
 
 import numpy as np
+from numpy.typing import NDArray
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
-
-    from numpy.typing import NDArray
 
 
 class Strings(NamedTuple):

@@ -1,9 +1,9 @@
 """An extract of OpenStreetMap into PostGIS: the one door to osmium.
 
-The file is read three times as a stream, so that files need not be sorted and memory does not grow with what is not
-kept: first ways and relations (which nodes streets share, turn restrictions, members of areas), then nodes (positions,
-barriers, places, addresses), then ways again (streets, areas, lines), with the rows on their way to the database while
-the next are made. Positions of nodes lie in a temporary file that is mapped, so the system may take that memory back.
+The file is read three times as a stream, so that memory does not grow with what is not kept: first ways and relations
+(which nodes streets share, turn restrictions, members of areas), then nodes (positions, barriers, places, addresses),
+then ways again (streets, areas, lines), with the rows on their way to the database while the next are made. Positions
+of nodes lie in a temporary file that is mapped, so the system may take that memory back.
 
 One extract is in service at a time. To serve several, join them first, which counts objects of both once:
 ``osmium merge A.osm.pbf B.osm.pbf -o AB.osm.pbf``.
@@ -12,8 +12,10 @@ One extract is in service at a time. To serve several, join them first, which co
 from __future__ import annotations
 
 from array import array
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import product
+from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
@@ -55,7 +57,6 @@ from mobigo.osm.streets import WayNodes, cut_ways, find_junctions
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from datetime import datetime
-    from pathlib import Path
 
     from numpy.typing import NDArray
 
@@ -67,6 +68,12 @@ BUILDINGS_LIMIT = 40_000_000
 
 SMALL = 20_000_000
 """Bytes; positions of nodes of smaller extracts stay in memory."""
+
+SORT_LIMIT = 100_000_000
+"""Bytes; smaller files whose objects are out of order are sorted in memory, larger ones refused."""
+
+OUT_OF_ORDER = "out of order"
+"""What osmium says of ways and relations that do not ascend."""
 
 BATCH_NODES = 400_000
 BATCH_AREAS = 5_000
@@ -117,32 +124,57 @@ def load_osm(path: Path, url: str, *, now: datetime, progress: Callable[[str], N
         if active is not None and active.hash == digest:
             return LoadReport("unchanged", active.version, active.name, active.counts, {}, ())
         connection.rollback()
-        with Staging(connection, path.name, digest, now) as staging:
-            loader = _Loader(path, format_, staging, say)
+        with _explained(path), TemporaryDirectory(prefix="mobigo-osm-") as folder:
+            file = osmium.io.File(str(path), format_)
             try:
-                loader.read()
-            except (RuntimeError, ValueError, osmium.InvalidLocationError) as error:
-                raise Refused(
-                    f"{path.name} is broken ({_first_line(error)}); download it again. The former extract serves on",
-                    code="broken_extract",
-                ) from error
-            report = loader.finish()
+                report = _load(path, file, Staging(connection, path.name, digest, now), say)
+            except RuntimeError as error:
+                if OUT_OF_ORDER not in str(error) or path.stat().st_size > SORT_LIMIT:
+                    raise
+                say("sorting")
+                ordered = _sort(path, format_, Path(folder) / "sorted.osm.pbf")
+                report = _load(path, ordered, Staging(connection, path.name, digest, now), say)
         connection.autocommit = True
         drop_former_versions(connection)
         connection.autocommit = False
     return report
 
 
-def _first_line(error: BaseException) -> str:
-    return (str(error) or type(error).__name__).splitlines()[0]
+def _load(path: Path, file: Any, staging: Staging, say: Callable[[str], None]) -> LoadReport:  # noqa: ANN401
+    with staging:
+        loader = _Loader(path, file, staging, say)
+        loader.read()
+        return loader.finish()
+
+
+@contextmanager
+def _explained(path: Path) -> Iterator[None]:
+    """Turn what osmium says of a broken file into a sentence."""
+    try:
+        yield
+    except (RuntimeError, ValueError, osmium.InvalidLocationError) as error:
+        remedy = "sort it with osmium sort" if OUT_OF_ORDER in str(error) else "download it again"
+        reason = (str(error) or type(error).__name__).splitlines()[0]
+        raise Refused(
+            f"{path.name} is broken ({reason}); {remedy}. The former extract serves on", code="broken_extract"
+        ) from error
+
+
+def _sort(path: Path, format_: str, to: Path) -> Any:  # noqa: ANN401  osmium's file
+    """Write the objects of a file in order of type and id, the newest of each."""
+    merged = osmium.MergeInputReader()
+    merged.add_buffer(path.read_bytes(), format_)
+    with osmium.SimpleWriter(str(to)) as writer:
+        merged.apply(writer)
+    return osmium.io.File(str(to), "pbf")
 
 
 class _Loader:
     """One load under way: what the passes have found so far."""
 
-    def __init__(self, path: Path, format_: str, staging: Staging, say: Callable[[str], None]) -> None:
+    def __init__(self, path: Path, file: Any, staging: Staging, say: Callable[[str], None]) -> None:  # noqa: ANN401
         self.path = path
-        self.file = osmium.io.File(str(path), format_)
+        self.file = file
         self.staging = staging
         self.say = say
         self.size = path.stat().st_size
