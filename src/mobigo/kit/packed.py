@@ -59,7 +59,7 @@ def write_packed(folder: Path, value: tuple) -> None:  # type: ignore[type-arg]
 def map_packed(folder: Path, kind: type[T]) -> T:
     """Map a folder written by `write_packed` as a value of the same NamedTuple; nothing is read until touched."""
     fields = {}
-    for name, hint in get_type_hints(kind, include_extras=False).items():
+    for name, hint in get_type_hints(kind, localns={"NDArray": NDArray}).items():
         part = folder / name
         fields[name] = map_packed(part, hint) if part.is_dir() else _map_array(folder / f"{name}.npy")
     return kind(**fields)
