@@ -19,6 +19,7 @@ CODES = {
     "not_found": 404,
     "unknown_place": 404,
     "unknown_stop": 404,
+    "unknown_line": 404,
     "method_not_allowed": 405,
     "conflict": 409,
     "validation_failed": 422,

@@ -15,7 +15,7 @@ from mobigo.kit.errors import InvalidInput, MobigoError
 from mobigo.kit.requests import Now
 from mobigo.places import service as places
 from mobigo.places.model import AmbiguousPlace, UnknownPlace
-from mobigo.web import assets, docs, tiles, words
+from mobigo.web import assets, docs, stops, tiles, words
 from mobigo.web.html import READ, page
 from mobigo.web.planner import map_journeys, step_text, view_plan
 from mobigo.web.question import CHANGES, FIELDS, WINDOWS, End, Question, address, read_question, settle
@@ -36,7 +36,7 @@ FOR_SCRIPTS = ("map", "locate", "suggestions", "kind.")
 def install(app: FastAPI) -> None:
     """Give an application its pages, the files they need, and the map's tiles."""
     app.state.assets = assets.read_assets()
-    for one in (router, docs.router, tiles.router):
+    for one in (router, stops.router, docs.router, tiles.router):
         app.include_router(one)
 
 
@@ -85,6 +85,7 @@ def planner(request: Request, now: Now) -> Response:
         ask=next((name for name in ("origin", "destination") if getattr(question, name).choices), None),
         settle=settle,
         map_journeys=map_journeys(view) if view else [],
+        ends=[plan.origin.point, plan.destination.point] if plan and plan.origin and plan.destination else None,
         script_words={key: said for key, said in speak.catalogue.items() if key.startswith(FOR_SCRIPTS)},
     )
 

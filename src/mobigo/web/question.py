@@ -82,7 +82,7 @@ def read_question(fields: Mapping[str, str], now: datetime, zone: ZoneInfo) -> Q
     local = now.astimezone(zone)
     malformed = False
     try:
-        at = _read_moment(fields.get("date", ""), fields.get("time", ""), local)
+        at = read_moment(fields.get("date", ""), fields.get("time", ""), local)
     except ValueError:
         at, malformed = local, True
     return Question(
@@ -124,7 +124,8 @@ def address(fields: Mapping[str, str], **changes: str | None) -> str:
     return f"/?{urlencode(query)}" if query else "/"
 
 
-def _read_moment(date: str, clock: str, local: datetime) -> datetime:
+def read_moment(date: str, clock: str, local: datetime) -> datetime:
+    """Read a local date and time; what is missing is now, or early on another day."""
     if not date and not clock:
         return local
     day = datetime.strptime(date, "%Y-%m-%d").date() if date else local.date()  # noqa: DTZ007 - only the day is kept

@@ -109,14 +109,18 @@ export async function open(chart, data, first, choosePoint) {
 
   const pins = [];
   let current = NOTHING;
-  function pin(point, end) {
-    const element = document.createElement('div');
-    element.className = end ? 'pin end' : 'pin';
-    pins.push(new maplibre.Marker({element}).setLngLat(point).addTo(map));
-    element.setAttribute('aria-hidden', 'true'); // the list names both ends
-    element.removeAttribute('tabindex');
-    element.removeAttribute('role');
+  function mark(points) {
+    pins.splice(0).forEach(one => one.remove());
+    points.forEach((point, n) => {
+      const element = document.createElement('div');
+      element.className = n ? 'pin end' : 'pin';
+      pins.push(new maplibre.Marker({element}).setLngLat(point).addTo(map));
+      element.setAttribute('aria-hidden', 'true'); // the list names both ends
+      element.removeAttribute('tabindex');
+      element.removeAttribute('role');
+    });
   }
+  const lookAt = points => map.fitBounds(box(points), {...FITTING, animate: !still, duration: 600});
 
   colourScheme.addEventListener('change', () => {
     map.setStyle(style(look, ground));
@@ -155,15 +159,17 @@ export async function open(chart, data, first, choosePoint) {
       const points = pointsOf(journey);
       current = features(journey);
       map.getSource('journey').setData(current);
-      pins.splice(0).forEach(one => one.remove());
-      if (!points.length) return;
-      pin(points[0], false);
-      pin(points.at(-1), true);
+      mark([points[0], points.at(-1)]);
       chart.dataset.state = 'moving';
       chart.dataset.journey = number;
-      if (journey !== first) map.fitBounds(box(points), {...FITTING, animate: !still, duration: 600});
+      if (journey !== first) lookAt(points);
       first = null;
       map.triggerRepaint();
+    },
+    /** Mark both ends when there is no journey between them. */
+    ends(points) {
+      mark(points);
+      lookAt(points);
     },
   };
 }

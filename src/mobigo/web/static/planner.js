@@ -40,7 +40,11 @@ const wanted = details.findIndex(one => `#${one.id}` === location.hash);
 if (wanted > 0) details[wanted].open = true; // its toggle draws it
 
 if (chart) {
-  const start = () => (data.journeys.length ? showJourney(Math.max(wanted, 0)) : openMap());
+  const start = async () => {
+    if (data.journeys.length) return showJourney(Math.max(wanted, 0));
+    const map = await openMap();
+    if (data.ends) map?.ends(data.ends);
+  };
   const seen = new IntersectionObserver(entries => {
     if (!entries.some(entry => entry.isIntersecting)) return;
     seen.disconnect();
