@@ -73,6 +73,12 @@ class _Request:
     now: datetime
 
 
+def check_source(source: str) -> None:
+    """Refuse a source that cannot stand before the colon of an id."""
+    if not SOURCE.match(source):
+        raise InvalidInput(f"{source!r} is no name of a source; use up to 60 signs without colon and blanks")
+
+
 def load_gtfs(
     path: Path,
     source: str,
@@ -117,8 +123,7 @@ def load_gtfs(
     Unavailable
         When the database does not answer.
     """
-    if not SOURCE.match(source):
-        raise InvalidInput(f"{source!r} is no name of a source; use up to 60 signs without colon and blanks")
+    check_source(source)
     findings = Findings()
     try:
         with (
