@@ -88,8 +88,8 @@ class DayView(NamedTuple):
     hop_first: NDArray[np.int32]
     """int32[n_events], index of the hops of the event."""
     hop_count: NDArray[np.int32]
-    hop_trip: NDArray[np.int32]
-    hop_position: NDArray[np.int32]
+    hop: NDArray[np.int32]
+    """int32[n, 2], trip and position to board it at."""
     stop_cell: NDArray[np.int32]
     """int32[n_stops], cell the stop lies in, -1 when no vehicle calls."""
     cell_seconds: NDArray[np.uint16]
@@ -103,9 +103,10 @@ class Scratch(NamedTuple):
     """Working memory of one search; every search leaves it at rest."""
 
     reached: NDArray[np.int32]
-    """int32[n_positions * stride], by rides: the earliest trip boarded at the position or before; NEVER at rest."""
+    """int32[n_positions * stride]: the earliest trip boarded at the position or before, by rides from 1; NEVER at
+    rest."""
     seated: NDArray[np.int32]
-    """int32[n_lines * stride], by rides: the earliest trip whose onward trips are known; NEVER at rest."""
+    """int32[n_lines * stride]: the earliest trip whose onward trips are known, by rides from 1; NEVER at rest."""
     touched: NDArray[np.int32]
     """int32[n_lines], lines not at rest."""
     marked: NDArray[np.uint8]
@@ -113,6 +114,17 @@ class Scratch(NamedTuple):
     segment: NDArray[np.int32]
     """int32[capacity, 6]: trip, boarding position, last position, parent segment, the position the parent is left at
     (or ORIGIN, SEATED), the trip to sit in on the parent."""
+
+
+class Goal(NamedTuple):
+    """Where a search is bound, and how far that is at least."""
+
+    egress: NDArray[np.int32]
+    """int32[n_stops], seconds on foot to the destination, -1 where that is too far."""
+    seconds: NDArray[np.int32]
+    """int32[n_cells], lower bound on the time from alighting in the cell."""
+    rides: NDArray[np.int32]
+    """int32[n_cells], lower bound on further rides."""
 
 
 # --- laying a view out -----------------------------------------------------------------------------------------------
@@ -195,7 +207,7 @@ def lay_events(
 @kernel
 def link_trips(
     view: DayView,
-) -> tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.int32], NDArray[np.int32]]:
+) -> tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.int32]]:
     """Find the hops worth considering: per event and line the earliest trip, kept when it brings something.
 
     A hop is kept when, among all that one more ride can do for somebody sitting in the trip, it brings an earlier
@@ -203,14 +215,13 @@ def link_trips(
 
     Returns
     -------
-    hop_first, hop_count, hop_trip, hop_position : see `DayView`
+    hop_first, hop_count, hop : see `DayView`
     """
     n_lines = len(view.line_position) - 1
     n_stops = len(view.stop_first) - 1
     hop_first = np.zeros(len(view.arrival), np.int32)
     hop_count = np.zeros(len(view.arrival), np.int32)
-    hop_trip = np.empty(max(16, len(view.arrival)), np.int32)
-    hop_position = np.empty(len(hop_trip), np.int32)
+    hops = np.empty((max(16, len(view.arrival)), 2), np.int32)
     n = 0
     best = np.zeros(n_stops, np.int32)
     best_of = np.full(n_stops, -1, np.int32)
@@ -295,14 +306,13 @@ def link_trips(
                                 best[stop] = at
                                 keep = True
                     if keep:
-                        if n == len(hop_trip):
-                            hop_trip = np.append(hop_trip, hop_trip)
-                            hop_position = np.append(hop_position, hop_position)
-                        hop_trip[n] = u
-                        hop_position[n] = y
+                        if n == len(hops):
+                            hops = np.concatenate((hops, hops))
+                        hops[n, 0] = u
+                        hops[n, 1] = y
                         n += 1
                 hop_count[event] = n - hop_first[event]
-    return hop_first, hop_count, hop_trip[:n].copy(), hop_position[:n].copy()
+    return hop_first, hop_count, hops[:n].copy()
 
 
 @kernel
@@ -488,9 +498,7 @@ def _board(
     rides: int,
     trip: int,
     position: int,
-    parent: int,
-    parent_position: int,
-    parent_trip: int,
+    row: tuple[int, int, int],
     size: int,
     n_touched: int,
 ) -> tuple[int, int]:
@@ -504,26 +512,38 @@ def _board(
         scratch.touched[n_touched] = line
         n_touched += 1
     end = view.line_position[line + 1]
-    reached = scratch.reached
     x = position
-    while x < end and reached[x * stride + ride] > trip:
-        for more in range(ride, rides + 1):
-            if reached[x * stride + more] <= trip:
+    while x < end and scratch.reached[x * stride + ride - 1] > trip:
+        for more in range(x * stride + ride - 1, x * stride + rides):
+            if scratch.reached[more] <= trip:
                 break
-            reached[x * stride + more] = trip
+            scratch.reached[more] = trip
         x += 1
     if size < len(scratch.segment):
         scratch.segment[size, 0] = trip
         scratch.segment[size, 1] = position
         scratch.segment[size, 2] = min(x, end - 1)
-        scratch.segment[size, 3] = parent
-        scratch.segment[size, 4] = parent_position
-        scratch.segment[size, 5] = parent_trip
+        scratch.segment[size, 3] = row[0]
+        scratch.segment[size, 4] = row[1]
+        scratch.segment[size, 5] = row[2]
     return size + 1, n_touched
 
 
 @kernel
-def _enter(
+def _sit(scratch: Scratch, trip: int, position: int, parent: int, parent_position: int, size: int) -> int:
+    """Add a segment that reaches nothing itself, for others to follow from."""
+    if size < len(scratch.segment):
+        scratch.segment[size, 0] = trip
+        scratch.segment[size, 1] = position
+        scratch.segment[size, 2] = position
+        scratch.segment[size, 3] = parent
+        scratch.segment[size, 4] = parent_position
+        scratch.segment[size, 5] = trip
+    return size + 1
+
+
+@kernel
+def _stay(
     view: DayView,
     scratch: Scratch,
     stride: int,
@@ -533,80 +553,163 @@ def _enter(
     position: int,
     parent: int,
     parent_position: int,
+    at: int,
     size: int,
     n_touched: int,
 ) -> tuple[int, int]:
-    """Board a trip, or a later one of its line that goes on as something else: one can wait for it."""
-    at = -1
-    if scratch.reached[position * stride + ride] > trip:
-        at = size
-        size, n_touched = _board(
-            view, scratch, stride, ride, rides, trip, position, parent, parent_position, trip, size, n_touched
-        )
+    """Follow a trip just boarded (as segment `at`, or -1), or a later one of its line: one can wait for that."""
     line = view.trip_line[trip]
-    first, last = view.onward_first[line], view.onward_first[line + 1]
-    if first == last or scratch.seated[line * stride + ride] <= trip:
-        return size, n_touched
-    for more in range(ride, rides + 1):
-        scratch.seated[line * stride + more] = min(scratch.seated[line * stride + more], trip)
-    for row in range(first, last):
+    if not scratch.marked[line]:
+        scratch.marked[line] = 1
+        scratch.touched[n_touched] = line
+        n_touched += 1
+    for more in range(line * stride + ride - 1, line * stride + rides):
+        scratch.seated[more] = min(scratch.seated[more], trip)
+    for row in range(view.onward_first[line], view.onward_first[line + 1]):
         entry = view.onward_table[row] + trip - view.line_trip[line]
         onward = view.onward_trip[entry]
         if onward == NEVER:
             continue
         start = view.line_position[view.trip_line[onward]]
-        if scratch.reached[start * stride + ride] > onward:
+        if scratch.reached[start * stride + ride - 1] > onward:
             if at < 0:  # the boarding itself brings nothing new, but what follows does
                 at = size
-                if size < len(scratch.segment):
-                    scratch.segment[size, 0] = trip
-                    scratch.segment[size, 1] = position
-                    scratch.segment[size, 2] = position
-                    scratch.segment[size, 3] = parent
-                    scratch.segment[size, 4] = parent_position
-                    scratch.segment[size, 5] = trip
-                size += 1
+                size = _sit(scratch, trip, position, parent, parent_position, size)
             size, n_touched = _board(
-                view, scratch, stride, ride, rides, onward, start, at, SEATED, view.onward_by[entry], size, n_touched
+                view, scratch, stride, ride, rides, onward, start, (at, SEATED, view.onward_by[entry]), size, n_touched
             )
     return size, n_touched
 
 
 @kernel
-def _enter_first(
+def _begin(
     view: DayView,
     scratch: Scratch,
     stride: int,
     rides: int,
     trip: int,
     position: int,
+    own: bool,
     size: int,
     n_touched: int,
 ) -> tuple[int, int]:
-    """Board exactly this trip as the first one, and what it goes on as; later trips have a departure of their own."""
-    at = size
-    if scratch.reached[position * stride + 1] > trip:
-        size, n_touched = _board(view, scratch, stride, 1, rides, trip, position, ORIGIN, ORIGIN, trip, size, n_touched)
-    elif view.stay_first[trip] < view.stay_first[trip + 1]:
-        if size < len(scratch.segment):
-            scratch.segment[size, 0] = trip
-            scratch.segment[size, 1] = position
-            scratch.segment[size, 2] = position
-            scratch.segment[size, 3] = ORIGIN
-            scratch.segment[size, 4] = ORIGIN
-            scratch.segment[size, 5] = trip
-        size += 1
+    """Board the first trip: this one or a later one of its line, or exactly this one, the others being begun too."""
+    at = -1
+    line = view.trip_line[trip]
+    if scratch.reached[position * stride] > trip:
+        at = size
+        size, n_touched = _board(
+            view, scratch, stride, 1, rides, trip, position, (ORIGIN, ORIGIN, trip), size, n_touched
+        )
+    if view.onward_first[line] == view.onward_first[line + 1]:
+        return size, n_touched
+    if not own:
+        if scratch.seated[line * stride] > trip:
+            size, n_touched = _stay(
+                view, scratch, stride, 1, rides, trip, position, ORIGIN, ORIGIN, at, size, n_touched
+            )
+        return size, n_touched
+    if at < 0:
+        at = size
+        size = _sit(scratch, trip, position, ORIGIN, ORIGIN, size)
     while at < size and at < len(scratch.segment):
         seat = scratch.segment[at, 0]
         for row in range(view.stay_first[seat], view.stay_first[seat + 1]):
             onward = view.stay_trip[row]
             start = view.line_position[view.trip_line[onward]]
-            if scratch.reached[start * stride + 1] > onward:
+            if scratch.reached[start * stride] > onward:
                 size, n_touched = _board(
-                    view, scratch, stride, 1, rides, onward, start, at, SEATED, seat, size, n_touched
+                    view, scratch, stride, 1, rides, onward, start, (at, SEATED, seat), size, n_touched
                 )
         at += 1
     return size, n_touched
+
+
+@kernel
+def _spread(
+    view: DayView,
+    scratch: Scratch,
+    stride: int,
+    levels: int,
+    rides: int,
+    budget: int,
+    goal: Goal,
+    limit: NDArray[np.int32],
+    found: NDArray[np.int32],
+    lower: bool,
+    begin: int,
+    size: int,
+    n_touched: int,
+) -> tuple[int, int, int]:
+    """Ride on from the segments `begin` to `size`, one ride more at a time, noting arrivals at the destination.
+
+    Parameters
+    ----------
+    levels : int
+        Rides that `scratch` tells apart; 1 when fewer rides always come first.
+    budget : int
+        Rides to find the destination with; what needs more is postponed.
+    limit : int32[rides + 2], arrivals by at most so many rides to do better than
+    found : int32[rides + 2, 3], best arrival by rides, its segment and position; lowered
+    lower : bool
+        Whether arrivals lower the limits.
+
+    Returns
+    -------
+    size, n_touched, and the least budget that allows more (NO_RIDE: there is no more).
+    """
+    postponed = NO_RIDE
+    reached, segment = scratch.reached, scratch.segment
+    blocks = len(view.onward_table) > 0
+    ride = 1
+    while begin < size and size <= len(segment):
+        end = size
+        level = min(ride + 1, levels)
+        for at in range(begin, end):
+            shift = view.trip_shift[segment[at, 0]]
+            for x in range(segment[at, 1] + 1, segment[at, 2] + 1):
+                arrival = view.arrival[shift + x]
+                if arrival >= limit[ride]:
+                    break
+                cell = view.position_cell[x]
+                need = goal.rides[cell]
+                if need == 0:
+                    need = 1
+                    out = goal.egress[view.position_stop[x]]
+                    if out >= 0 and view.position_alight[x] and arrival + out < min(limit[ride], found[ride, 0]):
+                        found[ride, 0] = arrival + out
+                        found[ride, 1] = at
+                        found[ride, 2] = x
+                        if lower:
+                            for more in range(ride, rides + 1):
+                                limit[more] = min(limit[more], arrival + out)
+                need += ride
+                if need > rides or arrival + goal.seconds[cell] >= limit[need]:
+                    continue
+                if need > budget:
+                    postponed = min(postponed, need)
+                    continue
+                hop = view.hop_first[shift + x]
+                for h in range(hop, hop + view.hop_count[shift + x]):
+                    trip, y = view.hop[h, 0], view.hop[h, 1]
+                    new = -1
+                    if reached[y * stride + level - 1] > trip:
+                        new = size
+                        size, n_touched = _board(
+                            view, scratch, stride, level, levels, trip, y, (at, x, trip), size, n_touched
+                        )
+                    if blocks:
+                        line = view.trip_line[trip]
+                        if (
+                            view.onward_first[line] < view.onward_first[line + 1]
+                            and scratch.seated[line * stride + level - 1] > trip
+                        ):
+                            size, n_touched = _stay(
+                                view, scratch, stride, level, levels, trip, y, at, x, new, size, n_touched
+                            )
+        begin = end
+        ride += 1
+    return size, n_touched, postponed
 
 
 @kernel
@@ -627,12 +730,10 @@ def _find_earliest(
     first_position: NDArray[np.int32],
     n_first: int,
     own: bool,
-    cell_seconds: NDArray[np.int32],
-    cell_rides: NDArray[np.int32],
-    egress: NDArray[np.int32],
+    goal: Goal,
     rides: int,
-    best: NDArray[np.int32],
-    got: NDArray[np.int32],
+    limit: NDArray[np.int32],
+    found: NDArray[np.int32],
 ) -> bool:
     """Find the earliest arrival by number of rides, without legs.
 
@@ -644,17 +745,13 @@ def _find_earliest(
         Where one can board first.
     own : bool
         Whether exactly these trips are boarded, or any later one of their lines as well.
-    cell_seconds, cell_rides : int32[n_cells], lower bounds to the destination
-    egress : int32[n_stops], seconds to the destination, -1 where one cannot leave
-    best : int32[rides + 2], arrivals by at most so many rides to do better than; lowered
-    got : int32[rides + 2], arrivals by exactly so many rides; lowered
+    limit, found : see `_spread`; both lowered
 
     Returns
     -------
     False when `scratch.segment` is too short.
     """
-    blocks = len(view.onward_table) > 0
-    budget = NO_RIDE
+    budget = 0
     while True:
         postponed = NO_RIDE
         size = 0
@@ -662,54 +759,22 @@ def _find_earliest(
         for i in range(n_first):
             trip, x = first_trip[i], first_position[i]
             cell = view.position_cell[x]
-            need = max(1, cell_rides[cell])
-            if need > rides or view.departure[view.trip_shift[trip] + x] + cell_seconds[cell] >= best[need]:
+            need = max(1, goal.rides[cell])
+            if need > rides or view.departure[view.trip_shift[trip] + x] + goal.seconds[cell] >= limit[need]:
                 continue
-            if budget == NO_RIDE or need > budget:
+            if need > budget:
                 postponed = min(postponed, need)
                 continue
-            if own:
-                size, n_touched = _enter_first(view, scratch, 2, 1, trip, x, size, n_touched)
-            else:
-                size, n_touched = _enter(view, scratch, 2, 1, 1, trip, x, ORIGIN, ORIGIN, size, n_touched)
-        ride = 1
-        begin = 0
-        while begin < size and size <= len(scratch.segment):
-            end = size
-            for at in range(begin, end):
-                shift = view.trip_shift[scratch.segment[at, 0]]
-                for x in range(scratch.segment[at, 1] + 1, scratch.segment[at, 2] + 1):
-                    arrival = view.arrival[shift + x]
-                    if arrival >= best[ride]:
-                        break
-                    cell = view.position_cell[x]
-                    if cell_rides[cell] == 0 and view.position_alight[x]:
-                        walk = egress[view.position_stop[x]]
-                        if walk >= 0 and arrival + walk < best[ride]:
-                            got[ride] = arrival + walk
-                            for more in range(ride, rides + 1):
-                                best[more] = min(best[more], arrival + walk)
-                    need = ride + max(1, cell_rides[cell])
-                    if need > rides or arrival + cell_seconds[cell] >= best[need]:
-                        continue
-                    if need > budget:
-                        postponed = min(postponed, need)
-                        continue
-                    hop = view.hop_first[shift + x]
-                    for h in range(hop, hop + view.hop_count[shift + x]):
-                        trip, y = view.hop_trip[h], view.hop_position[h]
-                        if scratch.reached[y * 2 + 1] > trip or (
-                            blocks and scratch.seated[view.position_line[y] * 2 + 1] > trip
-                        ):
-                            size, n_touched = _enter(view, scratch, 2, 1, 1, trip, y, at, x, size, n_touched)
-            begin = end
-            ride += 1
-        _rest(view, scratch, 2, n_touched)
+            size, n_touched = _begin(view, scratch, 1, 1, trip, x, own, size, n_touched)
+        size, n_touched, more = _spread(
+            view, scratch, 1, 1, rides, budget, goal, limit, found, True, 0, size, n_touched
+        )
+        _rest(view, scratch, 1, n_touched)
         if size > len(scratch.segment):
             return False
-        if postponed == NO_RIDE:
+        budget = min(postponed, more)
+        if budget == NO_RIDE:
             return True
-        budget = postponed
 
 
 @kernel
@@ -791,6 +856,17 @@ def _write_legs(
 
 
 @kernel
+def _aim(limit: NDArray[np.int32], got: NDArray[np.int32]) -> None:
+    """Set the limits by rides such that just the arrivals still wanted come in."""
+    bound = -NEVER
+    for back in range(1, len(limit) + 1):
+        ride = len(limit) - back
+        if got[ride] != NEVER:
+            bound = got[ride] + 1
+        limit[ride] = bound
+
+
+@kernel
 def search(
     view: DayView,
     scratch: Scratch,
@@ -814,7 +890,7 @@ def search(
     Parameters
     ----------
     scratch, once : Scratch
-        Of stride `stride` and of stride 2.
+        Of stride `stride` and of stride 1.
     egress : int32[n_stops], -1 everywhere, before and after
     access_stop, access_seconds, egress_stop, egress_seconds : int32
     start : int
@@ -822,7 +898,7 @@ def search(
     until : int
         Last departure; -NEVER asks for the earliest arrivals only, each with its latest departure.
     rides : int
-        At most so many, less than `stride`.
+        At most so many, and at most `stride`.
     walk : int
         Seconds of walking all the way, -1 when impossible. Journeys by vehicle that are no better are left out.
 
@@ -837,8 +913,7 @@ def search(
         last ride comes as the first.
     """
     n_cells = len(view.cell_seconds)
-    cell_seconds = np.full(n_cells, NEVER // 2, np.int32)
-    cell_rides = np.full(n_cells, NO_RIDE, np.int32)
+    goal = Goal(egress, np.full(n_cells, NEVER // 2, np.int32), np.full(n_cells, NO_RIDE, np.int32))
     for i in range(len(egress_stop)):
         cell = view.stop_cell[egress_stop[i]]
         if cell < 0:
@@ -848,14 +923,14 @@ def search(
         seconds_row, rides_row = view.cell_seconds[cell], view.cell_rides[cell]
         for other in range(n_cells):
             bound = seconds_row[other] * SECONDS_PER_UNIT + egress_seconds[i]
-            if seconds_row[other] != NO_WAY and bound < cell_seconds[other]:
-                cell_seconds[other] = bound
-            cell_rides[other] = min(cell_rides[other], rides_row[other])
+            if seconds_row[other] != NO_WAY and bound < goal.seconds[other]:
+                goal.seconds[other] = bound
+            goal.rides[other] = min(goal.rides[other], rides_row[other])
     window = until != -NEVER
     limit = np.full(rides + 2, NEVER, np.int32)
+    found = np.full((rides + 2, 3), NEVER, np.int32)
     got = np.full(rides + 2, NEVER, np.int32)
-    wanted = np.zeros(rides + 2, np.uint8)
-    n_wanted = 0
+    most = rides
     n_first = 0
     for i in range(len(access_stop)):
         n_first += view.stop_first[access_stop[i] + 1] - view.stop_first[access_stop[i]]
@@ -874,20 +949,22 @@ def search(
                 first_access[n_first] = access_seconds[i]
                 n_first += 1
     fits = True
+    n_wanted = 0
     if not window:
         if walk >= 0:
             limit[1] = start + walk + 1
             limit[2:] = start + walk
-        fits = _find_earliest(
-            view, once, first_trip, first_position, n_first, False, cell_seconds, cell_rides, egress, rides, limit, got
-        )
+        fits = _find_earliest(view, once, first_trip, first_position, n_first, False, goal, rides, limit, found)
+        most = 0
         until = -NEVER
         for ride in range(1, rides + 1):
-            if got[ride] != NEVER and got[ride] == limit[ride] and (ride == 1 or got[ride] < limit[ride - 1]):
-                wanted[ride] = 1
+            if found[ride, 0] != NEVER and found[ride, 0] == limit[ride] and found[ride, 0] < limit[ride - 1]:
+                got[ride] = found[ride, 0]
+                most = ride
                 n_wanted += 1
                 until = max(until, got[ride])
-        _aim(limit, got, wanted, rides)
+            found[ride, 0] = NEVER
+        _aim(limit, got)
     # departures: trip, position and access of each, latest first
     n = 0
     for i in range(n_first):
@@ -899,13 +976,13 @@ def search(
     for i in range(n_first):
         x = first_position[i]
         cell = view.position_cell[x]
-        need = max(1, cell_rides[cell])
-        if need > rides:
+        need = max(1, goal.rides[cell])
+        if need > most:
             continue
         for trip in range(first_trip[i], view.line_trip[view.position_line[x] + 1]):
             departure = view.departure[view.trip_shift[trip] + x]
             left = departure - first_access[i]
-            if left > until or departure + cell_seconds[cell] >= limit[need]:
+            if left > until or departure + goal.seconds[cell] >= limit[need]:
                 break
             key[n] = np.int64(until - left) << 32 | n
             late_trip[n] = trip
@@ -918,10 +995,6 @@ def search(
     n_legs = 0
     size = 0
     n_touched = 0
-    blocks = len(view.onward_table) > 0
-    own_arrival = np.full(rides + 2, NEVER, np.int32)
-    own_segment = np.empty(rides + 2, np.int32)
-    own_position = np.empty(rides + 2, np.int32)
     group_trip = np.empty(n, np.int32)
     group_position = np.empty(n, np.int32)
     at_key = 0
@@ -938,83 +1011,39 @@ def search(
             for ride in range(1, rides + 1):
                 limit[ride] = min(limit[ride], left + walk)
         if window and limit[rides] == NEVER:
-            got[:] = NEVER
-            fits = _find_earliest(
-                view,
-                once,
-                group_trip,
-                group_position,
-                n_group,
-                True,
-                cell_seconds,
-                cell_rides,
-                egress,
-                rides,
-                limit,
-                got,
-            )
+            fits = _find_earliest(view, once, group_trip, group_position, n_group, True, goal, rides, limit, found)
+            found[:, 0] = NEVER
             if limit[rides] == NEVER:
                 continue
             for ride in range(1, rides + 1):
-                if limit[ride] != NEVER:
-                    limit[ride] += 1
+                limit[ride] += limit[ride] != NEVER
         begin = size
         for i in range(n_group):
             trip, x = group_trip[i], group_position[i]
             cell = view.position_cell[x]
-            need = max(1, cell_rides[cell])
-            if view.departure[view.trip_shift[trip] + x] + cell_seconds[cell] < limit[need]:
-                size, n_touched = _enter_first(view, scratch, stride, rides, trip, x, size, n_touched)
-        ride = 1
-        while begin < size and size <= len(scratch.segment):
-            end = size
-            for at in range(begin, end):
-                shift = view.trip_shift[scratch.segment[at, 0]]
-                for x in range(scratch.segment[at, 1] + 1, scratch.segment[at, 2] + 1):
-                    arrival = view.arrival[shift + x]
-                    if arrival >= limit[ride]:
-                        break
-                    cell = view.position_cell[x]
-                    if cell_rides[cell] == 0 and view.position_alight[x]:
-                        out = egress[view.position_stop[x]]
-                        if out >= 0 and arrival + out < limit[ride] and arrival + out < own_arrival[ride]:
-                            own_arrival[ride] = arrival + out
-                            own_segment[ride] = at
-                            own_position[ride] = x
-                            if window:
-                                for more in range(ride, rides + 1):
-                                    limit[more] = min(limit[more], arrival + out)
-                    need = ride + max(1, cell_rides[cell])
-                    if need > rides or arrival + cell_seconds[cell] >= limit[need]:
-                        continue
-                    hop = view.hop_first[shift + x]
-                    for h in range(hop, hop + view.hop_count[shift + x]):
-                        trip, y = view.hop_trip[h], view.hop_position[h]
-                        if scratch.reached[y * stride + ride + 1] > trip or (
-                            blocks and scratch.seated[view.position_line[y] * stride + ride + 1] > trip
-                        ):
-                            size, n_touched = _enter(
-                                view, scratch, stride, ride + 1, rides, trip, y, at, x, size, n_touched
-                            )
-            begin = end
-            ride += 1
+            need = max(1, goal.rides[cell])
+            if view.departure[view.trip_shift[trip] + x] + goal.seconds[cell] < limit[need]:
+                size, n_touched = _begin(view, scratch, stride, most, trip, x, True, size, n_touched)
+        size, n_touched, _ = _spread(
+            view, scratch, stride, most, most, NO_RIDE, goal, limit, found, window, begin, size, n_touched
+        )
         if size > len(scratch.segment):
             fits = False
             break
-        for ride in range(1, rides + 1):
-            arrival = own_arrival[ride]
-            own_arrival[ride] = NEVER
+        for ride in range(1, most + 1):
+            arrival = found[ride, 0]
+            found[ride, 0] = NEVER
             if arrival == NEVER:
                 continue
             if window:
-                if arrival != limit[ride] or (ride > 1 and arrival >= limit[ride - 1]):
+                if arrival != limit[ride] or arrival >= limit[ride - 1]:
                     continue
-            elif not wanted[ride]:
+            elif got[ride] == NEVER:
                 continue
             else:
-                wanted[ride] = 0
+                got[ride] = NEVER
                 n_wanted -= 1
-            legs, n_legs = _write_legs(view, scratch, own_segment[ride], own_position[ride], legs, n_legs)
+            legs, n_legs = _write_legs(view, scratch, found[ride, 1], found[ride, 2], legs, n_legs)
             if n_journeys == len(journeys):
                 journeys = np.concatenate((journeys, journeys))
             journeys[n_journeys, 0] = left
@@ -1023,7 +1052,7 @@ def search(
             journeys[n_journeys, 3] = n_legs
             n_journeys += 1
         if not window:
-            _aim(limit, got, wanted, rides)
+            _aim(limit, got)
     _rest(view, scratch, stride, n_touched)
     for i in range(len(egress_stop)):
         egress[egress_stop[i]] = -1
@@ -1031,14 +1060,3 @@ def search(
         journeys[0, :] = -1
         n_journeys = 1
     return journeys[:n_journeys], legs[:n_legs]
-
-
-@kernel
-def _aim(limit: NDArray[np.int32], got: NDArray[np.int32], wanted: NDArray[np.uint8], rides: int) -> None:
-    """Set the limits by rides such that just the arrivals still wanted come in."""
-    bound = -NEVER
-    for back in range(rides):
-        ride = rides - back
-        if wanted[ride]:
-            bound = got[ride] + 1
-        limit[ride] = bound

@@ -361,21 +361,19 @@ def _finish(
         walk_change=walks[3],
         hop_first=nothing,
         hop_count=nothing,
-        hop_trip=nothing,
-        hop_position=nothing,
+        hop=np.zeros((0, 2), np.int32),
         stop_cell=stop_cell,
         cell_seconds=np.zeros((0, 0), np.uint16),
         cell_rides=np.zeros((0, 0), np.uint8),
     )
     bare = freeze(bare)
-    hop_first, hop_count, hop_trip, hop_position = kernels.link_trips(bare)
+    hop_first, hop_count, hop = kernels.link_trips(bare)
     cell_seconds, cell_rides = _bound(bare, lines, stop_cell, n_cells)
     return freeze(
         bare._replace(
             hop_first=hop_first,
             hop_count=hop_count,
-            hop_trip=hop_trip,
-            hop_position=hop_position,
+            hop=hop,
             cell_seconds=cell_seconds,
             cell_rides=cell_rides,
         )

@@ -8,7 +8,7 @@ import numpy as np
 import polars as pl
 
 from mobigo.kit.errors import InvalidInput
-from mobigo.transit.timetable import FORBIDDEN, NO_RULE, Timetable, arc_metres, freeze
+from mobigo.transit.timetable import FORBIDDEN, NO_RULE, STATION, Timetable, arc_metres, freeze
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -19,8 +19,6 @@ WALKING_SPEED = 1.2
 """Metres per second."""
 DEFAULT_LINK_METRES = 100.0
 FORBIDDEN_CHANGE = -1
-STATION = 1
-"""location_type of a place vehicles do not call at; its stops are linked instead."""
 COLUMNS = ("from_stop", "to_stop", "seconds")
 PAIRS_AT_ONCE = 4_000_000
 """Pairs of stops measured at a time, so that memory stays bounded."""
@@ -52,9 +50,7 @@ class _Walks(NamedTuple):
     seconds: NDArray[np.int32]
 
 
-def link_stops(
-    timetable: Timetable, *, link_metres: float = DEFAULT_LINK_METRES, change_seconds: int = 0
-) -> Footpaths:
+def link_stops(timetable: Timetable, *, link_metres: float = DEFAULT_LINK_METRES, change_seconds: int = 0) -> Footpaths:
     """Walk along transfers.txt and straight lines of at most `link_metres`.
 
     A row of transfers.txt takes the place of the straight-line link of its ordered pair: its min_transfer_time, the

@@ -86,7 +86,7 @@ def _run(
     """Call the kernel, with more working memory when it asks for it."""
     if not rides:
         return [], []
-    stride = rides + 1
+    stride = max(rides, DEFAULT_MAX_TRANSFERS + 1)
     while True:
         working = _working(view, stride)
         journeys, legs = kernels.search(
@@ -114,11 +114,11 @@ def _working(view: DayView, stride: int) -> _Working:
     if working is not None:
         n_stops = max(n_stops, len(working.egress))
         n_lines = max(n_lines, len(working.profile.marked))
-        n_positions = max(n_positions, len(working.once.reached) // 2)
+        n_positions = max(n_positions, len(working.once.reached))
     _own.segments = getattr(_own, "segments", SEGMENTS)
     _own.working = _Working(
         _scratch(n_positions, n_lines, stride, _own.segments),
-        _scratch(n_positions, n_lines, 2, _own.segments),
+        _scratch(n_positions, n_lines, 1, _own.segments),
         np.full(n_stops, -1, np.int32),
     )
     working = _own.working

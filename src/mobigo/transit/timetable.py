@@ -30,6 +30,8 @@ NOT_ALLOWED = 1
 FORBIDDEN, LINKED, NOT_LINKED = 3, 4, 5
 """transfer_type: no change here; stay seated from trip to trip; do not stay seated."""
 NO_RULE = -1
+STATION = 1
+"""location_type of a place that stands for its stops."""
 
 
 class Timetable(NamedTuple):
@@ -192,7 +194,11 @@ def build(tables: FeedTables) -> Timetable:
     heads = rows["stop_headsign"].drop_nulls().unique(maintain_order=True)
     shape_ids = tables.shapes["shape_id"].unique(maintain_order=True)
     run_trip, run_shift, run_repeats = _list_runs(tables, calls, trip_pattern)
-    meant_first, meant = _list_meant(_index(stops["stop_id"], stops["parent_station"]))
+    called = np.zeros(stops.height, np.bool_)
+    called[calls.stop] = True
+    meant_first, meant = _list_meant(
+        _index(stops["stop_id"], stops["parent_station"]), called | (stops["location_type"].to_numpy() != STATION)
+    )
     rule_from, rule_to, rule_type, rule_seconds = _read_rules(tables, meant_first, meant)
     link_from, link_to, link_type = _read_links(tables)
     agency_of_trip = np.where(trip_route >= 0, route_agency[trip_route], -1) if routes.height else trip_route
@@ -447,9 +453,12 @@ def _list_runs(
     return run_trip, run_shift, (np.arange(len(run_trip)) >= len(trips[0])).astype(np.uint8)
 
 
-def _list_meant(parent: NDArray[np.int32]) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
-    """List for each stop itself and all stops below it (platforms of a station, boarding areas of a platform)."""
-    rows = np.arange(len(parent), dtype=np.int32)
+def _list_meant(parent: NDArray[np.int32], itself: NDArray[np.bool_]) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
+    """List for each stop itself and all stops below it (platforms of a station, boarding areas of a platform).
+
+    A station is not meant by itself, unless `itself` says that vehicles call at it as at a stop.
+    """
+    rows = np.flatnonzero(itself).astype(np.int32)
     name, member = [rows], [rows]
     above = parent.copy()
     for _ in range(2):
@@ -489,7 +498,7 @@ def _read_rules(
         .join(members, left_on="to", right_on="name")
         .rename({"member": "b"})
     )
-    stations = pl.Series("station", np.flatnonzero(stop_type == 1).astype(np.int32)).implode()
+    stations = pl.Series("station", np.flatnonzero(stop_type == STATION).astype(np.int32)).implode()
     frame = (
         frame.with_columns(
             (pl.col("from").is_in(stations).cast(pl.Int8) + pl.col("to").is_in(stations).cast(pl.Int8)).alias("loose")
