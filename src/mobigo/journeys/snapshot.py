@@ -6,34 +6,36 @@ import json
 import os
 import shutil
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import psycopg
 
+from mobigo import __version__
 from mobigo.db.engine import libpq_conninfo
 from mobigo.journeys.network import Manifest, Networks, map_network, write_manifest
+from mobigo.kernels.trip_based import DayView
 from mobigo.kit.packed import write_packed
 from mobigo.osm.store import find_active_extract
 from mobigo.places import service as places
 from mobigo.street import store as street_store
-from mobigo.street.graph import Profile
-from mobigo.street.routing import footpaths, snap
+from mobigo.street.graph import Profile, StreetGraph
+from mobigo.street.routing import Snaps, footpaths, snap
 from mobigo.transit import store as transit_store
 from mobigo.transit import timetable as timetables
 from mobigo.transit.footpaths import Footpaths, follow_streets, link_stops
 from mobigo.transit.model import Direction
+from mobigo.transit.timetable import Timetable
 
 if TYPE_CHECKING:
     from datetime import datetime
     from pathlib import Path
 
-    from mobigo.street.graph import StreetGraph
-    from mobigo.transit.timetable import Timetable
 
-FORMAT = 1
-"""Raised whenever the layout of a network changes: an old folder is then built again, never misread."""
+LAYOUT = [__version__, *(str(kind.__annotations__) for kind in (Timetable, StreetGraph, Snaps, Footpaths, DayView))]
+"""A part of each network's name: one written by another version, or of other arrays, is built again, not misread."""
 
 CHANGE_WALK = 600
 """Seconds: the longest walk from one vehicle to the next."""
@@ -90,7 +92,7 @@ class Content(NamedTuple):
     @property
     def version(self) -> str:
         """A name for it: the same content has the same name."""
-        return sha256(json.dumps([FORMAT, *self], sort_keys=True).encode()).hexdigest()[:12]
+        return sha256(json.dumps([LAYOUT, *self], sort_keys=True).encode()).hexdigest()[:12]
 
 
 def _describe(connection: psycopg.Connection) -> Content:
@@ -150,9 +152,8 @@ def _lay_days(folder: Path, now: datetime) -> None:
     """Lay out today and tomorrow, so that the first traveller does not wait; remove days long past."""
     views = map_network(folder).days
     today = timetables.day_number(now.astimezone(views.zone).date())
-    for day in (today, today + 1):
-        for direction in Direction:
-            views.view(day, direction)
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        list(pool.map(views.view, (today, today, today + 1, today + 1), [*Direction, *Direction]))
     for old in (folder / "days").iterdir():
         if old.name < timetables.service_date(today - KEPT_DAYS).isoformat():
             shutil.rmtree(old)
