@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    import ssl
     from collections.abc import Callable, Iterator
 
 
@@ -23,6 +24,7 @@ class Server:
     """Answers the n-th connection with the n-th answer, and further ones with the last."""
 
     answers: list[Callable[[Request, socket.socket], None]]
+    tls: ssl.SSLContext | None = None
     requests: list[Request] = field(default_factory=list)
     _socket: socket.socket = field(default_factory=lambda: socket.create_server(("127.0.0.1", 0)))
 
@@ -39,7 +41,10 @@ class Server:
                 connection, _ = self._socket.accept()
             except OSError:
                 return
-            with connection, contextlib.suppress(OSError):
+            with contextlib.suppress(OSError), contextlib.ExitStack() as stack:
+                stack.callback(connection.close)
+                if self.tls:
+                    connection = stack.enter_context(self.tls.wrap_socket(connection, server_side=True))
                 head = b""
                 while b"\r\n\r\n" not in head and (data := connection.recv(4096)):
                     head += data
@@ -57,8 +62,8 @@ class Server:
 
 
 @contextlib.contextmanager
-def serving(*answers: Callable[[Request, socket.socket], None]) -> Iterator[Server]:
-    server = Server(list(answers))
+def serving(*answers: Callable[[Request, socket.socket], None], tls: ssl.SSLContext | None = None) -> Iterator[Server]:
+    server = Server(list(answers), tls)
     thread = threading.Thread(target=server.serve)
     thread.start()
     try:

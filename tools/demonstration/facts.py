@@ -501,3 +501,6 @@ ONE_WAY = frozenset(
 
 ADDRESSED = ("Semur-en-Auxois", "Montbard")
 """Towns whose houses have numbers here."""
+
+BUILT = ("Semur-en-Auxois",)
+"""Of these, the towns whose houses are drawn; elsewhere a number is a point."""

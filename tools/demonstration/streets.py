@@ -15,6 +15,9 @@ from shapely import STRtree
 from shapely.geometry import LineString, MultiPoint
 from tools.demonstration import facts
 
+HOUSE_ASIDE = 12.0
+"""Metres from the middle of the street to a house."""
+
 MERGED = 4.0
 """Metres within which a stop takes a node that the street has already."""
 
@@ -442,18 +445,31 @@ def _number(drawn: Map, town: str, street: Way) -> None:
         length = metres(p, q)
         ahead = math.radians(bearing(p, q))
         while left < length:
-            side = -11 if number % 2 else 11
+            side = -HOUSE_ASIDE if number % 2 else HOUSE_ASIDE
             east = left * math.sin(ahead) + side * math.cos(ahead)
             north = left * math.cos(ahead) - side * math.sin(ahead)
-            drawn.add(
-                moved(p, east, north),
-                **{
-                    "addr:housenumber": str(number),
-                    "addr:street": street.tags["name"],
-                    "addr:postcode": facts.POSTCODES[town],
-                    "addr:city": town,
-                },
-            )
+            house = {
+                "addr:housenumber": str(number),
+                "addr:street": street.tags["name"],
+                "addr:postcode": facts.POSTCODES[town],
+                "addr:city": town,
+            }
+            if town in facts.BUILT:
+                corners = ((-6, -4), (6, -4), (6, 5), (-6, 5))
+                drawn.area(
+                    [
+                        moved(
+                            p,
+                            east + along * math.sin(ahead) + aside * math.cos(ahead),
+                            north + along * math.cos(ahead) - aside * math.sin(ahead),
+                        )
+                        for along, aside in corners
+                    ],
+                    building="house",
+                    **house,
+                )
+            else:
+                drawn.add(moved(p, east, north), **house)
             number += 3
             left += 62
         left -= length
