@@ -176,9 +176,15 @@ STATIONS = (
     SELECT stop.main, 'stop', stop.name,
         CASE WHEN commune.folded IS NULL OR ' ' || stop.folded || ' ' LIKE '% ' || commune.folded || ' %' THEN stop.name
             ELSE stop.name || ', ' || commune.name END,
-        coalesce(commune.name, ''), stop.folded, ' ' || stop.folded || coalesce(' ' || commune.folded, ''),
+        coalesce(commune.name, ''), stop.folded,
+        concat_ws(' ', '', stop.folded, commune.folded, CASE WHEN stop.rail THEN 'gare' END, station.names),
         stop.importance, ST_X(stop.geom), ST_Y(stop.geom), coalesce(stop.stop_ids, '{}')
-    FROM named_stop AS stop LEFT JOIN commune ON commune.id = stop.commune_id
+    FROM named_stop AS stop
+    LEFT JOIN commune ON commune.id = stop.commune_id
+    LEFT JOIN LATERAL (
+        SELECT string_agg(DISTINCT folded_name.folded, ' ') AS names FROM osm_poi JOIN folded_name USING (name)
+        WHERE stop.rail AND osm_poi.class = 'railway' AND ST_DWithin(osm_poi.geom, stop.geom, 0.004)
+    ) AS station ON true
     """,
     """
     INSERT INTO place_stop_next

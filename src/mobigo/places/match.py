@@ -10,7 +10,7 @@ from mobigo.kit.names import CONNECTIVES, WRITTEN_OUT, fold, plain_words
 MAX_WORDS = 12
 """Words of a question that are looked at; more do not make it clearer."""
 
-HOUSE_NUMBER = re.compile(r"\d{1,4}[a-z]?")
+HOUSE_NUMBER = re.compile(r"\d{1,4}(?:[a-z]|bis|ter|quater)?")
 REPEATS = frozenset(("bis", "ter", "quater"))
 """What may follow a house number."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from mobigo.kit.errors import InvalidInput
@@ -23,6 +24,9 @@ if TYPE_CHECKING:
 
 STREETS_TRIED = 200
 """Streets of a name under which a house number is looked for."""
+
+LIKE_AN_ID = re.compile(r"[^:\s]+:\S|(?:commune|street|place|poi)/")
+"""``source:gtfs_id``, or one of our own; a person who gives an id does not want something alike."""
 
 CHOICES = 6
 """Alternatives that a person is shown."""
@@ -114,6 +118,8 @@ def resolve(session: Session, text: str) -> Place:
         return Place(asked, Kind.POINT, name, name, point.lat, point.lon, (), 0.0)
     if known := store.find_by_id(session, asked):
         return known
+    if LIKE_AN_ID.match(asked):
+        raise UnknownPlace(f"no place has the id {text!r}; /v1/places finds places by name")
     if parse_question(asked) is None:
         raise InvalidInput(f"{text!r} is neither LAT,LON nor an id nor a name; write it like 47.4906,4.3347")
     found = find(session, asked, limit=CHOICES)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from math import cos, radians
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -49,7 +50,7 @@ PLACE = Table(
     Column("label", Text, nullable=False),
     Column("commune", Text, nullable=False, doc="Name of the commune it lies in; empty where none is known."),
     Column("folded", Text, nullable=False, doc="The name, folded."),
-    Column("words", Text, nullable=False, doc="A space, the folded name, and the folded name of the commune."),
+    Column("words", Text, nullable=False, doc="A space, then folded: name, commune, postcode, other names."),
     Column("importance", REAL, nullable=False, doc="0 to 1: what most people mean when names are alike."),
     Column("lon", Double, nullable=False, doc="Degrees, WGS84."),
     Column("lat", Double, nullable=False),
@@ -205,11 +206,12 @@ def find_by_id(session: Session, id_: str) -> Place | None:
 
 def at_house(street: Place, number: str, point: Point) -> Place:
     """Return the place of a house number of a street."""
+    written = re.sub(r"(?<=\d)(bis|ter|quater)$", r" \1", number)
     return replace(
         street,
         id=f"{street.id}/{number}",
-        name=f"{number} {street.name}",
-        label=f"{number} {street.label}",
+        name=f"{written} {street.name}",
+        label=f"{written} {street.label}",
         lat=point.lat,
         lon=point.lon,
     )
