@@ -232,23 +232,24 @@ class Staging:
 DERIVED = (
     "CREATE INDEX ON osm_area{v} USING gist (geom)",  # as the partitioned tables have them: adopted when attached
     "CREATE INDEX ON osm_place{v} USING gist (geom)",
+    "CREATE INDEX ON osm_address{v} USING gist (geom)",
+    "ANALYZE osm_area{v}, osm_place{v}, osm_address{v}",
     # the town of an address that names none: the commune around it, else the nearest place
+    """
+    UPDATE osm_address{v} a SET city = c.name FROM osm_area{v} c
+    WHERE a.city IS NULL AND c.kind = 'administrative' AND c.admin_level = 8 AND c.name IS NOT NULL
+    AND ST_Intersects(c.geom, a.geom)
+    """,
     """
     UPDATE osm_address{v} a SET city = c.name
     FROM (
-        SELECT a.ctid AS row, coalesce(inside.name, near.name) AS name
-        FROM osm_address{v} a
-        LEFT JOIN LATERAL (
-            SELECT name FROM osm_area{v} c
-            WHERE c.kind = 'administrative' AND c.admin_level = 8 AND ST_Intersects(c.geom, a.geom) LIMIT 1
-        ) inside ON true
-        LEFT JOIN LATERAL (
+        SELECT a.ctid AS row, near.name FROM osm_address{v} a CROSS JOIN LATERAL (
             SELECT name FROM osm_place{v} p WHERE p.kind IN ('city', 'town', 'village')
             AND p.geom && ST_Expand(a.geom, 0.08) ORDER BY p.geom <-> a.geom LIMIT 1
-        ) near ON true
+        ) near
         WHERE a.city IS NULL
     ) c
-    WHERE a.ctid = c.row AND c.name IS NOT NULL
+    WHERE a.ctid = c.row
     """,
     """
     INSERT INTO osm_street{v} (name, metres, geom)
