@@ -117,6 +117,8 @@ class Child:
 
     def start(self) -> None:
         """Start it in a session of its own, so that a Ctrl-C is ours alone; its leash ends when we do."""
+        if self.process is None:
+            _turn(self.log)
         descriptors = [self.socket.fileno()] if self.socket else []
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(  # noqa: S603  ourselves
@@ -160,7 +162,6 @@ class Supervisor:
         write_instance(self.settings.home, self.instance)
         try:
             self._start_database()
-            self._prepare()
             self._serve()
         finally:
             for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
@@ -173,46 +174,46 @@ class Supervisor:
         if self.settings.database_url is None and cluster.start(self.settings.home):
             self.stack.callback(cluster.stop, self.settings.home)
 
-    def _prepare(self) -> None:
-        """Load and build in a process of its own, whose memory goes with it; meanwhile compile kernels in another."""
-        warming = self._run("-m", "mobigo.cli.warm")
-        region = ["--region", self.region] if self.region else []
-        preparing = self._run("-m", "mobigo", "prepare", *region)
-        if preparing.wait():
-            sys.exit(preparing.returncode)
-        warming.wait()
-
-    def _run(self, *arguments: str) -> subprocess.Popen[bytes]:
-        process = subprocess.Popen(  # noqa: S603  ourselves
-            [sys.executable, *arguments], stdin=subprocess.DEVNULL, start_new_session=True
-        )
-        self.stack.callback(_stop, [process])
-        return process
-
     def _serve(self) -> None:
-        listener = self.stack.enter_context(_listen(self.host, self.port))
-        port = listener.getsockname()[1]
-        logs = self.settings.home / "log"
+        """Start API and worker once there is something to plan on, then watch over them."""
+        home = self.settings.home
+        logs = home / "log"
         logs.mkdir(exist_ok=True)
+        # loading and building have a process of their own, whose memory goes with it; kernels are compiled meanwhile
+        region = ["--region", self.region] if self.region else []
+        preparing = self._run(sys.executable, "-m", "mobigo", "prepare", *region)
+        served_before = (home / "networks/current").exists()
+        if not served_before:
+            warming = self._run(sys.executable, "-m", "mobigo.cli.warm")
+            _wait_for(preparing)
+            warming.wait()
+        listener = self.stack.enter_context(_listen(self.host, self.port))
         api = Child("api", ["serve", "--leash", "--fd", str(listener.fileno())], logs / "api.log", listener)
         worker = Child("worker", ["worker", "--leash"], logs / "worker.log")
-        children = [api, worker]
-        self.stack.callback(lambda: _stop([child.process for child in children if child.process]))
-        for child in children:
-            _turn(child.log)
-            self._start(child)
-        url = f"http://{'127.0.0.1' if self.host == '0.0.0.0' else self.host}:{port}"  # noqa: S104  compares
+        self.stack.callback(lambda: _stop([child.process for child in (api, worker) if child.process]))
+        self._start(api)
+        if served_before:
+            _wait_for(preparing)
+        url = f"http://{'127.0.0.1' if self.host == '0.0.0.0' else self.host}:{listener.getsockname()[1]}"  # noqa: S104
         _wait_until_it_answers(url, api)
+        self._start(worker)
         self.instance.url = url
-        write_instance(self.settings.home, self.instance)
+        write_instance(home, self.instance)
         print(f"mobigo answers at {url}/  (logs in {logs}; {self.ending} stops it)", flush=True)
+        if served_before:  # the kernels lie compiled on disk, unless the program is a new one
+            self._run("nice", sys.executable, "-m", "mobigo.cli.warm")
         for turn in count():
             time.sleep(LOOK)
-            for child in children:
+            for child in (api, worker):
                 if child.died:
                     self._restart(child)
             if turn % 4 == 0:
                 self._watch_database()
+
+    def _run(self, *command: str) -> subprocess.Popen[bytes]:
+        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, start_new_session=True)  # noqa: S603  ourselves
+        self.stack.callback(_stop, [process])
+        return process
 
     def _start(self, child: Child) -> None:
         child.start()
@@ -253,6 +254,11 @@ def _listen(host: str, port: int | None) -> socket.socket:
             continue
         return listener
     raise Unavailable(f"no port from {FIRST_PORT} to {LAST_PORT} is free; choose one with --port")
+
+
+def _wait_for(preparing: subprocess.Popen[bytes]) -> None:
+    if preparing.wait():
+        sys.exit(preparing.returncode)  # it has said why
 
 
 def _wait_until_it_answers(url: str, api: Child) -> None:

@@ -50,10 +50,11 @@ def worker(*, leash: bool) -> None:
 
 def list_tasks(url: str, settings: Settings) -> Mapping[str, Callable[..., object]]:
     """List what can be queued, by name."""
-    from mobigo.journeys.service import build_network
 
     def build() -> None:
         """Build the network anew: the days it covers move on, and loads since the last one come in."""
+        from mobigo.journeys.service import build_network  # heavy, and seldom needed
+
         build_network(url, settings.home, settings.open_clock().now())
 
     return {"network.build": build}
