@@ -1,20 +1,30 @@
 """Packed arrays: NamedTuples of numpy arrays that live in a folder and are mapped, not read.
 
-A value is written as one ``.npy`` per field (nested NamedTuples as sub-folders), so that any number of processes share
-its pages. Strings are packed as one blob with offsets.
+A value is written as one file of aligned arrays and an index of them, so that any number of processes share its pages.
+Strings are packed as one blob with offsets. (numpy's own ``.npy`` is not for this: its reader parses each header as
+Python, which is slow and, on Python 3.11, fails when two threads do it at once.)
 """
 
 from __future__ import annotations
 
+import json
+import math
+import os
 from itertools import pairwise
-from typing import TYPE_CHECKING, NamedTuple, TypeVar, get_type_hints
+from mmap import ACCESS_READ, mmap
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar, get_type_hints
 
 import numpy as np
 from numpy.typing import NDArray
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
     from pathlib import Path
+
+
+ARRAYS, INDEX = "arrays.bin", "arrays.json"
+ALIGNMENT = 64
+"""Bytes; every array starts at a multiple."""
 
 
 class Strings(NamedTuple):
@@ -49,23 +59,52 @@ T = TypeVar("T", bound=tuple)  # type: ignore[type-arg]
 def write_packed(folder: Path, value: tuple) -> None:  # type: ignore[type-arg]
     """Write a NamedTuple of arrays (and of further such tuples) into a new folder."""
     folder.mkdir(parents=True)
-    for name, field in value._asdict().items():  # type: ignore[attr-defined]
-        if isinstance(field, tuple):
-            write_packed(folder / name, field)
-        else:
-            np.save(folder / f"{name}.npy", field, allow_pickle=False)
+    index: dict[str, dict[str, Any]] = {}
+    with (folder / ARRAYS).open("wb") as file:
+        for name, array in _walk(value):
+            file.write(b"\0" * (-file.tell() % ALIGNMENT))
+            index[name] = {"dtype": array.dtype.str, "shape": array.shape, "offset": file.tell()}
+            file.write(np.ascontiguousarray(array).data)
+    (folder / INDEX).write_text(json.dumps(index))
 
 
 def map_packed(folder: Path, kind: type[T]) -> T:
-    """Map a folder written by `write_packed` as a value of the same NamedTuple; nothing is read until touched."""
+    """Map a folder written by `write_packed` as a value of the same NamedTuple; nothing is read until touched.
+
+    The arrays are read-only views of one mapping, which lives as long as any of them.
+    """
+    index = json.loads((folder / INDEX).read_text())
+    with (folder / ARRAYS).open("rb") as file:
+        size = os.fstat(file.fileno()).st_size
+        pages = mmap(file.fileno(), size, access=ACCESS_READ) if size else b""
+    arrays = {
+        name: np.frombuffer(pages, one["dtype"], math.prod(one["shape"]), one["offset"]).reshape(one["shape"])
+        if math.prod(one["shape"])
+        else _nothing(one)
+        for name, one in index.items()
+    }
+    return _assemble(kind, "", arrays)
+
+
+def _walk(value: tuple, prefix: str = "") -> Iterator[tuple[str, NDArray[Any]]]:  # type: ignore[type-arg]
+    """List the arrays of nested NamedTuples with their dotted names."""
+    for name, field in value._asdict().items():  # type: ignore[attr-defined]
+        if isinstance(field, tuple):
+            yield from _walk(field, f"{prefix}{name}.")
+        else:
+            yield f"{prefix}{name}", field
+
+
+def _nothing(one: dict[str, Any]) -> NDArray[Any]:
+    array: NDArray[Any] = np.zeros(one["shape"], one["dtype"])
+    array.flags.writeable = False
+    return array
+
+
+def _assemble(kind: type[T], prefix: str, arrays: dict[str, NDArray[Any]]) -> T:
+    """Build a NamedTuple, and those in it, from arrays by dotted name."""
     fields = {}
     for name, hint in get_type_hints(kind, localns={"NDArray": NDArray}).items():
-        part = folder / name
-        fields[name] = map_packed(part, hint) if part.is_dir() else _map_array(folder / f"{name}.npy")
+        full = f"{prefix}{name}"
+        fields[name] = arrays[full] if full in arrays else _assemble(hint, f"{full}.", arrays)
     return kind(**fields)
-
-
-def _map_array(file: Path) -> NDArray[np.generic]:
-    array = np.load(file, mmap_mode="r", allow_pickle=False)
-    # an ndarray view of the mapping: kernels compile one signature, and the mapping lives as long as the view
-    return np.asarray(array)
