@@ -25,6 +25,13 @@ CROW_DETOUR = 1.4
 """Where no streets are loaded: how much longer a walk is than the straight line."""
 
 
+OFF_STREET = 100.0
+"""Metres from the nearest street beyond which a place counts as lying where no streets are mapped."""
+
+OFF_STREET_WALK = 1000.0
+"""Metres, straight: how far one is taken to walk over such ground."""
+
+
 @dataclass(frozen=True)
 class Access:
     """The stops that one end reaches on foot (or is reached from)."""
@@ -84,12 +91,23 @@ def find_access(network: Network, end: End, longest: int, *, backward: bool) -> 
         if place is not None:
             found = reach(network.streets, place, Profile.FOOT, longest, backward=backward)
             seconds = stop_seconds(found, network.stop_snaps)
+            off = (network.stop_snaps.metres > OFF_STREET) | (place.metres > OFF_STREET)
+            seconds = _across(network, end.point, longest, off, seconds)
     else:
         seconds = _crow_seconds(network, end.point, longest)
     if end.stops:
         seconds[list(end.stops)] = 0
     stops = np.flatnonzero(seconds >= 0).astype(np.int32)
     return Access(end, stops, seconds[stops], place, found)
+
+
+def _across(
+    network: Network, point: Point, longest: int, off: NDArray[np.bool_], seconds: NDArray[np.int32]
+) -> NDArray[np.int32]:
+    """Go straight where the map has no streets: to stops that lie off them, or from an end that does."""
+    straight = _crow_seconds(network, point, min(longest, int(OFF_STREET_WALK / WALKING_SPEED * CROW_DETOUR)))
+    shorter = off & (straight >= 0) & ((seconds < 0) | (straight < seconds))
+    return np.where(shorter, straight, seconds).astype(np.int32)
 
 
 def find_walk(network: Network, origin: Access, destination: Access, longest: int) -> tuple[int, Path | None] | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import zlib
 from base64 import urlsafe_b64encode
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -81,6 +81,8 @@ class Doors:
     origin: Access
     destination: Access
     walk: tuple[int, Path | None] | None
+    ways: dict[tuple[int, int], Path | None] = field(default_factory=dict)
+    """Ways on foot found so far, by stops: the journeys of one answer share most of them."""
 
 
 def describe(network: Network, found: TransitJourney, doors: Doors) -> Journey:
@@ -221,7 +223,10 @@ def _walk(network: Network, walk: Walk, doors: Doors) -> Leg:
     """Describe a walk: from the door, to the door, between two stops, or all the way."""
     start = _stop(network, walk.from_stop) if walk.from_stop >= 0 else _door(doors.origin)
     end = _stop(network, walk.to_stop) if walk.to_stop >= 0 else _door(doors.destination)
-    way = _find_way(network, walk, doors)
+    key = walk.from_stop, walk.to_stop
+    if key not in doors.ways:
+        doors.ways[key] = _find_way(network, walk, doors)
+    way = doors.ways[key]
     if way is None:
         geometry: tuple[tuple[float, float], ...] = ((start.lon, start.lat), (end.lon, end.lat))
         steps: tuple[Step, ...] = ()
@@ -249,19 +254,22 @@ def _find_way(network: Network, walk: Walk, doors: Doors) -> Path | None:
         return doors.walk[1] if doors.walk else None
     if network.streets is None or network.stop_snaps is None:
         return None
+    seconds = walk.arrival - walk.departure
     if walk.from_stop < 0:
-        return _from_reach(network.stop_snaps, doors.origin, walk.to_stop)
+        return _from_reach(network.stop_snaps, doors.origin, walk.to_stop, seconds)
     if walk.to_stop < 0:
-        return _from_reach(network.stop_snaps, doors.destination, walk.from_stop)
+        return _from_reach(network.stop_snaps, doors.destination, walk.from_stop, seconds)
     start, end = network.stop_snaps.one(walk.from_stop), network.stop_snaps.one(walk.to_stop)
     if start is None or end is None:
         return None
     return between(network.streets, start, end, Profile.FOOT, limit_seconds=LONGEST_CHANGE_WALK)
 
 
-def _from_reach(stops: Snaps, access: Access, stop: int) -> Path | None:
+def _from_reach(stops: Snaps, access: Access, stop: int, seconds: int) -> Path | None:
+    """Return the streets between an end and a stop; None where the walk goes straight over unmapped ground."""
     place = stops.one(stop)
-    return path(access.reach, place) if access.reach is not None and place is not None else None
+    way = path(access.reach, place) if access.reach is not None and place is not None else None
+    return way if way is not None and way.seconds <= seconds + 1 else None
 
 
 # ── places and times ──────────────────────────────────────────────────────────────────────────────────────────────────
