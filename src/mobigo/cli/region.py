@@ -407,7 +407,15 @@ class Meter:
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     help="Take the addresses from this file instead of gtfs/sources.toml and osm/sources.toml.",
 )
-def region(*, name: str, sources: Path | None) -> None:
+@click.option("--no-build", is_flag=True, help="Leave the network that serves as it is.")
+def region(*, name: str, sources: Path | None, no_build: bool) -> None:
     """Download and load the real feeds and extracts of the region NAME."""
+    from mobigo.cli.context import open_database
+    from mobigo.journeys.service import build_network
+    from mobigo.settings import read_settings
+
     load_region(name, sources)
-    print("`mobigo network build` puts it in service; `mobigo up` does so by itself.")
+    if not no_build:
+        settings = read_settings()
+        print("Building the network ...", flush=True)
+        build_network(open_database(), settings.home, settings.open_clock().now())
