@@ -15,10 +15,13 @@ from tests.conftest import serve
 
 from mobigo.db import cluster
 from mobigo.db.engine import libpq_conninfo, open_engine
-from mobigo.journeys.service import build_network
+from mobigo.journeys.network import Manifest
 from mobigo.kit.clock import Clock
 from mobigo.osm.load import load_osm
+from mobigo.places import service as places
 from mobigo.transit.load import load_gtfs
+from mobigo.transit.store import read_feed_tables
+from mobigo.transit.timetable import Timetable, build
 from mobigo.web.app import create_app
 
 if TYPE_CHECKING:
@@ -149,6 +152,27 @@ def write_extract(file: Path) -> Path:
 
 
 @dataclass
+class OneTimetable:
+    """Networks of which one serves that has a timetable only, so nothing is compiled."""
+
+    timetable: Timetable
+
+    def find_current(self) -> OneTimetable:
+        """Return the network that serves."""
+        return self
+
+    @property
+    def stop_index(self) -> dict[str, int]:
+        """Index of each stop id."""
+        return {name: index for index, name in enumerate(self.timetable.stop_ids.all())}
+
+    @property
+    def manifest(self) -> Manifest:
+        """Say what it was built from."""
+        return Manifest("one", NOW, "Europe/Paris", {}, None, {})
+
+
+@dataclass
 class Town:
     """The served town."""
 
@@ -173,9 +197,12 @@ def open_town(test_cluster: str, folder: Path) -> Iterator[Town]:
             assert report.status == "active"
             assert report.dropped == {}
             load_osm(write_extract(folder / "town.osm"), url, now=NOW)
-            build_network(url, folder, NOW)
+            with psycopg.connect(libpq_conninfo(url), autocommit=True) as loaded:
+                places.rebuild(loaded)
+                timetable = build(read_feed_tables(loaded))
             engine = open_engine(url)
             app = create_app(engine=engine, clock=clock, home=folder)
+            app.state.networks = OneTimetable(timetable)
             with serve(app) as address, httpx.Client(base_url=address, timeout=30) as http:
                 yield Town(http, engine, url, app)
             engine.dispose()

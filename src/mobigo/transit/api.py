@@ -24,6 +24,10 @@ from mobigo.transit.timetable import Timetable, zone_of
 router = APIRouter(prefix="/v1", tags=["transit"])
 
 
+FIRST_YEAR, LAST_YEAR = 1971, 2999
+"""Of an instant somebody may ask for."""
+
+
 class Manifest(Protocol):
     """What a network says of itself."""
 
@@ -181,7 +185,7 @@ class FeedAnswer(BaseModel):
     first_day: date | None = Field(description="First day of service")
     last_day: date | None = Field(description="Last day of service")
     expired: bool = Field(description="Its last day of service is past")
-    counts: dict[str, int] = Field(description="Rows of each file", examples=[{"stops": 321, "trips": 2418}])
+    counts: dict[str, int] = Field(description="Rows of each file", examples=[{"stops.txt": 321, "trips.txt": 2418}])
     publisher: str | None
     publisher_url: str | None
     language: str | None
@@ -383,12 +387,15 @@ def _read_instant(text: str, zone: ZoneInfo) -> datetime:
     try:
         instant = datetime.fromisoformat(plus if "T" in text else text)
         aware = instant if instant.tzinfo else instant.replace(tzinfo=zone)
-        return aware.astimezone(zone)
-    except (ValueError, OverflowError):
-        raise InvalidInput(
-            f"at {text!r} is no date and time; write it like 2026-11-23T07:30 or 2026-11-23T07:30:00+01:00",
-            code="invalid_instant",
-        ) from None
+        if FIRST_YEAR <= aware.year <= LAST_YEAR:
+            return aware.astimezone(zone)
+    except ValueError:
+        pass
+    raise InvalidInput(
+        f"at {text!r} is no date and time of the years {FIRST_YEAR} to {LAST_YEAR}; write it like 2026-11-23T07:30"
+        " or 2026-11-23T07:30:00+01:00",
+        code="invalid_instant",
+    )
 
 
 def _departure(timetable: Timetable, found: boards.Departure) -> DepartureAnswer:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
+from math import ceil
 from typing import TYPE_CHECKING, NamedTuple
 from zoneinfo import ZoneInfo
 
@@ -91,10 +92,7 @@ def list_departures(
     calls = _list_boardable(timetable, stops)
     if not len(calls.row):
         return []
-    start = int(np.floor(at.timestamp()))
-    end = start + int(within.total_seconds())
-    if at.microsecond:
-        start += 1
+    start, end = ceil(at.timestamp()), ceil(at.timestamp() + within.total_seconds())
     trip = timetable.run_trip[calls.run]
     seconds = timetable.call_departure[calls.row].astype(np.int64) + timetable.run_shift[calls.run]
     service, zone = timetable.trip_service[trip], timetable.trip_zone[trip]
