@@ -133,7 +133,7 @@ def test_a_source_that_is_down_is_told_and_an_interrupted_one_is_resumed(
     assert "  coach: 1 kB of 1 kB\n" in said.out
 
 
-def test_what_is_unchanged_is_not_downloaded_again(
+def test_what_is_unchanged_is_not_downloaded_again_and_serves_on_when_the_network_is_away(
     instance: str, server: Server, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     sources = write_sources(tmp_path, server, {"bus": "/bus.zip"}, {"west": "/west.osm"})
@@ -143,10 +143,13 @@ def test_what_is_unchanged_is_not_downloaded_again(
         PATHS["/bus.zip"] = status(304)
         PATHS["/west.osm"] = status(304)
         load_region("here", sources)
+        assert server.requests[-1].headers["if-none-match"] == '"west"'
+        assert "bus: as downloaded before\n  unchanged" in capsys.readouterr().out
+        PATHS.clear()
+        load_region("here", sources)
+        assert "bus was left out" in capsys.readouterr().err
     finally:
         PATHS.update(kept)
-    assert server.requests[-1].headers["if-none-match"] == '"west"'
-    assert "bus: as downloaded before\n  unchanged" in capsys.readouterr().out
     assert active(instance) == {"bus"}
 
 

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import click
 
 
 @click.command()
 @click.option("--region", metavar="NAME", help="Download and load the real feeds and extracts of this region.")
-def prepare(*, region: str | None) -> None:
-    """Migrate; load a region, or the demonstration into an empty database; build the network where it is out of date."""
+@click.option("--sources", type=click.Path(path_type=Path), help="The file that says where they are.")
+def prepare(*, region: str | None, sources: Path | None) -> None:
+    """Migrate; load a region, or the demonstration into an empty database; build the network if it is out of date."""
     from mobigo.cli.context import open_database
     from mobigo.cli.region import load_demonstration, load_region
     from mobigo.journeys.service import build_network
@@ -18,7 +21,7 @@ def prepare(*, region: str | None) -> None:
     clock = settings.open_clock()
     url = open_database()
     if region is not None:
-        load_region(region)
+        load_region(region, sources)
     else:
         load_demonstration(url, clock)
     build_network(url, settings.home, clock.now())

@@ -199,7 +199,7 @@ def load_region(name: str, sources: Path | None = None) -> None:
     InvalidInput
         When no such region is described.
     Unavailable
-        When nothing of it could be loaded.
+        When nothing of it could be loaded, now or before.
     """
     from mobigo.cli.context import open_database
     from mobigo.settings import read_settings
@@ -241,12 +241,23 @@ class _Loading:
                 self._load_extracts(extracts)
         elif extracts:
             print("The streets stay as they are: half of them would cut the region in two.", flush=True)
-        if not self.feeds + self.extracts:
+        if not self.feeds + self.extracts and not self._serves():
             raise Unavailable(f"nothing of {self.region.name} could be loaded: {'; '.join(self.failures)}")
         if self.feeds:
             self._retire_demonstration()
         for failure in self.failures:
             print(f"mobigo: {failure}", file=sys.stderr, flush=True)
+
+    def _serves(self) -> bool:
+        """Whether anything of the region was loaded before: then a start without a network is no failure."""
+        import psycopg
+
+        from mobigo.db.engine import libpq_conninfo
+        from mobigo.transit.store import list_versions
+
+        with psycopg.connect(libpq_conninfo(self.url)) as connection:
+            active = {version.source for version in list_versions(connection) if version.status == "active"}
+        return not active.isdisjoint(source.source for source in self.region.gtfs)
 
     def _told(self, source: Source) -> _Told:
         return _Told(self, source)

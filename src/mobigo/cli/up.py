@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 import click
 
 from mobigo.cli.instance import Instance, find_instance, only_instance, write_instance
-from mobigo.kit.errors import Refused, Unavailable
+from mobigo.kit.errors import InvalidInput, Refused, Unavailable
 from mobigo.settings import read_settings
 
 if TYPE_CHECKING:
@@ -48,14 +48,29 @@ YOUNG = 10.0
 @click.option("--port", type=click.IntRange(1, 65535), help="Port; else the first free one from 8000.")
 @click.option("--sandbox", is_flag=True, help="Allow this home's clock to be moved (MOBIGO_CLOCK, `mobigo clock`).")
 @click.option("--region", metavar="NAME", help="Download and load a real region, as bourgogne-franche-comte.")
+@click.option(
+    "--sources",
+    type=click.Path(exists=True, dir_okay=False, resolve_path=True),
+    help="With --region: take the addresses from this file, written like gtfs/sources.toml.",
+)
 @click.option("--yes", is_flag=True, help="Install missing system packages without asking.")
 @click.option("--detached", is_flag=True, hidden=True, help="This is what --detach started.")
 def up(
-    *, detach: bool, host: str, port: int | None, sandbox: bool, region: str | None, yes: bool, detached: bool
+    *,
+    detach: bool,
+    host: str,
+    port: int | None,
+    sandbox: bool,
+    region: str | None,
+    sources: str | None,
+    yes: bool,
+    detached: bool,
 ) -> None:
     """Start everything: database, demonstration region, API, worker. Ctrl-C stops it."""
     from mobigo.cli.packages import ensure_postgis
 
+    if sources and not region:
+        raise InvalidInput("--sources says where a region's data are; name the region with --region")
     settings = read_settings()
     running = find_instance(settings.home)
     if running is not None:
@@ -69,11 +84,15 @@ def up(
         ensure_postgis(yes=yes)
     if detach:
         options = ["--host", host, *(["--port", str(port)] if port else []), *(["--sandbox"] if sandbox else [])]
-        _detach(settings, [*options, *(["--region", region] if region else [])])
+        _detach(settings, [*options, *_named(region, sources)])
         return
     _set_clock(settings, sandbox=sandbox)
     with only_instance(settings.home), _interruptible(), suppress(KeyboardInterrupt):
-        Supervisor(settings, host, port, region, "`./mobigo down`" if detached else "Ctrl-C").run()
+        Supervisor(settings, host, port, _named(region, sources), "`./mobigo down`" if detached else "Ctrl-C").run()
+
+
+def _named(region: str | None, sources: str | None) -> list[str]:
+    return [*(["--region", region] if region else []), *(["--sources", sources] if sources else [])]
 
 
 def _set_clock(settings: Settings, *, sandbox: bool) -> None:
@@ -150,7 +169,8 @@ class Supervisor:
     settings: Settings
     host: str
     port: int | None
-    region: str | None
+    region: list[str]
+    """Options that say what to load."""
     ending: str
     """What a person does to stop it."""
     stack: ExitStack = field(default_factory=ExitStack)
@@ -180,8 +200,7 @@ class Supervisor:
         logs = home / "log"
         logs.mkdir(exist_ok=True)
         # loading and building have a process of their own, whose memory goes with it; kernels are compiled meanwhile
-        region = ["--region", self.region] if self.region else []
-        preparing = self._run(sys.executable, "-m", "mobigo", "prepare", *region)
+        preparing = self._run(sys.executable, "-m", "mobigo", "prepare", *self.region)
         served_before = (home / "networks/current").exists()
         if not served_before:
             warming = self._run(sys.executable, "-m", "mobigo.cli.warm")
