@@ -27,9 +27,11 @@ NEVER = 2**31 - 1
 SECONDS_PER_UNIT = 4
 """Seconds of one unit of `DayView.cell_seconds`."""
 NO_WAY = 65535
-NO_RIDE = 255
-ORIGIN, SEATED = -1, -2
+NO_RIDE = np.int64(255)
+ORIGIN, SEATED = np.int64(-1), np.int64(-2)
 """Instead of a position to alight at: the segment is the first; it goes on without alighting."""
+ZERO, ONE = np.int64(0), np.int64(1)
+"""Not literals, for which functions would be compiled again."""
 
 
 class DayView(NamedTuple):
@@ -432,7 +434,8 @@ def bound_rides(
     stack = np.empty(n_lines + 1, np.int32)
     upto = np.empty(n_lines + 1, np.int32)
     for cell in range(n_cells):
-        covered[:] = view.line_position[:n_lines]
+        for line in range(n_lines):
+            covered[line] = view.line_position[line]
         boarded[:] = 0
         seen[:] = 0
         size = 0
@@ -464,7 +467,8 @@ def bound_rides(
                                 continue
                             boarded[on] = 1
                             home = view.stop_cell[on]
-                            bound[cell, home] = min(bound[cell, home], rides)
+                            if rides < bound[cell, home]:
+                                bound[cell, home] = rides
                             for way in range(back_first[on], back_first[on + 1]):
                                 off = back[way]
                                 if not seen[off]:
@@ -473,7 +477,8 @@ def bound_rides(
                                     size += 1
                                     home = view.stop_cell[off]
                                     if home >= 0:
-                                        bound[cell, home] = min(bound[cell, home], rides)
+                                        if rides < bound[cell, home]:
+                                            bound[cell, home] = rides
                         covered[line] = last
                         if fresh:
                             for row2 in range(before_first[line], before_first[line + 1]):
@@ -498,7 +503,9 @@ def _board(
     rides: int,
     trip: int,
     position: int,
-    row: tuple[int, int, int],
+    parent: int,
+    parent_position: int,
+    parent_trip: int,
     size: int,
     n_touched: int,
 ) -> tuple[int, int]:
@@ -523,9 +530,9 @@ def _board(
         scratch.segment[size, 0] = trip
         scratch.segment[size, 1] = position
         scratch.segment[size, 2] = min(x, end - 1)
-        scratch.segment[size, 3] = row[0]
-        scratch.segment[size, 4] = row[1]
-        scratch.segment[size, 5] = row[2]
+        scratch.segment[size, 3] = parent
+        scratch.segment[size, 4] = parent_position
+        scratch.segment[size, 5] = parent_trip
     return size + 1, n_touched
 
 
@@ -567,16 +574,27 @@ def _stay(
         scratch.seated[more] = min(scratch.seated[more], trip)
     for row in range(view.onward_first[line], view.onward_first[line + 1]):
         entry = view.onward_table[row] + trip - view.line_trip[line]
-        onward = view.onward_trip[entry]
+        onward = np.int64(view.onward_trip[entry])
         if onward == NEVER:
             continue
-        start = view.line_position[view.trip_line[onward]]
+        start = np.int64(view.line_position[view.trip_line[onward]])
         if scratch.reached[start * stride + ride - 1] > onward:
             if at < 0:  # the boarding itself brings nothing new, but what follows does
                 at = size
                 size = _sit(scratch, trip, position, parent, parent_position, size)
             size, n_touched = _board(
-                view, scratch, stride, ride, rides, onward, start, (at, SEATED, view.onward_by[entry]), size, n_touched
+                view,
+                scratch,
+                stride,
+                ride,
+                rides,
+                onward,
+                start,
+                at,
+                SEATED,
+                np.int64(view.onward_by[entry]),
+                size,
+                n_touched,
             )
     return size, n_touched
 
@@ -589,37 +607,37 @@ def _begin(
     rides: int,
     trip: int,
     position: int,
-    own: bool,
+    own: int,
     size: int,
     n_touched: int,
 ) -> tuple[int, int]:
     """Board the first trip: this one or a later one of its line, or exactly this one, the others being begun too."""
-    at = -1
+    at = np.int64(-1)
     line = view.trip_line[trip]
     if scratch.reached[position * stride] > trip:
         at = size
         size, n_touched = _board(
-            view, scratch, stride, 1, rides, trip, position, (ORIGIN, ORIGIN, trip), size, n_touched
+            view, scratch, stride, ONE, rides, trip, position, ORIGIN, ORIGIN, trip, size, n_touched
         )
     if view.onward_first[line] == view.onward_first[line + 1]:
         return size, n_touched
     if not own:
         if scratch.seated[line * stride] > trip:
             size, n_touched = _stay(
-                view, scratch, stride, 1, rides, trip, position, ORIGIN, ORIGIN, at, size, n_touched
+                view, scratch, stride, ONE, rides, trip, position, ORIGIN, ORIGIN, at, size, n_touched
             )
         return size, n_touched
     if at < 0:
         at = size
         size = _sit(scratch, trip, position, ORIGIN, ORIGIN, size)
     while at < size and at < len(scratch.segment):
-        seat = scratch.segment[at, 0]
+        seat = np.int64(scratch.segment[at, 0])
         for row in range(view.stay_first[seat], view.stay_first[seat + 1]):
-            onward = view.stay_trip[row]
-            start = view.line_position[view.trip_line[onward]]
+            onward = np.int64(view.stay_trip[row])
+            start = np.int64(view.line_position[view.trip_line[onward]])
             if scratch.reached[start * stride] > onward:
                 size, n_touched = _board(
-                    view, scratch, stride, 1, rides, onward, start, (at, SEATED, seat), size, n_touched
+                    view, scratch, stride, ONE, rides, onward, start, at, SEATED, seat, size, n_touched
                 )
         at += 1
     return size, n_touched
@@ -636,7 +654,7 @@ def _spread(
     goal: Goal,
     limit: NDArray[np.int32],
     found: NDArray[np.int32],
-    lower: bool,
+    lower: int,
     begin: int,
     size: int,
     n_touched: int,
@@ -651,8 +669,8 @@ def _spread(
         Rides to find the destination with; what needs more is postponed.
     limit : int32[rides + 2], arrivals by at most so many rides to do better than
     found : int32[rides + 2, 3], best arrival by rides, its segment and position; lowered
-    lower : bool
-        Whether arrivals lower the limits.
+    lower : int
+        1 when arrivals lower the limits.
 
     Returns
     -------
@@ -691,12 +709,12 @@ def _spread(
                     continue
                 hop = view.hop_first[shift + x]
                 for h in range(hop, hop + view.hop_count[shift + x]):
-                    trip, y = view.hop[h, 0], view.hop[h, 1]
-                    new = -1
+                    trip, y = np.int64(view.hop[h, 0]), np.int64(view.hop[h, 1])
+                    new = np.int64(-1)
                     if reached[y * stride + level - 1] > trip:
                         new = size
                         size, n_touched = _board(
-                            view, scratch, stride, level, levels, trip, y, (at, x, trip), size, n_touched
+                            view, scratch, stride, level, levels, trip, y, at, x, trip, size, n_touched
                         )
                     if blocks:
                         line = view.trip_line[trip]
@@ -729,7 +747,7 @@ def _find_earliest(
     first_trip: NDArray[np.int32],
     first_position: NDArray[np.int32],
     n_first: int,
-    own: bool,
+    own: int,
     goal: Goal,
     rides: int,
     limit: NDArray[np.int32],
@@ -743,21 +761,21 @@ def _find_earliest(
     ----------
     first_trip, first_position : int32[n_first]
         Where one can board first.
-    own : bool
-        Whether exactly these trips are boarded, or any later one of their lines as well.
+    own : int
+        1 when exactly these trips are boarded, 0 when any later one of their lines as well.
     limit, found : see `_spread`; both lowered
 
     Returns
     -------
     False when `scratch.segment` is too short.
     """
-    budget = 0
+    budget = ZERO
     while True:
         postponed = NO_RIDE
-        size = 0
-        n_touched = 0
+        size = ZERO
+        n_touched = ZERO
         for i in range(n_first):
-            trip, x = first_trip[i], first_position[i]
+            trip, x = np.int64(first_trip[i]), np.int64(first_position[i])
             cell = view.position_cell[x]
             need = max(1, goal.rides[cell])
             if need > rides or view.departure[view.trip_shift[trip] + x] + goal.seconds[cell] >= limit[need]:
@@ -765,11 +783,11 @@ def _find_earliest(
             if need > budget:
                 postponed = min(postponed, need)
                 continue
-            size, n_touched = _begin(view, scratch, 1, 1, trip, x, own, size, n_touched)
+            size, n_touched = _begin(view, scratch, ONE, ONE, trip, x, own, size, n_touched)
         size, n_touched, more = _spread(
-            view, scratch, 1, 1, rides, budget, goal, limit, found, True, 0, size, n_touched
+            view, scratch, ONE, ONE, rides, budget, goal, limit, found, ONE, ZERO, size, n_touched
         )
-        _rest(view, scratch, 1, n_touched)
+        _rest(view, scratch, ONE, n_touched)
         if size > len(scratch.segment):
             return False
         budget = min(postponed, more)
@@ -930,7 +948,7 @@ def search(
     limit = np.full(rides + 2, NEVER, np.int32)
     found = np.full((rides + 2, 3), NEVER, np.int32)
     got = np.full(rides + 2, NEVER, np.int32)
-    most = rides
+    most = np.int64(rides)
     n_first = 0
     for i in range(len(access_stop)):
         n_first += view.stop_first[access_stop[i] + 1] - view.stop_first[access_stop[i]]
@@ -940,8 +958,8 @@ def search(
     n_first = 0
     for i in range(len(access_stop)):
         for row in range(view.stop_first[access_stop[i]], view.stop_first[access_stop[i] + 1]):
-            x = view.stop_position[row]
-            line = view.position_line[x]
+            x = np.int64(view.stop_position[row])
+            line = np.int64(view.position_line[x])
             trip = _first_from(view, line, x, start + access_seconds[i])
             if trip < view.line_trip[line + 1]:
                 first_trip[n_first] = trip
@@ -954,13 +972,15 @@ def search(
         if walk >= 0:
             limit[1] = start + walk + 1
             limit[2:] = start + walk
-        fits = _find_earliest(view, once, first_trip, first_position, n_first, False, goal, rides, limit, found)
-        most = 0
+        fits = _find_earliest(
+            view, once, first_trip, first_position, np.int64(n_first), ZERO, goal, rides, limit, found
+        )
+        most = ZERO
         until = -NEVER
         for ride in range(1, rides + 1):
             if found[ride, 0] != NEVER and found[ride, 0] == limit[ride] and found[ride, 0] < limit[ride - 1]:
                 got[ride] = found[ride, 0]
-                most = ride
+                most = np.int64(ride)
                 n_wanted += 1
                 until = max(until, got[ride])
             found[ride, 0] = NEVER
@@ -992,9 +1012,9 @@ def search(
     journeys = np.empty((8, 4), np.int32)
     legs = np.empty((32, 10), np.int32)
     n_journeys = 0
-    n_legs = 0
-    size = 0
-    n_touched = 0
+    n_legs = ZERO
+    size = ZERO
+    n_touched = ZERO
     group_trip = np.empty(n, np.int32)
     group_position = np.empty(n, np.int32)
     at_key = 0
@@ -1011,21 +1031,23 @@ def search(
             for ride in range(1, rides + 1):
                 limit[ride] = min(limit[ride], left + walk)
         if window and limit[rides] == NEVER:
-            fits = _find_earliest(view, once, group_trip, group_position, n_group, True, goal, rides, limit, found)
+            fits = _find_earliest(
+                view, once, group_trip, group_position, np.int64(n_group), ONE, goal, rides, limit, found
+            )
             found[:, 0] = NEVER
             if limit[rides] == NEVER:
                 continue
             for ride in range(1, rides + 1):
                 limit[ride] += limit[ride] != NEVER
-        begin = size
+        begin = np.int64(size)
         for i in range(n_group):
-            trip, x = group_trip[i], group_position[i]
+            trip, x = np.int64(group_trip[i]), np.int64(group_position[i])
             cell = view.position_cell[x]
             need = max(1, goal.rides[cell])
             if view.departure[view.trip_shift[trip] + x] + goal.seconds[cell] < limit[need]:
-                size, n_touched = _begin(view, scratch, stride, most, trip, x, True, size, n_touched)
+                size, n_touched = _begin(view, scratch, stride, most, trip, x, ONE, size, n_touched)
         size, n_touched, _ = _spread(
-            view, scratch, stride, most, most, NO_RIDE, goal, limit, found, window, begin, size, n_touched
+            view, scratch, stride, most, most, NO_RIDE, goal, limit, found, np.int64(window), begin, size, n_touched
         )
         if size > len(scratch.segment):
             fits = False
@@ -1043,7 +1065,7 @@ def search(
             else:
                 got[ride] = NEVER
                 n_wanted -= 1
-            legs, n_legs = _write_legs(view, scratch, found[ride, 1], found[ride, 2], legs, n_legs)
+            legs, n_legs = _write_legs(view, scratch, np.int64(found[ride, 1]), np.int64(found[ride, 2]), legs, n_legs)
             if n_journeys == len(journeys):
                 journeys = np.concatenate((journeys, journeys))
             journeys[n_journeys, 0] = left

@@ -28,6 +28,11 @@ MAX_ID = 1_000
 """Bytes of an id; longer ones cannot be indexed."""
 
 FLOAT = r"^[+-]?([0-9]{1,30}\.?[0-9]{0,30}|\.[0-9]{1,30})([eE][+-]?[0-9]{1,2})?$"
+PLAIN_FLOAT = (
+    "(length({0}) BETWEEN 3 AND 40 AND (translate({0}, '0123456789', '') IN ('', '.') "
+    "OR (translate({0}, '0123456789', '') IN ('-', '-.') AND left({0}, 1) = '-')))"
+)
+"""True of nearly every number, and much cheaper than matching `FLOAT`."""
 TIME = re.compile(r"^([0-9]{1,3}):([0-5][0-9]):([0-5][0-9])$", re.ASCII)
 DATE = re.compile(r"^[0-9]{8}$", re.ASCII)
 INTEGER = re.compile(r"^[+-]?[0-9]{1,18}$", re.ASCII)
@@ -62,8 +67,12 @@ class Staged:
     unknown: tuple[tuple[str, str], ...] = ()
     """Other columns: name in the table, name in the file."""
     rows: int = 0
+    values: dict[str, set[str]] = field(default_factory=dict)
+    """Distinct values of enumerations."""
     filled: dict[str, int] = field(default_factory=dict)
-    """How many rows have a value, by column."""
+    """How many rows had a value when it was staged, by column."""
+    mended: bool = False
+    """Whether values were changed since."""
 
 
 @dataclass
@@ -122,6 +131,7 @@ class Staging:
             self.drop(file, where, *parameters)
         elif mend:
             self.run(f"UPDATE {table} s SET {mend} WHERE {where}", *parameters)
+            self.files[file].mended = True
         return int(total)
 
     def drop(self, file: str, where: str, *parameters: object) -> None:
@@ -140,15 +150,16 @@ class Staging:
         self.dropped[file] += self.run(f"DELETE FROM s_{file} s WHERE {where}", *parameters)
 
     def profile(self, file: str) -> None:
-        """Count rows and values of a staged file."""
+        """Count rows and values of a staged file; those that `check_cells` looks at are counted there."""
         staged = self.files[file]
-        columns = sorted(staged.present)
+        judged = {column.name for column in BY_NAME[file].columns if column.kind in VALIDATORS} if file in BY_NAME else set()
+        columns = sorted(staged.present - judged)
         counts = ", ".join(f"count({column})" for column in columns)
         (row,) = self.rows(f"SELECT count(*){', ' if counts else ''}{counts} FROM s_{file}")
         if file != "stop_times":
             self.run(f"ANALYZE s_{file}")
         staged.rows = row[0]
-        staged.filled = dict(zip(columns, row[1:], strict=True))
+        staged.filled |= dict(zip(columns, row[1:], strict=True))
 
 
 def _referenced() -> dict[str, tuple[str, ...]]:
@@ -221,30 +232,29 @@ MENDED_ENUMS = {"route_type": f"'{MISCELLANEOUS}'"}
 
 
 def check_cells(staging: Staging, file: File) -> set[str]:
-    """Check each value by its kind; return the distinct times of the file."""
+    """Check each value by its kind; return the distinct times of the file.
+
+    Values are asked for once per combination in which they occur, times apart from the rest: few combinations are common
+    to many rows.
+    """
     staged = staging.files[file.name]
-    judged = [c for c in file.columns if c.kind in VALIDATORS and staged.filled.get(c.name)]
+    judged = [column for column in file.columns if column.kind in VALIDATORS and column.name in staged.present]
+    sets = [
+        [column for column in judged if column.kind is Kind.TIME],
+        [column for column in judged if column.kind is not Kind.TIME],
+    ]
     times: set[str] = set()
     bad: dict[tuple[Column, str], list[str]] = {}
-    if judged:
-        names = [f"s.{column.name}" for column in judged]
-        sets = ", ".join(f"({name})" for name in names)
-        staging.cursor.execute(
-            f"SELECT grouping({', '.join(names)}), coalesce({', '.join(names)}) FROM s_{file.name} s "
-            f"GROUP BY GROUPING SETS ({sets})".encode()
-        )
-        which = {
-            (1 << len(judged)) - 1 - (1 << (len(judged) - 1 - index)): column for index, column in enumerate(judged)
-        }
-        for mask, text in staging.cursor:
-            if text is None:
-                continue
-            column = which[mask]
-            code = VALIDATORS[column.kind](column, text)
-            if code:
-                bad.setdefault((column, code), []).append(text)
-            elif column.kind is Kind.TIME:
-                times.add(text)
+    for columns in sets:
+        for column, values in _distinct(staging, file, columns).items():
+            if column.kind is Kind.ENUM:
+                staged.values[column.name] = values
+            for text in values:
+                code = VALIDATORS[column.kind](column, text)
+                if code:
+                    bad.setdefault((column, code), []).append(text)
+                elif column.kind is Kind.TIME:
+                    times.add(text)
     for (column, code), values in bad.items():
         mend = f"{column.name} = {MENDED_ENUMS.get(column.name, 'NULL')}"
         staging.apply(code, file.name, f"s.{column.name} = ANY(%s)", f"s.{column.name}", values, mend=mend)
@@ -254,9 +264,27 @@ def check_cells(staging: Staging, file: File) -> set[str]:
     return times
 
 
+def _distinct(staging: Staging, file: File, columns: list[Column]) -> dict[Column, set[str]]:
+    """Collect the values of some columns, and note how many rows have one."""
+    found: dict[Column, set[str]] = {column: set() for column in columns}
+    if not columns:
+        return found
+    filled = [0] * len(columns)
+    names = ", ".join(column.name for column in columns)
+    staging.cursor.execute(f"SELECT count(*), {names} FROM s_{file.name} GROUP BY {names}".encode())
+    collected = list(found.values())
+    for count, *values in staging.cursor:
+        for index, value in enumerate(values):
+            if value is not None:
+                collected[index].add(value)
+                filled[index] += count
+    staging.files[file.name].filled |= {column.name: n for column, n in zip(columns, filled, strict=True)}
+    return found
+
+
 def _check_float(staging: Staging, file: File, column: Column) -> None:
     name = f"s.{column.name}"
-    staging.apply("invalid_float", file.name, f"{name} !~ '{FLOAT}'", name)
+    staging.apply("invalid_float", file.name, f"NOT {PLAIN_FLOAT.format(name)} AND {name} !~ '{FLOAT}'", name)
     bounds = [f"{name}::float8 < {column.low}"] if column.low is not None else []
     bounds += [f"{name}::float8 > {column.high}"] if column.high is not None else []
     if bounds:
@@ -268,8 +296,7 @@ def check_required(staging: Staging, file: File) -> None:
     for column in file.columns:
         staged = staging.files[file.name]
         name = column.name
-        if column.required and name in staged.present:
-            # values may have been emptied by a repair, so the rows are counted again
+        if column.required and name in staged.present and (staged.mended or staged.filled[name] < staged.rows):
             staging.apply("missing_required_field", file.name, f"s.{name} IS NULL", f"'{name}'")
         if column.kind is Kind.ID and not column.to and staged.filled.get(name):
             long = f"octet_length(s.{name}) > {MAX_ID}"
@@ -328,11 +355,11 @@ def _absent(staging: Staging, column: Column) -> str:
     return f"s.{column.name} IS NOT NULL" + "".join(f" AND NOT {one}" for one in found)
 
 
-def check_references(staging: Staging, file: File) -> None:
-    """Drop rows that refer to nothing; those whose target was dropped go silently."""
+def check_references(staging: Staging, file: File, *, but: tuple[str, ...] = ()) -> None:
+    """Drop rows that refer to nothing, but for some columns; those whose target was dropped go silently."""
     staged = staging.files[file.name]
     for column in file.columns:
-        if not column.to or not staged.filled.get(column.name):
+        if not column.to or column.name in but or not staged.filled.get(column.name):
             continue
         absent = _absent(staging, column)
         # counted, since for a first row the planner would search the target row by row
@@ -345,6 +372,9 @@ def check_references(staging: Staging, file: File) -> None:
             staging.apply("InvalidShapeId", file.name, f"{absent} AND NOT {gone}", value)
             staging.run(f"UPDATE s_trips s SET shape_id = NULL WHERE {absent}")
             continue
+        if column.name == "parent_station":
+            platform = f"coalesce(s.location_type, '0') = '0' AND {absent} AND NOT {gone}"
+            staging.apply("InvalidStopParent", file.name, platform, value, mend="parent_station = NULL")
         staging.apply("foreign_key_violation", file.name, f"{absent} AND NOT {gone}", value)
         staging.drop(file.name, absent)
 
@@ -358,7 +388,8 @@ class RowRule(NamedTuple):
     file: str
     code: str
     needs: tuple[str, ...]
-    """Columns without a value in which the rule cannot be broken; ``!name``: that must be empty somewhere."""
+    """When the rule can be broken at all: ``name`` has a value somewhere, ``!name`` is empty somewhere, ``name=value`` has
+    that value somewhere; ``a|b``: either."""
     where: str
     value: str
     mend: str = ""
@@ -574,7 +605,7 @@ ROW_RULES: tuple[RowRule, ...] = (
     RowRule(
         "stop_times",
         "missing_pickup_drop_off_booking_rule_id",
-        ("pickup_type|drop_off_type",),
+        ("pickup_type=2|drop_off_type=2",),
         "(s.pickup_type = '2' AND s.pickup_booking_rule_id IS NULL) OR "
         "(s.drop_off_type = '2' AND s.drop_off_booking_rule_id IS NULL)",
         "s.trip_id",
@@ -790,6 +821,10 @@ def _worth_asking(staged: Staged, needs: Sequence[str]) -> bool:
     for need in needs:
         empty = need.startswith("!")
         names = need.removeprefix("!").split("|")
+        if "=" in need:
+            if not any(value in staged.values.get(name, ()) for name, _, value in (n.partition("=") for n in names)):
+                return False
+            continue
         counts = [staged.filled.get(name, 0) for name in names]
         if empty and min(counts) == staged.rows:
             return False
@@ -861,31 +896,32 @@ def check_parents(staging: Staging) -> None:
     """Drop stops whose parent is no station (or, for a boarding area, no platform)."""
     if not staging.has("stops.parent_station"):
         return
-    parent = "(SELECT coalesce(p.location_type, '0') FROM s_stops p WHERE p.stop_id = s.parent_station)"
     staging.apply(
         "wrong_parent_location_type",
         "stops",
-        f"s.parent_station IS NOT NULL AND {parent} <> CASE WHEN s.location_type = '4' THEN '0' ELSE '1' END",
+        "s.line IN (SELECT c.line FROM s_stops c JOIN s_stops p ON p.stop_id = c.parent_station WHERE "
+        "coalesce(p.location_type, '0') <> CASE WHEN c.location_type = '4' THEN '0' ELSE '1' END)",
         "s.stop_id || ' in ' || s.parent_station",
     )
     orphan = _absent(staging, BY_NAME["stops"].column("parent_station"))
-    while staging.rows(f"SELECT 1 FROM s_stops s WHERE {orphan} LIMIT 1"):
+    while staging.rows(f"SELECT count(*) FROM s_stops s WHERE {orphan}")[0][0]:
         staging.drop("stops", orphan)
-    station = "coalesce(s.location_type, '0') = '1' AND NOT EXISTS (SELECT 1 FROM s_stops c WHERE c.parent_station = s.stop_id"
-    staging.apply("unused_station", "stops", f"{station} AND coalesce(c.location_type, '0') = '0')", "s.stop_id")
+    used = "SELECT c.parent_station FROM s_stops c WHERE coalesce(c.location_type, '0') = '0' AND c.parent_station IS NOT NULL"
+    staging.apply("unused_station", "stops", f"s.location_type = '1' AND s.stop_id NOT IN ({used})", "s.stop_id")
 
 
 def check_twin_stops(staging: Staging) -> None:
     """Warn of stops that are there twice."""
     place = "ST_MakePoint({0}.stop_lon::float8, {0}.stop_lat::float8)"
-    near = f"ST_DistanceSphere({place.format('s')}, {place.format('o')}) < CASE s.location_type WHEN '1' THEN 20 ELSE 2 END"
+    near = f"ST_DistanceSphere({place.format('c')}, {place.format('o')}) < CASE c.location_type WHEN '1' THEN 20 ELSE 2 END"
     staging.apply(
         "DuplicateStops",
         "stops",
-        "coalesce(s.location_type, '0') IN ('0', '1') AND EXISTS (SELECT 1 FROM s_stops o WHERE o.stop_name = s.stop_name "
-        "AND o.line < s.line AND coalesce(o.location_type, '0') = coalesce(s.location_type, '0') "
-        "AND o.platform_code IS NOT DISTINCT FROM s.platform_code "
-        f"AND o.parent_station IS NOT DISTINCT FROM s.parent_station AND {near})",
+        "s.line IN (SELECT c.line FROM s_stops c JOIN s_stops o ON o.stop_name = c.stop_name AND o.line < c.line "
+        "AND round(o.stop_lat::numeric, 3) BETWEEN round(c.stop_lat::numeric, 3) - 0.001 AND round(c.stop_lat::numeric, 3) + 0.001 "
+        "WHERE coalesce(c.location_type, '0') IN ('0', '1') AND coalesce(o.location_type, '0') = coalesce(c.location_type, '0') "
+        "AND o.platform_code IS NOT DISTINCT FROM c.platform_code "
+        f"AND o.parent_station IS NOT DISTINCT FROM c.parent_station AND {near})",
         "s.stop_id || ' ' || s.stop_name",
     )
 
@@ -1118,21 +1154,25 @@ def check_ferries(staging: Staging) -> None:
 
 
 def check_called_stops(staging: Staging) -> None:
-    """Drop trips that call at what is no stop; note stops nobody calls at."""
-    if not staging.has("stops"):
-        return
+    """Drop trips that call at what is no stop."""
     if staging.has("stops.location_type"):
         wrong = "SELECT p.stop_id FROM s_stops p WHERE p.location_type <> '0'"
-        if staging.rows(f"{wrong} LIMIT 1"):
-            staging.apply("location_with_unexpected_stop_time", "stop_times", f"s.stop_id IN ({wrong})", "s.stop_id")
-    members = "UNION SELECT g.stop_id FROM s_location_group_stops g" if "location_group_stops" in staging.files else ""
-    staging.apply(
-        "stop_without_stop_time",
-        "stops",
-        "coalesce(s.location_type, '0') = '0' AND s.stop_id NOT IN "
-        f"(SELECT t.stop_id FROM s_stop_times t WHERE t.stop_id IS NOT NULL GROUP BY 1 {members})",
-        "s.stop_id",
-    )
+        staging.apply("location_with_unexpected_stop_time", "stop_times", f"s.stop_id IN ({wrong})", "s.stop_id")
+
+
+def check_unserved_stops(staging: Staging) -> None:
+    """Note stops nobody calls at."""
+    if staging.has("stops"):
+        members = (
+            "UNION SELECT g.stop_id FROM s_location_group_stops g" if "location_group_stops" in staging.files else ""
+        )
+        staging.apply(
+            "stop_without_stop_time",
+            "stops",
+            "coalesce(s.location_type, '0') = '0' AND s.stop_id NOT IN (SELECT p.stop_id FROM s_stops p "
+            f"JOIN hop h ON h.stop_line = p.line {members})",
+            "s.stop_id",
+        )
 
 
 AFTER: dict[str, tuple[Callable[[Staging], None], ...]] = {
@@ -1141,7 +1181,6 @@ AFTER: dict[str, tuple[Callable[[Staging], None], ...]] = {
     "route_networks": (check_networks,),
     "shapes": (check_shapes,),
     "trips": (check_ferries,),
-    "stop_times": (check_called_stops,),
     "frequencies": (check_frequencies,),
     "transfers": (check_transfers,),
     "pathways": (check_pathways,),

@@ -334,10 +334,11 @@ def _check(staging: check.Staging, version: int) -> None:
                 "s.feed_publisher_name",
             )
             staging.run("DELETE FROM s_feed_info s WHERE s.line > (SELECT min(line) FROM s_feed_info)")
-        check.check_references(staging, file)
-        check.check_file(staging, file)
         if file.name == "stop_times":
             sequence.store_sequence(staging, version)
+            continue
+        check.check_references(staging, file)
+        check.check_file(staging, file)
 
 
 def _check_remains(staging: check.Staging, before: dict[str, int]) -> None:
@@ -360,10 +361,10 @@ def _store(staging: check.Staging, members: dict[str, Member], version: int) -> 
             counts[file.filename] = sequence.finish_sequence(staging, version)
             continue
         if file.name == "shapes":
-            store.create_partition(staging, "shapes", version)
-        counts[file.filename] = store.store_file(staging, file, version)
-        if file.name == "shapes":
+            counts[file.filename] = store.store_shapes(staging, version)
             store.index_shapes(staging, version)
+            continue
+        counts[file.filename] = store.store_file(staging, file, version)
     if "locations" in staging.files:
         counts[LOCATIONS] = zones.store_zones(staging, version)
     for name in PARTITIONED:

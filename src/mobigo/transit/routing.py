@@ -306,6 +306,8 @@ def _around(
     if len(stops) == 1:
         rows = slice(first[stops[0]], first[stops[0] + 1])
         return other[rows], seconds[rows]
+    if not len(stops):
+        return stops, stops
     found = np.concatenate([other[first[stop] : first[stop + 1]] for stop in stops])
     walks = np.concatenate([seconds[first[stop] : first[stop + 1]] for stop in stops])
     order = np.lexsort((walks, found))

@@ -36,8 +36,17 @@ PARENTS = {"stop_times": "stop_times_compact", "shapes": "shapes"}
 """Partitioned table of each bulk file."""
 
 
-IN_ORDER = ("max_parallel_workers_per_gather = 0", "synchronize_seqscans = off")
-"""With these a scan returns rows as they were inserted, on which `transit.sequence` relies."""
+SETTINGS = (
+    "work_mem = '192MB'",
+    "maintenance_work_mem = '256MB'",
+    "temp_buffers = '192MB'",
+    "jit = off",
+    "default_statistics_target = 20",
+    "client_connection_check_interval = '2s'",  # a killed load does not go on in the server
+    "max_parallel_workers_per_gather = 0",  # with these two a scan returns rows as they were inserted,
+    "synchronize_seqscans = off",  # on which `transit.sequence` relies
+)
+"""Of a loading session."""
 
 
 # ── staging ───────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -45,13 +54,7 @@ IN_ORDER = ("max_parallel_workers_per_gather = 0", "synchronize_seqscans = off")
 
 def prepare_session(connection: Connection[Any]) -> None:
     """Give a loading session memory to sort and hash in."""
-    for setting in (
-        "work_mem = '192MB'",
-        "maintenance_work_mem = '256MB'",
-        "temp_buffers = '192MB'",
-        "jit = off",
-        *IN_ORDER,
-    ):
+    for setting in SETTINGS:
         connection.execute(f"SET {setting}".encode())
 
 
@@ -125,16 +128,17 @@ def store_file(staging: Staging, file: File, version: int) -> int:
         columns["geom"] = "CASE WHEN num_nulls(s.stop_lon, s.stop_lat) = 0 THEN "
         columns["geom"] += "ST_SetSRID(ST_MakePoint(s.stop_lon::float8, s.stop_lat::float8), 4326) END"
     columns["extra"], parameters = _extra(staging.files[file.name])
-    table = f"shapes_v{version}" if file.name == "shapes" else file.name
     return staging.run(
-        f"INSERT INTO {table} (version_id, {', '.join(columns)}) "
+        f"INSERT INTO {file.name} (version_id, {', '.join(columns)}) "
         f"SELECT {version}, {', '.join(columns.values())} FROM s_{file.name} s",
         *parameters,
     )
 
 
 def store_stop_times(staging: Staging, version: int, *, in_order: bool) -> int:
-    """Type the staged stop times, trips and stops by their line numbers; return how many found both.
+    """Make the table of a version's stop times, trips and stops by their line numbers; return how many found their trip.
+
+    A table made from its rows is written in bulk and needs no write-ahead log.
 
     Parameters
     ----------
@@ -142,48 +146,56 @@ def store_stop_times(staging: Staging, version: int, *, in_order: bool) -> int:
         Sort them by trip and sequence; else they keep the order of the file.
     """
     file = BY_NAME["stop_times"]
-    columns = {"trip_line": "t.line", "stop_line": "p.line"}
+    staged = staging.files["stop_times"]
+    columns = {"version_id": f"{version}", "trip_line": "t.line", "stop_line": "NULL::integer"}
     joins = ["JOIN s_trips t ON t.trip_id = s.trip_id"]
     if "stops" in staging.files:
+        columns["stop_line"] = "p.line"
         joins.append("LEFT JOIN s_stops p ON p.stop_id = s.stop_id")
-    else:
-        columns["stop_line"] = "NULL::integer"
-    filled = staging.files["stop_times"].filled
     for column in file.columns:
         if column.name in {"trip_id", "stop_id"}:
             continue
-        if not filled.get(column.name):
-            continue
-        if column.kind is Kind.TIME:
+        if not staged.filled.get(column.name):
+            columns[column.name] = f"NULL::{SQL_TYPES.get(column.kind, 'text')}"
+        elif column.kind is Kind.TIME:
             alias = f"c{len(joins)}"
             joins.append(f"LEFT JOIN clock {alias} ON {alias}.text = s.{column.name}")
             columns[column.name] = f"{alias}.seconds"
         else:
             columns[column.name] = _typed(column)
-    columns["extra"], parameters = _extra(staging.files["stop_times"])
+    columns["extra"], parameters = _extra(staged)
     order = "ORDER BY t.line, s.stop_sequence::integer, s.line" if in_order else ""
     return staging.run(
-        f"INSERT INTO stop_times_v{version} (version_id, {', '.join(columns)}) "
-        f"SELECT {version}, {', '.join(columns.values())} FROM s_stop_times s {' '.join(joins)} {order}",
+        f"CREATE TABLE stop_times_v{version} AS SELECT {', '.join(f'{v} AS {k}' for k, v in columns.items())} "
+        f"FROM s_stop_times s {' '.join(joins)} {order}",
         *parameters,
     )
 
 
-def create_partition(staging: Staging, name: str, version: int) -> None:
-    """Create the table of a bulk file's version; the new table needs no write-ahead log in this transaction."""
-    staging.run(f"CREATE TABLE {name}_v{version} (LIKE {PARENTS[name]}, CHECK (version_id = {version}))")
+def store_shapes(staging: Staging, version: int) -> int:
+    """Make the table of the points of a version's shapes; return how many there are."""
+    columns = {column.name: _typed(column) for column in BY_NAME["shapes"].columns}
+    columns["extra"], parameters = _extra(staging.files["shapes"])
+    return staging.run(
+        f"CREATE TABLE shapes_v{version} AS SELECT {version} AS version_id, "
+        f"{', '.join(f'{v} AS {k}' for k, v in columns.items())} FROM s_shapes s",
+        *parameters,
+    )
 
 
 def index_stop_times(staging: Staging, version: int) -> None:
     """Index the stop times of a version."""
     staging.run(f"ALTER TABLE stop_times_v{version} ADD PRIMARY KEY (trip_line, stop_sequence)")
-    staging.run(f"CREATE INDEX ON stop_times_v{version} (stop_line, departure_time)")
+    staging.run(f"CREATE INDEX ON stop_times_v{version} (stop_line)")
     staging.run(f"ANALYZE stop_times_v{version}")
 
 
 def index_shapes(staging: Staging, version: int) -> None:
     """Index the points of a version's shapes, and make lines of them."""
-    staging.run(f"ALTER TABLE shapes_v{version} ADD PRIMARY KEY (shape_id, shape_pt_sequence)")
+    staging.run(
+        f"ALTER TABLE shapes_v{version} ADD PRIMARY KEY (shape_id, shape_pt_sequence), "
+        "ALTER shape_pt_lat SET NOT NULL, ALTER shape_pt_lon SET NOT NULL"
+    )
     staging.run(
         f"INSERT INTO shape_lines SELECT {version}, shape_id, ST_SetSRID(ST_MakeLine("
         "ST_MakePoint(shape_pt_lon, shape_pt_lat) ORDER BY shape_pt_sequence), 4326) "
@@ -193,6 +205,7 @@ def index_shapes(staging: Staging, version: int) -> None:
 
 def attach_partition(staging: Staging, name: str, version: int) -> None:
     """Show a version's table in its parent; readers of the parent are not locked out."""
+    staging.run(f"ALTER TABLE {name}_v{version} ALTER version_id SET NOT NULL, ADD CHECK (version_id = {version})")
     staging.run(f"ALTER TABLE {PARENTS[name]} ATTACH PARTITION {name}_v{version} FOR VALUES IN ({version})")
 
 
