@@ -539,7 +539,6 @@ FILES = """
         extra jsonb
     ) PARTITION BY LIST (version_id);
     CREATE INDEX ON stops USING gist (geom);
-    CREATE INDEX ON trips (version_id, route_id);
 """
 """One table per file of GTFS."""
 

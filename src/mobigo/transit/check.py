@@ -152,7 +152,9 @@ class Staging:
     def profile(self, file: str) -> None:
         """Count rows and values of a staged file; those that `check_cells` looks at are counted there."""
         staged = self.files[file]
-        judged = {column.name for column in BY_NAME[file].columns if column.kind in VALIDATORS} if file in BY_NAME else set()
+        judged = (
+            {column.name for column in BY_NAME[file].columns if column.kind in VALIDATORS} if file in BY_NAME else set()
+        )
         columns = sorted(staged.present - judged)
         counts = ", ".join(f"count({column})" for column in columns)
         (row,) = self.rows(f"SELECT count(*){', ' if counts else ''}{counts} FROM s_{file}")
