@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import TYPE_CHECKING
 
 from mobigo.kit.errors import NotFound, Unavailable
@@ -45,5 +46,7 @@ def save_place(name: str, folder: Path) -> Path:
             f"OpenStreetMap knows no area {name!r} ({error}); write it like Semur-en-Auxois, France"
         ) from error
     path = folder / "place.osm"
-    osmnx.save_graph_xml(graph, path)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of pandas to OSMnx; the person who loads can do nothing about them
+        osmnx.save_graph_xml(graph, path)
     return path
