@@ -85,6 +85,7 @@ PAGES = {
     "choice": "/?from=gare&to=Dijon",
     "unknown": "/?from=Xyzzyplugh&to=Dijon&date=nonsense",
     "nothing": "/?from=Semur-en-Auxois&to=48.85,2.35",
+    "stop": "/stops/demonstration:semur_gare_routiere",
     "errors": "/docs/errors",
 }
 

@@ -53,6 +53,15 @@ def test_a_wait_is_said_from_two_minutes_and_never_on_board() -> None:
     assert view_plan(plan(*seated), QUESTION).journeys[0].legs[2].wait is None
 
 
+def test_the_duration_is_that_between_the_two_times_shown() -> None:
+    walk_of_seconds = replace(walk(HERE, THERE, 0, 7), departure=minute(0), arrival=minute(7) + timedelta(seconds=31))
+    (journey,) = view_plan(plan(walk_of_seconds), QUESTION).journeys
+    assert journey.arrival == minute(8)
+    assert journey.lasting == timedelta(minutes=8)
+    assert read_words("fr").hour_by(walk_of_seconds.arrival) == "07:08"
+    assert read_words("fr").hour_by(minute(8)) == "07:08"
+
+
 def test_one_line_has_one_colour_on_the_whole_page() -> None:
     view = view_plan(plan(ride(SQUARE, STATION, 0, 40), ride(STATION, SQUARE, 50, 80)), QUESTION)
     assert len(view.paints) == 1

@@ -7,6 +7,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from mobigo.web.colours import paint
+from mobigo.web.words import full_minute
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -44,9 +45,19 @@ class JourneyView:
     """Metres."""
 
     @property
+    def arrival(self) -> datetime:
+        """The full minute by which it has arrived."""
+        return full_minute(self.journey.arrival)
+
+    @property
+    def lasting(self) -> timedelta:
+        """Between the two minutes shown."""
+        return self.arrival - self.journey.departure.replace(second=0, microsecond=0)
+
+    @property
     def days(self) -> int:
         """Midnights between departure and arrival."""
-        return (self.journey.arrival.date() - self.journey.departure.date()).days
+        return (self.arrival.date() - self.journey.departure.date()).days
 
 
 @dataclass(frozen=True)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from datetime import timedelta
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from datetime import date, datetime, timedelta
+    from datetime import date, datetime
 
     from fastapi import Request
 
@@ -65,8 +66,17 @@ class Words:
         return f"{weekday} {number} {month} {day.year}"
 
     def hour(self, instant: datetime) -> str:
-        """Write a time of day, in the zone it carries."""
+        """Write a time of day, in the zone it carries; the minute it is in."""
         return f"{instant:%H:%M}"
+
+    def hour_by(self, instant: datetime) -> str:
+        """Write the minute by which something has ended: who arrives at 07:37:31 is there by 07:38."""
+        return f"{full_minute(instant):%H:%M}"
+
+
+def full_minute(instant: datetime) -> datetime:
+    """Return the first full minute at or after an instant."""
+    return instant + timedelta(seconds=-instant.timestamp() % 60)
 
 
 @cache
