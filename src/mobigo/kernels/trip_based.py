@@ -537,7 +537,9 @@ def _board(
 
 
 @kernel
-def _sit(scratch: Scratch, trip: int, position: int, parent: int, parent_position: int, size: int) -> int:
+def _sit(
+    scratch: Scratch, trip: int, position: int, parent: int, parent_position: int, parent_trip: int, size: int
+) -> int:
     """Add a segment that reaches nothing itself, for others to follow from."""
     if size < len(scratch.segment):
         scratch.segment[size, 0] = trip
@@ -545,7 +547,7 @@ def _sit(scratch: Scratch, trip: int, position: int, parent: int, parent_positio
         scratch.segment[size, 2] = position
         scratch.segment[size, 3] = parent
         scratch.segment[size, 4] = parent_position
-        scratch.segment[size, 5] = trip
+        scratch.segment[size, 5] = parent_trip
     return size + 1
 
 
@@ -581,7 +583,7 @@ def _stay(
         if scratch.reached[start * stride + ride - 1] > onward:
             if at < 0:  # the boarding itself brings nothing new, but what follows does
                 at = size
-                size = _sit(scratch, trip, position, parent, parent_position, size)
+                size = _sit(scratch, trip, position, parent, parent_position, trip, size)
             size, n_touched = _board(
                 view,
                 scratch,
@@ -608,10 +610,14 @@ def _begin(
     trip: int,
     position: int,
     own: int,
+    limit: int,
     size: int,
     n_touched: int,
 ) -> tuple[int, int]:
-    """Board the first trip: this one or a later one of its line, or exactly this one, the others being begun too."""
+    """Board the first trip: this one or a later one of its line, or exactly this one, the others being begun too.
+
+    Arrivals at or after `limit` are of no use.
+    """
     at = np.int64(-1)
     line = view.trip_line[trip]
     if scratch.reached[position * stride] > trip:
@@ -629,16 +635,20 @@ def _begin(
         return size, n_touched
     if at < 0:
         at = size
-        size = _sit(scratch, trip, position, ORIGIN, ORIGIN, size)
+        size = _sit(scratch, trip, position, ORIGIN, ORIGIN, trip, size)
     while at < size and at < len(scratch.segment):
         seat = np.int64(scratch.segment[at, 0])
         for row in range(view.stay_first[seat], view.stay_first[seat + 1]):
             onward = np.int64(view.stay_trip[row])
             start = np.int64(view.line_position[view.trip_line[onward]])
+            if view.departure[view.trip_shift[onward] + start] >= limit:
+                continue
             if scratch.reached[start * stride] > onward:
                 size, n_touched = _board(
                     view, scratch, stride, ONE, rides, onward, start, at, SEATED, seat, size, n_touched
                 )
+            elif view.stay_first[onward] < view.stay_first[onward + 1]:
+                size = _sit(scratch, onward, start, at, SEATED, seat, size)
         at += 1
     return size, n_touched
 
@@ -783,7 +793,7 @@ def _find_earliest(
             if need > budget:
                 postponed = min(postponed, need)
                 continue
-            size, n_touched = _begin(view, scratch, ONE, ONE, trip, x, own, size, n_touched)
+            size, n_touched = _begin(view, scratch, ONE, ONE, trip, x, own, np.int64(limit[need]), size, n_touched)
         size, n_touched, more = _spread(
             view, scratch, ONE, ONE, rides, budget, goal, limit, found, ONE, ZERO, size, n_touched
         )
@@ -1045,7 +1055,9 @@ def search(
             cell = view.position_cell[x]
             need = max(1, goal.rides[cell])
             if view.departure[view.trip_shift[trip] + x] + goal.seconds[cell] < limit[need]:
-                size, n_touched = _begin(view, scratch, stride, most, trip, x, ONE, size, n_touched)
+                size, n_touched = _begin(
+                    view, scratch, stride, most, trip, x, ONE, np.int64(limit[need]), size, n_touched
+                )
         size, n_touched, _ = _spread(
             view, scratch, stride, most, most, NO_RIDE, goal, limit, found, np.int64(window), begin, size, n_touched
         )

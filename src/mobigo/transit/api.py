@@ -1,31 +1,25 @@
 """HTTP: stops, departures and lines from the network that serves; feeds from the database."""
 
-import re
 from bisect import bisect_right
 from datetime import date, datetime, timedelta
 from enum import StrEnum
 from itertools import islice
 from math import isnan
 from typing import Annotated, Literal, Protocol, cast
-from zoneinfo import ZoneInfo
 
 from fastapi import APIRouter, Path, Query, Request, Response
 from pydantic import BaseModel, Field
 
 from mobigo.db.session import Database
-from mobigo.kit.errors import InvalidInput, NotFound
+from mobigo.kit.errors import NotFound
 from mobigo.kit.names import fold
-from mobigo.kit.paging import Cursor, link_next, read_cursor, write_cursor
+from mobigo.kit.parameters import INSTANT_PATTERN, Cursor, link_next, read_instant
 from mobigo.kit.problems import problems
 from mobigo.kit.requests import Now
 from mobigo.transit import boards, sources
 from mobigo.transit.timetable import Timetable, zone_of
 
 router = APIRouter(prefix="/v1", tags=["transit"])
-
-
-FIRST_YEAR, LAST_YEAR = 1971, 2999
-"""Of an instant somebody may ask for."""
 
 
 class Manifest(Protocol):
@@ -221,6 +215,7 @@ def list_departures(
         Query(
             max_length=60,
             description="First instant shown, ISO 8601; without an offset it is local time of the network; default now",
+            json_schema_extra={"pattern": INSTANT_PATTERN},
             openapi_examples={"zone": {"value": "2026-11-23T07:30:00+01:00"}, "local": {"value": "2026-11-23T07:30"}},
         ),
     ] = None,
@@ -240,7 +235,7 @@ def list_departures(
     """
     network, stop = _get_stop(find_network(request), id)
     timetable = network.timetable
-    begin = _read_instant(at, zone_of(timetable)) if at else now.astimezone(zone_of(timetable))
+    begin = read_instant(at, zone_of(timetable)) if at is not None else now.astimezone(zone_of(timetable))
     stops = boards.stops_meant(timetable, stop) if scope is Scope.STOP else boards.stops_of_place(timetable, stop)
     within = timedelta(minutes=minutes)
     found = boards.list_departures(timetable, stops, begin, within, limit)
@@ -305,7 +300,7 @@ def list_lines(
     timetable = network.timetable
     ids = timetable.route_ids.all()
     order = sorted(range(len(ids)), key=ids.__getitem__)
-    start = bisect_right(order, read_cursor(cursor, 1)[0], key=ids.__getitem__) if cursor else 0
+    start = bisect_right(order, cursor, key=ids.__getitem__) if cursor is not None else 0
     words = fold(q).split() if q is not None else []
     fitting = (
         route
@@ -314,7 +309,7 @@ def list_lines(
         and (q is None or (words and _has_words(timetable, route, words)))
     )
     page = list(islice(fitting, limit + 1))
-    next_cursor = write_cursor(ids[page[limit - 1]]) if len(page) > limit else None
+    next_cursor = ids[page[limit - 1]] if len(page) > limit else None
     link_next(request, response, next_cursor)
     return LinesAnswer(lines=[_line(timetable, route) for route in page[:limit]], next_cursor=next_cursor)
 
@@ -380,22 +375,6 @@ def _get_stop(network: Network | None, id_: str) -> tuple[Network, int]:
     if network is None or stop is None:
         raise NotFound(f"no stop {id_!r}; /v1/stops lists them", code="unknown_stop")
     return network, stop
-
-
-def _read_instant(text: str, zone: ZoneInfo) -> datetime:
-    plus = re.sub(r" (\d\d:?\d\d)$", r"+\1", text)  # an unescaped + arrives as a space
-    try:
-        instant = datetime.fromisoformat(plus if "T" in text else text)
-        aware = instant if instant.tzinfo else instant.replace(tzinfo=zone)
-        if FIRST_YEAR <= aware.year <= LAST_YEAR:
-            return aware.astimezone(zone)
-    except ValueError:
-        pass
-    raise InvalidInput(
-        f"at {text!r} is no date and time of the years {FIRST_YEAR} to {LAST_YEAR}; write it like 2026-11-23T07:30"
-        " or 2026-11-23T07:30:00+01:00",
-        code="invalid_instant",
-    )
 
 
 def _departure(timetable: Timetable, found: boards.Departure) -> DepartureAnswer:

@@ -1,7 +1,8 @@
 """The checks: sets against sets in the staging tables, driven by `transit.gtfs` and `transit.rules`.
 
-Each check notes what it found and mends or removes the rows, so that later checks see only what is kept. What refers to
-a removed entity goes with it and is counted, not reported again.
+Checks look at the feed as it came: a check notes what it found, mends the row, or dooms it, but a doomed row stays until
+all checks are through, so that one defect does not hide the next. Only a row with a cell that cannot be read at all goes
+at once. In the end `settle` removes what is doomed, and with it, counted but not reported again, what refers to it.
 """
 
 from __future__ import annotations
@@ -58,6 +59,12 @@ CURRENCIES = frozenset(
 """ISO 4217."""
 
 
+UNREADABLE = frozenset(
+    ("invalid_integer", "invalid_float", "invalid_date", "invalid_time", "number_out_of_range", "csv_parsing_failed")
+)
+"""Codes of cells that later checks would stumble over."""
+
+
 @dataclass
 class Staged:
     """A file in its staging table ``s_<name>``."""
@@ -82,7 +89,6 @@ class Staging:
     cursor: Cursor[Any]
     findings: Findings
     files: dict[str, Staged] = field(default_factory=dict)
-    dropped: Counter[str] = field(default_factory=Counter)
 
     def run(self, statement: str, *parameters: object) -> int:
         """Execute a statement of this package; return how many rows it touched."""
@@ -107,10 +113,12 @@ class Staging:
         """Note a kind of finding: (line, value) samples, and how often it occurs in all."""
         name = f"{file}.txt"
         for number, (line, value) in enumerate(samples):
-            self.findings.add(code, name, line, "" if value is None else str(value), times=total if number == 0 else 0)
+            self.findings.add(
+                code, name, line, "" if value is None else str(value), times=int(total) if number == 0 else 0
+            )
 
     def apply(self, code: str, file: str, where: str, value: str, *parameters: object, mend: str = "") -> int:
-        """Look for rows of a staged file; note them; drop them or mend them as the class of the code says.
+        """Look for rows of a staged file; note them; doom them or mend them as the class of the code says.
 
         Parameters
         ----------
@@ -127,27 +135,35 @@ class Staging:
             f"SELECT line, {value} FROM {table} s WHERE {where} ORDER BY line LIMIT {SAMPLES}", *parameters
         )
         self.note(code, file, samples, total)
-        if RULES[code].class_ is Class.REJECT_ENTITY:
-            self.drop(file, where, *parameters)
+        if code in UNREADABLE:
+            self.remove_unreadable(file, where, *parameters)
+        elif RULES[code].class_ is Class.REJECT_ENTITY:
+            self.doom(file, where, *parameters)
         elif mend:
             self.run(f"UPDATE {table} s SET {mend} WHERE {where}", *parameters)
             self.files[file].mended = True
         return int(total)
 
-    def drop(self, file: str, where: str, *parameters: object) -> None:
-        """Remove rows; a stop time takes its whole trip with it, never leaving a silent hole."""
+    def doom(self, file: str, where: str, *parameters: object) -> None:
+        """Mark rows to be removed in the end; a stop time takes its whole trip with it, never leaving a silent hole."""
         if file == "stop_times":
-            if self.has("trips"):
-                self.drop("trips", f"trip_id IN (SELECT s.trip_id FROM s_stop_times s WHERE {where})", *parameters)
-            self.dropped[file] += self.run(f"DELETE FROM s_stop_times s WHERE {where}", *parameters)
+            if "trips" in self.files:
+                self.doom("trips", f"s.trip_id IN (SELECT s.trip_id FROM s_stop_times s WHERE {where})", *parameters)
             return
+        self.run(f"INSERT INTO doomed SELECT '{file}', s.line FROM s_{file} s WHERE {where}", *parameters)
+
+    def remove_unreadable(self, file: str, where: str, *parameters: object) -> None:
+        """Remove rows no other check could read; what refers to them is not reported for it."""
+        if file == "stop_times":
+            self.doom(file, where, *parameters)
         for column in REFERENCED.get(file, ()):
             self.run(
                 f"INSERT INTO gone SELECT '{file}.{column}', s.{column} FROM s_{file} s WHERE ({where}) "
                 f"AND s.{column} IS NOT NULL",
                 *parameters,
             )
-        self.dropped[file] += self.run(f"DELETE FROM s_{file} s WHERE {where}", *parameters)
+        self.run(f"DELETE FROM s_{file} s WHERE {where}", *parameters)
+        self.files[file].mended = True
 
     def profile(self, file: str) -> None:
         """Count rows and values of a staged file; those that `check_cells` looks at are counted there."""
@@ -258,8 +274,11 @@ def check_cells(staging: Staging, file: File) -> set[str]:
                 elif column.kind is Kind.TIME:
                     times.add(text)
     for (column, code), values in bad.items():
+        where = f"s.{column.name} = ANY(%s)"
+        if column.required and column.name not in MENDED_ENUMS and RULES[code].class_ is Class.REPAIR:
+            staging.doom(file.name, where, values)
         mend = f"{column.name} = {MENDED_ENUMS.get(column.name, 'NULL')}"
-        staging.apply(code, file.name, f"s.{column.name} = ANY(%s)", f"s.{column.name}", values, mend=mend)
+        staging.apply(code, file.name, where, f"s.{column.name}", values, mend=mend)
     for column in file.columns:
         if column.kind in {Kind.FLOAT, Kind.AMOUNT} and staged.filled.get(column.name):
             _check_float(staging, file, column)
@@ -294,11 +313,11 @@ def _check_float(staging: Staging, file: File, column: Column) -> None:
 
 
 def check_required(staging: Staging, file: File) -> None:
-    """Drop rows without a required value; refuse ids that no index can hold."""
+    """Doom rows without a required value; refuse ids that no index can hold."""
     for column in file.columns:
         staged = staging.files[file.name]
         name = column.name
-        if column.required and name in staged.present and (staged.mended or staged.filled[name] < staged.rows):
+        if column.required and name in staged.present and (staged.mended or staged.filled.get(name, 0) < staged.rows):
             staging.apply("missing_required_field", file.name, f"s.{name} IS NULL", f"'{name}'")
         if column.kind is Kind.ID and not column.to and staged.filled.get(name):
             long = f"octet_length(s.{name}) > {MAX_ID}"
@@ -339,8 +358,7 @@ def check_duplicates(staging: Staging, file: File) -> None:
     (total,) = staging.rows("SELECT count(*) FROM twice")[0]
     samples = staging.rows(f"SELECT line, {value} FROM s_{file.name} s WHERE {where} ORDER BY line LIMIT {SAMPLES}")
     staging.note("duplicate_key", file.name, samples, total)
-    # the key itself stays, so nothing that refers to it goes
-    staging.dropped[file.name] += staging.run(f"DELETE FROM s_{file.name} s WHERE {where}")
+    staging.doom(file.name, where)
     staging.run("DROP TABLE twice")
 
 
@@ -357,28 +375,43 @@ def _absent(staging: Staging, column: Column) -> str:
     return f"s.{column.name} IS NOT NULL" + "".join(f" AND NOT {one}" for one in found)
 
 
-def check_references(staging: Staging, file: File, *, but: tuple[str, ...] = ()) -> None:
-    """Drop rows that refer to nothing, but for some columns; those whose target was dropped go silently."""
+def check_references(staging: Staging, file: File) -> None:
+    """Doom rows that refer to nothing in the feed."""
     staged = staging.files[file.name]
     for column in file.columns:
-        if not column.to or column.name in but or not staged.filled.get(column.name):
-            continue
-        absent = _absent(staging, column)
-        # counted, since for a first row the planner would search the target row by row
-        if not staging.rows(f"SELECT count(*) FROM s_{file.name} s WHERE {absent}")[0][0]:
+        if not column.to or not staged.filled.get(column.name):
             continue
         targets = ", ".join(f"'{to}'" for to in column.to)
         gone = f"EXISTS (SELECT 1 FROM gone g WHERE g.target IN ({targets}) AND g.key = s.{column.name})"
+        absent = f"{_absent(staging, column)} AND NOT {gone}"
         value = f"'{column.name} ' || s.{column.name}"
         if column.name == "shape_id" and file.name == "trips":
-            staging.apply("InvalidShapeId", file.name, f"{absent} AND NOT {gone}", value)
-            staging.run(f"UPDATE s_trips s SET shape_id = NULL WHERE {absent}")
+            staging.apply("InvalidShapeId", file.name, absent, value, mend="shape_id = NULL")
             continue
         if column.name == "parent_station":
-            platform = f"coalesce(s.location_type, '0') = '0' AND {absent} AND NOT {gone}"
+            platform = f"coalesce(s.location_type, '0') = '0' AND {absent}"
             staging.apply("InvalidStopParent", file.name, platform, value, mend="parent_station = NULL")
-        staging.apply("foreign_key_violation", file.name, f"{absent} AND NOT {gone}", value)
-        staging.drop(file.name, absent)
+        staging.apply("foreign_key_violation", file.name, absent, value)
+
+
+def settle(staging: Staging, file: File) -> None:
+    """Remove the doomed rows of a file, and those that refer to what is no longer there."""
+    name = file.name
+    staging.run(f"DELETE FROM s_{name} s USING doomed d WHERE d.file = '{name}' AND d.line = s.line")
+    for column in file.columns:
+        if not column.to or not staging.files[name].filled.get(column.name):
+            continue
+        absent = _absent(staging, column)
+        if name == "trips" and column.name == "shape_id":
+            staging.run(f"UPDATE s_trips s SET shape_id = NULL WHERE {absent}")
+        elif column.name == "parent_station":
+            staging.run(
+                f"UPDATE s_stops s SET parent_station = NULL WHERE coalesce(s.location_type, '0') = '0' AND {absent}"
+            )
+            while staging.run(f"DELETE FROM s_stops s WHERE {absent}"):
+                pass
+        else:
+            staging.run(f"DELETE FROM s_{name} s WHERE {absent}")
 
 
 # ── rules of one row ──────────────────────────────────────────────────────────────────────────────────────────────────
@@ -905,9 +938,6 @@ def check_parents(staging: Staging) -> None:
         "coalesce(p.location_type, '0') <> CASE WHEN c.location_type = '4' THEN '0' ELSE '1' END)",
         "s.stop_id || ' in ' || s.parent_station",
     )
-    orphan = _absent(staging, BY_NAME["stops"].column("parent_station"))
-    while staging.rows(f"SELECT count(*) FROM s_stops s WHERE {orphan}")[0][0]:
-        staging.drop("stops", orphan)
     used = "SELECT c.parent_station FROM s_stops c WHERE coalesce(c.location_type, '0') = '0' AND c.parent_station IS NOT NULL"
     staging.apply("unused_station", "stops", f"s.location_type = '1' AND s.stop_id NOT IN ({used})", "s.stop_id")
 
@@ -932,7 +962,7 @@ def check_shapes(staging: Staging) -> None:
     """Drop shapes of one point, and distances that do not grow."""
     single = "s.shape_id IN (SELECT shape_id FROM s_shapes GROUP BY 1 HAVING count(*) = 1)"
     if staging.apply("single_shape_point", "shapes", single, "s.shape_id"):
-        staging.drop("shapes", single)
+        staging.doom("shapes", single)
     if not staging.files["shapes"].filled.get("shape_dist_traveled"):
         return
     staging.run(
@@ -1023,7 +1053,7 @@ def check_frequencies(staging: Staging) -> None:
     )
     value = "s.trip_id || ' ' || s.start_time || ' to ' || s.end_time"
     if staging.apply("overlapping_frequency", "frequencies", overlap, value, mend=f"start_time = {latest}"):
-        staging.drop("frequencies", f"{start.format('s')} >= {end.format('s')}")
+        staging.doom("frequencies", f"{start.format('s')} >= {end.format('s')}")
 
 
 def check_transfers(staging: Staging) -> None:
@@ -1120,6 +1150,13 @@ def check_media(staging: Staging) -> None:
     )
 
 
+def check_feed_info(staging: Staging) -> None:
+    """Keep the first row of what describes the one feed."""
+    more = "s.line > (SELECT min(line) FROM s_feed_info)"
+    if staging.apply("more_than_one_entity", "feed_info", more, "s.feed_publisher_name"):
+        staging.doom("feed_info", more)
+
+
 TRANSLATED = tuple(file.name for file in FILES if file.name not in {"translations", "calendar", "calendar_dates"})
 """Tables a translation may be of."""
 
@@ -1190,6 +1227,7 @@ AFTER: dict[str, tuple[Callable[[Staging], None], ...]] = {
     "fare_products": (check_fares,),
     "fare_media": (check_media,),
     "translations": (check_translations,),
+    "feed_info": (check_feed_info,),
 }
 """Rules between rows and files, after those of one row."""
 

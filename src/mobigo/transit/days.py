@@ -41,6 +41,8 @@ if TYPE_CHECKING:
     from mobigo.transit.footpaths import Footpaths
 
 DAY = 86_400
+CLOCK_CHANGE = 7_200
+"""Seconds by which local midnight may lie apart from noon minus 12 h where clocks change, and then some."""
 MANY_EVENTS = 250_000
 """Stop times of a view from which on no further day is added; the day after (or before) is always in it."""
 FAR = 10_000
@@ -190,7 +192,6 @@ def _collect_runs(timetable: Timetable, day: int, direction: Direction, more_day
     start_of = timetable.call_departure[timetable.call_first[timetable.run_trip]] + timetable.run_shift
     end_of = timetable.call_arrival[timetable.call_first[timetable.run_trip + 1] - 1] + timetable.run_shift
     reach = int(end_of.max(initial=0)) // DAY + 1
-    end = begin_day(day + 1, zones[0]) - base
     parts: list[_Runs] = []
     n_events = 0
     for near, number in _days_outwards(timetable, day, direction, more_days, reach):
@@ -202,9 +203,9 @@ def _collect_runs(timetable: Timetable, day: int, direction: Direction, more_day
         begins = np.array([begin_day(number, zone) - base for zone in zones], np.int64)
         offset = begins[timetable.trip_zone[timetable.run_trip]]
         if direction is Direction.DEPART:
-            running &= end_of + offset >= 0
+            running &= end_of + offset >= -CLOCK_CHANGE
         else:
-            running &= start_of + offset <= end
+            running &= start_of + offset <= DAY + CLOCK_CHANGE
         picked = np.flatnonzero(running)
         n_events += int(n_calls[picked].sum())
         parts.append(

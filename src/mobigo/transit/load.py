@@ -169,6 +169,10 @@ def _find_unchanged(connection: Connection[Any], source: str, content: str) -> L
 class _Rejected(Exception):
     """Ends the transaction of a feed that is refused."""
 
+    def __init__(self, dropped: Counter[str]) -> None:
+        super().__init__()
+        self.dropped = dropped
+
 
 def _load(
     connection: Connection[Any], members: dict[str, Member], request: _Request, findings: Findings, progress: Progress
@@ -178,11 +182,11 @@ def _load(
         try:
             with connection.transaction():
                 report = _load_version(staging, members, request, progress)
-        except _Rejected:
-            return _save_rejected(connection, request, findings, staging.dropped)
+        except _Rejected as rejected:
+            return _save_rejected(connection, request, findings, rejected.dropped)
         except (psycopg.DataError, psycopg.IntegrityError, psycopg.ProgrammingError) as error:
             findings.add("UnloadableModel", request.origin, None, str(error).splitlines()[0])
-            return _save_rejected(connection, request, findings, staging.dropped)
+            return _save_rejected(connection, request, findings, Counter())
     store.sweep(connection)
     return report
 
@@ -234,10 +238,11 @@ def _load_version(
     )
     progress("check", 0, 1)
     _check(staging, version)
-    _check_remains(staging, before)
+    dropped = _count_dropped(staging, before)
+    _check_remains(staging, before, dropped)
     check.check_dates(staging, request.now.date())
     if staging.findings.rejected:
-        raise _Rejected
+        raise _Rejected(dropped)
     notes = (shift_dates(staging, request.shift_to),) if request.shift_to else ()
     progress("store", 0, 1)
     counts = _store(staging, members, version)
@@ -245,7 +250,7 @@ def _load_version(
     store.describe_version(connection, version)
     store.activate(connection, request.source, version)
     stations.consolidate(connection, request.now)
-    report = _report(request, version, "active", staging.findings, counts, staging.dropped, notes)
+    report = _report(request, version, "active", staging.findings, counts, dropped, notes)
     store.save_report(connection, report)
     progress("store", 1, 1)
     return report
@@ -316,39 +321,47 @@ def _read_columns(staging: check.Staging, file: File, header: Header) -> list[st
 
 
 def _check(staging: check.Staging, version: int) -> None:
-    """Check files in the order of their references; stop times are typed on the way."""
+    """Check files in the order of their references, stop times being typed on the way; then remove what is doomed."""
     check.check_agencies(staging)
     for file in FILES:
         if file.name not in staging.files:
             continue
+        check.check_required(staging, file)
         store.add_times(staging, check.check_cells(staging, file))
         check.check_rows(staging, file)
-        check.check_required(staging, file)
         check.check_ascii(staging, file)
         check.check_duplicates(staging, file)
-        if file.name == "feed_info":
-            staging.apply(
-                "more_than_one_entity",
-                "feed_info",
-                "s.line > (SELECT min(line) FROM s_feed_info)",
-                "s.feed_publisher_name",
-            )
-            staging.run("DELETE FROM s_feed_info s WHERE s.line > (SELECT min(line) FROM s_feed_info)")
         if file.name == "stop_times":
             sequence.store_sequence(staging, version)
             continue
         check.check_references(staging, file)
         check.check_file(staging, file)
+    for file in FILES:
+        if file.name == "trips" and "stop_times" in staging.files:
+            sequence.settle_sequence(staging, version)
+        elif file.name in staging.files and file.name != "stop_times":
+            check.settle(staging, file)
 
 
-def _check_remains(staging: check.Staging, before: dict[str, int]) -> None:
+def _count_dropped(staging: check.Staging, before: dict[str, int]) -> Counter[str]:
+    """Count rows that came and are no longer there."""
+    dropped: Counter[str] = Counter()
+    for name, had in before.items():
+        if name == "stop_times":
+            dropped[name] = had - sequence.count_calls(staging)
+        else:
+            dropped[name] = had - staging.rows(f"SELECT count(*) FROM s_{name}")[0][0]
+    return dropped
+
+
+def _check_remains(staging: check.Staging, before: dict[str, int], dropped: Counter[str]) -> None:
     """Refuse a feed of which too little is left to replace what serves."""
     for name in JUDGED:
-        had, lost = before.get(name, 0), staging.dropped[name]
+        had, lost = before.get(name, 0), dropped[name]
         if had >= MIN_JUDGED_ROWS and lost > MAX_DROPPED_SHARE * had:
             share = f"{lost:,} of {had:,} rows had to be dropped, more than {MAX_DROPPED_SHARE:.0%}"
             staging.findings.add("UnloadableModel", f"{name}.txt", None, share)
-    if before.get("trips", 0) and not staging.rows("SELECT 1 FROM s_trips LIMIT 1"):
+    if before.get("trips", 0) and dropped["trips"] == before["trips"]:
         staging.findings.add("UnloadableModel", "trips.txt", None, "no trip is left")
 
 

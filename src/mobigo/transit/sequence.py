@@ -38,53 +38,65 @@ MINUTE = 60
 NEAR = 2.0
 """Metres within which two stops are at the same place."""
 
-FOUND_BY_TYPING = ("trip_id", "stop_id")
-"""References of stop times that typing them looks up anyway."""
-
 
 def store_sequence(staging: Staging, version: int) -> None:
-    """Type the stop times, leaving out trips that cannot be trusted."""
+    """Type the stop times, and doom the trips that cannot be trusted."""
     file = BY_NAME["stop_times"]
     table = f"stop_times_v{version}"
-    check.check_references(staging, file, but=FOUND_BY_TYPING)
     for name, keys in (("trips", "line, trip_id"), ("stops", "line, stop_id")):
         if name in staging.files:
             staging.run(f"ANALYZE s_{name} ({keys})")
     if "trips" not in staging.files:
-        staging.drop("stop_times", "true")
         store.create_staging(staging, BY_NAME["trips"], (), ())
     stored = store.store_stop_times(staging, version, in_order=False)
     _look_at_neighbours(staging, table)
     if not _is_whole(staging, stored):
         check.check_references(staging, file)
         check.check_called_stops(staging)
-        _store_again(staging, version, table)
-    ((runs, unsorted, trips),) = staging.rows("SELECT sum(runs), sum(unsorted), (SELECT count(*) FROM called) FROM hop")
+    ((runs, unsorted, trips),) = staging.rows(
+        "SELECT coalesce(sum(runs), 0), coalesce(sum(unsorted), 0), (SELECT count(*) FROM called) FROM hop"
+    )
     if runs != trips or unsorted:
         staging.findings.add("unsorted_stop_times", "stop_times.txt")
-        _store_again(staging, version, table, in_order=True)
+        staging.run(f"DROP TABLE {table}, hop, called")
+        store.store_stop_times(staging, version, in_order=True)
+        _look_at_neighbours(staging, table)
         _drop_duplicates(staging, table)
     _check_edges(staging, table)
     _check_time(staging, table)
     _check_speed(staging, table)
     check.check_unserved_stops(staging)
+    _check_calls(staging)
     staging.run("DROP TABLE hop")
 
 
-def finish_sequence(staging: Staging, version: int) -> int:
-    """Index what is stored, and note trips without enough calls; return the number of stop times."""
+def settle_sequence(staging: Staging, version: int) -> None:
+    """Remove the trips that are doomed or call where nothing is left, then their calls."""
     table = f"stop_times_v{version}"
-    _check_calls(staging)
+    left = {"stop_line": ("stops", "line"), "location_id": ("locations", "location_id")}
+    left |= {"location_group_id": ("location_groups", "location_group_id")}
+    left |= {f"{what}_booking_rule_id": ("booking_rules", "booking_rule_id") for what in ("pickup", "drop_off")}
+    for column, (name, key) in left.items():
+        if column == "stop_line" or staging.has(f"stop_times.{column}"):
+            found = f"AND {column} NOT IN (SELECT {key} FROM s_{name})" if name in staging.files else ""
+            lost = f"SELECT trip_line FROM {table} WHERE {column} IS NOT NULL {found}"
+            staging.run(f"INSERT INTO doomed SELECT 'trips', line FROM s_trips WHERE line IN ({lost})")
+    check.settle(staging, BY_NAME["trips"])
+    gone = "trip_line NOT IN (SELECT line FROM s_trips)"
+    if staging.run(f"DELETE FROM called WHERE {gone}"):
+        staging.run(f"DELETE FROM {table} WHERE {gone}")
+
+
+def finish_sequence(staging: Staging, version: int) -> int:
+    """Index what is stored; return the number of stop times."""
     _check_blocks(staging)
     store.index_stop_times(staging, version)
+    return count_calls(staging)
+
+
+def count_calls(staging: Staging) -> int:
+    """Count the stop times that are left."""
     return int(staging.rows("SELECT coalesce(sum(calls), 0) FROM called")[0][0])
-
-
-def _store_again(staging: Staging, version: int, table: str, *, in_order: bool = False) -> None:
-    staging.run(f"DROP TABLE {table}")
-    staging.run("DROP TABLE hop, called")
-    store.store_stop_times(staging, version, in_order=in_order)
-    _look_at_neighbours(staging, table)
 
 
 def _look_at_neighbours(staging: Staging, table: str) -> None:
@@ -126,7 +138,7 @@ def _is_whole(staging: Staging, stored: int) -> bool:
     """Tell whether every call found its trip and its stop, and that is a stop."""
     staged = staging.files["stop_times"]
     rows, stops = staged.rows, staged.filled.get("stop_id", 0)
-    if staging.dropped["stop_times"] or staged.mended:
+    if staged.mended:
         ((rows, stops),) = staging.rows("SELECT count(*), count(stop_id) FROM s_stop_times")
     ((found,),) = staging.rows("SELECT coalesce(sum(placed), 0) FROM called")
     if stored < rows or found < stops:
@@ -148,14 +160,9 @@ def _note(staging: Staging, code: str, condition: str, value: str, total: int) -
     staging.note(code, "stop_times", samples, total)
 
 
-def _drop_trips(staging: Staging, table: str, selection: str) -> None:
-    """Drop trips whose lines a query selects, with their calls."""
-    staging.run(f"CREATE TEMP TABLE doomed ON COMMIT DROP AS {selection}")
-    doomed = "trip_line IN (SELECT trip_line FROM doomed)"
-    staging.dropped["stop_times"] += staging.run(f"DELETE FROM {table} WHERE {doomed}")
-    staging.run(f"DELETE FROM called WHERE {doomed}")
-    staging.drop("trips", "s.line IN (SELECT trip_line FROM doomed)")
-    staging.run("DROP TABLE doomed")
+def _doom_trips(staging: Staging, selection: str) -> None:
+    """Doom trips whose lines a query selects."""
+    staging.run(f"INSERT INTO doomed SELECT DISTINCT 'trips', trip_line FROM ({selection}) d")
 
 
 def _drop_duplicates(staging: Staging, table: str) -> None:
@@ -179,7 +186,7 @@ def _drop_duplicates(staging: Staging, table: str) -> None:
         f"WHERE line > first ORDER BY line LIMIT {SAMPLES}"
     )
     staging.note("duplicate_key", "stop_times", samples, total)
-    staging.dropped["stop_times"] += staging.run(f"DELETE FROM {table} WHERE ctid IN (SELECT place FROM twice)")
+    staging.run(f"DELETE FROM {table} WHERE ctid IN (SELECT place FROM twice)")
     staging.run(
         "UPDATE called c SET calls = calls - n FROM (SELECT trip_line, count(*) AS n FROM twice GROUP BY 1) t "
         "WHERE t.trip_line = c.trip_line"
@@ -202,7 +209,7 @@ def _check_edges(staging: Staging, table: str) -> None:
     ((total,),) = staging.rows(f"SELECT count(DISTINCT trip_line) FROM {bare}")
     if total:
         _note(staging, "missing_trip_edge", bare, "s.trip_id", total)
-        _drop_trips(staging, table, f"SELECT DISTINCT trip_line FROM {bare}")
+        _doom_trips(staging, f"SELECT trip_line FROM {bare}")
 
 
 def _check_time(staging: Staging, table: str) -> None:
@@ -224,7 +231,7 @@ def _check_time(staging: Staging, table: str) -> None:
         _note(staging, "stop_time_with_arrival_before_previous_departure_time", back, value, total)
         selections.append(f"SELECT trip_line FROM {back}")
     if selections:
-        _drop_trips(staging, table, " UNION ".join(selections))
+        _doom_trips(staging, " UNION ".join(selections))
 
 
 def _check_speed(staging: Staging, table: str) -> None:

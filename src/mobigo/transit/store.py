@@ -63,6 +63,7 @@ def open_staging(staging: Staging) -> None:
     staging.run(f"CREATE TEMP SEQUENCE {LINE_COUNTER} CACHE 1000")
     staging.run("CREATE TEMP TABLE gone (target text NOT NULL, key text NOT NULL) ON COMMIT DROP")
     staging.run("CREATE INDEX ON gone (key)")
+    staging.run("CREATE TEMP TABLE doomed (file text NOT NULL, line integer NOT NULL) ON COMMIT DROP")
     staging.run("CREATE TEMP TABLE clock (text text PRIMARY KEY, seconds integer NOT NULL) ON COMMIT DROP")
     staging.run("CREATE TEMP TABLE clock_new (text text, seconds integer) ON COMMIT DROP")
 

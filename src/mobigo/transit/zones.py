@@ -53,7 +53,6 @@ def stage_zones(staging: Staging, path: Path) -> None:
         for number, feature in enumerate(features, start=1):
             zone = _read_zone(staging, feature, number)
             if zone is None:
-                staging.dropped["locations"] += 1
                 continue
             if zone[1] in seen:
                 staging.findings.add("duplicate_geo_json_key", LOCATIONS, number, zone[1])
