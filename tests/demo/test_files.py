@@ -13,11 +13,11 @@ import networkx as nx
 import pytest
 from shapely.geometry import Point as Spot
 from shapely.geometry import Polygon, shape
-from tools.demonstration import facts
+from tools.demonstration import facts, lines
 from tools.demonstration.streets import Map, draw, road_graph
 from tools.demonstration.write import write_files
 
-from mobigo.cli.region import data_folder, monday_of, render_demonstration
+from mobigo.cli.region import data_folder, lay_demonstration, monday_of
 from mobigo.kit.geo import Point, haversine
 from mobigo.transit.feed import read_feed_tables
 
@@ -26,13 +26,13 @@ if TYPE_CHECKING:
 
     from shapely.geometry.base import BaseGeometry
 
-MONDAY = date(2026, 11, 16)
+MONDAY = lines.MONDAY
 
 
 @pytest.fixture(scope="module")
 def feed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("feed")
-    render_demonstration(folder, MONDAY)
+    lay_demonstration(folder, MONDAY)
     return folder
 
 
@@ -122,3 +122,16 @@ def test_stations_are_where_the_railway_has_them(test_data: Path) -> None:
         rows = real.filter(real["stop_name"] == names.get(name, name.replace("-", " ")))
         for stop_lat, stop_lon in rows.select("stop_lat", "stop_lon").iter_rows():
             assert haversine(Point(lon, lat), Point(stop_lon, stop_lat)) < 500, name
+
+
+def test_laying_the_feed_around_its_own_week_changes_nothing(feed: Path) -> None:
+    for file in (data_folder("gtfs") / "demonstration").iterdir():
+        assert (feed / file.name).read_bytes() == file.read_bytes()
+
+
+def test_laying_the_feed_elsewhere_moves_every_date_by_the_same_weeks(tmp_path: Path) -> None:
+    lay_demonstration(tmp_path, date(2028, 2, 28))
+    assert "20280131" in (tmp_path / "calendar.txt").read_text()  # 4 weeks before
+    assert "scolaire,20280410,2" in (tmp_path / "calendar_dates.txt").read_text()  # Monday of the week +6
+    assert ",20280131," in (tmp_path / "feed_info.txt").read_text()
+    assert gtfs_guru.validate(str(tmp_path), country_code="FR", date="2028-03-01").errors() == []

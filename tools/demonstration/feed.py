@@ -1,9 +1,10 @@
-"""Write the demonstration's GTFS: times from the drawn roads, dates as placeholders around the day of loading."""
+"""Write the demonstration's GTFS: times from the drawn roads, dates around a Monday that loading moves."""
 
 from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
+from datetime import date, timedelta
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
@@ -15,7 +16,7 @@ from tools.demonstration.streets import Map, Position, beside_street, metres, mo
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-FIRST_DAY, LAST_DAY = "{monday-4w}", "{monday+30w+6d}"
+FIRST_DAY, LAST_DAY = lines.MONDAY - timedelta(weeks=4), lines.MONDAY + timedelta(weeks=30, days=6)
 DWELL = 25
 """Seconds that a coach stands at a stop."""
 
@@ -32,7 +33,7 @@ class Feed:
 
 
 def _cell(value: object) -> str:
-    text = "" if value is None else str(value)
+    text = value.strftime("%Y%m%d") if isinstance(value, date) else str(value)
     return f'"{text.replace(chr(34), chr(34) * 2)}"' if "," in text or '"' in text else text
 
 
@@ -130,7 +131,7 @@ def _write_frame(feed: Feed) -> None:
                 "fr",
                 FIRST_DAY,
                 LAST_DAY,
-                "demonstration {monday}",
+                "demonstration",
                 "https://example.org/mobigo/contact",
             )
         ],
@@ -158,7 +159,7 @@ def _write_frame(feed: Feed) -> None:
         "calendar_dates.txt",
         "service_id,date,exception_type",
         [
-            (service, f"{{monday+{week}w" + (f"+{day}d" if day else "") + "}", 2)
+            (service, lines.MONDAY + timedelta(weeks=week, days=day), 2)
             for week in lines.HOLIDAY_WEEKS
             for service in ("scolaire", "scolaire_mercredi")
             for day, runs in enumerate(lines.SERVICES[service])

@@ -1,6 +1,10 @@
 """Stops, lines and timetables of the demonstration: invented, at the pace and in the number of a real rural region."""
 
+from datetime import date
 from typing import NamedTuple
+
+MONDAY = date(2026, 11, 16)
+"""Around which the committed dates lie; loading moves them by whole weeks."""
 
 
 class Stop(NamedTuple):
@@ -123,7 +127,7 @@ SERVICES = {
     "vendredi_samedi": "0000110",
 }
 HOLIDAY_WEEKS = (6, 7)
-"""Weeks after that of loading in which schools are closed."""
+"""Weeks after that Monday in which schools are closed."""
 
 
 class Line(NamedTuple):

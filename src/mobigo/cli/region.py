@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import csv
 import re
+import shutil
 import sys
 import tempfile
 import time
@@ -36,7 +38,15 @@ WEEKS_BEFORE = 4
 AGED = timedelta(weeks=4)
 """After this the demonstration's calendar is laid anew."""
 
-PLACEHOLDER = re.compile(r"\{monday(?:([+-]\d+)w)?(?:([+-]\d+)d)?\}")
+DATES = {
+    "calendar.txt": ("start_date", "end_date"),
+    "calendar_dates.txt": ("date",),
+    "feed_info.txt": ("feed_start_date", "feed_end_date"),
+}
+"""Where a feed has dates."""
+
+EYE, LOG = 0.2, 5.0
+"""Seconds between two words about a download, in a terminal and in a log."""
 
 MB = 1_000_000
 CHECKSUM_BYTES = 10_000
@@ -62,15 +72,31 @@ def monday_of(now: datetime) -> date:
     return today - timedelta(days=today.weekday())
 
 
-def render_demonstration(folder: Path, monday: date) -> None:
-    """Write the demonstration's feed into `folder`, its dates laid around a Monday."""
+def lay_demonstration(folder: Path, monday: date) -> None:
+    """Write the demonstration's feed into `folder`, its dates moved by whole weeks to lie around a Monday."""
+    source = data_folder("gtfs") / DEMONSTRATION
+    begins = _read_date(_read_rows(source / "feed_info.txt")[0]["feed_start_date"])
+    move = monday - (begins + timedelta(weeks=WEEKS_BEFORE))
+    for file in sorted(source.iterdir()):
+        if file.name not in DATES:
+            shutil.copyfile(file, folder / file.name)
+            continue
+        rows = _read_rows(file)
+        for row in rows:
+            row.update({column: f"{_read_date(row[column]) + move:%Y%m%d}" for column in DATES[file.name]})
+        with (folder / file.name).open("w", encoding="utf-8", newline="") as out:
+            writer = csv.DictWriter(out, rows[0].keys(), lineterminator="\n")
+            writer.writeheader()
+            writer.writerows(rows)
 
-    def lay(found: re.Match[str]) -> str:
-        day = monday + timedelta(weeks=int(found[1] or 0), days=int(found[2] or 0))
-        return day.strftime("%Y%m%d")
 
-    for file in sorted((data_folder("gtfs") / DEMONSTRATION).iterdir()):
-        (folder / file.name).write_text(PLACEHOLDER.sub(lay, file.read_text(encoding="utf-8")), encoding="utf-8")
+def _read_rows(file: Path) -> list[dict[str, str]]:
+    with file.open(encoding="utf-8", newline="") as rows:
+        return list(csv.DictReader(rows))
+
+
+def _read_date(text: str) -> date:
+    return date(int(text[:4]), int(text[4:6]), int(text[6:]))
 
 
 def load_demonstration(url: str, clock: Clock) -> bool:
@@ -120,10 +146,10 @@ def _load_timetable(url: str, monday: date, now: datetime) -> None:
     from mobigo.transit.load import load_gtfs
 
     with tempfile.TemporaryDirectory(prefix="mobigo-") as folder:
-        rendered = Path(folder) / DEMONSTRATION
-        rendered.mkdir()
-        render_demonstration(rendered, monday)
-        report = load_gtfs(rendered, DEMONSTRATION, url, now=now)
+        laid = Path(folder) / DEMONSTRATION
+        laid.mkdir()
+        lay_demonstration(laid, monday)
+        report = load_gtfs(laid, DEMONSTRATION, url, now=now)
     if report.status == "rejected":
         raise Refused("the demonstration's feed was refused; `mobigo feeds report demonstration` says why")
 
@@ -385,27 +411,23 @@ def _size(count: int) -> str:
 
 @dataclass
 class Meter:
-    """Shows how far a download is: on one line in a terminal, else a line every tenth."""
+    """Shows how far a download is: on one line in a terminal, else a line now and then."""
 
     name: str
-    _shown: float = 0.0
-    _tenth: int = -1
+    _shown: float = field(default_factory=time.monotonic)
 
     def __call__(self, done: int, total: int | None) -> None:
         """Show progress; not more often than is of use."""
+        terminal, now = sys.stdout.isatty(), time.monotonic()
+        if now - self._shown < (EYE if terminal else LOG) and done != total:
+            return
         text = f"  {self.name}: {_size(done)}" + (f" of {_size(total)}" if total else "")
-        now = time.monotonic()
-        if sys.stdout.isatty():
-            if now - self._shown >= 0.2 or done == total:  # noqa: PLR2004  seconds; the eye does not see more
-                print(f"\r{text}", end="", flush=True)
-                self._shown = now
-        elif done and total and (tenth := 10 * done // total) > self._tenth:
-            print(text, flush=True)
-            self._tenth = tenth
+        print(f"\r{text}" if terminal else text, end="" if terminal else "\n", flush=True)
+        self._shown = now
 
     def end(self, *, changed: bool) -> None:
         """Finish the line."""
-        if sys.stdout.isatty() and self._shown:
+        if sys.stdout.isatty() and changed:
             print()
         if not changed:
             print(f"  {self.name}: as downloaded before", flush=True)
