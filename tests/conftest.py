@@ -80,15 +80,24 @@ def _sweep() -> None:
             shutil.rmtree(left)
 
 
-@pytest.fixture
-def database_url(test_cluster: str) -> Iterator[str]:
-    """Address of a fresh, migrated, empty database."""
+@contextmanager
+def new_database(test_cluster: str) -> Iterator[str]:
+    """Make a fresh, migrated, empty database; its address."""
     name = f"test_{uuid4().hex}"
     admin = libpq_conninfo(make_url(test_cluster).set(database="postgres").render_as_string(hide_password=False))
     with psycopg.connect(admin, autocommit=True) as connection:
         connection.execute(f"CREATE DATABASE {name} TEMPLATE {cluster.DATABASE}".encode())
-        yield make_url(test_cluster).set(database=name).render_as_string(hide_password=False)
-        connection.execute(f"DROP DATABASE {name} WITH (FORCE)".encode())
+        try:
+            yield make_url(test_cluster).set(database=name).render_as_string(hide_password=False)
+        finally:
+            connection.execute(f"DROP DATABASE {name} WITH (FORCE)".encode())
+
+
+@pytest.fixture
+def database_url(test_cluster: str) -> Iterator[str]:
+    """Address of a fresh, migrated, empty database."""
+    with new_database(test_cluster) as url:
+        yield url
 
 
 @pytest.fixture

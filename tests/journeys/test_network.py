@@ -1,0 +1,111 @@
+from __future__ import annotations
+
+import threading
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+import httpx
+import pytest
+from tests.conftest import serve
+from tests.journeys.conftest import FEED, at
+
+from mobigo.db.engine import open_engine
+from mobigo.journeys.network import Networks
+from mobigo.kit.clock import Clock
+from mobigo.kit.errors import Unavailable
+from mobigo.web.app import create_app
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.conftest import AppClient
+    from tests.journeys.conftest import Valley
+
+QUESTION = {"from": at(0), "to": at(10_000), "at": "2026-11-23T07:00"}
+
+
+def test_no_network_yet(client: AppClient) -> None:
+    answer = client.get("/v1/journeys", params=QUESTION)
+    assert (answer.status_code, answer.json()["code"]) == (503, "no_network")
+    assert client.get("/v1/health").json()["status"] == "no_network"
+
+
+def test_the_same_content_is_the_same_network(own_valley: Valley) -> None:
+    version = own_valley.network().manifest.version
+    assert own_valley.build() == version
+    own_valley.load_feed(stop_times=FEED["stop_times.txt"].replace("08:15:00", "08:20:00"))
+    assert own_valley.build() != version
+
+
+def test_a_build_that_was_killed_leaves_the_network_that_serves(
+    own_valley: Valley, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = own_valley.network().manifest.version
+    own_valley.load_feed(stop_times=FEED["stop_times.txt"].replace("08:15:00", "08:20:00"))
+    monkeypatch.setattr("mobigo.journeys.snapshot.write_manifest", _killed)
+    with pytest.raises(KeyboardInterrupt):
+        own_valley.build()
+    assert own_valley.network().manifest.version == before
+    monkeypatch.undo()
+    assert own_valley.build() == own_valley.network().manifest.version != before
+
+
+def _killed(*_: object) -> None:
+    raise KeyboardInterrupt
+
+
+def test_only_a_few_networks_stay(own_valley: Valley) -> None:
+    for minute in range(16, 22):
+        own_valley.load_feed(stop_times=FEED["stop_times.txt"].replace("08:15:00", f"08:{minute}:00"))
+        own_valley.build()
+    assert len([one for one in (own_valley.home / "networks").iterdir() if one.is_dir()]) == 3
+
+
+def test_a_home_without_networks_says_what_to_do(tmp_path: Path) -> None:
+    with pytest.raises(Unavailable, match="mobigo load gtfs FILE --source ID"):
+        Networks(tmp_path).current()
+
+
+def test_a_swap_while_serving_is_seen_whole_or_not_at_all(own_valley: Valley) -> None:
+    # in the old network the bus arrives at 08:15, in the new ones a minute later each: an answer shows
+    # the arrival of the network it names
+    arrival = {own_valley.network().manifest.version: "08:15"}
+    app = create_app(engine=open_engine(own_valley.url), clock=Clock(), home=own_valley.home)
+    seen: list[tuple[str, str]] = []
+    failed: list[str] = []
+    done = threading.Event()
+
+    def ask(address: str) -> None:
+        with httpx.Client(base_url=address, timeout=30) as http:
+            while not done.is_set():
+                answer = http.get("/v1/journeys", params=QUESTION)
+                if answer.status_code != 200:
+                    failed.append(answer.text)
+                    return
+                body = answer.json()
+                seen.append((body["network_version"], body["journeys"][0]["legs"][1]["arrival"][11:16]))
+
+    with serve(app) as address:
+        askers = [threading.Thread(target=ask, args=(address,)) for _ in range(4)]
+        for asker in askers:
+            asker.start()
+        for minute in range(16, 20):
+            own_valley.load_feed(stop_times=FEED["stop_times.txt"].replace("08:15:00", f"08:{minute}:00"))
+            arrival[own_valley.build()] = f"08:{minute}"
+        done.set()
+        for asker in askers:
+            asker.join()
+    app.state.engine.dispose()
+    assert not failed
+    assert len({version for version, _ in seen}) > 2
+    assert all(arrival[version] == time for version, time in seen)
+
+
+def test_journeys_are_planned_while_the_database_is_away(valley: Valley) -> None:
+    nowhere = open_engine("postgresql://nobody@127.0.0.1:1/nothing")
+    app = create_app(engine=nowhere, clock=Clock(), home=valley.home)
+    with serve(app) as address, httpx.Client(base_url=address, timeout=30) as http:
+        assert http.get("/v1/journeys", params=QUESTION).json()["journeys"]
+        health = http.get("/v1/health").json()
+        assert health["status"] == "ok"
+        assert datetime.fromisoformat(health["time"]) <= datetime.now(UTC)
