@@ -219,7 +219,7 @@ class _Loader:
 
     def _tags(self, entity: Any) -> Tags | None:  # noqa: ANN401
         try:
-            return {tag.k: tag.v for tag in entity.tags}
+            return dict(entity.tags)
         except UnicodeDecodeError:
             self.tally.add("bad_text", f"{entity.type_str()}{entity.id}")
             return None
@@ -282,7 +282,11 @@ class _Loader:
             self._add_names("node", node.id, tags, lon, lat)
 
     def _read_ways(self, positions: Any) -> None:  # noqa: ANN401
-        finished = osmium.BufferIterator(osmium.filter.KeyFilter(*AREA_KEYS))
+        keys = set(AREA_KEYS)
+        if self.size > BUILDINGS_LIMIT:
+            keys.remove("building")  # areas that are nothing else never leave osmium
+            self.tally.add("buildings_left_out", f"{self.size / 1e6:.0f} MB")
+        finished = osmium.BufferIterator(osmium.filter.KeyFilter(*keys))
         handler = self.areas.second_pass_to_buffer(finished)
         streets, areas = _StreetBatch(self), _AreaBatch(self)
         wanted = osmium.filter.KeyFilter(*STREET_KEYS, *LINE_KEYS)
@@ -523,7 +527,6 @@ class _AreaBatch:
 
     def __init__(self, loader: _Loader) -> None:
         self.loader = loader
-        self.keep_buildings = loader.size <= BUILDINGS_LIMIT
         self._clear()
 
     def _clear(self) -> None:
@@ -538,8 +541,7 @@ class _AreaBatch:
         kind = read_area(tags)
         if kind == "pedestrian" and area.from_way() and tags.get("area") != "yes":
             kind = None
-        if kind == "building" and not self.keep_buildings:
-            self.loader.tally.add("buildings_left_out", f"way {area.orig_id()}")
+        if kind == "building" and self.loader.size > BUILDINGS_LIMIT:
             kind = None
         if kind is None and "addr:housenumber" not in tags and not any(key in tags for key in POI_CLASSES):
             return

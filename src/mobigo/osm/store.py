@@ -306,7 +306,9 @@ ESCAPES = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r", "\
 
 def escape(text: str | None) -> str:
     """Write one text field for COPY; None becomes NULL."""
-    return "\\N" if text is None else text.translate(ESCAPES)
+    if text is None:
+        return "\\N"
+    return text if text.isalnum() else text.translate(ESCAPES)  # geometry is long, and alphanumeric
 
 
 def copy_line(*fields: str | float | None) -> str:
