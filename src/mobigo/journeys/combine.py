@@ -93,10 +93,9 @@ def describe(network: Network, found: TransitJourney, doors: Doors) -> Journey:
             legs.append(_ride(network, part, seated=isinstance(before, Ride) and _is_seat_kept(network, before, part)))
         else:
             leg = _walk(network, part, doors)
-            if leg.departure < leg.arrival or leg.start != leg.end:
+            if leg.departure < leg.arrival or leg.start != leg.end or len(found.legs) == 1:
                 legs.append(leg)
-    departure, arrival = (legs[0].departure, legs[-1].arrival) if legs else (_local(network, found.departure, 0),) * 2
-    return Journey(_identify(network, found, doors), departure, arrival, found.transfers, tuple(legs))
+    return Journey(_identify(network, found, doors), legs[0].departure, legs[-1].arrival, found.transfers, tuple(legs))
 
 
 def _is_seat_kept(network: Network, before: Ride, part: Ride) -> bool:
