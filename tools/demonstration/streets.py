@@ -256,26 +256,24 @@ def _bent(a: Position, b: Position, wanted: float, random: Random) -> list[Posit
 
 
 def _join_crossings(drawn: Map) -> None:
-    """Make a crossing where two roads cross: they lie on the same ground."""
+    """Make a crossing where two roads cross: they lie on the same ground. A stretch is cut once per round."""
     while True:
         segments, owners = [], []
-        for index, way in enumerate(drawn.ways):
-            if way.tags.get("highway") not in WALKED:
-                continue
+        for way in drawn.streets(WALKED):
             for at, (a, b) in enumerate(pairwise(way.nodes)):
                 segments.append(LineString([drawn.nodes[a], drawn.nodes[b]]))
-                owners.append((index, at))
-        found = None
-        for left, right in zip(*STRtree(segments).query(segments, predicate="crosses"), strict=True):
-            if left < right:
-                found = (owners[left], owners[right], segments[left].intersection(segments[right]))
-                break
-        if found is None:
+                owners.append((way, at))
+        crossing = STRtree(segments).query(segments, predicate="crosses").T.tolist()
+        cuts: dict[int, int] = {}
+        for left, right in sorted((left, right) for left, right in crossing if left < right):
+            if left not in cuts and right not in cuts:
+                point = segments[left].intersection(segments[right])
+                cuts[left] = cuts[right] = drawn.add((point.x, point.y))
+        if not cuts:
             return
-        (way_a, at_a), (way_b, at_b), point = found
-        node = drawn.add((point.x, point.y))
-        for way, at in sorted([(way_a, at_a), (way_b, at_b)], key=lambda pair: -pair[1]):
-            drawn.ways[way].nodes.insert(at + 1, node)
+        for segment in sorted(cuts, reverse=True):
+            way, at = owners[segment]
+            way.nodes.insert(at + 1, cuts[segment])
 
 
 LANES = ("Rue de l'Église", "Rue du Lavoir", "Ruelle du Puits", "Rue de l'École")
