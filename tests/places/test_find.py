@@ -133,6 +133,10 @@ def test_near_comes_before_far(session: Session) -> None:
     assert (north.lat, south.lat) == (47.6, 47.3)
 
 
+def test_a_person_at_the_other_end_of_the_world_is_answered(session: Session) -> None:
+    assert service.find(session, "villeneuve", near=Point(180.0, -90.0))
+
+
 def test_only_the_kinds_asked_for(session: Session) -> None:
     for kind in (Kind.STOP, Kind.COMMUNE, Kind.ADDRESS, Kind.POI):
         found = service.find(session, "epoisses", kinds=[kind])

@@ -162,7 +162,6 @@ def test_feeds_say_until_when_and_whom_to_credit(town: Town) -> None:
         ("/v1/stops/bus:gare/departures?at=tomorrow", 400, "invalid_instant"),
         ("/v1/stops/bus:gare/departures?at=0001-01-01T00:00:00%2B14:00", 400, "invalid_instant"),
         ("/v1/stops/bus:gare/departures?minutes=0", 422, "validation_failed"),
-        ("/v1/lines?cursor=rubbish", 400, "invalid_cursor"),
     ],
 )
 def test_wrong_requests_are_problems(town: Town, path: str, status: int, code: str) -> None:

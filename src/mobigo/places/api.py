@@ -1,6 +1,7 @@
 """HTTP: places by name; stations and stops by name, place or rectangle."""
 
-from decimal import Decimal, InvalidOperation
+import re
+from decimal import Decimal
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Query, Request, Response
@@ -8,8 +9,7 @@ from pydantic import BaseModel, Field
 
 from mobigo.db.session import Database
 from mobigo.kit.errors import InvalidInput
-from mobigo.kit.geo import MAX_LAT, MAX_LON, parse_point
-from mobigo.kit.paging import Cursor, link_next, read_cursor, write_cursor
+from mobigo.kit.parameters import BOX_PATTERN, POINT_PATTERN, Cursor, link_next, read_point
 from mobigo.kit.problems import problems
 from mobigo.places import service
 from mobigo.places.model import NAMED_KINDS, Kind
@@ -17,7 +17,8 @@ from mobigo.places.store import Box
 
 router = APIRouter(prefix="/v1", tags=["places"])
 
-BOX_SIDES = 4
+CURSOR_PATTERN = r"^-?[0-9]{1,9}\.[0-9]{6}~"
+"""Sort key and id of the last stop of a page."""
 
 StopIds = Annotated[
     list[str],
@@ -26,21 +27,12 @@ StopIds = Annotated[
         examples=[["ter:StopPoint:OCETrain TER-87713412"]],
     ),
 ]
-Text = Annotated[
-    str,
-    Query(
-        min_length=1,
-        max_length=200,
-        description="A name or the beginning of one, with or without accents and hyphens; `St` is `Saint`; several"
-        " words in any order; the commune may follow",
-        openapi_examples={"stop": {"value": "semur gare"}, "town": {"value": "semur en auxois"}},
-    ),
-]
 Near = Annotated[
     str | None,
     Query(
         max_length=60,
         description="`LAT,LON` in degrees (WGS84) of the person who asks",
+        json_schema_extra={"pattern": POINT_PATTERN},
         openapi_examples={"Semur": {"value": "47.4906,4.3347"}},
     ),
 ]
@@ -117,7 +109,7 @@ def find_places(
     Names that begin as asked come first, towns and main stations before small stops, near places before far ones.
     """
     kinds = [Kind(one) for one in kind] if kind else NAMED_KINDS
-    found = service.find(session, q, near=parse_point(near) if near else None, limit=limit, kinds=kinds)
+    found = service.find(session, q, near=read_point(near) if near is not None else None, limit=limit, kinds=kinds)
     return PlacesAnswer(places=[PlaceAnswer.model_validate(place, from_attributes=True) for place in found])
 
 
@@ -127,33 +119,50 @@ def list_stops(
     request: Request,
     response: Response,
     session: Database,
-    q: Text | None = None,
+    q: Annotated[
+        str | None,
+        Query(
+            min_length=1,
+            max_length=200,
+            description="A name or the beginning of one, with or without accents and hyphens; `St` is `Saint`; several"
+            " words in any order; the commune may follow",
+            openapi_examples={"stop": {"value": "semur gare"}, "town": {"value": "semur en auxois"}},
+        ),
+    ] = None,
     near: Near = None,
-    radius: Annotated[float | None, Query(gt=0, le=100_000, description="Metres around `near`", examples=[800])] = None,
+    radius: Annotated[
+        float | None,
+        Query(
+            gt=0,
+            le=100_000,
+            description="Metres around `near`; without it, no bound",
+            openapi_examples={"on foot": {"value": 800}},
+        ),
+    ] = None,
     bbox: Annotated[
         str | None,
         Query(
             max_length=120,
-            description="`WEST,SOUTH,EAST,NORTH` in degrees (WGS84), as in GeoJSON",
+            description="`WEST,SOUTH,EAST,NORTH` in degrees (WGS84), as in GeoJSON; across the 180th meridian the west"
+            " is greater than the east",
+            json_schema_extra={"pattern": BOX_PATTERN},
             openapi_examples={"Auxois": {"value": "4.2,47.4,4.5,47.7"}},
         ),
     ] = None,
     limit: Annotated[int, Query(ge=1, le=500, description="Stops per page")] = 50,
-    cursor: Cursor = None,
+    cursor: Annotated[Cursor, Query(pattern=CURSOR_PATTERN)] = None,
 ) -> StopsAnswer:
     """List stations and stops: with `q` best fit first, with `near` nearest first, else in a fixed order.
 
     Platforms of a station are one entry. All filters may be combined.
     """
-    if radius is not None and near is None:
-        raise InvalidInput("radius needs near: give near=LAT,LON as its centre")
     page = service.list_stops(
         session,
         text=q,
-        near=parse_point(near) if near else None,
+        near=read_point(near) if near is not None else None,
         radius=radius,
-        box=_read_box(bbox) if bbox else None,
-        after=_read_after(cursor) if cursor else None,
+        box=_read_box(bbox) if bbox is not None else None,
+        after=_read_after(cursor) if cursor is not None else None,
         limit=limit,
     )
     stops = [
@@ -169,36 +178,21 @@ def list_stops(
         )
         for place, commune, metres in page.stops
     ]
-    next_cursor = write_cursor(*page.last) if page.last else None
+    next_cursor = "~".join(page.last) if page.last else None
     link_next(request, response, next_cursor)
     return StopsAnswer(stops=stops, next_cursor=next_cursor)
 
 
 def _read_box(text: str) -> Box:
-    parts = text.split(",")
-    try:
-        sides = [float(part) for part in parts]
-    except ValueError:
-        sides = []
-    if len(sides) != BOX_SIDES:
-        raise InvalidInput(f"bbox {text!r} is not WEST,SOUTH,EAST,NORTH; write it like 4.2,47.4,4.5,47.7")
-    box = Box(*sides)
-    if not (-MAX_LON <= box.west < box.east <= MAX_LON and -MAX_LAT <= box.south < box.north <= MAX_LAT):
+    if not re.fullmatch(BOX_PATTERN, text):
         raise InvalidInput(
-            f"bbox {text!r} is no rectangle within longitude ±180 and latitude ±90; it is WEST,SOUTH,EAST,NORTH"
+            f"bbox {text!r} is not WEST,SOUTH,EAST,NORTH within longitude ±180, latitude ±90;"
+            " write it like 4.2,47.4,4.5,47.7"
         )
-    return box
+    west, south, east, north = (float(side) for side in text.split(","))
+    return Box(west, min(south, north), east, max(south, north))
 
 
 def _read_after(cursor: str) -> tuple[Decimal, str]:
-    key, id_ = read_cursor(cursor, 2)
-    try:
-        number = Decimal(key)
-    except InvalidOperation:
-        number = Decimal("NaN")
-    if not number.is_finite() or "\0" in id_:
-        raise InvalidInput(
-            f"cursor {cursor!r} is none of ours; take `next_cursor` of the page before, or leave it out",
-            code="invalid_cursor",
-        )
-    return number, id_
+    key, _, id_ = cursor.partition("~")
+    return Decimal(key), id_.replace("\0", "")

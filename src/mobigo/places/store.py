@@ -91,6 +91,9 @@ IMPORTANCE_WEIGHT = 1.2
 NEAR_WEIGHT, NEAR_KM = 0.8, 25.0
 """What a place beside the person gains; it fades with the distance, to a third at `NEAR_KM`."""
 
+FAR = 100.0
+"""Times `NEAR_KM`, beyond which all places are as far: exp would underflow, an error to PostgreSQL."""
+
 FEW_LETTERS = 2
 """Questions this short find only stops and communes, by the beginning of their names."""
 
@@ -114,7 +117,7 @@ def search(session: Session, wanted: Wanted, *, near: Point | None, limit: int, 
 
 
 class Box(NamedTuple):
-    """A rectangle of degrees."""
+    """A rectangle of degrees; across the 180th meridian when its west is greater than its east."""
 
     west: float
     south: float
@@ -250,7 +253,7 @@ def _nearness(near: Point | None) -> ColumnElement[Any]:
         return literal_column("0.0")
     north = (PLACE.c.lat - near.lat) * 111.2
     east = (PLACE.c.lon - near.lon) * (111.2 * cos(radians(near.lat)))
-    return NEAR_WEIGHT * func.exp(-func.sqrt(north * north + east * east) / NEAR_KM)
+    return NEAR_WEIGHT * func.exp(-func.least(func.sqrt(north * north + east * east) / NEAR_KM, FAR))
 
 
 def _metres(near: Point) -> ColumnElement[Any]:
@@ -264,7 +267,8 @@ def _around(near: Point, radius: float) -> Box:
 
 
 def _within(box: Box) -> ColumnElement[bool]:
-    return POINT.op("&&", is_comparison=True)(func.ST_MakeEnvelope(*box, 4326))
+    parts = [box] if box.west <= box.east else [box._replace(east=180), box._replace(west=-180)]
+    return or_(*(POINT.op("&&", is_comparison=True)(func.ST_MakeEnvelope(*part, 4326)) for part in parts))
 
 
 def _place(row: Row[Any]) -> Place:
