@@ -35,7 +35,7 @@ INSTANT_PATTERN = (
     rf"^(?:{_DAY}|{_LEAP})[T ](?:[01][0-9]|2[0-3]):[0-5][0-9](?::[0-5][0-9](?:\.[0-9]{{1,6}})?)?"
     r"(?:Z|[ +-](?:0[0-9]|1[0-3]):[0-5][0-9])?$"
 )
-"""Date and time of ISO 8601, of the years 1971 to 2999, with or without an offset (whose ``+`` may arrive as a space)."""
+"""Date and time of ISO 8601, of the years 1971 to 2999, with or without an offset (its ``+`` may come as a space)."""
 
 Cursor = Annotated[
     str | None,
