@@ -82,7 +82,7 @@ def route(
     Walking all the way leaves (arrives) at the time asked, and dominates vehicles that are not faster, in a window
     too. From a stop to itself one is already there: a row without legs. A station means any of its stops.
 
-    The search looks past midnight to the end of the next service day, and in feeds of few stop times (250,000 in
+    The search looks past midnight to the end of the next service day, and in feeds of few stop times (60,000 in
     view) to the end of the calendar; arriving, as far back.
     """
     from mobigo.transit.days import DayViews

@@ -765,7 +765,8 @@ def _find_earliest(
 ) -> bool:
     """Find the earliest arrival by number of rides, without legs.
 
-    The number of rides allowed grows from the least conceivable: what few rides reach bounds the search for more.
+    The number of rides allowed grows from the least conceivable until something is found; that bounds the search
+    without limit on rides.
 
     Parameters
     ----------
@@ -803,6 +804,8 @@ def _find_earliest(
         budget = min(postponed, more)
         if budget == NO_RIDE:
             return True
+        if limit[rides] != NEVER:
+            budget = NO_RIDE
 
 
 @kernel

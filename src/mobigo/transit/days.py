@@ -43,7 +43,7 @@ if TYPE_CHECKING:
 DAY = 86_400
 CLOCK_CHANGE = 7_200
 """Seconds by which local midnight may lie apart from noon minus 12 h where clocks change, and then some."""
-MANY_EVENTS = 250_000
+MANY_EVENTS = 60_000
 """Stop times of a view from which on no further day is added; the day after (or before) is always in it."""
 FAR = 10_000
 """Days a view spans at most."""

@@ -129,7 +129,7 @@ def _look_at_neighbours(staging: Staging, table: str) -> None:
     )
     staging.run(
         "CREATE TEMP TABLE called ON COMMIT DROP AS SELECT trip_line, count(*) AS calls, min(departure_time) AS starts, "
-        "max(arrival_time) AS ends, count(stop_line) AS placed, bool_or(stop_line IS NULL OR start_pickup_drop_off_window IS NOT NULL) AS zones "
+        "max(arrival_time) AS ends, count(stop_line) AS placed, bool_or(num_nonnulls(location_id, location_group_id, start_pickup_drop_off_window) > 0) AS zones "
         f"FROM {table} GROUP BY 1"
     )
 
