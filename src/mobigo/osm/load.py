@@ -381,9 +381,12 @@ class _Loader:
     def finish(self) -> LoadReport:
         """Write nodes and restrictions, then put the version in service."""
         staging = self.staging
-        for index, (ref, (lon, lat)) in enumerate(zip(self.junctions.tolist(), self.node_points.tolist(), strict=True)):
-            if lon == lon:  # noqa: PLR0124  not a number: the node is in no edge
-                staging.add("street_node", f"{index}\t{ref}\t{lon}\t{lat}\t{self.passable.get(ref, EVERYBODY)}\n")
+        for start in range(0, len(self.junctions), BATCH_NODES):
+            part = slice(start, start + BATCH_NODES)
+            rows = zip(self.junctions[part].tolist(), self.node_points[part].tolist(), strict=True)
+            for index, (ref, (lon, lat)) in enumerate(rows, start):
+                if lon == lon:  # noqa: PLR0124  not a number: the node is in no edge
+                    staging.add("street_node", f"{index}\t{ref}\t{lon}\t{lat}\t{self.passable.get(ref, EVERYBODY)}\n")
         for ref, (index, lon, lat) in self.further.items():
             staging.add("street_node", f"{index}\t{ref}\t{lon}\t{lat}\t{EVERYBODY}\n")
         for relation, kind, start, node, ways, end, modes in self.seen.restrictions:
@@ -392,17 +395,17 @@ class _Loader:
         staging.finish_rows()
         self.say("finding streets by name, drawing main roads")
         staging.derive()
-        rows = staging.rows
+        made = staging.rows
         counts = {
             "ways": self.ways,
-            "nodes": rows["street_node"],
-            "edges": rows["street_edge"],
+            "nodes": made["street_node"],
+            "edges": made["street_edge"],
             "restrictions": len({restriction[0] for restriction in self.seen.restrictions}),
-            "places": rows["osm_place"],
-            "addresses": rows["osm_address"],
-            "pois": rows["osm_poi"],
-            "areas": rows["osm_area"],
-            "lines": rows["osm_line"],
+            "places": made["osm_place"],
+            "addresses": made["osm_address"],
+            "pois": made["osm_poi"],
+            "areas": made["osm_area"],
+            "lines": made["osm_line"],
         }
         report = LoadReport(
             "active", staging.version, self.path.name, counts, self.tally.dropped(), self.tally.findings()
