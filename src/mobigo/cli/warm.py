@@ -1,16 +1,45 @@
-"""``python -m mobigo.cli.warm``: compile the kernels while the database starts and loads."""
+"""``python -m mobigo.cli.warm``: compile the kernels while the database starts and loads.
+
+Numba keeps what it compiled on disk, so a second run only reads it.
+"""
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, time
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
-def warm() -> None:
-    """Run every room's kernels once on next to nothing; numba keeps what it compiled on disk."""
-    from mobigo.street import routing as street_routing
-    from mobigo.transit import routing as transit_routing
+HALF_HOUR = 1_800
 
-    street_routing.warm()
-    transit_routing.warm()
+
+def warm_streets() -> None:
+    """Run every kernel of the streets."""
+    from mobigo.street import routing
+
+    routing.warm()
+
+
+def warm_transit() -> None:
+    """Ask the demonstration's feed, straight from its files, one question of each kind."""
+    from mobigo.cli.region import DEMONSTRATION, data_folder
+    from mobigo.transit import routing
+    from mobigo.transit.days import DayViews
+    from mobigo.transit.feed import read_feed_tables
+    from mobigo.transit.footpaths import link_stops
+    from mobigo.transit.model import Direction
+    from mobigo.transit.timetable import build
+
+    tables = read_feed_tables(data_folder("gtfs") / DEMONSTRATION)
+    noon = datetime.combine(tables.services["date"][0], time(12), UTC)
+    with TemporaryDirectory(prefix="mobigo-") as folder:
+        timetable = build(tables)
+        views = DayViews(timetable, link_stops(timetable), Path(folder, "days"))  # mapped, as when serving
+        for direction in Direction:
+            for window in (0, HALF_HOUR):
+                question = routing.ask(views, 0, 1, int(noon.timestamp()), window=window, direction=direction)
+                routing.search(views, question)
 
 
 if __name__ == "__main__":
-    warm()
+    warm_transit()
+    warm_streets()

@@ -87,6 +87,7 @@ def _run(
     if not rides:
         return [], []
     stride = max(rides, DEFAULT_MAX_TRANSFERS + 1)
+    ends = tuple(np.array(end, np.int32) for end in ends)  # parts of mapped arrays would be another signature
     while True:
         working = _working(view, stride)
         journeys, legs = kernels.search(
