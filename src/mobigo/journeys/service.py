@@ -82,7 +82,10 @@ def plan(network: Network, request: JourneyRequest) -> Plan:
         max_transfers=request.max_transfers,
     )
     rides, beaten = _search(network, question, walk)
-    if not rides and not beaten and request.window is None:
+    worthwhile = _drop_outlived(network, question, rides, walk)
+    if worthwhile or request.window is not None:
+        rides = worthwhile or rides
+    elif rides or not beaten:
         rides, beaten = _search(network, replace(question, window=0), walk)
     on_foot = [_on_foot(question, walk[0])] if walk and (not rides or walk[0] <= request.max_walk) else []
     journeys = sorted(
@@ -108,6 +111,27 @@ def _search(
     found = routing.search(network.days, question)
     kept = [journey for journey in found if walk is None or journey.arrival - journey.departure < walk[0]]
     return kept, len(kept) < len(found)
+
+
+def _drop_outlived(
+    network: Network, question: Query, rides: list[TransitJourney], walk: tuple[int, Path | None] | None
+) -> list[TransitJourney]:
+    """Leave out journeys that one leaving after the window arrives before (arriving before it, leaves after).
+
+    Inside the window nothing beats them; still nobody would leave at nine to wait three hours at the next stop.
+    """
+    if not rides or not question.window:
+        return rides
+    beyond = question.window + 1 if question.direction is Direction.DEPART else -question.window - 1
+    others, _ = _search(network, replace(question, at=question.at + beyond, window=0), walk)
+    return [
+        ride
+        for ride in rides
+        if not any(
+            other.departure >= ride.departure and other.arrival <= ride.arrival and other.transfers <= ride.transfers
+            for other in others
+        )
+    ]
 
 
 def _on_foot(question: Query, seconds: int) -> TransitJourney:
