@@ -87,6 +87,7 @@ PAGES = {
     "nothing": "/?from=Semur-en-Auxois&to=48.85,2.35",
     "stop": "/stops/demonstration:semur_gare_routiere",
     "errors": "/docs/errors",
+    "docs": "/docs?plain=1",
 }
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from mobigo.web.store import FIRST_ZOOM, LAST_ZOOM
+from mobigo.web.tiles import Kept
 
 if TYPE_CHECKING:
     from httpx import Client
@@ -64,13 +65,37 @@ def test_an_empty_database_has_a_map_too(client: AppClient) -> None:
     assert client.get("/tiles/stops/12/2097/1431.mvt").content == b""
 
 
-def test_a_tile_is_kept_for_ever_with_its_version_and_else_asked_again(site: Site, http: Client) -> None:
-    path = f"{site.address}/tiles/base/{tile_of(12, *SEMUR)}.mvt"
-    assert "immutable" in http.get(f"{path}?v=1").headers["cache-control"]
-    answer = http.get(path)
-    assert answer.headers["cache-control"] == "public, max-age=300"
-    again = http.get(path, headers={"if-none-match": answer.headers["etag"]})
+@pytest.mark.parametrize("layer", ["base", "stops"])
+@pytest.mark.parametrize("zoom", [11, 14])
+def test_a_tile_of_the_version_in_service_is_kept_for_ever_any_other_is_asked_again(
+    site: Site, http: Client, layer: str, zoom: int
+) -> None:
+    address = site.address + http.get(f"{site.address}/tiles/ground.json").json()[layer]
+    z, x, y = tile_of(zoom, *SEMUR).split("/")
+    path = address.format(z=z, x=x, y=y)
+    answers = [http.get(path) for _ in range(2)]
+    assert all("immutable" in answer.headers["cache-control"] for answer in answers)
+    assert answers[0].content == answers[1].content != b""
+    other = http.get(f"{path}9")
+    assert other.headers["cache-control"] == "public, max-age=300"
+    assert other.content == answers[0].content
+    again = http.get(path, headers={"if-none-match": answers[0].headers["etag"]})
     assert (again.status_code, again.content) == (304, b"")
+
+
+def test_kept_tiles_are_cut_once_and_the_oldest_make_room(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("mobigo.web.tiles.KEPT_BYTES", 2 * len(gzip.compress(b"tile 1", 5)))
+    kept, cuts = Kept(), []
+
+    def ask(n: int) -> bytes:
+        def cut() -> bytes:
+            cuts.append(n)
+            return b"tile %d" % n
+
+        return gzip.decompress(kept.get(("base", "1", 5, n, 0), cut))
+
+    assert [ask(n) for n in (1, 2, 1, 3, 1, 2)] == [b"tile 1", b"tile 2", b"tile 1", b"tile 3", b"tile 1", b"tile 2"]
+    assert cuts == [1, 2, 3, 2]
 
 
 @pytest.mark.parametrize(

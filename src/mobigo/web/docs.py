@@ -33,13 +33,13 @@ CODES = {
 
 @router.api_route("", methods=READ)
 def reference(request: Request) -> Response:
-    """Show the OpenAPI reference; a plain list of addresses where the browser files are not installed."""
+    """Show the OpenAPI reference; a plain list with ``?plain=1`` and where the browser files are not installed."""
     return page(
         request,
         "docs.html",
         words.choose(request),
         paths=request.app.openapi()["paths"],
-        swagger="swagger-ui-dist" in request.app.state.assets.packages,
+        swagger="swagger-ui-dist" in request.app.state.assets.packages and "plain" not in request.query_params,
     )
 
 

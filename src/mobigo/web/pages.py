@@ -36,6 +36,7 @@ FOR_SCRIPTS = ("map", "locate", "suggestions", "kind.")
 def install(app: FastAPI) -> None:
     """Give an application its pages, the files they need, and the map's tiles."""
     app.state.assets = assets.read_assets()
+    app.state.tiles = tiles.Kept()
     for one in (router, stops.router, docs.router, tiles.router):
         app.include_router(one)
 

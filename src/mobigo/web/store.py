@@ -151,6 +151,12 @@ def read_ground(session: Session) -> Ground:
     return Ground(row.version, next((box for box in (stops, extract) if None not in box), None))
 
 
+def find_extract(session: Session) -> int | None:
+    """Return the version of the extract in service, if there is one."""
+    version: int | None = session.execute(text("SELECT version FROM osm_active")).scalar_one()
+    return version
+
+
 def read_base_tile(session: Session, z: int, x: int, y: int) -> bytes:
     """Cut a tile of the base map; empty where there is nothing."""
     return _read_tile(session, z, x, y, [layer for layer in LAYERS if z in layer.zooms])
