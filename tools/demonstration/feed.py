@@ -49,7 +49,7 @@ class Shapes:
         points, at, far = [stretches[0][0]], [0], 0.0
         dist = [0]
         for stretch in stretches:
-            thin = list(LineString(stretch).simplify(0.00011).coords) if len(stretch) > 2 else stretch
+            thin = list(LineString(stretch).simplify(0.00004).coords) if len(stretch) > 2 else stretch
             for a, b in pairwise(thin):
                 far += metres(a, b)
                 if round(far) > dist[-1]:
