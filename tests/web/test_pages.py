@@ -113,6 +113,16 @@ def test_when_there_is_nothing_the_reason_and_the_next_departure_are_said(
     assert "date=2026-11-24&amp;time=07%3A12&amp;by=depart" in page
 
 
+@pytest.mark.usefixtures("known")
+def test_a_day_after_all_timetables_is_said_to_be(site: Site, http: Client) -> None:
+    page = http.get(f"{site.address}/?from=Semur-en-Auxois&to=Dijon&date=2029-05-01&time=08:00").text
+    assert "Les horaires que nous avons vont du lundi 26 octobre 2026 au dimanche 27 juin 2027." in page
+
+
+def test_invented_timetables_are_said_to_be(site: Site, http: Client) -> None:
+    assert "horaires inventés" in http.get(f"{site.address}/").text
+
+
 def test_what_a_visitor_types_is_never_code(site: Site, http: Client) -> None:
     page = http.get(f"{site.address}/", params={"from": '"><script>alert(1)</script>', "to": "</script><b>"}).text
     assert "<script>alert" not in page

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 
     from mobigo.web.words import Words
 
+DEMONSTRATION = "demonstration"
+"""Source of the feed whose timetables this project invented."""
+
 READ = ["GET", "HEAD"]
 """Methods of everything that is only read."""
 
@@ -35,7 +38,9 @@ def page(request: Request, template: str, speak: Words, *, status: int = 200, **
     nonce = secrets.token_urlsafe(12)
     fixed = "lang" in request.query_params
     path = request.url.path
+    network = request.app.state.networks.find_current()
     shared = {
+        "invented": network is not None and DEMONSTRATION in network.manifest.feeds,
         "words": speak,
         "assets": request.app.state.assets,
         "nonce": nonce,

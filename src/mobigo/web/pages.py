@@ -1,7 +1,7 @@
 """The traveller's pages: HTML that works without JavaScript, without the map's files and without the internet."""
 
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from fastapi import APIRouter, FastAPI, Request
@@ -86,6 +86,7 @@ def planner(request: Request, now: Now) -> Response:
         ask=next((name for name in ("origin", "destination") if getattr(question, name).choices), None),
         settle=settle,
         map_journeys=map_journeys(view) if view else [],
+        outside=_outside(network, question) if network else None,
         ends=[plan.origin.point, plan.destination.point] if plan and plan.origin and plan.destination else None,
         script_words={key: said for key, said in speak.catalogue.items() if key.startswith(FOR_SCRIPTS)},
     )
@@ -132,6 +133,13 @@ def _plan(network: Network, question: Question) -> Plan:
     )
     again = journeys.plan(network, nearer)
     return again if again.journeys else plan
+
+
+def _outside(network: Network, question: Question) -> tuple[date, date] | None:
+    """Return the first and last day of all timetables when the day asked for is none of theirs."""
+    spans = [(feed.get("first_day"), feed.get("last_day")) for feed in network.manifest.feeds.values()]
+    days = sorted(date.fromisoformat(str(day)) for span in spans for day in span if day)
+    return (days[0], days[-1]) if days and not days[0] <= question.at.date() <= days[-1] else None
 
 
 def _title(question: Question, plan: Plan | None, speak: Words) -> str:
