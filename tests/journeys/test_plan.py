@@ -57,6 +57,14 @@ def test_a_ride_is_drawn_along_its_shape(valley: Valley) -> None:
     assert max(lat for _, lat in drawn) > 47.006
 
 
+def test_a_ride_without_a_shape_is_drawn_along_the_streets(valley: Valley) -> None:
+    # the back trip has no shape; Rue Haute and Grande Rue lie 5 m beside the stops
+    (journey,) = ask(valley, "val:aval", "val:amont", clock(16, 50), window=1800).journeys
+    drawn = journey.legs[0].geometry
+    assert len(drawn) > 4
+    assert min(lat for _, lat in drawn) == pytest.approx(47.0, abs=1e-6)
+
+
 def test_a_vehicle_that_goes_on_as_another_trip_keeps_its_seats(valley: Valley) -> None:
     (journey,) = ask(valley, "val:amont", "val:aval", clock(11, 50), window=1800).journeys
     assert [(leg.trip_id, leg.stay_seated) for leg in journey.legs] == [("val:noon1", False), ("val:noon2", True)]

@@ -7,10 +7,12 @@ import zlib
 from base64 import urlsafe_b64encode
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from mobigo.journeys.courses import find_course
 from mobigo.journeys.model import Call, Journey, Label, Leg, Line, Mode, Place, Step
 from mobigo.kit.geo import Point, haversine
 from mobigo.street.graph import Profile
@@ -158,16 +160,26 @@ def _line(network: Network, route: int) -> Line:
 
 
 def _course(network: Network, trip: int, board: int, alight: int) -> tuple[tuple[float, float], ...]:
-    """Return the course of a ride: along its shape where there is one, else from stop to stop."""
+    """Return the course of a ride: along its shape, else along streets, else from stop to stop."""
     timetable = network.timetable
     shape = int(timetable.trip_shape[trip])
     if shape >= 0:
         cut = cut_shape(timetable, shape, board, alight)
         if cut is not None:
             return _pairs(cut)
-    stops = timetable.call_stop[board : alight + 1]
-    lon, lat = timetable.stop_lon[stops], timetable.stop_lat[stops]
-    return _pairs(np.stack([lon, lat], axis=1)[np.isfinite(lon + lat)])
+    stops = timetable.call_stop[board : alight + 1].tolist()
+    parts = [_between_calls(network, start, end) for start, end in pairwise(stops)]
+    return _pairs(np.concatenate(parts))
+
+
+def _between_calls(network: Network, start: int, end: int) -> NDArray[np.float64]:
+    """Return the way from a stop to the next one: along the streets where they are known, else straight."""
+    timetable = network.timetable
+    ends = np.stack([timetable.stop_lon[[start, end]], timetable.stop_lat[[start, end]]], axis=1)
+    way = find_course(network.courses, len(timetable.stop_lat), start, end) if network.courses else None
+    line = ends if way is None else np.concatenate([ends[:1], way, ends[1:]])
+    known: NDArray[np.float64] = line[np.isfinite(line).all(axis=1)]
+    return known
 
 
 def cut_shape(timetable: Timetable, shape: int, board: int, alight: int) -> NDArray[np.float64] | None:

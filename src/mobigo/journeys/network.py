@@ -18,6 +18,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
+from mobigo.journeys.courses import Courses
 from mobigo.kit.errors import Unavailable
 from mobigo.kit.packed import map_packed
 from mobigo.street.graph import StreetGraph
@@ -78,6 +79,8 @@ class Network:
     """Where each stop meets the streets."""
     footpaths: Footpaths
     """Walks between stops, with the rules of transfers.txt."""
+    courses: Courses | None
+    """Ways of road vehicles between stops, where the feed has no shapes."""
 
     @cached_property
     def days(self) -> DayViews:
@@ -110,6 +113,7 @@ def map_network(folder: Path) -> Network:
         map_packed(folder / "streets", StreetGraph) if streets else None,
         map_packed(folder / "stop_snaps", Snaps) if streets else None,
         map_packed(folder / "footpaths", Footpaths),
+        map_packed(folder / "courses", Courses) if streets else None,
     )
 
 

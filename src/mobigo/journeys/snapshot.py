@@ -15,6 +15,7 @@ import psycopg
 
 from mobigo import __version__
 from mobigo.db.engine import libpq_conninfo
+from mobigo.journeys.courses import Courses, draw_courses
 from mobigo.journeys.network import Manifest, Networks, map_network, write_manifest
 from mobigo.kernels.trip_based import DayView
 from mobigo.kit.packed import write_packed
@@ -34,7 +35,10 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-LAYOUT = [__version__, *(str(kind.__annotations__) for kind in (Timetable, StreetGraph, Snaps, Footpaths, DayView))]
+LAYOUT = [
+    __version__,
+    *(str(kind.__annotations__) for kind in (Timetable, StreetGraph, Snaps, Footpaths, Courses, DayView)),
+]
 """A part of each network's name: one written by another version, or of other arrays, is built again, not misread."""
 
 CHANGE_WALK = 600
@@ -122,6 +126,7 @@ def _write(connection: psycopg.Connection, new: Path, content: Content, now: dat
         graph = street_store.read_graph(connection)
         write_packed(new / "streets", graph)
         walks = _write_walks(new, timetable, graph)
+        write_packed(new / "courses", draw_courses(timetable, graph))
         counts |= {"street nodes": len(graph.node_osm), "street edges": len(graph.edge_way)}
     else:
         walks = link_stops(timetable, link_metres=CROW_METRES)

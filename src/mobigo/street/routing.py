@@ -363,6 +363,26 @@ def between(
         None when there is no way, or none within the limit.
     """
     pace = WALK_SPEED / speed if profile is Profile.FOOT else 1.0
+    found = _search(graph, start, end, profile, limit_seconds / pace)
+    if found is None:
+        return None
+    pieces, seconds = found
+    walked = (start.metres + end.metres) / WALK_SPEED
+    return _describe(graph, pieces, (start, end), (seconds + walked) * pace)
+
+
+def course(
+    graph: StreetGraph, start: Snap, end: Snap, profile: Profile, limit_seconds: float
+) -> NDArray[np.float64] | None:
+    """Draw the quickest way, without describing it: float64[n, 2], lon and lat; None when there is none in time."""
+    found = _search(graph, start, end, profile, limit_seconds)
+    return _join([_draw(graph, piece) for piece in found[0]]) if found else None
+
+
+def _search(
+    graph: StreetGraph, start: Snap, end: Snap, profile: Profile, limit_seconds: float
+) -> tuple[list[Piece], float] | None:
+    """Find the pieces of the quickest way, and the seconds on them."""
     cost = graph.cost(profile)
     bans = NO_BANS if profile is Profile.FOOT else graph.bans
     index = list(Profile).index(profile)
@@ -373,7 +393,7 @@ def between(
     with _arcs.borrow(len(graph.net.arc)) as scratch:
         touched, last, arrival = search_arcs(
             graph.net, graph.points, bans, cost, graph.edge_flags, entry, int(profile), ends,
-            float(graph.fastest[index]), float(limit_seconds / pace), scratch,
+            float(graph.fastest[index]), float(limit_seconds), scratch,
         )  # fmt: skip
         arcs = []
         while last >= 0:
@@ -388,9 +408,7 @@ def between(
     else:
         pieces[0] = pieces[0]._replace(begin=start.fraction if pieces[0].arc % 2 == 0 else 1 - start.fraction)
         pieces.append(Piece(arrival, 0.0, end.fraction if arrival % 2 == 0 else 1 - end.fraction))
-    seconds = sum(_part(cost[arc], b - a) for arc, a, b in pieces)
-    walked = (start.metres + end.metres) / WALK_SPEED
-    return _describe(graph, pieces, (start, end), (seconds + walked) * pace)
+    return pieces, sum(_part(cost[arc], b - a) for arc, a, b in pieces)
 
 
 NO_BANS: Bans = frozen(Bans(np.zeros(0, np.int64), np.zeros(0, np.uint8), np.zeros(0, np.uint8)))

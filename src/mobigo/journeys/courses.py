@@ -1,0 +1,101 @@
+"""The course of road vehicles between neighbouring stops where the feed draws no shape: along the streets."""
+
+from __future__ import annotations
+
+import os
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mobigo.street.graph import Profile
+from mobigo.street.routing import course, snap
+from mobigo.transit.timetable import arc_metres
+
+if TYPE_CHECKING:
+    from mobigo.street.graph import StreetGraph
+    from mobigo.street.routing import Snaps
+    from mobigo.transit.timetable import Timetable
+
+ROAD_TYPES = ((3, 4), (11, 12), (200, 300), (700, 900))
+"""route_type of vehicles on roads, from, to (exclusive)."""
+
+FARTHEST_STREET = 60.0
+"""Metres from a stop to the street its vehicles use; farther ones are joined by straight lines."""
+
+DETOUR, SLACK = 1.6, 300.0
+"""A way longer than so many times the straight line and so many metres is not the one vehicles take."""
+
+SLOWEST = 4.0
+"""Metres per second of the straight line, below which a way is not looked for any further."""
+
+
+class Courses(NamedTuple):
+    """Ways between pairs of stops, sorted by pair."""
+
+    pair: NDArray[np.int64]
+    """int64[n_pairs], stop index times number of stops plus stop index."""
+    first: NDArray[np.int64]
+    """int64[n_pairs + 1], index."""
+    lon: NDArray[np.float32]
+    lat: NDArray[np.float32]
+
+
+def draw_courses(timetable: Timetable, graph: StreetGraph) -> Courses:
+    """Draw the way of every pair of neighbouring stops on a line on roads that has no shape."""
+    pairs = _list_pairs(timetable)
+    n_stops = len(timetable.stop_lat)
+    snaps = snap(graph, np.stack([timetable.stop_lon, timetable.stop_lat], axis=1), Profile.CAR, limit=FARTHEST_STREET)
+
+    def draw(part: NDArray[np.int64]) -> list[NDArray[np.float64] | None]:
+        return [_draw(timetable, graph, snaps, int(pair) // n_stops, int(pair) % n_stops) for pair in part]
+
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        drawn = [line for part in pool.map(draw, np.array_split(pairs, 64)) for line in part]
+    found = np.array([line is not None for line in drawn], np.bool_)
+    lines = [line for line in drawn if line is not None]
+    points = np.concatenate([np.zeros((0, 2)), *lines])
+    return Courses(
+        pair=pairs[found],
+        first=np.concatenate([[0], np.cumsum([len(line) for line in lines])]).astype(np.int64),
+        lon=points[:, 0].astype(np.float32),
+        lat=points[:, 1].astype(np.float32),
+    )
+
+
+def find_course(courses: Courses, n_stops: int, start: int, end: int) -> NDArray[np.float64] | None:
+    """Return the way between two stops; float64[n, 2], lon and lat."""
+    pair = start * n_stops + end
+    at = int(np.searchsorted(courses.pair, pair))
+    if at == len(courses.pair) or courses.pair[at] != pair:
+        return None
+    rows = slice(int(courses.first[at]), int(courses.first[at + 1]))
+    return np.stack([courses.lon[rows], courses.lat[rows]], axis=1).astype(np.float64)
+
+
+def _list_pairs(timetable: Timetable) -> NDArray[np.int64]:
+    """Pairs of neighbouring stops on patterns that run on roads and have a trip without a shape; sorted."""
+    kind = timetable.route_type[timetable.trip_route]
+    on_road = np.logical_or.reduce([(kind >= start) & (kind < end) for start, end in ROAD_TYPES])
+    wanted = np.unique(timetable.trip_pattern[on_road & (timetable.trip_shape < 0) & (timetable.trip_pattern >= 0)])
+    length = np.diff(timetable.pattern_first)
+    pattern = np.repeat(np.arange(len(length)), length)
+    follows = np.append(pattern[1:] == pattern[:-1], np.zeros(min(1, len(pattern)), np.bool_))
+    starts = np.flatnonzero(follows & np.isin(pattern, wanted))
+    stops = timetable.pattern_stop.astype(np.int64)
+    return np.unique(stops[starts] * len(timetable.stop_lat) + stops[starts + 1])
+
+
+def _draw(timetable: Timetable, graph: StreetGraph, snaps: Snaps, start: int, end: int) -> NDArray[np.float64] | None:
+    here, there = snaps.one(start), snaps.one(end)
+    if here is None or there is None or start == end:
+        return None
+    lat, lon = np.radians(timetable.stop_lat[[start, end]]), np.radians(timetable.stop_lon[[start, end]])
+    straight = float(arc_metres(lat[:1], lon[:1], lat[1:], lon[1:])[0])
+    line = course(graph, here, there, Profile.CAR, limit_seconds=60 + straight / SLOWEST)
+    if line is None or len(line) < 2:  # noqa: PLR2004  a line has two ends
+        return None
+    lat, lon = np.radians(line[:, 1]), np.radians(line[:, 0])
+    metres = float(arc_metres(lat[:-1], lon[:-1], lat[1:], lon[1:]).sum())
+    return line if metres <= DETOUR * straight + SLACK else None
