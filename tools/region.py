@@ -278,7 +278,7 @@ def make_countryside(part: Part, commune: Commune, radius: float, rng: np.random
     centre, scale = np.array(commune.centre), metric(commune.centre)
     span = (commune.outline.max(axis=0) - commune.outline.min(axis=0)) / scale
     reach = float(max(radius * 1.3, span.min() / 2.2))
-    for _ in range(int(rng.integers(2, 6))):
+    for _ in range(int(rng.integers(4, 9))):
         angle, away = rng.uniform(0, 2 * np.pi), rng.uniform(radius, reach)
         heart = centre + np.array([np.cos(angle), np.sin(angle)]) * away * scale
         spot = part.add(heart[None])[0]
