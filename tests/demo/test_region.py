@@ -163,6 +163,16 @@ def test_a_damaged_extract_is_not_loaded(
         assert find_active_extract(connection) is None
 
 
+def test_extracts_that_cannot_be_merged_are_told(
+    instance: str, server: Server, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(PATHS, "/east.osm", ok(b"<html>moved</html>"))
+    extracts = {"west": "/west.osm", "east": "/east.osm"}
+    load_region("here", write_sources(tmp_path, server, {"bus": "/bus.zip"}, extracts))
+    assert "cannot be merged" in capsys.readouterr().err
+    assert active(instance) == {"bus"}
+
+
 def test_half_the_extracts_are_no_region(instance: str, server: Server, tmp_path: Path) -> None:
     extracts = {"west": "/west.osm", "north": "/north.osm"}
     load_region("here", write_sources(tmp_path, server, {"bus": "/bus.zip"}, extracts))

@@ -6,6 +6,7 @@ import fcntl
 import gzip
 import hashlib
 import itertools
+import resource
 import socket
 import time
 from typing import TYPE_CHECKING
@@ -292,3 +293,22 @@ def test_a_file_that_was_removed_is_downloaded_though_unchanged(tmp_path: Path) 
         to.unlink()
         assert fetch_newer(server.url(), to, allow_hosts=[server.pair], max_bytes=MB, patience=HASTE)
         assert "if-none-match" not in server.requests[1].headers
+
+
+def test_a_place_that_cannot_be_written_is_told(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with serving(ok(BODY)) as server, pytest.raises(Unavailable, match="cannot be written"):
+        fetch(server.url(), tmp_path / "file" / "feed.zip", allow_hosts=[server.pair], max_bytes=MB, patience=HASTE)
+
+
+def test_a_file_that_finds_no_room_is_told(tmp_path: Path) -> None:
+    to = tmp_path / "feed.zip"
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    with serving(ok(BODY)) as server:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, before[1]))
+        try:
+            with pytest.raises(Unavailable, match="File too large"):
+                fetch(server.url(), to, allow_hosts=[server.pair], max_bytes=MB, patience=HASTE)
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert not to.exists()

@@ -117,7 +117,6 @@ def load_demonstration(url: str, clock: Clock) -> bool:
     import psycopg
 
     from mobigo.db.engine import libpq_conninfo
-    from mobigo.osm.load import load_osm
     from mobigo.osm.store import find_active_extract
     from mobigo.transit.store import list_versions
 
@@ -131,6 +130,8 @@ def load_demonstration(url: str, clock: Clock) -> bool:
         return False
     loaded = False
     if extract is None and not active:
+        from mobigo.osm.load import load_osm
+
         print("Loading the demonstration's streets ...", flush=True)
         load_osm(data_folder("osm") / STREETS, url, now=now)
         loaded = True

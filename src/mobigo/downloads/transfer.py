@@ -97,20 +97,28 @@ class _Download:
 
     def run(self) -> bool:
         """Download until the file is whole; False when the server has nothing newer."""
-        with _locked(self.part, self.to) as part:
-            changed = self._persist(part)
-            if not changed:
-                self._forget()
-                return False
-            part.flush()
-            if self.sha256 is not None:
-                self._check(part)
-            assert self.origin is not None
-            origin_file(self.to).unlink(missing_ok=True)
-            self.part.replace(self.to)
-            origin_file(self.to).write_text(json.dumps(asdict(self.origin)))
-            self.part_origin.unlink(missing_ok=True)
+        try:
+            with _locked(self.part, self.to) as part:
+                if not self._persist(part):
+                    self._forget()
+                    return False
+                part.flush()
+                if self.sha256 is not None:
+                    self._check(part)
+                self._put_in_place()
+        except OSError as error:
+            raise Unavailable(
+                f"{self.to} cannot be written ({error.strerror or error}); make room or choose another MOBIGO_HOME",
+                code="download_failed",
+            ) from error
         return True
+
+    def _put_in_place(self) -> None:
+        assert self.origin is not None
+        origin_file(self.to).unlink(missing_ok=True)
+        self.part.replace(self.to)
+        origin_file(self.to).write_text(json.dumps(asdict(self.origin)))
+        self.part_origin.unlink(missing_ok=True)
 
     def _forget(self) -> None:
         self.part.unlink(missing_ok=True)
