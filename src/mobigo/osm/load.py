@@ -11,6 +11,7 @@ One extract is in service at a time. To serve several, join them first, which co
 
 from __future__ import annotations
 
+import os
 from array import array
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -68,6 +69,9 @@ BUILDINGS_LIMIT = 40_000_000
 
 SMALL = 20_000_000
 """Bytes; positions of nodes of smaller extracts stay in memory."""
+
+ON_DISK = "/var/tmp"  # noqa: S108  a folder of a random name is made in it
+"""Where positions lie: many systems keep /tmp in memory."""
 
 SORT_LIMIT = 100_000_000
 """Bytes; smaller files whose objects are out of order are sorted in memory, larger ones refused."""
@@ -196,7 +200,7 @@ class _Loader:
         if not seen.ways:
             raise Refused(f"{self.path.name} holds no street; load an extract that has highways", code="no_streets")
         self.seen = seen
-        with TemporaryDirectory(prefix="mobigo-osm-") as folder:
+        with TemporaryDirectory(prefix="mobigo-osm-", dir=ON_DISK if os.access(ON_DISK, os.W_OK) else None) as folder:
             kind = "sparse_mem_array" if self.size < SMALL else f"sparse_file_array,{folder}/positions"
             positions = osmium.NodeLocationsForWays(osmium.index.create_map(kind))
             positions.ignore_errors()

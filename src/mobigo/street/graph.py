@@ -305,7 +305,10 @@ def _build_grid(shapes: Shapes) -> Grid:
 
 
 def _build_bans(streets: Streets, net: Adjacency) -> Bans:
-    """Turn restrictions into pairs of arcs; one that names ways or nodes we do not have binds nobody."""
+    """Turn restrictions into pairs of arcs; one that names ways or nodes we do not have binds nobody.
+
+    Restrictions whose via is a way are stored with the others but not kept here: a pair of arcs cannot say them.
+    """
     n_arcs = len(net.arc)
     by_osm = np.argsort(streets.node_osm)
     turns: dict[int, int] = {}
