@@ -20,6 +20,10 @@ if TYPE_CHECKING:
     from httpcore._backends.base import SOCKET_OPTION
 
 
+ADDRESSES = 4
+"""How many addresses of one name are tried."""
+
+
 class Patience(NamedTuple):
     """How long we wait for a server. Seconds, unless it says bytes."""
 
@@ -100,7 +104,7 @@ class GuardedBackend(httpcore.NetworkBackend):
     ) -> httpcore.NetworkStream:
         """Connect to the first allowed address that answers."""
         failure: Exception = Unavailable(f"{host} has no address")
-        for address in resolve(host, port, self.allow_hosts):
+        for address in resolve(host, port, self.allow_hosts)[:ADDRESSES]:
             try:
                 stream = self._inner.connect_tcp(address, port, timeout, local_address, socket_options)
             except (httpcore.ConnectError, httpcore.ConnectTimeout) as error:
