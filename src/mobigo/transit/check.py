@@ -15,6 +15,7 @@ from datetime import date
 from typing import TYPE_CHECKING, Any, NamedTuple
 from zoneinfo import available_timezones
 
+from mobigo.transit.archive import known_files
 from mobigo.transit.gtfs import BY_NAME, FILES, MISCELLANEOUS, SERVICES, Column, File, Kind, Presence
 from mobigo.transit.report import SAMPLES
 from mobigo.transit.rules import RULES, Class
@@ -654,6 +655,13 @@ ROW_RULES: tuple[RowRule, ...] = (
         "timepoint = '0'",
     ),
     RowRule(
+        "stop_times",
+        "missing_timepoint_value",
+        ("timepoint", "!timepoint"),
+        "s.timepoint IS NULL AND s.arrival_time IS NOT NULL",
+        "s.trip_id",
+    ),
+    RowRule(
         "calendar",
         "start_and_end_range_out_of_order",
         (),
@@ -888,6 +896,8 @@ def check_presence(staging: Staging, names: set[str], *, has_zones: bool) -> Non
             staging.findings.add("missing_required_file", file.filename)
         elif file.presence is Presence.RECOMMENDED:
             staging.findings.add("missing_recommended_file", file.filename)
+    for name in sorted(names - known_files()):
+        staging.findings.add("unknown_file", name)
     if "stops.txt" not in names and not has_zones:
         staging.findings.add("missing_required_file", "stops.txt")
     if not names & {"calendar.txt", "calendar_dates.txt"}:
@@ -1155,6 +1165,14 @@ def check_feed_info(staging: Staging) -> None:
     more = "s.line > (SELECT min(line) FROM s_feed_info)"
     if staging.apply("more_than_one_entity", "feed_info", more, "s.feed_publisher_name"):
         staging.doom("feed_info", more)
+    if staging.has("agency.agency_lang"):
+        staging.apply(
+            "feed_info_lang_and_agency_lang_mismatch",
+            "feed_info",
+            "lower(s.feed_lang) <> 'mul' AND NOT EXISTS (SELECT 1 FROM s_agency a "
+            "WHERE lower(left(a.agency_lang, 2)) = lower(left(s.feed_lang, 2)))",
+            "s.feed_lang",
+        )
 
 
 TRANSLATED = tuple(file.name for file in FILES if file.name not in {"translations", "calendar", "calendar_dates"})
@@ -1179,6 +1197,25 @@ def check_translations(staging: Staging) -> None:
                 f"s.table_name = '{file.name}' AND s.record_id IS NOT NULL {found}",
                 "s.table_name || ' ' || s.record_id",
             )
+
+
+def check_used_shapes(staging: Staging) -> None:
+    """Note shapes that no trip uses."""
+    if not staging.has("shapes"):
+        return
+    unused = "s_shapes p WHERE p.shape_id NOT IN (SELECT t.shape_id FROM s_trips t WHERE t.shape_id IS NOT NULL)"
+    ((total,),) = staging.rows(f"SELECT count(DISTINCT p.shape_id) FROM {unused}")
+    if total:
+        samples = staging.rows(f"SELECT min(p.line), p.shape_id FROM {unused} GROUP BY 2 ORDER BY 1 LIMIT {SAMPLES}")
+        staging.note("unused_shape", "shapes", samples, total)
+
+
+def check_zones_of_fares(staging: Staging) -> None:
+    """Note stops outside all fare zones, where fares depend on zones."""
+    zoned = any(staging.has(f"fare_rules.{name}") for name in ("origin_id", "destination_id", "contains_id"))
+    if zoned and staging.has("stops"):
+        where = "s.zone_id IS NULL AND coalesce(s.location_type, '0') = '0'"
+        staging.apply("stop_without_zone_id", "stops", where, "s.stop_id")
 
 
 def check_ferries(staging: Staging) -> None:
@@ -1219,7 +1256,8 @@ AFTER: dict[str, tuple[Callable[[Staging], None], ...]] = {
     "routes": (check_route_names,),
     "route_networks": (check_networks,),
     "shapes": (check_shapes,),
-    "trips": (check_ferries,),
+    "trips": (check_ferries, check_used_shapes),
+    "fare_rules": (check_zones_of_fares,),
     "frequencies": (check_frequencies,),
     "transfers": (check_transfers,),
     "pathways": (check_pathways,),
@@ -1254,7 +1292,7 @@ def check_dates(staging: Staging, today: date) -> None:
         last_days = " UNION ALL SELECT service_id, date, date FROM s_calendar_dates WHERE exception_type = '1'"
     spans = staging.rows(
         "SELECT service_id, min(first), max(last) FROM "
-        f"({first_days}{last_days}) AS d (service_id, first, last) GROUP BY 1"
+        f"({first_days}{last_days}) AS d (service_id, first, last) WHERE first IS NOT NULL AND last IS NOT NULL GROUP BY 1"
     )
     if not spans:
         return

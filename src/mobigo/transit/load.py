@@ -19,12 +19,13 @@ from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from traceback import extract_tb
 from typing import TYPE_CHECKING, Any, Protocol
 
 import psycopg
 
 from mobigo.db.engine import libpq_conninfo
-from mobigo.kit.errors import InvalidInput, Unavailable
+from mobigo.kit.errors import InvalidInput, MobigoError, Unavailable
 from mobigo.transit import check, sequence, stations, store, zones
 from mobigo.transit.archive import Unreadable, feed_hash, unpack
 from mobigo.transit.gtfs import BY_NAME, DRAFT_COLUMNS, FILES, LOCATIONS, PARTITIONED, File
@@ -184,8 +185,12 @@ def _load(
                 report = _load_version(staging, members, request, progress)
         except _Rejected as rejected:
             return _save_rejected(connection, request, findings, rejected.dropped)
-        except (psycopg.DataError, psycopg.IntegrityError, psycopg.ProgrammingError) as error:
-            findings.add("UnloadableModel", request.origin, None, str(error).splitlines()[0])
+        except (MobigoError, psycopg.OperationalError):
+            raise
+        except Exception as error:  # noqa: BLE001 - whatever a feed may do to the loader, it gives a report
+            frame = extract_tb(error.__traceback__)[-1]
+            what = f"{type(error).__name__} in {Path(frame.filename).name} line {frame.lineno}: {error}"
+            findings.add("runtime_exception_in_loader_error", request.origin, None, what.replace("\n", " "))
             return _save_rejected(connection, request, findings, Counter())
     store.sweep(connection)
     return report
@@ -277,9 +282,12 @@ def _stage(staging: check.Staging, members: dict[str, Member], progress: Progres
         columns = _read_columns(staging, file, header)
         if columns is None:
             continue
-        copy_file(
-            staging.cursor, f"s_{file.name}", columns, member.path, header, file.filename, staging.findings, advance
-        )
+        try:
+            copy_file(
+                staging.cursor, f"s_{file.name}", columns, member.path, header, file.filename, staging.findings, advance
+            )
+        except Unreadable as error:
+            staging.findings.add(error.code, file.filename, None, str(error))
         staging.profile(file.name)
     if LOCATIONS in members:
         try:
@@ -323,6 +331,7 @@ def _read_columns(staging: check.Staging, file: File, header: Header) -> list[st
 def _check(staging: check.Staging, version: int) -> None:
     """Check files in the order of their references, stop times being typed on the way; then remove what is doomed."""
     check.check_agencies(staging)
+    zones.check_ids(staging)
     for file in FILES:
         if file.name not in staging.files:
             continue
@@ -336,6 +345,8 @@ def _check(staging: check.Staging, version: int) -> None:
             continue
         check.check_references(staging, file)
         check.check_file(staging, file)
+    if "locations" in staging.files:
+        staging.run("DELETE FROM s_locations s USING doomed d WHERE d.file = 'locations' AND d.line = s.line")
     for file in FILES:
         if file.name == "trips" and "stop_times" in staging.files:
             sequence.settle_sequence(staging, version)
@@ -363,6 +374,8 @@ def _check_remains(staging: check.Staging, before: dict[str, int], dropped: Coun
             staging.findings.add("UnloadableModel", f"{name}.txt", None, share)
     if before.get("trips", 0) and dropped["trips"] == before["trips"]:
         staging.findings.add("UnloadableModel", "trips.txt", None, "no trip is left")
+    elif "stop_times" in before and dropped["stop_times"] == before["stop_times"]:
+        staging.findings.add("UnloadableModel", "stop_times.txt", None, "no stop time is left")
 
 
 def _store(staging: check.Staging, members: dict[str, Member], version: int) -> dict[str, int]:
@@ -385,7 +398,6 @@ def _store(staging: check.Staging, members: dict[str, Member], version: int) -> 
             store.attach_partition(staging, name, version)
     for name, member in sorted(members.items()):
         if name not in counts and name not in {file.filename for file in FILES}:
-            staging.findings.add("unknown_file", name)
             store.store_raw(staging, version, name, _raw_rows(member))
     return counts
 

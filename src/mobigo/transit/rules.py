@@ -80,6 +80,11 @@ RULES: dict[str, Rule] = {
         ),
         ("missing_required_column", "a required column is missing", "add the column to the header and fill it"),
         ("missing_required_file", "a required file is missing", "add the file to the archive"),
+        (
+            "runtime_exception_in_loader_error",
+            "the feed must not surprise the loader",
+            "report this message to the authors of this program; the previous version stays in use",
+        ),
         ("too_many_rows", "the file has more rows than this loader takes", "split the feed"),
         (
             "unsupported_geo_json_type",
@@ -191,11 +196,6 @@ RULES: dict[str, Rule] = {
         ),
         ("number_out_of_range", "the number is outside the range of its column", "correct the number"),
         (
-            "overlapping_zone_and_pickup_drop_off_window",
-            "a trip may not serve a zone twice at once",
-            "separate the windows",
-        ),
-        (
             "pathway_to_wrong_location_type",
             "a pathway joins platforms, entrances and nodes, not stations",
             "refer to a part of it",
@@ -235,11 +235,6 @@ RULES: dict[str, Rule] = {
         ),
         ("transfer_with_invalid_stop_location_type", "a transfer joins stops or stations", "refer to the stop"),
         ("transfer_with_invalid_trip_and_route", "the trip of a transfer is not of its route", "correct one of them"),
-        (
-            "transfer_with_invalid_trip_and_stop",
-            "the trip of a transfer does not call at its stop",
-            "correct one of them",
-        ),
         ("translation_foreign_key_violation", "the translated record is not in the feed", _FIX_REFERENCE),
         ("translation_unexpected_value", "record_id and field_value exclude each other", "empty one of them"),
         (
@@ -252,6 +247,8 @@ RULES: dict[str, Rule] = {
             "the parent must be a station (for a boarding area: a platform)",
             "correct parent_station",
         ),
+        ("unsupported_feature_type", "locations.geojson holds Features", "write each zone as a Feature"),
+        ("unsupported_geometry_type", "a zone is a Polygon or a MultiPolygon", "draw the zone as an area"),
     ),
     **_rules(
         Class.REPAIR,
@@ -331,11 +328,6 @@ RULES: dict[str, Rule] = {
         ),
         ("stop_without_stop_time", "no trip calls at the stop; it is kept", "remove the stop or add its stop times"),
         (
-            "trip_distance_exceeds_shape_distance",
-            "the trip is longer than its shape; its distances are dropped",
-            "export again",
-        ),
-        (
             "unexpected_enum_value",
             "the value is not one of the list; the default is used",
             "use a value of the GTFS reference",
@@ -382,7 +374,6 @@ RULES: dict[str, Rule] = {
         ("feed_expiration_date7_days", "the feed ends within 7 days", "publish the next period now"),
         ("feed_info_lang_and_agency_lang_mismatch", "feed_lang differs from agency_lang", "use one language, or mul"),
         ("inconsistent_agency_lang", "agencies have different languages", "use one language per feed"),
-        ("inconsistent_route_type_for_block_id", "a block should stay in one mode", "split the block"),
         ("missing_bike_allowance", "ferry trips should say whether bicycles may come", "fill bikes_allowed"),
         (
             "missing_feed_contact_email_and_url",
@@ -394,7 +385,6 @@ RULES: dict[str, Rule] = {
             "a call on demand should name its booking rule",
             "fill pickup_booking_rule_id and drop_off_booking_rule_id",
         ),
-        ("missing_recommended_field", "a recommended value is empty", "fill it"),
         ("missing_recommended_file", "a recommended file is missing", "add it"),
         ("non_ascii_or_non_printable_char", "ids should be printable ASCII", "rename the id, once and for all"),
         ("pathway_dangling_generic_node", "a node should join two pathways", "add the other pathway"),
@@ -415,7 +405,6 @@ RULES: dict[str, Rule] = {
             "the service has no weekday and no added date",
             "set a weekday or add dates",
         ),
-        ("stop_too_far_from_shape", "a stop is over 100 m from the shape of its trip", "correct the stop or the shape"),
         ("transfer_distance_too_large", "the stops of a transfer are over 10 km apart", "correct the stops"),
         ("translation_unknown_table_name", "the translation is of an unknown table", "correct table_name"),
         (
@@ -426,7 +415,6 @@ RULES: dict[str, Rule] = {
     ),
     **_rules(
         Class.INFO,
-        ("big_gap_in_service", "a service pauses for more than 13 days", "none needed if that is so"),
         ("CloseStops", "two stops in a row are at the same place", "none needed if that is so"),
         (
             "feed_valid_beyond_total_service_window",
@@ -441,11 +429,6 @@ RULES: dict[str, Rule] = {
         ("Slow", "the vehicle is slower than walking", "correct times or coordinates"),
         ("stop_without_zone_id", "a stop has no zone although fares depend on zones", "fill zone_id"),
         ("transfer_distance_above_2_km", "the stops of a transfer are over 2 km apart", "none needed if that is so"),
-        (
-            "trip_with_shape_dist_traveled_but_no_shape_distances",
-            "the shape has no distances",
-            "fill them in shapes.txt",
-        ),
     ),
 }
 """Every code this loader knows; the classes are those of the region's importing table."""

@@ -64,6 +64,7 @@ def store_sequence(staging: Staging, version: int) -> None:
         _drop_duplicates(staging, table)
     _check_edges(staging, table)
     _check_time(staging, table)
+    _check_distance(staging, table)
     _check_speed(staging, table)
     check.check_unserved_stops(staging)
     _check_calls(staging)
@@ -232,6 +233,23 @@ def _check_time(staging: Staging, table: str) -> None:
         selections.append(f"SELECT trip_line FROM {back}")
     if selections:
         _doom_trips(staging, " UNION ".join(selections))
+
+
+def _check_distance(staging: Staging, table: str) -> None:
+    """Leave out the distances of trips along which they do not grow."""
+    if not staging.has("stop_times.shape_dist_traveled"):
+        return
+    stuck = (
+        "(SELECT *, lag(shape_dist_traveled) OVER (PARTITION BY trip_line ORDER BY stop_sequence) AS before, "
+        "lag(stop_line) OVER (PARTITION BY trip_line ORDER BY stop_sequence) AS stop_before "
+        f"FROM {table} WHERE shape_dist_traveled IS NOT NULL) x "
+        "WHERE x.shape_dist_traveled <= x.before AND x.stop_line <> x.stop_before"
+    )
+    ((total,),) = staging.rows(f"SELECT count(*) FROM {stuck}")
+    if total:
+        value = "s.trip_id || ': ' || s.shape_dist_traveled"
+        _note(staging, "decreasing_or_equal_stop_time_distance", stuck, value, total)
+        staging.run(f"UPDATE {table} SET shape_dist_traveled = NULL WHERE trip_line IN (SELECT trip_line FROM {stuck})")
 
 
 def _check_speed(staging: Staging, table: str) -> None:

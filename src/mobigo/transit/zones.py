@@ -120,6 +120,7 @@ def modernise(staging: Staging) -> None:
             mend=f"{column} = s.stop_id, stop_id = NULL, shape_dist_traveled = NULL",
         )
         if moved:
+            staging.files["stop_times"].present |= {column}
             staging.profile("stop_times")
 
 
@@ -149,6 +150,20 @@ def _split_members(staging: Staging) -> None:
     )
     for name in ("location_groups", "location_group_stops"):
         staging.profile(name)
+
+
+def check_ids(staging: Staging) -> None:
+    """Keep stops, groups and zones apart by their ids: stops first, then groups."""
+    taken = [
+        f"SELECT {key} FROM s_{name}"
+        for name, key in (("stops", "stop_id"), ("location_groups", "location_group_id"))
+        if name in staging.files
+    ]
+    for count, (name, key) in enumerate(
+        (("location_groups", "location_group_id"), ("locations", "location_id")), start=1
+    ):
+        if staging.has(name) and taken[:count]:
+            staging.apply("duplicate_geography_id", name, f"s.{key} IN ({' UNION '.join(taken[:count])})", f"s.{key}")
 
 
 def store_zones(staging: Staging, version: int) -> int:
