@@ -11,6 +11,7 @@ import psycopg
 import pytest
 from tests.downloads.server import Server, ok, ranged, serving, status
 
+from mobigo.cli.main import main
 from mobigo.cli.region import data_folder, load_demonstration, load_region, read_regions
 from mobigo.db.engine import libpq_conninfo
 from mobigo.downloads import check_url
@@ -185,6 +186,26 @@ def test_nothing_at_all_is_an_error_and_the_demonstration_stays(instance: str, s
     with pytest.raises(Unavailable, match="nothing of Here could be loaded: gone was left out"):
         load_region("here", write_sources(tmp_path, server, {"gone": "/gone.zip"}, {}))
     assert active(instance) == {"demonstration"}
+
+
+def test_the_command_takes_the_addresses_from_a_file(
+    instance: str, server: Server, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    sources = write_sources(tmp_path, server, {"bus": "/bus.zip"}, {})
+    with pytest.raises(SystemExit) as ended:
+        main(["load", "region", "here", "--sources", str(sources), "--no-build"])
+    assert ended.value.code == 0
+    assert "CC0, a test" in capsys.readouterr().out  # whom to credit
+    assert active(instance) == {"bus"}
+
+
+def test_sources_without_a_region_are_no_question(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "sources.toml"
+    file.touch()
+    with pytest.raises(SystemExit) as ended:
+        main(["up", "--sources", str(file)])
+    assert ended.value.code == 2
+    assert "name the region with --region" in capsys.readouterr().err
 
 
 def test_an_unknown_region_is_told_with_those_that_are_known() -> None:
