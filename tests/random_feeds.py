@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import csv
 import io
+from collections import Counter
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from itertools import chain, pairwise, product
@@ -376,7 +377,10 @@ def drop_rows(case: Case) -> Iterator[Case]:
         )
     for name in ("transfers", "frequencies", "calendar_dates", "calendar", "stop_times", "stops"):
         rows = case.tables[name]
+        calls = Counter(row["trip_id"] for row in rows) if name == "stop_times" else {}
         for n in range(len(rows)):
+            if calls and calls[rows[n]["trip_id"]] < 3:
+                continue
             yield replace(case, tables=case.tables | {name: rows[:n] + rows[n + 1 :]})
     for n in range(len(case.footpaths or [])):
         yield replace(case, footpaths=case.footpaths[:n] + case.footpaths[n + 1 :])

@@ -358,7 +358,7 @@ def list_runs(tables: Tables, places: Places, zone: ZoneInfo) -> list[Run]:
     for trip in tables["trips"]:
         name = trip["trip_id"]
         rows = sorted(stop_times[name], key=lambda row: int(row["stop_sequence"]))
-        times = time_calls(rows, places) if rows else None
+        times = time_calls(rows, places) if len(rows) > 1 else None
         if times is None:
             continue
         for day, offset in product(sorted(days[trip["service_id"]]), list_offsets(frequencies[name], times[0][1])):
