@@ -15,7 +15,7 @@ from tests.conftest import serve
 
 from mobigo.db import cluster
 from mobigo.db.engine import libpq_conninfo, open_engine
-from mobigo.journeys.network import Manifest
+from mobigo.journeys.network import LAYOUT, Manifest
 from mobigo.kit.clock import Clock
 from mobigo.osm.load import load_osm
 from mobigo.places import service as places
@@ -169,7 +169,7 @@ class OneTimetable:
     @property
     def manifest(self) -> Manifest:
         """Say what it was built from."""
-        return Manifest("one", NOW, "Europe/Paris", {}, None, {})
+        return Manifest("one", LAYOUT, NOW, "Europe/Paris", {}, None, {})
 
 
 @dataclass

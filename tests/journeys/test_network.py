@@ -10,7 +10,7 @@ from tests.conftest import serve
 from tests.journeys.conftest import FEED, at
 
 from mobigo.db.engine import open_engine
-from mobigo.journeys.network import Networks
+from mobigo.journeys.network import LAYOUT, Networks
 from mobigo.kit.clock import Clock
 from mobigo.kit.errors import Unavailable
 from mobigo.web.app import create_app
@@ -109,3 +109,12 @@ def test_journeys_are_planned_while_the_database_is_away(valley: Valley) -> None
         health = http.get("/v1/health").json()
         assert health["status"] == "ok"
         assert datetime.fromisoformat(health["time"]) <= datetime.now(UTC)
+
+
+def test_a_network_of_another_version_is_built_again_not_misread(own_valley: Valley) -> None:
+    version = own_valley.network().manifest.version
+    manifest = own_valley.home / "networks" / version / "manifest.json"
+    manifest.write_text(manifest.read_text().replace(LAYOUT, "0" * 12))
+    assert Networks(own_valley.home).find_current() is None
+    with pytest.raises(Unavailable):
+        own_valley.network()

@@ -141,7 +141,8 @@ def journeys(
 ) -> Response:
     """Plan journeys from door to door.
 
-    Walk, ride, change, walk: the journeys that no other one beats in departure, arrival and number of changes.
+    Walk, ride, change, walk: the journeys by vehicle that no other one beats in departure, arrival and number of
+    changes, and walking all the way where it is short or nothing else serves.
     """
     network = request.app.state.networks.current()
     question = JourneyRequest(

@@ -10,15 +10,18 @@ from __future__ import annotations
 import json
 import shutil
 import threading
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from fcntl import LOCK_EX, flock
 from functools import cached_property
+from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
+from mobigo import __version__
 from mobigo.journeys.courses import Courses
+from mobigo.kernels.trip_based import DayView
 from mobigo.kit.errors import Unavailable
 from mobigo.kit.packed import map_packed
 from mobigo.street.graph import StreetGraph
@@ -31,6 +34,16 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+LAYOUT = sha256(
+    json.dumps(
+        [
+            __version__,
+            *(str(kind.__annotations__) for kind in (Timetable, StreetGraph, Snaps, Footpaths, Courses, DayView)),
+        ]
+    ).encode()
+).hexdigest()[:12]
+"""Which version of the program and which arrays; a network of another layout is built again, never misread."""
+
 KEPT = 3
 """How many networks stay on disk; the older ones are removed when a new one is switched in."""
 
@@ -40,6 +53,7 @@ class Manifest:
     """What a network was built from."""
 
     version: str
+    layout: str
     built_at: datetime
     timezone: str
     """The zone in which most trips run; instants without an offset are read in it."""
@@ -104,7 +118,19 @@ class Network:
 
 
 def map_network(folder: Path) -> Network:
-    """Map a written network; nothing is read until touched."""
+    """Map a written network; nothing is read until touched.
+
+    Raises
+    ------
+    Unavailable
+        When another version of the program wrote it.
+    """
+    layout = json.loads((folder / "manifest.json").read_text()).get("layout")
+    if layout != LAYOUT:
+        raise Unavailable(
+            f"network {folder.name} was built by another version of mobigo; type mobigo network build, or mobigo up",
+            code="no_network",
+        )
     streets = (folder / "streets").exists()
     return Network(
         folder,
@@ -149,7 +175,7 @@ class Networks:
         return network
 
     def find_current(self) -> Network | None:
-        """Return the network that serves, or None when none has been built.
+        """Return the network that serves, or None when none has been built, or only by another version.
 
         While a new one is being mapped by one thread, the others go on with the old one.
         """
@@ -160,7 +186,8 @@ class Networks:
         if stamp != self._stamp and self._loading.acquire(blocking=self._current is None):
             try:
                 if stamp != self._stamp:
-                    self._current = map_network(self.folder / (self.folder / "current").read_text())
+                    with suppress(Unavailable):
+                        self._current = map_network(self.folder / (self.folder / "current").read_text())
                     self._stamp = stamp
             finally:
                 self._loading.release()

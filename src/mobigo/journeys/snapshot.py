@@ -13,33 +13,27 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 import psycopg
 
-from mobigo import __version__
 from mobigo.db.engine import libpq_conninfo
-from mobigo.journeys.courses import Courses, draw_courses
-from mobigo.journeys.network import Manifest, Networks, map_network, write_manifest
-from mobigo.kernels.trip_based import DayView
+from mobigo.journeys.courses import draw_courses
+from mobigo.journeys.network import LAYOUT, Manifest, Networks, map_network, write_manifest
 from mobigo.kit.packed import write_packed
 from mobigo.osm.store import find_active_extract
 from mobigo.places import service as places
 from mobigo.street import store as street_store
-from mobigo.street.graph import Profile, StreetGraph
-from mobigo.street.routing import Snaps, footpaths, snap
+from mobigo.street.graph import Profile
+from mobigo.street.routing import footpaths, snap
 from mobigo.transit import store as transit_store
 from mobigo.transit import timetable as timetables
 from mobigo.transit.footpaths import Footpaths, follow_streets, link_stops
 from mobigo.transit.model import Direction
-from mobigo.transit.timetable import Timetable
 
 if TYPE_CHECKING:
     from datetime import datetime
     from pathlib import Path
 
+    from mobigo.street.graph import StreetGraph
+    from mobigo.transit.timetable import Timetable
 
-LAYOUT = [
-    __version__,
-    *(str(kind.__annotations__) for kind in (Timetable, StreetGraph, Snaps, Footpaths, Courses, DayView)),
-]
-"""A part of each network's name: one written by another version, or of other arrays, is built again, not misread."""
 
 CHANGE_WALK = 600
 """Seconds: the longest walk from one vehicle to the next."""
@@ -132,7 +126,9 @@ def _write(connection: psycopg.Connection, new: Path, content: Content, now: dat
         walks = link_stops(timetable, link_metres=CROW_METRES)
     write_packed(new / "footpaths", walks)
     counts["walks between stops"] = len(walks.target)
-    write_manifest(new, Manifest(content.version, now, _zone(timetable), content.feeds, content.streets, counts))
+    write_manifest(
+        new, Manifest(content.version, LAYOUT, now, _zone(timetable), content.feeds, content.streets, counts)
+    )
     _sync(new)
     return new
 
