@@ -77,7 +77,7 @@ def _measure(name: str, path: Path, url: str) -> Iterator[Bar]:
 
 @contextmanager
 def _database() -> Iterator[str]:
-    """A migrated database that goes afterwards: in the one given by MOBIGO_DATABASE_URL, else in a cluster made for it."""
+    """A migrated database that goes afterwards: at MOBIGO_DATABASE_URL, else in a cluster made for it."""
     given = os.environ.get("MOBIGO_DATABASE_URL")
     with tempfile.TemporaryDirectory(prefix="mobigo-bench-") as folder:
         home = Path(folder)
@@ -129,5 +129,6 @@ def _load(path: Path, source: str, url: str) -> tuple[float, float]:
 if __name__ == "__main__":
     for bar in bars():
         print(
-            f"{bar.bar:32}{bar.value:>14,.3f} {bar.unit:12}{'' if bar.limit is None else f'limit {bar.limit}'}  {bar.how}"
+            f"{bar.bar:32}{bar.value:>14,.3f} {bar.unit:12}{'' if bar.limit is None else f'limit {bar.limit}'}  "
+            f"{bar.how}"
         )

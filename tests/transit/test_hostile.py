@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING
 
 import psycopg
 import pytest
+from tests.feed_text import database, files, pack
 
 from mobigo.db.engine import libpq_conninfo
 from mobigo.kit.errors import InvalidInput
 from mobigo.transit import archive
 from mobigo.transit.load import load_gtfs
-from tests.feed_text import database, files, pack
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -157,9 +157,10 @@ def test_no_archive(tmp_path: Path, url: str) -> None:
 
 def test_two_members_of_one_name(tmp_path: Path, url: str) -> None:
     path = tmp_path / "feed.zip"
-    with zipfile.ZipFile(path, "w") as packed, pytest.warns(UserWarning, match="Duplicate name"):
+    with zipfile.ZipFile(path, "w") as packed:
         packed.writestr("stops.txt", "a")
-        packed.writestr("stops.txt", "b")
+        with pytest.warns(UserWarning, match="Duplicate name"):
+            packed.writestr("stops.txt", "b")
     assert "two members" in refused(path, url)
 
 
@@ -172,7 +173,8 @@ def _names(url: str) -> set[str]:
     return {row[0] for row in rows}
 
 
-ACCENTED = "stop_id,stop_name,stop_lat,stop_lon\ngare,Époisses,47.4906,4.3347\nmairie,Mairie,47.4951,4.33\nlac,Lac,47.48,4.36\n"
+HEADER = "stop_id,stop_name,stop_lat,stop_lon\n"
+ACCENTED = HEADER + "gare,Époisses,47.4906,4.3347\nmairie,Mairie,47.4951,4.33\nlac,Lac,47.48,4.36\n"
 
 
 @pytest.mark.parametrize("content", [
@@ -194,7 +196,7 @@ def test_ways_to_write_a_file(tmp_path: Path, url: str, content: bytes) -> None:
 
 
 def test_quotes(tmp_path: Path, url: str) -> None:
-    stops = 'stop_id,stop_name,stop_lat,stop_lon\ngare,"A ""B"", C",47.4906,4.3347\nmairie,"Two\nlines",47.4951,4.33\nlac,La "c",47.48,4.36\n'
+    stops = HEADER + 'gare,"A ""B"", C",47.4906,4.3347\nmairie,"Two\nlines",47.4951,4.33\nlac,La "c",47.48,4.36\n'
     report = load(pack(tmp_path / "feed.zip", files(stops=stops.encode())), url)
     assert report.status == "active"
     assert _names(url) == {'A "B", C', "Two lines", 'La "c"'}
@@ -238,7 +240,7 @@ def _torn(random: Random) -> dict[str, bytes]:
         case _:
             at = random.randrange(len(contents[name]))
             odd = random.choice(
-                [b'"', b",", b"\n", b"\0", b"\xff", b"'", b"\\.\n", b"\t", "–".encode(), b"NULL", b"-1", b"1e999"]
+                [b'"', b",", b"\n", b"\0", b"\xff", b"'", b"\\.\n", b"\t", b"\xe2\x80\x93", b"NULL", b"-1", b"1e999"]
             )
             contents[name] = contents[name][:at] + odd + contents[name][at:]
     return contents

@@ -9,6 +9,7 @@ from uuid import uuid4
 
 import psycopg
 import pytest
+from tests.feed_text import database, files, pack, text, withdraw
 
 from mobigo.db.engine import libpq_conninfo
 from mobigo.kit.errors import Conflict, InvalidInput, NotFound
@@ -18,19 +19,21 @@ from mobigo.transit.load import load_gtfs
 from mobigo.transit.rules import RULES
 from mobigo.transit.service import roll_back
 from mobigo.transit.shift import parse_week
-from tests.feed_text import database, files, pack, text, withdraw
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from mobigo.transit.report import LoadReport
+
+    Load = Callable[..., LoadReport]
+    Ask = Callable[[str], list[tuple[Any, ...]]]
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 
 
 @pytest.fixture
-def load(database_url: str, tmp_path: Path) -> Any:
+def load(database_url: str, tmp_path: Path) -> Load:
     """Load the town, changed as the test says; its report."""
 
     def run(source: str = "town", *, shift_to: date | None = None, **changes: str | bytes | None) -> LoadReport:
@@ -41,7 +44,7 @@ def load(database_url: str, tmp_path: Path) -> Any:
 
 
 @pytest.fixture
-def ask(database_url: str) -> Any:
+def ask(database_url: str) -> Ask:
     """Query the database."""
 
     def run(query: str) -> list[tuple[Any, ...]]:
@@ -59,7 +62,7 @@ def shared_url(test_cluster: str) -> Iterator[str]:
 
 
 @pytest.fixture
-def judge(shared_url: str, tmp_path: Path) -> Iterator[Any]:
+def judge(shared_url: str, tmp_path: Path) -> Iterator[Load]:
     """Load the town, changed as the test says, beside those of other tests; its report."""
 
     def run(**changes: str | bytes | None) -> LoadReport:
@@ -77,7 +80,7 @@ def found(report: LoadReport) -> set[tuple[str, str]]:
 # ── stored ────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def test_a_sound_feed_is_active_and_nothing_is_found(load, ask) -> None:
+def test_a_sound_feed_is_active_and_nothing_is_found(load: Load, ask: Ask) -> None:
     report = load()
     assert report.status == "active"
     assert found(report) == {("warn", "missing_recommended_file")}
@@ -93,7 +96,7 @@ def test_a_sound_feed_is_active_and_nothing_is_found(load, ask) -> None:
     assert ask("SELECT first_day, last_day FROM feed_version") == [(date(2026, 11, 2), date(2026, 12, 31))]
 
 
-def test_all_active_feeds_are_read_as_one(load, database_url) -> None:
+def test_all_active_feeds_are_read_as_one(load: Load, database_url: str) -> None:
     load("a")
     load(
         "b",
@@ -120,7 +123,7 @@ def test_all_active_feeds_are_read_as_one(load, database_url) -> None:
     assert stations["a:gare"] != stations["a:mairie"]
 
 
-def test_every_file_is_stored_typed_and_the_unknown_is_kept(load, ask) -> None:
+def test_every_file_is_stored_typed_and_the_unknown_is_kept(load: Load, ask: Ask) -> None:
     report = load(
         areas="area_id,area_name\ncentre,Centre",
         stop_areas="area_id,stop_id\ncentre,gare",
@@ -163,11 +166,12 @@ def test_every_file_is_stored_typed_and_the_unknown_is_kept(load, ask) -> None:
     assert ask("SELECT ST_GeometryType(geom) FROM locations") == [("ST_Polygon",)]
 
 
-ZONE = b"""{"type": "FeatureCollection", "features": [{"type": "Feature", "id": "zone", "properties": {"stop_name": "Zone"},
+ZONE = b"""{"type": "FeatureCollection", "features": [{"type": "Feature", "id": "zone",
+ "properties": {"stop_name": "Zone"},
  "geometry": {"type": "Polygon", "coordinates": [[[4.3, 47.4], [4.4, 47.4], [4.4, 47.5], [4.3, 47.4]]]}}]}"""
 
 
-def test_the_tables_have_the_columns_of_the_specification(ask) -> None:
+def test_the_tables_have_the_columns_of_the_specification(ask: Ask) -> None:
     kinds = {
         "text": "text",
         "integer": "int4",
@@ -187,7 +191,7 @@ def test_the_tables_have_the_columns_of_the_specification(ask) -> None:
 # ── found ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def test_classes_are_those_of_the_importing_table(test_data) -> None:
+def test_classes_are_those_of_the_importing_table(test_data: Path) -> None:
     table = test_data.parent / "schemas/gtfs/import_classes.csv"
     if not table.exists():
         pytest.skip(f"no importing table at {table}")
@@ -195,7 +199,7 @@ def test_classes_are_those_of_the_importing_table(test_data) -> None:
     assert {code: rule.class_.value for code, rule in RULES.items()} == {code: classes.get(code) for code in RULES}
 
 
-def test_a_finding_names_file_line_value_rule_and_remedy(judge) -> None:
+def test_a_finding_names_file_line_value_rule_and_remedy(judge: Load) -> None:
     report = judge(routes="route_id,agency_id,route_short_name,route_type,route_color\n1,A,1,3,blue")
     (finding,) = [one for one in report.findings if one.code == "invalid_color"]
     assert finding.as_json() == {
@@ -209,7 +213,7 @@ def test_a_finding_names_file_line_value_rule_and_remedy(judge) -> None:
     }
 
 
-def test_many_of_a_kind_are_counted(judge) -> None:
+def test_many_of_a_kind_are_counted(judge: Load) -> None:
     rows = "".join(f"s{number},Stop,47.5,4.{number}\n" for number in range(10, 40))
     report = judge(
         stops="stop_id,stop_name,stop_lat,stop_lon\ngare,Gare,47.4,4.3\nmairie,M,47.41,4.31\nlac,L,47.42,4.32\n" + rows
@@ -231,7 +235,8 @@ GOOD = "t2,08:00:00,08:00:00,gare,1\nt2,08:10:00,08:10:00,lac,2\n"
         ("t1,48:00:00,48:00:00,gare,1\nt1,48:15:00,48:15:00,lac,2\n", None, None, 4),
         ("t1,07:00:00,07:00:00,gare,1\nt1,06:00:00,06:00:00,lac,2\n",
          "reject_entity", "stop_time_with_arrival_before_previous_departure_time", 2),
-        ("t1,07:00:00,07:00:00,gare,1\nt1,07:30:00,07:10:00,lac,2\n", "reject_entity", "start_and_end_range_out_of_order", 2),
+        ("t1,07:00:00,07:00:00,gare,1\nt1,07:30:00,07:10:00,lac,2\n",
+         "reject_entity", "start_and_end_range_out_of_order", 2),
         ("t1,,,gare,1\nt1,07:30:00,07:30:00,lac,2\n", "repair", "missing_trip_edge", 2),
         ("t1,07:00:00,07:00:00,gare,1\nt1,,,mairie,2\nt1,07:30:00,07:30:00,lac,3\n", None, None, 5),
         ("t1,07:00:00,,gare,1\nt1,,07:30:00,lac,2\n", "repair", "stop_time_with_only_arrival_or_departure_time", 4),
@@ -247,14 +252,17 @@ GOOD = "t2,08:00:00,08:00:00,gare,1\nt2,08:10:00,08:10:00,lac,2\n"
         ("t1,07:00:00,07:00:00,gare,1\n", "reject_entity", "unusable_trip", 3),
         ("ghost,07:00:00,07:00:00,gare,1\n", "reject_entity", "foreign_key_violation", 2),
         ("", "repair", "unused_trip", 2),
-        (" t1 ,07:00:00,07:00:00, gare,1\nt1,07:30:00,07:30:00,lac ,2\n", "repair", "leading_or_trailing_whitespaces", 4),
+        (" t1 ,07:00:00,07:00:00, gare,1\nt1,07:30:00,07:30:00,lac ,2\n",
+         "repair", "leading_or_trailing_whitespaces", 4),
         ("t1,07:00:00,07:00:00,gare,1\n\nt1,07:30:00,07:30:00,lac,2\n", "repair", "empty_row", 4),
         ("t1,07:00:00,07:00:00,gare,1,,\nt1,07:30:00,07:30:00,lac,2\n", "repair", "invalid_row_length", 4),
-        ("t1,07:00:00,07:00:00,gare,1\nt1,07:01:00,07:01:00,paris,2\n", "warn", "fast_travel_between_consecutive_stops", 4),
+        ("t1,07:00:00,07:00:00,gare,1\nt1,07:01:00,07:01:00,paris,2\n",
+         "warn", "fast_travel_between_consecutive_stops", 4),
     ],
 )  # fmt: skip
-def test_stop_times(judge, rows: str, class_: str, code: str, left: int) -> None:
-    stops = "stop_id,stop_name,stop_lat,stop_lon\ngare,Gare,47.4906,4.3347\nmairie,M,47.4951,4.33\nlac,L,47.48,4.36\nparis,P,48.85,2.35\n"
+def test_stop_times(judge: Load, rows: str, class_: str, code: str, left: int) -> None:
+    stops = "stop_id,stop_name,stop_lat,stop_lon\ngare,Gare,47.4906,4.3347\nmairie,M,47.4951,4.33\n"
+    stops += "lac,L,47.48,4.36\nparis,P,48.85,2.35\n"
     report = judge(stops=stops, stop_times=STOP_TIMES + GOOD + rows)
     assert report.status == "active"
     assert report.counts["stop_times.txt"] == left
@@ -268,7 +276,8 @@ def test_stop_times(judge, rows: str, class_: str, code: str, left: int) -> None
 @pytest.mark.parametrize(
     ("changes", "class_", "code"),
     [
-        ({"agency": "agency_name,agency_url,agency_timezone\nT,https://t.example,Europe/Nowhere"}, "reject_feed", "invalid_timezone"),
+        ({"agency": "agency_name,agency_url,agency_timezone\nT,https://t.example,Europe/Nowhere"},
+         "reject_feed", "invalid_timezone"),
         ({"agency": "agency_name,agency_url,agency_timezone"}, "reject_feed", "invalid_timezone"),
         ({"agency": "agency_id,agency_name,agency_url,agency_timezone\nA,T,https://t.example,Europe/Paris\n"
           "B,U,https://t.example,Europe/Berlin"}, "reject_feed", "inconsistent_agency_timezone"),
@@ -288,30 +297,32 @@ def test_stop_times(judge, rows: str, class_: str, code: str, left: int) -> None
         ({"calendar_dates": "service_id,date,exception_type\nweek,20260230,1"}, "reject_entity", "invalid_date"),
         ({"routes": "route_id,agency_id,route_short_name,route_type\n1,A,1,3\n2,A,,3"},
          "reject_entity", "route_both_short_and_long_name_missing"),
-        ({"frequencies": "trip_id,start_time,end_time,headway_secs\nt1,06:00:00,08:00:00,600\nt1,07:00:00,09:00:00,600"},
+        ({"frequencies": "trip_id,start_time,end_time,headway_secs\nt1,06:00:00,08:00:00,600\n"
+          "t1,07:00:00,09:00:00,600"},
          "repair", "overlapping_frequency"),
         ({"booking_rules": "booking_rule_id,booking_type\nb,2"}, "reject_entity", "missing_prior_notice_last_day"),
         ({"booking_rules": "booking_rule_id,booking_type,prior_notice_duration_min\nb,0,5"},
          "reject_entity", "forbidden_real_time_booking_field_value"),
-        ({"fare_attributes": "fare_id,price,currency_type,payment_method\nf,1,XYZ,0"}, "reject_entity", "invalid_currency"),
+        ({"fare_attributes": "fare_id,price,currency_type,payment_method\nf,1,XYZ,0"},
+         "reject_entity", "invalid_currency"),
         ({"transfers": "from_stop_id,to_stop_id\ngare,nowhere"}, "reject_entity", "foreign_key_violation"),
         ({"routes": "route_id,agency_id,route_short_name,route_type\n1,A,1,99"}, "repair", "unexpected_enum_value"),
         ({"shapes": "shape_id,shape_pt_lat,shape_pt_lon,shape_pt_sequence\ns,47,4,1"}, "repair", "single_shape_point"),
         ({"notes": "a,b\n1,2"}, "repair", "unknown_file"),
     ],
 )  # fmt: skip
-def test_findings(judge, changes: dict[str, str | bytes | None], class_: str, code: str) -> None:
+def test_findings(judge: Load, changes: dict[str, str | bytes | None], class_: str, code: str) -> None:
     report = judge(**changes)
     assert (class_, code) in found(report)
     assert (report.status == "rejected") == (class_ == "reject_feed")
 
 
-def test_a_feed_without_calendar_txt_is_fine(judge) -> None:
+def test_a_feed_without_calendar_txt_is_fine(judge: Load) -> None:
     report = judge(calendar=None, calendar_dates="service_id,date,exception_type\nweek,20261124,1", feed_info=None)
     assert report.status == "active"
 
 
-def test_zones_of_drafts_are_read_as_today(load, ask) -> None:
+def test_zones_of_drafts_are_read_as_today(load: Load, ask: Ask) -> None:
     report = load(
         locations=ZONE,
         location_groups="location_group_id,location_id,location_group_name\ng,gare,Group\ng,lac,",
@@ -334,7 +345,7 @@ def test_zones_of_drafts_are_read_as_today(load, ask) -> None:
 # ── versions ──────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def test_the_same_content_is_unchanged_however_it_is_packed(load, database_url, tmp_path) -> None:
+def test_the_same_content_is_unchanged_however_it_is_packed(load: Load, database_url: str, tmp_path: Path) -> None:
     first = load()
     folder = tmp_path / "folder"
     folder.mkdir()
@@ -344,7 +355,9 @@ def test_the_same_content_is_unchanged_however_it_is_packed(load, database_url, 
     assert (again.status, again.version) == ("unchanged", first.version)
 
 
-def test_a_rejected_feed_leaves_the_active_version_and_keeps_its_report(load, ask, database_url) -> None:
+def test_a_rejected_feed_leaves_the_active_version_and_keeps_its_report(
+    load: Load, ask: Ask, database_url: str
+) -> None:
     first = load()
     second = load(agency=None)
     assert second.status == "rejected"
@@ -354,7 +367,7 @@ def test_a_rejected_feed_leaves_the_active_version_and_keeps_its_report(load, as
         assert store.get_report(connection, "town", second.version).status == "rejected"
 
 
-def test_a_load_that_dies_leaves_nothing(load, ask, monkeypatch) -> None:
+def test_a_load_that_dies_leaves_nothing(load: Load, ask: Ask, monkeypatch: pytest.MonkeyPatch) -> None:
     load()
     tables = "SELECT count(*) FROM pg_class WHERE relkind IN ('r', 'p') AND relnamespace = 'mobigo'::regnamespace"
     before = ask(tables)
@@ -367,7 +380,7 @@ def test_a_load_that_dies_leaves_nothing(load, ask, monkeypatch) -> None:
     assert ask("SELECT count(*) FROM trips") == [(2,)]
 
 
-def test_roll_back_and_forth(load, ask, database_url) -> None:
+def test_roll_back_and_forth(load: Load, ask: Ask, database_url: str) -> None:
     first = load()
     second = load(trips="route_id,service_id,trip_id\n1,week,t1")
     assert roll_back(database_url, "town", now=NOW).id == first.version
@@ -379,7 +392,7 @@ def test_roll_back_and_forth(load, ask, database_url) -> None:
         roll_back(database_url, "village", now=NOW)
 
 
-def test_old_versions_are_pruned(load, ask) -> None:
+def test_old_versions_are_pruned(load: Load, ask: Ask) -> None:
     for number in range(5):
         load(feed_info=f"feed_publisher_name,feed_publisher_url,feed_lang\nTown {number},https://town.example,fr")
     assert ask("SELECT status FROM feed_version ORDER BY id") == [("retired",), ("retired",), *[("loaded",)] * 3]
@@ -387,7 +400,7 @@ def test_old_versions_are_pruned(load, ask) -> None:
     assert ask("SELECT DISTINCT version_id FROM stops ORDER BY 1") == [(3,), (4,), (5,)]
 
 
-def test_two_loads_of_one_source_do_not_meet(load, database_url) -> None:
+def test_two_loads_of_one_source_do_not_meet(load: Load, database_url: str) -> None:
     with psycopg.connect(libpq_conninfo(database_url), autocommit=True) as other, store.feed_locked(other, "town"):
         with pytest.raises(Conflict, match="being loaded"):
             load()
@@ -395,7 +408,7 @@ def test_two_loads_of_one_source_do_not_meet(load, database_url) -> None:
 
 
 @pytest.mark.parametrize("source", ["", "a:b", "a b", "x" * 61])
-def test_a_source_must_be_a_name(load, source: str) -> None:
+def test_a_source_must_be_a_name(load: Load, source: str) -> None:
     with pytest.raises(InvalidInput):
         load(source)
 
@@ -403,8 +416,9 @@ def test_a_source_must_be_a_name(load, source: str) -> None:
 # ── shifted ───────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def test_dates_shift_by_whole_weeks_to_the_busiest_week(load, ask) -> None:
-    calendar = "service_id,monday,tuesday,wednesday,thursday,friday,saturday,sunday,start_date,end_date\nweek,1,1,1,1,1,0,0,20160101,20160131"
+def test_dates_shift_by_whole_weeks_to_the_busiest_week(load: Load, ask: Ask) -> None:
+    calendar = "service_id,monday,tuesday,wednesday,thursday,friday,saturday,sunday,start_date,end_date\n"
+    calendar += "week,1,1,1,1,1,0,0,20160101,20160131"
     dates = "service_id,date,exception_type\nweek,20160106,2"
     report = load(calendar=calendar, calendar_dates=dates, shift_to=parse_week("2026-W48"))
     # 4 to 8 January lost a day, so the week of 11 January 2016 becomes that of 23 November 2026
@@ -426,7 +440,7 @@ def test_a_week_is_read_by_number_or_by_a_day() -> None:
 # ── stations ──────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def test_a_shared_station_keeps_its_id_and_tells_when_it_changes(load, ask) -> None:
+def test_a_shared_station_keeps_its_id_and_tells_when_it_changes(load: Load, ask: Ask) -> None:
     load("b")
     load("c")
     assert ask("SELECT stop_id, station_id FROM station_stop WHERE stop_id LIKE '%gare'") == [
@@ -452,7 +466,7 @@ def test_a_shared_station_keeps_its_id_and_tells_when_it_changes(load, ask) -> N
     (47.4915, "Poste", False),     # another name
     (47.49061, "Poste", True),     # another name at the very same place
 ])  # fmt: skip
-def test_stops_of_different_feeds_form_a_station(load, ask, lat: float, name: str, joined: bool) -> None:  # noqa: FBT001
+def test_stops_of_different_feeds_form_a_station(load: Load, ask: Ask, lat: float, name: str, joined: bool) -> None:  # noqa: FBT001
     load("a")
     load("b", stops=f"stop_id,stop_name,stop_lat,stop_lon\ngare,{name},{lat},4.3347\nmairie,M,40,4\nlac,L,41,4")
     assert bool(ask("SELECT 1 FROM station_stop WHERE stop_id = 'b:gare'")) == joined

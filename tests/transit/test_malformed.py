@@ -1,4 +1,4 @@
-"""The malformed feeds of etalab's validator: each gives the class and code the importing table foresees for its defect."""
+"""The malformed feeds of etalab's validator: each gives the class and code the table foresees for its defect."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import pytest
+from tests.feed_text import database, withdraw
 
 from mobigo.transit.load import load_gtfs
-from tests.feed_text import database, withdraw
 
 if TYPE_CHECKING:
     from pathlib import Path

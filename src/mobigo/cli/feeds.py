@@ -11,6 +11,8 @@ import click
 from mobigo.kit.errors import InvalidInput
 
 if TYPE_CHECKING:
+    import psycopg
+
     from mobigo.transit.store import Version
 
 
@@ -123,7 +125,7 @@ def rollback(source: str, *, to: int | None, as_json: bool, no_build: bool) -> N
     print(json.dumps(_as_json(version)) if as_json else f"{source} version {version.id} is active")
 
 
-def _connect() -> Any:
+def _connect() -> psycopg.Connection[Any]:
     import psycopg
 
     from mobigo.cli.context import open_database

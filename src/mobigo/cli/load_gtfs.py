@@ -44,7 +44,7 @@ def gtfs(feed: str, *, source: str, shift_dates: str | None, as_json: bool, no_b
     settings = read_settings()
     url = open_database()
     with _watched() as progress:
-        report = _load(feed, source, url, settings, shift_to, progress)
+        report = _load(feed, source, url=url, settings=settings, shift_to=shift_to, progress=progress)
     if report.status == "active" and not no_build:
         from mobigo.journeys.service import build_network
 
@@ -59,7 +59,7 @@ def gtfs(feed: str, *, source: str, shift_dates: str | None, as_json: bool, no_b
 
 
 def _load(
-    feed: str, source: str, url: str, settings: Settings, shift_to: date | None, progress: Progress
+    feed: str, source: str, *, url: str, settings: Settings, shift_to: date | None, progress: Progress
 ) -> LoadReport:
     from mobigo.downloads import fetch
     from mobigo.transit.load import check_source, load_gtfs

@@ -1,20 +1,21 @@
 """A feed's files, taken safely out of a ZIP archive or a folder into a scratch folder, as UTF-8 with plain line ends.
 
-Nothing in an archive is trusted: names, sizes, ratios, links and line lengths are checked while reading, so that hostile
-input is refused before it costs much.
+Nothing in an archive is trusted: names, sizes, ratios, links, line lengths. All is checked while reading, so that
+hostile input is refused before it costs much.
 """
 
 from __future__ import annotations
 
 import codecs
 import stat
+import struct
 import zipfile
 import zlib
 from dataclasses import dataclass
+from functools import partial
 from hashlib import sha256
 from pathlib import PurePosixPath
-from struct import error as StructError
-from typing import TYPE_CHECKING, BinaryIO
+from typing import IO, TYPE_CHECKING
 
 from mobigo.kit.errors import InvalidInput, MobigoError
 from mobigo.transit.gtfs import BY_NAME, LOCATIONS
@@ -48,7 +49,7 @@ TELLING = ("stops.txt", "agency.txt", "routes.txt", "trips.txt", "stop_times.txt
 NUL_SHARE = 100
 """One zero byte in this many is a slip; more is no text."""
 
-BROKEN_ARCHIVE = (zipfile.BadZipFile, zipfile.LargeZipFile, zlib.error, EOFError, StructError, NotImplementedError)
+BROKEN_ARCHIVE = (zipfile.BadZipFile, zipfile.LargeZipFile, zlib.error, EOFError, struct.error, NotImplementedError)
 """What Python's reader raises for damaged archives, beside OSError, RuntimeError and ValueError."""
 
 
@@ -75,7 +76,7 @@ class Member:
 class _Entry:
     name: str
     size: int
-    open: Callable[[], BinaryIO]
+    open: Callable[[], IO[bytes]]
 
 
 def unpack(source: Path, scratch: Path, findings: Findings, progress: Callable[[int, int], None]) -> dict[str, Member]:
@@ -123,7 +124,7 @@ def _zip_entries(archive: zipfile.ZipFile) -> list[_Entry]:
     infos = archive.infolist()
     if len(infos) > MAX_MEMBERS:
         raise _refuse(f"the archive has {len(infos):,} members, at most {MAX_MEMBERS:,} are read")
-    entries = []
+    entries: list[_Entry] = []
     for info in infos:
         _check_name(info.filename)
         if info.is_dir():
@@ -137,12 +138,12 @@ def _zip_entries(archive: zipfile.ZipFile) -> list[_Entry]:
                 f"member {info.filename!r} unpacks {info.compress_size:,} bytes to {info.file_size:,}, more than "
                 f"{MAX_RATIO} times as much; that is a zip bomb"
             )
-        entries.append(_Entry(info.filename, info.file_size, lambda info=info: archive.open(info)))  # type: ignore[misc]
+        entries.append(_Entry(info.filename, info.file_size, partial(archive.open, info)))
     return entries
 
 
 def _folder_entries(folder: Path) -> list[_Entry]:
-    entries = []
+    entries: list[_Entry] = []
     for path in sorted(folder.rglob("*")):
         name = path.relative_to(folder).as_posix()
         if path.is_symlink():
@@ -154,8 +155,16 @@ def _folder_entries(folder: Path) -> list[_Entry]:
         if len(entries) == MAX_MEMBERS:
             raise _refuse(f"the folder has more than {MAX_MEMBERS:,} files; name the folder of one feed")
         _check_name(name)
-        entries.append(_Entry(name, path.stat().st_size, lambda path=path: path.open("rb")))  # type: ignore[misc]
+        entries.append(_Entry(name, path.stat().st_size, _Opener(path)))
     return entries
+
+
+@dataclass(frozen=True)
+class _Opener:
+    path: Path
+
+    def __call__(self) -> IO[bytes]:
+        return self.path.open("rb")
 
 
 def _feed_folder(entries: list[_Entry], findings: Findings) -> str:
@@ -226,7 +235,7 @@ def known_files() -> frozenset[str]:
     return frozenset({*(file.filename for file in BY_NAME.values()), LOCATIONS})
 
 
-def _blocks(raw: BinaryIO, first: bytes) -> Iterator[bytes]:
+def _blocks(raw: IO[bytes], first: bytes) -> Iterator[bytes]:
     block = first
     while block:
         yield block

@@ -1,26 +1,26 @@
 """The checks: sets against sets in the staging tables, driven by `transit.gtfs` and `transit.rules`.
 
-Checks look at the feed as it came: a check notes what it found, mends the row, or dooms it, but a doomed row stays until
-all checks are through, so that one defect does not hide the next. Only a row with a cell that cannot be read at all goes
-at once. In the end `settle` removes what is doomed, and with it, counted but not reported again, what refers to it.
+Checks look at the feed as it came: a check notes what it found, mends the row, or dooms it; a doomed row stays until
+all checks are through, so that one defect does not hide the next. Only a row with a cell that cannot be read goes at
+once. In the end `settle` removes what is doomed, and with it, counted but not reported again, what refers to it.
 """
 
 from __future__ import annotations
 
 import re
-from collections import Counter
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple
 from zoneinfo import available_timezones
 
 from mobigo.transit.archive import known_files
-from mobigo.transit.gtfs import BY_NAME, FILES, MISCELLANEOUS, SERVICES, Column, File, Kind, Presence
+from mobigo.transit.gtfs import BY_NAME, FILES, MISCELLANEOUS, Column, File, Kind, Presence
 from mobigo.transit.report import SAMPLES
 from mobigo.transit.rules import RULES, Class
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
     from psycopg import Cursor
 
     from mobigo.transit.report import Findings
@@ -44,19 +44,25 @@ EMAIL = re.compile(r"^[^@\s]+@[^@\s]+\.[^@\s]+$")
 PHONE = re.compile(r"^(?=(.*[0-9]){2})[^\n]{2,60}$")
 LANGUAGE = re.compile(r"^[A-Za-z]{2,3}([-_][A-Za-z0-9]{1,8})*$", re.ASCII)
 
-LIBRARY_LANGUAGES = frozenset(
-    "alb arm baq bur chi cze dut fre geo ger gre ice mac mao may per rum slo tib wel".split()  # noqa: SIM905
-)
+LIBRARY_LANGUAGES = frozenset((
+    "alb", "arm", "baq", "bur", "chi", "cze", "dut", "fre", "geo", "ger", "gre", "ice", "mac", "mao", "may", "per",
+    "rum", "slo", "tib", "wel",
+))  # fmt: skip
 """Codes of libraries (ISO 639-2/B) that BCP 47 does not know."""
 
-CURRENCIES = frozenset(
-    "AED AFN ALL AMD ANG AOA ARS AUD AWG AZN BAM BBD BDT BGN BHD BIF BMD BND BOB BOV BRL BSD BTN BWP BYN BZD CAD CDF CHE "
-    "CHF CHW CLF CLP CNY COP COU CRC CUP CVE CZK DJF DKK DOP DZD EGP ERN ETB EUR FJD FKP GBP GEL GHS GIP GMD GNF GTQ GYD "
-    "HKD HNL HTG HUF IDR ILS INR IQD IRR ISK JMD JOD JPY KES KGS KHR KMF KPW KRW KWD KYD KZT LAK LBP LKR LRD LSL LYD MAD "
-    "MDL MGA MKD MMK MNT MOP MRU MUR MVR MWK MXN MXV MYR MZN NAD NGN NIO NOK NPR NZD OMR PAB PEN PGK PHP PKR PLN PYG QAR "
-    "RON RSD RUB RWF SAR SBD SCR SDG SEK SGD SHP SLE SOS SRD SSP STN SVC SYP SZL THB TJS TMT TND TOP TRY TTD TWD TZS UAH "
-    "UGX USD USN UYI UYU UYW UZS VED VES VND VUV WST XAF XCD XCG XDR XOF XPF XSU XUA YER ZAR ZMW ZWG".split()
-)
+CURRENCIES = frozenset((
+    "AED", "AFN", "ALL", "AMD", "ANG", "AOA", "ARS", "AUD", "AWG", "AZN", "BAM", "BBD", "BDT", "BGN", "BHD", "BIF",
+    "BMD", "BND", "BOB", "BOV", "BRL", "BSD", "BTN", "BWP", "BYN", "BZD", "CAD", "CDF", "CHE", "CHF", "CHW", "CLF",
+    "CLP", "CNY", "COP", "COU", "CRC", "CUP", "CVE", "CZK", "DJF", "DKK", "DOP", "DZD", "EGP", "ERN", "ETB", "EUR",
+    "FJD", "FKP", "GBP", "GEL", "GHS", "GIP", "GMD", "GNF", "GTQ", "GYD", "HKD", "HNL", "HTG", "HUF", "IDR", "ILS",
+    "INR", "IQD", "IRR", "ISK", "JMD", "JOD", "JPY", "KES", "KGS", "KHR", "KMF", "KPW", "KRW", "KWD", "KYD", "KZT",
+    "LAK", "LBP", "LKR", "LRD", "LSL", "LYD", "MAD", "MDL", "MGA", "MKD", "MMK", "MNT", "MOP", "MRU", "MUR", "MVR",
+    "MWK", "MXN", "MXV", "MYR", "MZN", "NAD", "NGN", "NIO", "NOK", "NPR", "NZD", "OMR", "PAB", "PEN", "PGK", "PHP",
+    "PKR", "PLN", "PYG", "QAR", "RON", "RSD", "RUB", "RWF", "SAR", "SBD", "SCR", "SDG", "SEK", "SGD", "SHP", "SLE",
+    "SOS", "SRD", "SSP", "STN", "SVC", "SYP", "SZL", "THB", "TJS", "TMT", "TND", "TOP", "TRY", "TTD", "TWD", "TZS",
+    "UAH", "UGX", "USD", "USN", "UYI", "UYU", "UYW", "UZS", "VED", "VES", "VND", "VUV", "WST", "XAF", "XCD", "XCG",
+    "XDR", "XOF", "XPF", "XSU", "XUA", "YER", "ZAR", "ZMW", "ZWG",
+))  # fmt: skip
 """ISO 4217."""
 
 
@@ -253,8 +259,8 @@ MENDED_ENUMS = {"route_type": f"'{MISCELLANEOUS}'"}
 def check_cells(staging: Staging, file: File) -> set[str]:
     """Check each value by its kind; return the distinct times of the file.
 
-    Values are asked for once per combination in which they occur, times apart from the rest: few combinations are common
-    to many rows.
+    Values are asked for once per combination in which they occur, times apart from the rest: many rows share
+    few combinations.
     """
     staged = staging.files[file.name]
     judged = [column for column in file.columns if column.kind in VALIDATORS and column.name in staged.present]
@@ -264,16 +270,13 @@ def check_cells(staging: Staging, file: File) -> set[str]:
     ]
     times: set[str] = set()
     bad: dict[tuple[Column, str], list[str]] = {}
-    for columns in sets:
-        for column, values in _distinct(staging, file, columns).items():
-            if column.kind is Kind.ENUM:
-                staged.values[column.name] = values
-            for text in values:
-                code = VALIDATORS[column.kind](column, text)
-                if code:
-                    bad.setdefault((column, code), []).append(text)
-                elif column.kind is Kind.TIME:
-                    times.add(text)
+    for column, texts in (pair for columns in sets for pair in _distinct(staging, file, columns).items()):
+        for text in texts:
+            code = VALIDATORS[column.kind](column, text)
+            if code:
+                bad.setdefault((column, code), []).append(text)
+            elif column.kind is Kind.TIME:
+                times.add(text)
     for (column, code), values in bad.items():
         where = f"s.{column.name} = ANY(%s)"
         if column.required and column.name not in MENDED_ENUMS and RULES[code].class_ is Class.REPAIR:
@@ -300,6 +303,7 @@ def _distinct(staging: Staging, file: File, columns: list[Column]) -> dict[Colum
             if value is not None:
                 collected[index].add(value)
                 filled[index] += count
+    staging.files[file.name].values |= {column.name: found[column] for column in columns if column.kind is Kind.ENUM}
     staging.files[file.name].filled |= {column.name: n for column, n in zip(columns, filled, strict=True)}
     return found
 
@@ -353,8 +357,8 @@ def check_duplicates(staging: Staging, file: File) -> None:
         f"first_value(line) OVER w AS first, first_value(to_jsonb(s) - 'line') OVER w = to_jsonb(s) - 'line' AS same "
         f"FROM s_{file.name} s WHERE {filled} WINDOW w AS (PARTITION BY {key} ORDER BY line)) t WHERE line > first"
     )
-    value = f"concat_ws(',', {key}) || (SELECT CASE WHEN same THEN ': same as line ' ELSE ': differs from line ' END || first"
-    value += " FROM twice WHERE twice.line = s.line)"
+    value = f"concat_ws(',', {key}) || (SELECT CASE WHEN same THEN ': same as' ELSE ': differs from' END || ' line '"
+    value += " || first FROM twice WHERE twice.line = s.line)"
     where = "s.line IN (SELECT line FROM twice)"
     (total,) = staging.rows("SELECT count(*) FROM twice")[0]
     samples = staging.rows(f"SELECT line, {value} FROM s_{file.name} s WHERE {where} ORDER BY line LIMIT {SAMPLES}")
@@ -424,8 +428,8 @@ class RowRule(NamedTuple):
     file: str
     code: str
     needs: tuple[str, ...]
-    """When the rule can be broken at all: ``name`` has a value somewhere, ``!name`` is empty somewhere, ``name=value`` has
-    that value somewhere; ``a|b``: either."""
+    """When the rule can be broken at all: ``name`` has a value somewhere, ``!name`` is empty somewhere, ``name=value``
+    has that value somewhere; ``a|b``: either."""
     where: str
     value: str
     mend: str = ""
@@ -948,20 +952,24 @@ def check_parents(staging: Staging) -> None:
         "coalesce(p.location_type, '0') <> CASE WHEN c.location_type = '4' THEN '0' ELSE '1' END)",
         "s.stop_id || ' in ' || s.parent_station",
     )
-    used = "SELECT c.parent_station FROM s_stops c WHERE coalesce(c.location_type, '0') = '0' AND c.parent_station IS NOT NULL"
+    used = "SELECT c.parent_station FROM s_stops c WHERE coalesce(c.location_type, '0') = '0'"
+    used += " AND c.parent_station IS NOT NULL"
     staging.apply("unused_station", "stops", f"s.location_type = '1' AND s.stop_id NOT IN ({used})", "s.stop_id")
 
 
 def check_twin_stops(staging: Staging) -> None:
     """Warn of stops that are there twice."""
     place = "ST_MakePoint({0}.stop_lon::float8, {0}.stop_lat::float8)"
-    near = f"ST_DistanceSphere({place.format('c')}, {place.format('o')}) < CASE c.location_type WHEN '1' THEN 20 ELSE 2 END"
+    metres = f"ST_DistanceSphere({place.format('c')}, {place.format('o')})"
+    near = f"{metres} < CASE c.location_type WHEN '1' THEN 20 ELSE 2 END"
     staging.apply(
         "DuplicateStops",
         "stops",
         "s.line IN (SELECT c.line FROM s_stops c JOIN s_stops o ON o.stop_name = c.stop_name AND o.line < c.line "
-        "AND round(o.stop_lat::numeric, 3) BETWEEN round(c.stop_lat::numeric, 3) - 0.001 AND round(c.stop_lat::numeric, 3) + 0.001 "
-        "WHERE coalesce(c.location_type, '0') IN ('0', '1') AND coalesce(o.location_type, '0') = coalesce(c.location_type, '0') "
+        "AND round(o.stop_lat::numeric, 3) BETWEEN round(c.stop_lat::numeric, 3) - 0.001 AND "
+        "round(c.stop_lat::numeric, 3) + 0.001 "
+        "WHERE coalesce(c.location_type, '0') IN ('0', '1') AND coalesce(o.location_type, '0') = "
+        "coalesce(c.location_type, '0') "
         "AND o.platform_code IS NOT DISTINCT FROM c.platform_code "
         f"AND o.parent_station IS NOT DISTINCT FROM c.parent_station AND {near})",
         "s.stop_id || ' ' || s.stop_name",
@@ -1009,7 +1017,8 @@ def check_route_names(staging: Staging) -> None:
         "duplicate_route_name",
         "routes",
         "EXISTS (SELECT 1 FROM s_routes o WHERE o.line < s.line AND o.route_type = s.route_type "
-        "AND o.agency_id IS NOT DISTINCT FROM s.agency_id AND o.route_short_name IS NOT DISTINCT FROM s.route_short_name "
+        "AND o.agency_id IS NOT DISTINCT FROM s.agency_id AND o.route_short_name IS NOT DISTINCT FROM "
+        "s.route_short_name "
         "AND o.route_long_name IS NOT DISTINCT FROM s.route_long_name)",
         "concat_ws(' ', s.route_short_name, s.route_long_name)",
     )
@@ -1130,7 +1139,8 @@ def check_timeframes(staging: Staging) -> None:
         "timeframe_overlap",
         "timeframes",
         "EXISTS (SELECT 1 FROM s_timeframes o WHERE o.line < s.line AND o.timeframe_group_id = s.timeframe_group_id "
-        f"AND o.service_id = s.service_id AND {start.format('o')} < {end.format('s')} AND {start.format('s')} < {end.format('o')})",
+        f"AND o.service_id = s.service_id AND {start.format('o')} < {end.format('s')} AND {start.format('s')} < "
+        f"{end.format('o')})",
         "s.timeframe_group_id",
     )
 
@@ -1224,7 +1234,8 @@ def check_ferries(staging: Staging) -> None:
         staging.apply(
             "missing_bike_allowance",
             "trips",
-            "s.bikes_allowed IS NULL AND EXISTS (SELECT 1 FROM s_routes r WHERE r.route_id = s.route_id AND r.route_type = '4')",
+            "s.bikes_allowed IS NULL AND EXISTS (SELECT 1 FROM s_routes r WHERE r.route_id = s.route_id AND "
+            "r.route_type = '4')",
             "s.trip_id",
         )
 
@@ -1285,49 +1296,53 @@ WEEK, MONTH, FORTNIGHT, TWO_YEARS = 7, 30, 14, 731
 
 def check_dates(staging: Staging, today: date) -> None:
     """Compare the services with the day of the load and with feed_info.txt."""
-    first_days, last_days = "SELECT NULL::text, NULL::text, NULL::text WHERE false", ""
-    if staging.has("calendar"):
-        first_days += " UNION ALL SELECT service_id, start_date, end_date FROM s_calendar"
-    if staging.has("calendar_dates"):
-        last_days = " UNION ALL SELECT service_id, date, date FROM s_calendar_dates WHERE exception_type = '1'"
-    spans = staging.rows(
-        "SELECT service_id, min(first), max(last) FROM "
-        f"({first_days}{last_days}) AS d (service_id, first, last) WHERE first IS NOT NULL AND last IS NOT NULL GROUP BY 1"
-    )
+    spans = _service_spans(staging)
     if not spans:
         return
-    first = min(span[1] for span in spans)
-    last = max(span[2] for span in spans)
-    now = f"{today:%Y%m%d}"
+    first, last = min(span.first for span in spans), max(span.last for span in spans)
     file = "calendar" if staging.has("calendar") else "calendar_dates"
-    expired = [span[0] for span in spans if span[2] < now]
-    if expired:
-        staging.note("expired_calendar", file, [(None, name) for name in sorted(expired)[:SAMPLES]], len(expired))
-    if first > now:
-        staging.note("future_calendar", file, [(None, f"{first} to {last}")], 1)
-    far = [span[0] for span in spans if (date.fromisoformat(span[2]) - today).days > TWO_YEARS]
-    if far:
-        staging.note(
-            "service_extends_far_in_the_future", file, [(None, name) for name in sorted(far)[:SAMPLES]], len(far)
-        )
-    left = (date.fromisoformat(last) - today).days
-    if 0 <= left < WEEK:
-        staging.note("feed_expiration_date7_days", file, [(None, last)], 1)
-    elif WEEK <= left < MONTH:
-        staging.note("feed_expiration_date30_days", file, [(None, last)], 1)
-    if not (last >= now and first <= f"{date.fromordinal(today.toordinal() + WEEK):%Y%m%d}"):
+    kinds = {
+        "expired_calendar": [span.service for span in spans if span.last < today],
+        "service_extends_far_in_the_future": [span.service for span in spans if (span.last - today).days > TWO_YEARS],
+        "future_calendar": [f"{first} to {last}"] if first > today else [],
+        "feed_expiration_date7_days": [f"{last}"] if 0 <= (last - today).days < WEEK else [],
+        "feed_expiration_date30_days": [f"{last}"] if WEEK <= (last - today).days < MONTH else [],
+    }
+    for code, names in kinds.items():
+        staging.note(code, file, [(None, name) for name in sorted(names)[:SAMPLES]], len(names))
+    if last < today or first > today + timedelta(days=WEEK):
         staging.note("trip_coverage_not_active_for_next7_days", "trips", [(None, f"{first} to {last}")], 1)
-    for start, end in (
-        staging.rows("SELECT feed_start_date, feed_end_date FROM s_feed_info") if staging.has("feed_info") else ()
-    ):
+    if staging.has("feed_info"):
+        _check_feed_dates(staging, first, last)
+
+
+class _Span(NamedTuple):
+    service: str
+    first: date
+    last: date
+
+
+def _service_spans(staging: Staging) -> list[_Span]:
+    parts = []
+    if staging.has("calendar"):
+        parts.append("SELECT service_id, start_date AS first, end_date AS last FROM s_calendar")
+    if staging.has("calendar_dates"):
+        parts.append("SELECT service_id, date AS first, date AS last FROM s_calendar_dates WHERE exception_type = '1'")
+    if not parts:
+        return []
+    rows = staging.rows(
+        f"SELECT service_id, min(first)::date, max(last)::date FROM ({' UNION ALL '.join(parts)}) d "
+        "WHERE service_id IS NOT NULL AND first IS NOT NULL AND last IS NOT NULL GROUP BY 1"
+    )
+    return [_Span(*row) for row in rows]
+
+
+def _check_feed_dates(staging: Staging, first: date, last: date) -> None:
+    rows = staging.rows("SELECT feed_start_date::date, feed_end_date::date FROM s_feed_info")
+    for start, end in rows:
         if (start and first < start) or (end and last > end):
-            staging.note(
-                "service_window_outside_feed_period",
-                "feed_info",
-                [(None, f"{first} to {last}, feed {start} to {end}")],
-                1,
-            )
-        if end and (date.fromisoformat(end) - date.fromisoformat(last)).days > FORTNIGHT:
-            staging.note(
-                "feed_valid_beyond_total_service_window", "feed_info", [(None, f"{end}, services end {last}")], 1
-            )
+            value = f"{first} to {last}, feed {start} to {end}"
+            staging.note("service_window_outside_feed_period", "feed_info", [(None, value)], 1)
+        if end and (end - last).days > FORTNIGHT:
+            value = f"{end}, services end {last}"
+            staging.note("feed_valid_beyond_total_service_window", "feed_info", [(None, value)], 1)

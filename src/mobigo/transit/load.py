@@ -5,8 +5,8 @@
     archive or folder ─ transit.archive ─▶ scratch files ─ transit.stream ─▶ staging (all text, COPY)
       ─ transit.check, transit.sequence ─▶ findings, rows mended or dropped ─ transit.store ─▶ typed tables ─▶ pointer
 
-All of it but unpacking happens in one transaction: a load that fails or dies at any line leaves the active version as it
-was, and what it wrote is gone.
+All of it but unpacking happens in one transaction: a load that fails or dies at any line leaves the active version as
+it was, and what it wrote is gone.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from mobigo.transit.archive import Unreadable, feed_hash, unpack
 from mobigo.transit.gtfs import BY_NAME, DRAFT_COLUMNS, FILES, LOCATIONS, PARTITIONED, File
 from mobigo.transit.report import Findings, LoadReport
 from mobigo.transit.shift import shift_dates
-from mobigo.transit.stream import Header, copy_file, read_header
+from mobigo.transit.stream import CsvCopy, Header, read_header
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -112,8 +112,8 @@ def load_gtfs(
     Returns
     -------
     LoadReport
-        With status ``active``; ``unchanged`` when this very content is active; ``rejected`` when the feed is refused and
-        the active version, if any, stays.
+        With status ``active``; ``unchanged`` when this very content is active; ``rejected`` when the feed is refused
+        and the active version, if any, stays.
 
     Raises
     ------
@@ -201,9 +201,14 @@ def _save_rejected(
 ) -> LoadReport:
     with connection.transaction():
         version = store.add_version(
-            connection, request.source, request.content, request.origin, request.now, request.shift_to
+            connection,
+            request.source,
+            content=request.content,
+            origin=request.origin,
+            now=request.now,
+            shifted_to=request.shift_to,
         )
-        report = _report(request, version, "rejected", findings, {}, dropped, ())
+        report = _report(request, version, "rejected", findings, dropped=dropped)
         store.save_report(connection, report)
     return report
 
@@ -213,16 +218,24 @@ def _report(
     version: int,
     status: str,
     findings: Findings,
-    counts: dict[str, int],
+    *,
     dropped: Counter[str],
-    notes: tuple[str, ...],
+    counts: dict[str, int] | None = None,
+    notes: tuple[str, ...] = (),
 ) -> LoadReport:
     totals: Counter[str] = Counter()
     for (code, _), total in findings.totals.items():
         totals[code] += total
     lost = {f"{name}.txt" if name in BY_NAME else LOCATIONS: n for name, n in sorted(dropped.items()) if n}
     return LoadReport(
-        request.source, version, status, counts, lost, tuple(findings.ordered()), dict(sorted(totals.items())), notes
+        source=request.source,
+        version=version,
+        status=status,
+        counts=counts or {},
+        dropped=lost,
+        findings=tuple(findings.ordered()),
+        totals=dict(sorted(totals.items())),
+        notes=notes,
     )
 
 
@@ -239,7 +252,12 @@ def _load_version(
     zones.modernise(staging)
     before = {name: staged.rows for name, staged in staging.files.items()}
     version = store.add_version(
-        connection, request.source, request.content, request.origin, request.now, request.shift_to
+        connection,
+        request.source,
+        content=request.content,
+        origin=request.origin,
+        now=request.now,
+        shifted_to=request.shift_to,
     )
     progress("check", 0, 1)
     _check(staging, version)
@@ -255,7 +273,7 @@ def _load_version(
     store.describe_version(connection, version)
     store.activate(connection, request.source, version)
     stations.consolidate(connection, request.now)
-    report = _report(request, version, "active", staging.findings, counts, dropped, notes)
+    report = _report(request, version, "active", staging.findings, dropped=dropped, counts=counts, notes=notes)
     store.save_report(connection, report)
     progress("store", 1, 1)
     return report
@@ -283,9 +301,9 @@ def _stage(staging: check.Staging, members: dict[str, Member], progress: Progres
         if columns is None:
             continue
         try:
-            copy_file(
-                staging.cursor, f"s_{file.name}", columns, member.path, header, file.filename, staging.findings, advance
-            )
+            table = f"s_{file.name}"
+            copy = CsvCopy(staging.cursor, table, tuple(columns), file.filename, staging.findings)
+            copy.run(member.path, header, advance)
         except Unreadable as error:
             staging.findings.add(error.code, file.filename, None, str(error))
         staging.profile(file.name)
@@ -419,8 +437,7 @@ def _raw_rows(member: Member) -> Iterator[tuple[int, Any]]:
     elif member.name.endswith((".txt", ".csv")):
         reader = csv.DictReader(io.StringIO(text, newline=""), restkey="", restval="")
         try:
-            for line, row in enumerate(reader, start=2):
-                yield line, row
+            yield from enumerate(reader, start=2)
         except csv.Error:
             return
     else:

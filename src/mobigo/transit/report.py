@@ -64,6 +64,14 @@ class Findings:
         if len(kept) < SAMPLES:
             kept.append(Finding(rule.class_, code, file, line, clip(value), rule.sentence, rule.remedy))
 
+    def snapshot(self) -> Findings:
+        """Remember what has been found so far."""
+        return Findings({kind: list(kept) for kind, kept in self.samples.items()}, dict(self.totals))
+
+    def restore(self, before: Findings) -> None:
+        """Forget what was found since."""
+        self.samples, self.totals = before.samples, before.totals
+
     @property
     def rejected(self) -> bool:
         """Whether the feed must be refused."""

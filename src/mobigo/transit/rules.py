@@ -285,7 +285,7 @@ RULES: dict[str, Rule] = {
         ("invalid_phone_number", "this is no telephone number; it is left out", "correct it"),
         (
             "invalid_row_length",
-            "a row must have as many cells as the header; short rows are padded, longer ones dropped unless the rest is empty",
+            "a row has as many cells as the header; short rows are padded, long ones dropped unless the rest is empty",
             "quote cells that contain a comma",
         ),
         ("invalid_url", "a web address starts with http:// or https://; it is left out", "write the whole address"),

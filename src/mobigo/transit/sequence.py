@@ -1,7 +1,7 @@
 """Checks of trips as sequences of calls: order, edges, time, speed, blocks.
 
-Stop times are typed first, in the order of the file; one pass over neighbours then tells whether all of them found their
-trip and stop, and are sorted, unique and forward in time. Only a feed where they are not costs more.
+Stop times are typed first, in the order of the file; one pass over neighbours then tells whether all of them found
+their trip and stop, and are sorted, unique and forward in time. Only a feed where they are not costs more.
 """
 
 from __future__ import annotations
@@ -129,8 +129,10 @@ def _look_at_neighbours(staging: Staging, table: str) -> None:
         """
     )
     staging.run(
-        "CREATE TEMP TABLE called ON COMMIT DROP AS SELECT trip_line, count(*) AS calls, min(departure_time) AS starts, "
-        "max(arrival_time) AS ends, count(stop_line) AS placed, bool_or(num_nonnulls(location_id, location_group_id, start_pickup_drop_off_window) > 0) AS zones "
+        "CREATE TEMP TABLE called ON COMMIT DROP AS SELECT trip_line, count(*) AS calls, min(departure_time) AS "
+        "starts, "
+        "max(arrival_time) AS ends, count(stop_line) AS placed, bool_or(num_nonnulls(location_id, location_group_id, "
+        "start_pickup_drop_off_window) > 0) AS zones "
         f"FROM {table} GROUP BY 1"
     )
 
@@ -173,12 +175,14 @@ def _drop_duplicates(staging: Staging, table: str) -> None:
         return
     staging.run(
         "CREATE TEMP TABLE twice ON COMMIT DROP AS SELECT ctid AS place, trip_line, stop_sequence FROM "
-        "(SELECT ctid, trip_line, stop_sequence, row_number() OVER (PARTITION BY trip_line, stop_sequence ORDER BY ctid) "
+        "(SELECT ctid, trip_line, stop_sequence, row_number() OVER (PARTITION BY trip_line, stop_sequence ORDER BY "
+        "ctid) "
         f"AS number FROM {table}) n WHERE number > 1"
     )
     samples = staging.rows(
         "SELECT line, trip_id || ' sequence ' || stop_sequence || CASE WHEN same THEN ': same as line ' "
-        "ELSE ': differs from line ' END || first FROM (SELECT s.line, s.trip_id, s.stop_sequence, first_value(s.line) OVER w "
+        "ELSE ': differs from line ' END || first FROM (SELECT s.line, s.trip_id, s.stop_sequence, "
+        "first_value(s.line) OVER w "
         "AS first, to_jsonb(s) - 'line' = first_value(to_jsonb(s) - 'line') OVER w AS same FROM s_stop_times s "
         "WHERE (s.trip_id, s.stop_sequence::integer) IN (SELECT t.trip_id, d.stop_sequence FROM "
         f"(SELECT DISTINCT trip_line, stop_sequence FROM twice ORDER BY 1, 2 LIMIT {SAMPLES}) d "
@@ -223,7 +227,8 @@ def _check_time(staging: Staging, table: str) -> None:
         _note(staging, "start_and_end_range_out_of_order", condition, value, inverted)
         selections.append(f"SELECT trip_line FROM {condition}")
     back = (
-        "(SELECT *, max(departure_time) OVER (PARTITION BY trip_line ORDER BY stop_sequence ROWS BETWEEN UNBOUNDED PRECEDING "
+        "(SELECT *, max(departure_time) OVER (PARTITION BY trip_line ORDER BY stop_sequence ROWS BETWEEN UNBOUNDED "
+        "PRECEDING "
         f"AND 1 PRECEDING) AS before FROM {table}) x WHERE x.arrival_time < x.before"
     )
     total = staging.rows(f"SELECT count(*) FROM {back}")[0][0] if suspects else 0
@@ -258,8 +263,10 @@ def _check_speed(staging: Staging, table: str) -> None:
         return
     place = "ST_MakePoint({0}.stop_lon::float8, {0}.stop_lat::float8)"
     staging.run(
-        f"UPDATE hop h SET metres = ST_DistanceSphere({place.format('a')}, {place.format('b')}) FROM s_stops a, s_stops b "
-        "WHERE a.line = h.stop_before AND b.line = h.stop_line AND h.stop_before <> h.stop_line AND h.seconds IS NOT NULL "
+        f"UPDATE hop h SET metres = ST_DistanceSphere({place.format('a')}, {place.format('b')}) FROM s_stops a, "
+        "s_stops b "
+        "WHERE a.line = h.stop_before AND b.line = h.stop_line AND h.stop_before <> h.stop_line AND h.seconds IS NOT "
+        "NULL "
         "AND num_nulls(a.stop_lat, a.stop_lon, b.stop_lat, b.stop_lon) = 0"
     )
     kinds = (
@@ -283,7 +290,8 @@ def _note_fast(staging: Staging, table: str) -> None:
     limits = " ".join(f"WHEN '{kind}' THEN {limit}" for kind, limit in SPEEDS.items())
     speed = f"h.metres / (greatest(n.seconds, 0) + {MINUTE}) * 3.6"
     fast = (
-        f"(SELECT n.trip_line, n.stop_sequence, round({speed})::integer AS speed FROM (SELECT trip_line, stop_sequence, stop_line, "
+        f"(SELECT n.trip_line, n.stop_sequence, round({speed})::integer AS speed FROM (SELECT trip_line, "
+        "stop_sequence, stop_line, "
         "trip_line = lag(trip_line) OVER () AS same, lag(stop_line) OVER () AS stop_before, "
         f"arrival_time - lag(departure_time) OVER () AS seconds FROM {table}) n "
         "JOIN hop h ON h.stop_before = n.stop_before AND h.stop_line = n.stop_line "
@@ -300,7 +308,8 @@ def _note_hops(staging: Staging, code: str, where: str, value: str) -> None:
     ((total,),) = staging.rows(f"SELECT count(*) FROM hop WHERE {where}")
     if total:
         samples = staging.rows(
-            f"SELECT NULL, a.stop_id || ' to ' || b.stop_id || {value} FROM hop h JOIN s_stops a ON a.line = h.stop_before "
+            f"SELECT NULL, a.stop_id || ' to ' || b.stop_id || {value} FROM hop h JOIN s_stops a ON a.line = "
+            "h.stop_before "
             f"JOIN s_stops b ON b.line = h.stop_line WHERE {where} ORDER BY 2 LIMIT {SAMPLES}"
         )
         staging.note(code, "stop_times", samples, total)
@@ -324,9 +333,11 @@ def _check_blocks(staging: Staging) -> None:
         return
     repeated = "AND NOT EXISTS (SELECT 1 FROM s_frequencies q WHERE q.trip_id = t.trip_id)"
     staging.run(
-        "CREATE TEMP TABLE clash ON COMMIT DROP AS SELECT DISTINCT block_id, service_id FROM (SELECT t.block_id, t.service_id, "
+        "CREATE TEMP TABLE clash ON COMMIT DROP AS SELECT DISTINCT block_id, service_id FROM (SELECT t.block_id, "
+        "t.service_id, "
         "c.starts, max(c.ends) OVER (PARTITION BY t.block_id, t.service_id ORDER BY c.starts, c.ends, t.line "
-        "ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS before FROM s_trips t JOIN called c ON c.trip_line = t.line "
+        "ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS before FROM s_trips t JOIN called c ON c.trip_line = "
+        "t.line "
         f"WHERE t.block_id IS NOT NULL {repeated if staging.has('frequencies') else ''}) o WHERE o.starts < o.before"
     )
     ((total,),) = staging.rows("SELECT count(*) FROM clash")
@@ -337,5 +348,6 @@ def _check_blocks(staging: Staging) -> None:
         )
         staging.note("block_trips_with_overlapping_stop_times", "trips", samples, total)
         staging.run(
-            "UPDATE s_trips t SET block_id = NULL FROM clash c WHERE c.block_id = t.block_id AND c.service_id = t.service_id"
+            "UPDATE s_trips t SET block_id = NULL FROM clash c WHERE c.block_id = t.block_id AND c.service_id = "
+            "t.service_id"
         )

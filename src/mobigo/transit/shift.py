@@ -70,6 +70,7 @@ def shift_dates(staging: Staging, monday: date) -> str:
     for file, column in DATES:
         if staging.has(f"{file}.{column}"):
             staging.run(
-                f"UPDATE s_{file} SET {column} = to_char({column}::date + {days}, 'YYYYMMDD') WHERE {column} IS NOT NULL"
+                f"UPDATE s_{file} SET {column} = to_char({column}::date + {days}, 'YYYYMMDD') WHERE {column} IS NOT "
+                "NULL"
             )
     return f"service shifted by {days // 7} weeks: its busiest week, of {busiest}, is now the week of {monday}"

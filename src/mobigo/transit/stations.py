@@ -1,8 +1,8 @@
 """Stations that several feeds share: stops of the same name at the same place are one station.
 
-Stops of one feed belong together as the feed says (parent_station). Stops or stations of different feeds are joined when
-their names, folded, agree and they are near, or when they are at the very same place. Source ids are never rewritten:
-the result is a table of its own, and a table of the ids that changed.
+Stops of one feed belong together as the feed says (parent_station). Stops or stations of different feeds are joined
+when their names, folded, agree and they are near, or when they are at the very same place. Source ids are never
+rewritten: the result is a table of its own, and a table of the ids that changed.
 """
 
 from __future__ import annotations

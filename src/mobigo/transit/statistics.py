@@ -49,7 +49,8 @@ EXTENDED_MODES = {
 LINES = """
     WITH trip AS (
         SELECT DISTINCT ON (t.route_id, coalesce(t.direction_id, 0)) t.route_id, t.line, t.shape_id
-        FROM trips t JOIN (SELECT trip_line, count(*) AS calls FROM stop_times_compact WHERE version_id = %(version)s GROUP BY 1) c
+        FROM trips t JOIN (
+            SELECT trip_line, count(*) AS calls FROM stop_times_compact WHERE version_id = %(version)s GROUP BY 1) c
           ON c.trip_line = t.line
         WHERE t.version_id = %(version)s ORDER BY t.route_id, coalesce(t.direction_id, 0), c.calls DESC, t.line
     )
@@ -95,7 +96,7 @@ def compute_statistics(connection: Connection[Any], version: int) -> dict[str, A
     found: dict[str, Any] = {}
     if feed.agency is not None:
         found["agencies"] = sorted(feed.agency["agency_name"])
-        found["timezone"] = feed.agency["agency_timezone"].iat[0]
+        found["timezone"] = feed.agency["agency_timezone"].iloc[0]
     if feed.routes is not None:
         found["routes_by_mode"] = feed.routes["route_type"].map(describe_mode).value_counts().sort_index().to_dict()
     if feed.trips is not None and (feed.calendar is not None or feed.calendar_dates is not None):

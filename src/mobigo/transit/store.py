@@ -137,7 +137,7 @@ def store_file(staging: Staging, file: File, version: int) -> int:
 
 
 def store_stop_times(staging: Staging, version: int, *, in_order: bool) -> int:
-    """Make the table of a version's stop times, trips and stops by their line numbers; return how many found their trip.
+    """Make the table of a version's stop times, trips and stops by line number; return how many found their trip.
 
     A table made from its rows is written in bulk and needs no write-ahead log.
 
@@ -251,7 +251,9 @@ _VERSION = """
 
 
 def _version(row: tuple[Any, ...]) -> Version:
-    return Version(*row[:9], None if row[9] is None else tuple(row[9:13]), row[13])
+    *plain, west, south, east, north, counts = row
+    bbox = None if west is None else (west, south, east, north)
+    return Version(*plain[:9], bbox, counts)  # type: ignore[call-arg]
 
 
 def list_versions(connection: Connection[Any], source: str | None = None) -> list[Version]:
@@ -312,7 +314,7 @@ def feed_locked(connection: Connection[Any], source: str) -> Iterator[None]:
 
 
 def add_version(
-    connection: Connection[Any], source: str, content: str, origin: str, now: datetime, shifted_to: date | None
+    connection: Connection[Any], source: str, *, content: str, origin: str, now: datetime, shifted_to: date | None
 ) -> int:
     """Add a version without a report yet; it is not in service."""
     connection.execute("INSERT INTO feed VALUES (%s, NULL) ON CONFLICT DO NOTHING", (source,))
@@ -341,10 +343,12 @@ def describe_version(connection: Connection[Any], version: int) -> None:
         UPDATE feed_version SET
             first_day = (SELECT min(day) FROM (
                 SELECT min(start_date) AS day FROM calendar WHERE version_id = %(version)s
-                UNION ALL SELECT min(date) FROM calendar_dates WHERE version_id = %(version)s AND exception_type = 1) d),
+                UNION ALL SELECT min(date) FROM calendar_dates
+                WHERE version_id = %(version)s AND exception_type = 1) d),
             last_day = (SELECT max(day) FROM (
                 SELECT max(end_date) AS day FROM calendar WHERE version_id = %(version)s
-                UNION ALL SELECT max(date) FROM calendar_dates WHERE version_id = %(version)s AND exception_type = 1) d),
+                UNION ALL SELECT max(date) FROM calendar_dates
+                WHERE version_id = %(version)s AND exception_type = 1) d),
             extent = (SELECT ST_SetSRID(ST_Expand(ST_Extent(geom), 0.0001)::geometry, 4326) FROM (
                 SELECT geom FROM stops WHERE version_id = %(version)s
                 UNION ALL SELECT geom FROM locations WHERE version_id = %(version)s) g)
@@ -380,7 +384,8 @@ def sweep(connection: Connection[Any]) -> list[int]:
         FROM pg_class c
         LEFT JOIN pg_inherits i ON i.inhrelid = c.oid
         LEFT JOIN pg_class p ON p.oid = i.inhparent
-        WHERE c.relnamespace = 'mobigo'::regnamespace AND c.relkind = 'r' AND c.relname ~ '^(stop_times|shapes)_v[0-9]+$'
+        WHERE c.relnamespace = 'mobigo'::regnamespace AND c.relkind = 'r'
+          AND c.relname ~ '^(stop_times|shapes)_v[0-9]+$'
           AND NOT EXISTS (SELECT 1 FROM feed_version v WHERE v.status = 'loaded'
                           AND v.id = substring(c.relname from '_v([0-9]+)$')::integer)
         """
@@ -402,7 +407,7 @@ def sweep(connection: Connection[Any]) -> list[int]:
 
 def _read(connection: Connection[Any], table: str, query: str, **more: type[pl.DataType]) -> pl.DataFrame:
     """Read a query by COPY, with the columns of a table of `FeedTables`."""
-    schema = {**COLUMNS[table], **more}
+    schema: dict[str, type[pl.DataType]] = {**COLUMNS[table], **more}
     out = io.BytesIO()
     with connection.cursor() as cursor, cursor.copy(f"COPY ({query}) TO STDOUT (FORMAT csv)".encode()) as copy:
         for block in copy:
@@ -430,7 +435,8 @@ def _read_feed_tables(connection: Connection[Any]) -> FeedTables:
     agency = _read(
         connection,
         "agency",
-        f"SELECT {own('agency_id')}, x.agency_name, x.agency_url, x.agency_timezone, x.agency_phone FROM agency x {_ACTIVE}",
+        f"SELECT {own('agency_id')}, x.agency_name, x.agency_url, x.agency_timezone, x.agency_phone FROM agency x "
+        f"{_ACTIVE}",
     )
     stops = _read(
         connection,
@@ -491,7 +497,7 @@ def _read_stop_times(connection: Connection[Any], trips: pl.DataFrame, stops: pl
     columns = COLUMNS["stop_times"]
     if trips.is_empty() or stops.is_empty():
         return empty_table("stop_times")
-    numbers = {"version": pl.Int32, "trip_line": pl.Int32, "stop_line": pl.Int32}
+    numbers: dict[str, type[pl.DataType]] = {"version": pl.Int32, "trip_line": pl.Int32, "stop_line": pl.Int32}
     wanted = [name for name in columns if name not in {"trip_id", "stop_id"}]
     zero = {"pickup_type", "drop_off_type"}
     values = ", ".join(f"coalesce(x.{name}, 0)" if name in zero else f"x.{name}" for name in wanted)
@@ -507,7 +513,7 @@ def _read_stop_times(connection: Connection[Any], trips: pl.DataFrame, stops: pl
     if not out.tell():
         return empty_table("stop_times")
     out.seek(0)
-    schema = {**numbers, **{name: columns[name] for name in wanted}}
+    schema: dict[str, type[pl.DataType]] = {**numbers, **{name: columns[name] for name in wanted}}
     found = pl.read_csv(out, has_header=False, schema=schema)
     trip_at = trips.select("version", trip_line="line", trip=pl.int_range(pl.len(), dtype=pl.Int32))
     stop_at = stops.select("version", stop_line="line", stop=pl.int_range(pl.len(), dtype=pl.Int32))

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import csv
 import io
+from contextlib import ExitStack
 from dataclasses import dataclass
-from itertools import groupby
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -19,7 +19,7 @@ from psycopg import DataError, sql
 from mobigo.transit.archive import MAX_LINE, Unreadable
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -58,70 +58,107 @@ def read_header(path: Path, filename: str, findings: Findings) -> Header | None:
     return Header(names, len(line))
 
 
-def copy_file(
-    cursor: Cursor[tuple[object, ...]],
-    table: str,
-    columns: Sequence[str],
-    path: Path,
-    header: Header,
-    filename: str,
-    findings: Findings,
-    progress: Callable[[int], None],
-) -> None:
-    """Fill a staging table; `columns` are those of the header, in its order.
-
-    Raises
-    ------
-    Unreadable
-        When a cell is larger than `MAX_LINE`.
-    """
-    target = _Target(table, tuple(columns))
-    before = {kind: (list(found), findings.totals[kind]) for kind, found in findings.samples.items()}
-    try:
-        with cursor.connection.transaction():
-            _copy_blocks(cursor, target, path, header, filename, findings, progress)
-    except DataError:
-        findings.samples = {kind: found for kind, (found, _) in before.items()}
-        findings.totals = {kind: total for kind, (_, total) in before.items()}
-        with cursor.connection.transaction():
-            _copy_cells(cursor, target, path, header, filename, findings)
-
-
 @dataclass(frozen=True)
-class _Target:
+class CsvCopy:
+    """The way of one file into its staging table."""
+
+    cursor: Cursor[tuple[object, ...]]
     table: str
     columns: tuple[str, ...]
+    """Of the table, in the order of the file's header."""
+    filename: str
+    findings: Findings
 
-    def statement(self, *, with_line: bool) -> sql.Composed:
+    def run(self, path: Path, header: Header, progress: Callable[[int], None]) -> None:
+        """Copy all rows.
+
+        Raises
+        ------
+        Unreadable
+            When a cell is larger than `MAX_LINE`.
+        """
+        before = self.findings.snapshot()
+        try:
+            with self.cursor.connection.transaction():
+                self._copy_blocks(path, header, progress)
+        except DataError:
+            self.findings.restore(before)
+            with self.cursor.connection.transaction():
+                self._copy_cells(path, header)
+
+    def _statement(self, *, with_line: bool) -> sql.Composed:
         names = [sql.Identifier(name) for name in self.columns]
         all_names = [sql.Identifier("line"), *names] if with_line else names
         return sql.SQL("COPY {} ({}) FROM STDIN (FORMAT csv, FORCE_NULL ({}))").format(
             sql.Identifier(self.table), sql.SQL(", ").join(all_names), sql.SQL(", ").join(names)
         )
 
-
-def _copy_blocks(
-    cursor: Cursor[tuple[object, ...]],
-    target: _Target,
-    path: Path,
-    header: Header,
-    filename: str,
-    findings: Findings,
-    progress: Callable[[int], None],
-) -> None:
-    blocks = _sorted_out(path, header.length, len(target.columns), progress)
-    for clean, run in groupby(blocks, key=lambda block: block.clean):
-        if not clean:
-            for block in run:
-                rows = csv.reader(io.StringIO(block.text.decode(), newline=""))
-                _copy_mended(cursor, target, rows, block.line, filename, findings)
-            continue
-        first = next(run)
-        cursor.execute("SELECT setval(%s, %s, false)", (LINE_COUNTER, first.line))
-        with cursor.copy(target.statement(with_line=False)) as copy:
-            copy.write(first.text)
-            for block in run:
+    def _copy_blocks(self, path: Path, header: Header, progress: Callable[[int], None]) -> None:
+        """Copy clean blocks as they are, several in one statement, and mend the others."""
+        with ExitStack() as statement:
+            copy = None
+            for block in _sorted_out(path, header.length, len(self.columns), progress):
+                if not block.clean:
+                    statement.close()
+                    copy = None
+                    rows = csv.reader(io.StringIO(block.text.decode(), newline=""))
+                    self._copy_mended(rows, block.line)
+                    continue
+                if copy is None:
+                    self.cursor.execute("SELECT setval(%s, %s, false)", (LINE_COUNTER, block.line))
+                    copy = statement.enter_context(self.cursor.copy(self._statement(with_line=False)))
                 copy.write(block.text)
+
+    def _copy_cells(self, path: Path, header: Header) -> None:
+        """Mend the whole file."""
+        with path.open("rb") as raw:
+            raw.seek(header.length)
+            text = io.TextIOWrapper(raw, encoding="utf-8", errors="replace", newline="")
+            self._copy_mended(csv.reader(text), 2)
+
+    def _copy_mended(self, rows: Iterable[list[str]], first_line: int) -> None:
+        """Copy rows cell by cell; `first_line` is the line of the first."""
+        csv.field_size_limit(MAX_LINE)
+        out = io.StringIO()
+        write = csv.writer(out, quoting=csv.QUOTE_ALL, lineterminator="\n").writerow
+        with self.cursor.copy(self._statement(with_line=True)) as copy:
+            for line, cells in _numbered(rows, first_line, self.filename):
+                mended = self._mend(cells, line)
+                if mended is not None:
+                    write((line, *mended))
+                if out.tell() > BLOCK:
+                    copy.write(out.getvalue().encode())
+                    out.seek(0)
+                    out.truncate()
+            copy.write(out.getvalue().encode())
+
+    def _mend(self, cells: list[str], line: int) -> list[str] | None:
+        """Strip, pad and unfold one row; None when it holds nothing or cannot be kept."""
+        if not any(cell and not cell.isspace() for cell in cells):
+            self.findings.add("empty_row", self.filename, line, ",".join(cells))
+            return None
+        for index, cell in enumerate(cells):
+            text = cell
+            if "\n" in text:
+                self.findings.add("new_line_in_value", self.filename, line, cell)
+                text = " ".join(text.split("\n"))
+            stripped = text.strip()
+            if stripped != text:
+                self.findings.add("leading_or_trailing_whitespaces", self.filename, line, cell)
+            cells[index] = stripped
+        width = len(self.columns)
+        if len(cells) < width:
+            value = f"{len(cells)} cells instead of {width}, padded"
+            self.findings.add("invalid_row_length", self.filename, line, value)
+            return cells + [""] * (width - len(cells))
+        if any(cells[width:]):
+            value = f"{len(cells)} cells instead of {width}, dropped"
+            self.findings.add("invalid_row_length", self.filename, line, value)
+            return None
+        if len(cells) > width:
+            value = f"{len(cells) - width} empty cells too many, removed"
+            self.findings.add("invalid_row_length", self.filename, line, value)
+        return cells[:width]
 
 
 class _Block(NamedTuple):
@@ -217,39 +254,6 @@ def _is_clean_quoted(block: NDArray[np.uint8], width: int) -> bool:
     )
 
 
-def _copy_cells(
-    cursor: Cursor[tuple[object, ...]], target: _Target, path: Path, header: Header, filename: str, findings: Findings
-) -> None:
-    with path.open("rb") as raw:
-        raw.seek(header.length)
-        text = io.TextIOWrapper(raw, encoding="utf-8", errors="replace", newline="")
-        _copy_mended(cursor, target, csv.reader(text), 2, filename, findings)
-
-
-def _copy_mended(
-    cursor: Cursor[tuple[object, ...]],
-    target: _Target,
-    rows: Iterable[list[str]],
-    first_line: int,
-    filename: str,
-    findings: Findings,
-) -> None:
-    """Copy rows cell by cell; `first_line` is the line of the first."""
-    csv.field_size_limit(MAX_LINE)
-    out = io.StringIO()
-    write = csv.writer(out, quoting=csv.QUOTE_ALL, lineterminator="\n").writerow
-    with cursor.copy(target.statement(with_line=True)) as copy:
-        for line, cells in _numbered(rows, first_line, filename):
-            mended = _mend(cells, target.columns, line, filename, findings)
-            if mended is not None:
-                write((line, *mended))
-            if out.tell() > BLOCK:
-                copy.write(out.getvalue().encode())
-                out.seek(0)
-                out.truncate()
-        copy.write(out.getvalue().encode())
-
-
 def _numbered(rows: Iterable[list[str]], first_line: int, filename: str) -> Iterator[tuple[int, list[str]]]:
     reader = iter(rows)
     while True:
@@ -261,33 +265,3 @@ def _numbered(rows: Iterable[list[str]], first_line: int, filename: str) -> Iter
         except csv.Error as error:
             raise Unreadable(f"{filename} line {line}: {error}", code="csv_parsing_failed") from None
         yield line, cells
-
-
-def _mend(cells: list[str], columns: tuple[str, ...], line: int, filename: str, findings: Findings) -> list[str] | None:
-    """Strip, pad and unfold one row; None when it holds nothing or cannot be kept."""
-    if not any(cell and not cell.isspace() for cell in cells):
-        if len(cells) <= 1:
-            findings.add("empty_row", filename, line)
-        else:
-            findings.add("empty_row", filename, line, ",".join(cells))
-        return None
-    for index, cell in enumerate(cells):
-        text = cell
-        if "\n" in text:
-            findings.add("new_line_in_value", filename, line, cell)
-            text = " ".join(text.split("\n"))
-        stripped = text.strip()
-        if stripped != text:
-            findings.add("leading_or_trailing_whitespaces", filename, line, cell)
-        cells[index] = stripped
-    surplus = len(cells) - len(columns)
-    if surplus < 0:
-        findings.add("invalid_row_length", filename, line, f"{len(cells)} cells instead of {len(columns)}, padded")
-        return cells + [""] * -surplus
-    if surplus > 0:
-        if any(cells[len(columns) :]):
-            findings.add("invalid_row_length", filename, line, f"{len(cells)} cells instead of {len(columns)}, dropped")
-            return None
-        findings.add("invalid_row_length", filename, line, f"{surplus} empty cells too many, removed")
-        return cells[: len(columns)]
-    return cells

@@ -10,13 +10,15 @@ from psycopg.types.json import Jsonb
 
 from mobigo.transit.archive import Unreadable
 from mobigo.transit.check import Staged
-from mobigo.transit.gtfs import LOCATIONS
+from mobigo.transit.gtfs import BY_NAME, LOCATIONS
+from mobigo.transit.store import create_staging
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from mobigo.transit.check import Staging
 
+KNOWN_MEMBERS = ("id", "type", "geometry", "properties", "bbox")
 KNOWN_PROPERTIES = ("stop_name", "stop_desc", "zone_id")
 MAX_LON, MAX_LAT = 180, 90
 
@@ -62,42 +64,53 @@ def stage_zones(staging: Staging, path: Path) -> None:
     staging.profile("locations")
 
 
-def _read_zone(staging: Staging, feature: Any, number: int) -> tuple[Any, ...] | None:
-    add = staging.findings.add
-    if not isinstance(feature, dict) or feature.get("type") != "Feature":
-        add("unsupported_feature_type", LOCATIONS, number, str(feature)[:80])
+def _read_zone(staging: Staging, feature: object, number: int) -> tuple[Any, ...] | None:
+    """Return the row of a zone; None when something is wrong with it, which is noted."""
+    if not isinstance(feature, dict):
+        staging.findings.add("unsupported_feature_type", LOCATIONS, number, str(feature)[:80])
         return None
-    if isinstance(feature, _Repeated):
-        add("geo_json_duplicated_element", LOCATIONS, number, str(feature.get("id")))
-        return None
-    name, geometry = feature.get("id"), feature.get("geometry")
-    if name in {None, ""} or not isinstance(geometry, dict):
-        add("missing_required_element", LOCATIONS, number, "id" if name in {None, ""} else "geometry")
-        return None
-    if geometry.get("type") not in {"Polygon", "MultiPolygon"}:
-        add("unsupported_geometry_type", LOCATIONS, number, str(geometry.get("type")))
-        return None
-    try:
-        shape = shapely.from_geojson(json.dumps(geometry))
-    except (shapely.errors.GEOSException, ValueError) as error:
-        add("invalid_geometry", LOCATIONS, number, f"{name}: {error}")
-        return None
-    west, south, east, north = shape.bounds if not shape.is_empty else (MAX_LON + 1,) * 4
-    if not shape.is_valid or max(abs(west), abs(east)) > MAX_LON or max(abs(south), abs(north)) > MAX_LAT:
-        add("invalid_geometry", LOCATIONS, number, f"{name}: {shapely.is_valid_reason(shape)}")
+    wrong = _find_fault(feature)
+    if wrong:
+        staging.findings.add(wrong[0], LOCATIONS, number, wrong[1])
         return None
     properties = feature.get("properties")
     properties = dict(properties) if isinstance(properties, dict) else {}
     known = [None if properties.get(key) is None else str(properties.pop(key)) for key in KNOWN_PROPERTIES]
-    unknown = [key for key in feature if key not in {"id", "type", "geometry", "properties", "bbox"}]
+    unknown = {key: value for key, value in feature.items() if key not in KNOWN_MEMBERS}
     if unknown:
-        add("geo_json_unknown_element", LOCATIONS, number, ", ".join(unknown))
-    extra = {
-        **{key: value for key, value in properties.items() if value is not None},
-        **{k: feature[k] for k in unknown},
-    }
-    wkb = shapely.to_wkb(shapely.set_srid(shapely.force_2d(shape), 4326), hex=True, include_srid=True)
-    return (number, str(name), *known, wkb, Jsonb(extra) if extra else None)
+        staging.findings.add("geo_json_unknown_element", LOCATIONS, number, ", ".join(unknown))
+    extra = {key: value for key, value in properties.items() if value is not None} | unknown
+    shape = shapely.set_srid(shapely.force_2d(_read_shape(feature)), 4326)
+    wkb = shapely.to_wkb(shape, hex=True, include_srid=True)
+    return (number, str(feature["id"]), *known, wkb, Jsonb(extra) if extra else None)
+
+
+def _read_shape(feature: dict[str, Any]) -> shapely.Geometry:
+    return shapely.from_geojson(json.dumps(feature["geometry"]))
+
+
+def _find_fault(feature: dict[str, Any]) -> tuple[str, str] | None:
+    """Say by code and value what is wrong with a feature."""
+    geometry = feature.get("geometry")
+    name = str(feature.get("id") or "")
+    kind = geometry.get("type") if isinstance(geometry, dict) else None
+    simple = (
+        (feature.get("type") != "Feature", "unsupported_feature_type", str(feature.get("type"))),
+        (isinstance(feature, _Repeated), "geo_json_duplicated_element", name),
+        (not name, "missing_required_element", "id"),
+        (not isinstance(geometry, dict), "missing_required_element", f"{name}: geometry"),
+        (kind not in {"Polygon", "MultiPolygon"}, "unsupported_geometry_type", f"{name}: {kind}"),
+    )
+    for wrong, code, value in simple:
+        if wrong:
+            return code, value
+    try:
+        shape = _read_shape(feature)
+    except (shapely.errors.GEOSException, ValueError) as error:
+        return "invalid_geometry", f"{name}: {error}"
+    west, south, east, north = shape.bounds if not shape.is_empty else (MAX_LON + 1,) * 4
+    inside = max(abs(west), abs(east)) <= MAX_LON and max(abs(south), abs(north)) <= MAX_LAT
+    return None if shape.is_valid and inside else ("invalid_geometry", f"{name}: {shapely.is_valid_reason(shape)}")
 
 
 def modernise(staging: Staging) -> None:
@@ -131,9 +144,6 @@ def _split_members(staging: Staging) -> None:
     )
     if member is None:
         return
-    from mobigo.transit.gtfs import BY_NAME  # noqa: PLC0415
-    from mobigo.transit.store import create_staging  # noqa: PLC0415
-
     if "location_group_stops" not in staging.files:
         file = BY_NAME["location_group_stops"]
         create_staging(staging, file, (column.name for column in file.columns), ())
@@ -169,5 +179,6 @@ def check_ids(staging: Staging) -> None:
 def store_zones(staging: Staging, version: int) -> int:
     """Store the zones that are left."""
     return staging.run(
-        f"INSERT INTO locations SELECT {version}, location_id, stop_name, stop_desc, zone_id, geom, extra FROM s_locations"
+        f"INSERT INTO locations SELECT {version}, location_id, stop_name, stop_desc, zone_id, geom, extra FROM "
+        "s_locations"
     )
