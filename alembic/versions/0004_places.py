@@ -1,7 +1,8 @@
 """What people search: stops, communes, addresses and points of interest by name.
 
 Why: one small table (streets, not house numbers) carries the trigram index, so a search stays within its time with a
-million addresses; house numbers are looked up under the street that was found. `mobigo.places.store` fills new tables
+million addresses; house numbers are looked up under the street that was found, and a misspelt word among the different
+words of all names, which are few. `mobigo.places.store` fills new tables
 beside these and takes their names in one transaction, so readers see the old names or the new ones.
 
 Old code: knows none of these tables and still runs. Locks: none on tables that hold data.
@@ -23,7 +24,7 @@ depends_on = None
 
 
 def upgrade() -> None:
-    """Create the three tables, empty."""
+    """Create the tables, empty."""
     op.execute("""
         CREATE TABLE mobigo.place (
             id text NOT NULL CONSTRAINT place_pkey PRIMARY KEY,
@@ -60,10 +61,14 @@ def upgrade() -> None:
         )
     """)
     op.execute("CREATE INDEX house_number_street_id_number_index ON mobigo.house_number (street_id, number)")
+    op.execute("CREATE TABLE mobigo.place_word (word text NOT NULL CONSTRAINT place_word_pkey PRIMARY KEY)")
+    op.execute("CREATE INDEX place_word_begins_index ON mobigo.place_word (word text_pattern_ops)")
+    op.execute("CREATE INDEX place_word_alike_index ON mobigo.place_word USING gin (word gin_trgm_ops)")
 
 
 def downgrade() -> None:
     """Drop them."""
+    op.execute("DROP TABLE mobigo.place_word")
     op.execute("DROP TABLE mobigo.house_number")
     op.execute("DROP TABLE mobigo.place_stop")
     op.execute("DROP TABLE mobigo.place")

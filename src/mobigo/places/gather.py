@@ -316,9 +316,18 @@ BEGIN = (
     "CREATE TABLE place_next (LIKE place INCLUDING DEFAULTS)",
     "CREATE TABLE place_stop_next (LIKE place_stop INCLUDING DEFAULTS)",
     "CREATE TABLE house_number_next (LIKE house_number INCLUDING DEFAULTS)",
+    "CREATE TABLE place_word_next (word text NOT NULL)",
 )
 
 END = (
+    """
+    INSERT INTO place_word_next
+    SELECT DISTINCT word FROM place_next CROSS JOIN LATERAL string_to_table(words, ' ') AS word WHERE word <> ''
+    """,
+    "ALTER TABLE place_word_next ADD CONSTRAINT place_word_next_pkey PRIMARY KEY (word)",
+    "CREATE INDEX place_word_next_begins_index ON place_word_next (word text_pattern_ops)",
+    "CREATE INDEX place_word_next_alike_index ON place_word_next USING gin (word gin_trgm_ops)",
+    "ANALYZE place_word_next",
     "ALTER TABLE place_next ADD CONSTRAINT place_next_pkey PRIMARY KEY (id)",
     "ALTER TABLE place_stop_next ADD CONSTRAINT place_stop_next_pkey PRIMARY KEY (stop_id)",
     "CREATE INDEX place_next_words_index ON place_next USING gin (words gin_trgm_ops)",
@@ -328,10 +337,14 @@ END = (
     "ANALYZE place_next",
     "ANALYZE place_stop_next",
     "ANALYZE house_number_next",
-    "DROP TABLE place, place_stop, house_number",
+    "DROP TABLE IF EXISTS place, place_stop, house_number, place_word",
     "ALTER TABLE place_next RENAME TO place",
     "ALTER TABLE place_stop_next RENAME TO place_stop",
     "ALTER TABLE house_number_next RENAME TO house_number",
+    "ALTER TABLE place_word_next RENAME TO place_word",
+    "ALTER INDEX place_word_next_pkey RENAME TO place_word_pkey",
+    "ALTER INDEX place_word_next_begins_index RENAME TO place_word_begins_index",
+    "ALTER INDEX place_word_next_alike_index RENAME TO place_word_alike_index",
     "ALTER INDEX place_next_pkey RENAME TO place_pkey",
     "ALTER INDEX place_stop_next_pkey RENAME TO place_stop_pkey",
     "ALTER INDEX place_next_words_index RENAME TO place_words_index",

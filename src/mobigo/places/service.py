@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from mobigo.kit.errors import InvalidInput
 from mobigo.kit.geo import parse_point
 from mobigo.kit.names import fold
 from mobigo.places import gather, store
-from mobigo.places.match import parse_question, split_house_number
+from mobigo.places.match import Wanted, parse_question, split_house_number
 from mobigo.places.model import NAMED_KINDS, AmbiguousPlace, Kind, Place, UnknownPlace
 
 if TYPE_CHECKING:
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
     from sqlalchemy.orm import Session
 
     from mobigo.kit.geo import Point
-    from mobigo.places.match import Wanted
 
 STREETS_TRIED = 200
 """Streets of a name under which a house number is looked for."""
@@ -62,13 +62,35 @@ def find(
     wanted = parse_question(text)
     if wanted is None:
         return []
-    found = store.search(session, wanted, near=near, limit=limit, kinds=kinds)
-    if Kind.ADDRESS in kinds and (numbered := split_house_number(text)):
-        found = _with_houses(session, found, *numbered, near=near, limit=limit)
-    if not found:
-        rest = numbered[1] if (numbered := split_house_number(text)) else wanted
-        found = store.search_similar(session, rest, near=near, limit=limit, kinds=kinds)
-    return found
+    numbered = split_house_number(text) if Kind.ADDRESS in kinds else None
+    for respell in (_as_typed, _respell_unknown, _respell_all):
+        found = store.search(session, respell(session, wanted), near=near, limit=limit, kinds=kinds)
+        if numbered:
+            number, street = numbered
+            found = _with_houses(session, found, number, respell(session, street), near=near, limit=limit)
+        if found or wanted.letters <= store.FEW_LETTERS:
+            return found
+    return store.search_similar(session, wanted, near=near, limit=limit, kinds=kinds)
+
+
+def _as_typed(session: Session, wanted: Wanted) -> Wanted:  # noqa: ARG001 - one of three ways
+    return wanted
+
+
+def _respell_unknown(session: Session, wanted: Wanted) -> Wanted:
+    """Let a word that begins no word of any name mean those it resembles."""
+    return replace(
+        wanted,
+        words=tuple(
+            one if any(store.is_begun(session, word) for word in one) else (*one, *store.list_alike(session, one[0]))
+            for one in wanted.words
+        ),
+    )
+
+
+def _respell_all(session: Session, wanted: Wanted) -> Wanted:
+    """Let every word mean also those it resembles: the misspelt one happens to be a word, too."""
+    return replace(wanted, words=tuple((*one, *store.list_alike(session, one[0])) for one in wanted.words))
 
 
 def _with_houses(

@@ -79,6 +79,14 @@ HOUSE_NUMBER = Table(
     Index("house_number_street_id_number_index", "street_id", "number"),
 )
 
+PLACE_WORD = Table(
+    "place_word",
+    metadata,
+    Column("word", Text, primary_key=True, doc="Each different word of ``place.words``, once."),
+)
+Index("place_word_begins_index", PLACE_WORD.c.word, postgresql_ops={"word": "text_pattern_ops"})
+Index("place_word_alike_index", PLACE_WORD.c.word, postgresql_using="gin", postgresql_ops={"word": "gin_trgm_ops"})
+
 POINT: ColumnElement[Any] = literal_column("ST_SetSRID(ST_MakePoint(place.lon, place.lat), 4326)")
 """As written in ``place_point_index``."""
 
@@ -97,8 +105,11 @@ FAR = 100.0
 FEW_LETTERS = 2
 """Questions this short find only stops and communes, by the beginning of their names."""
 
+ALIKE, MOST_ALIKE = 0.25, 5
+"""Trigram similarity from which a word may be meant by a misspelt one, and how many such words are tried."""
+
 SIMILAR = 0.5
-"""Trigram word similarity from which a misspelt name is offered."""
+"""Trigram word similarity from which a name is offered when its words cannot be told apart."""
 
 
 def search(session: Session, wanted: Wanted, *, near: Point | None, limit: int, kinds: Iterable[Kind]) -> list[Place]:
@@ -165,6 +176,24 @@ def list_stops(
     stops = [(_place(row), row.commune, row.metres) for row in rows[:limit]]
     last = (str(rows[limit - 1].key), rows[limit - 1].id) if len(rows) > limit else None
     return StopPage(stops, last)
+
+
+def list_alike(session: Session, word: str) -> tuple[str, ...]:
+    """List the words of names that a misspelt word may mean, most alike first."""
+    session.execute(select(func.set_config("pg_trgm.similarity_threshold", str(ALIKE), True)))
+    query = (
+        select(PLACE_WORD.c.word)
+        .where(PLACE_WORD.c.word.op("%", is_comparison=True)(word))
+        .order_by(func.similarity(PLACE_WORD.c.word, word).desc(), PLACE_WORD.c.word)
+        .limit(MOST_ALIKE)
+    )
+    return tuple(session.scalars(query))
+
+
+def is_begun(session: Session, word: str) -> bool:
+    """Tell whether any word of a name begins so."""
+    query = select(literal(1)).where(PLACE_WORD.c.word.like(f"{word}%")).limit(1)
+    return session.execute(query).first() is not None
 
 
 def search_similar(
