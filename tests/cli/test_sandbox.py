@@ -41,6 +41,8 @@ def test_in_a_sandbox_set_and_advance_move_it_for_all(home: Path) -> None:
     assert served.now() == datetime(2016, 11, 4, 11, tzinfo=UTC)
     assert say("clock", "advance", "90m") == "2016-11-04T12:30:00+00:00"
     assert say("clock", "advance", "-1d") == "2016-11-03T12:30:00+00:00"
+    assert say("clock", "advance", "-3h") == "2016-11-03T09:30:00+00:00"  # not a call for help
+    assert say("clock", "advance", "PT3H") == "2016-11-03T12:30:00+00:00"
     assert say("clock", "show") == "2016-11-03T12:30:00+00:00"
     assert served.now() == datetime(2016, 11, 3, 12, 30, tzinfo=UTC)
 

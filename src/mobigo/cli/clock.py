@@ -34,7 +34,8 @@ def set_(instant: str) -> None:
     print(moved.now().isoformat(timespec="seconds"))
 
 
-@clock.command(context_settings={"ignore_unknown_options": True})
+# a duration may begin with a minus sign, and -3h is no call for help
+@clock.command(context_settings={"ignore_unknown_options": True, "help_option_names": ["--help"]})
 @click.argument("duration")
 def advance(duration: str) -> None:
     """Move the clock by a duration: 90m, 2h, 1d, PT2H30M; with a minus sign, back."""
@@ -51,7 +52,5 @@ def _open_sandbox_clock() -> Clock:
 
     settings = read_settings()
     if not settings.sandbox:
-        raise Refused(
-            f"{settings.home} is no sandbox: its clock is the real one; start with `./mobigo up --sandbox`"
-        )
+        raise Refused(f"{settings.home} is no sandbox: its clock is the real one; start with `./mobigo up --sandbox`")
     return settings.open_clock()

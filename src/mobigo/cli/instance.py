@@ -57,6 +57,14 @@ def find_instance(home: Path) -> Instance | None:
     return None
 
 
+def find_network_version(home: Path) -> str | None:
+    """Return the version of the network that serves, as the planner's folder names it, without loading the planner."""
+    try:
+        return (home / "networks/current").read_text().strip()
+    except FileNotFoundError:
+        return None
+
+
 @contextmanager
 def only_instance(home: Path) -> Iterator[None]:
     """Be the one instance of a home, or raise Conflict."""

@@ -56,9 +56,8 @@ def status(*, as_json: bool) -> None:
 def describe(settings: Settings) -> dict[str, object]:
     """Tell what runs; null is what does not."""
     from mobigo import __version__
-    from mobigo.cli.instance import Instance, find_instance
+    from mobigo.cli.instance import Instance, find_instance, find_network_version
     from mobigo.db import cluster
-    from mobigo.journeys.network import Networks
 
     instance = find_instance(settings.home) or Instance()
     pids = dict(instance.pids)
@@ -68,13 +67,12 @@ def describe(settings: Settings) -> dict[str, object]:
         server = cluster.locate(settings.home).server_pid()
         if server is not None:
             pids["postgres"] = server
-    network = Networks(settings.home).find_current()
     return {
         "url": instance.url,
         "database_url": database_url,
         "home": str(settings.home),
         "version": __version__,
-        "network_version": network and network.manifest.version,
+        "network_version": find_network_version(settings.home),
         "pids": pids,
     }
 

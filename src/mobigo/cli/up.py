@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from mobigo.cli.instance import Instance, find_instance, only_instance, write_instance
+from mobigo.cli.instance import Instance, find_instance, find_network_version, only_instance, write_instance
 from mobigo.kit.errors import InvalidInput, Refused, Unavailable
 from mobigo.settings import read_settings
 
@@ -201,7 +201,7 @@ class Supervisor:
         logs.mkdir(exist_ok=True)
         # loading and building have a process of their own, whose memory goes with it; kernels are compiled meanwhile
         preparing = self._run(sys.executable, "-m", "mobigo", "prepare", *self.region)
-        served_before = (home / "networks/current").exists()
+        served_before = find_network_version(home) is not None
         if not served_before:
             warming = self._run(sys.executable, "-m", "mobigo.cli.warm")
             _wait_for(preparing)
