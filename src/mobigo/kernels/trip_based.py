@@ -27,7 +27,9 @@ NEVER = 2**31 - 1
 SECONDS_PER_UNIT = 4
 """Seconds of one unit of `DayView.cell_seconds`."""
 NO_WAY = 65535
-NO_RIDE = np.int64(255)
+NO_RIDE = np.int64(254)
+UNKNOWN = 255
+"""Instead of a number of rides, until it is worked out."""
 ORIGIN, SEATED = np.int64(-1), np.int64(-2)
 """Instead of a position to alight at: the segment is the first; it goes on without alighting."""
 ZERO, ONE = np.int64(0), np.int64(1)
@@ -72,6 +74,8 @@ class DayView(NamedTuple):
     """int32[n_lines + 1], index into `onward_table`: one per line that trips of this line go on as."""
     onward_table: NDArray[np.int32]
     """int32[n], row of the line's first trip in `onward_trip` and `onward_by`."""
+    onward_line: NDArray[np.int32]
+    """int32[n], that line."""
     onward_trip: NDArray[np.int32]
     """int32[m], earliest trip of that line reached by staying seated, once or more often, in this trip or a later
     one; NEVER: none."""
@@ -88,8 +92,7 @@ class DayView(NamedTuple):
     walk_change: NDArray[np.int32]
     """int32[n], seconds from alighting to boarding, -1 where forbidden."""
     hop_first: NDArray[np.int32]
-    """int32[n_events], index of the hops of the event."""
-    hop_count: NDArray[np.int32]
+    """int32[n_events + 1], index of the hops of the event."""
     hop: NDArray[np.int32]
     """int32[n, 2], trip and position to board it at."""
     stop_cell: NDArray[np.int32]
@@ -116,6 +119,10 @@ class Scratch(NamedTuple):
     segment: NDArray[np.int32]
     """int32[capacity, 6]: trip, boarding position, last position, parent segment, the position the parent is left at
     (or ORIGIN, SEATED), the trip to sit in on the parent."""
+    need: NDArray[np.uint8]
+    """uint8[n_positions], see `Goal`; UNKNOWN at rest."""
+    known: NDArray[np.int32]
+    """int32[n_lines + 1], see `Goal`; its last 0 at rest."""
 
 
 class Goal(NamedTuple):
@@ -127,6 +134,10 @@ class Goal(NamedTuple):
     """int32[n_cells], lower bound on the time from alighting in the cell."""
     rides: NDArray[np.int32]
     """int32[n_cells], lower bound on further rides."""
+    need: NDArray[np.uint8]
+    """uint8[n_positions], lower bound on further rides when boarding at the position; UNKNOWN until asked for."""
+    known: NDArray[np.int32]
+    """int32[n_lines + 1], lines whose `need` is known, their number at the end."""
 
 
 # --- laying a view out -----------------------------------------------------------------------------------------------
@@ -209,7 +220,7 @@ def lay_events(
 @kernel
 def link_trips(
     view: DayView,
-) -> tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.int32]]:
+) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
     """Find the hops worth considering: per event and line the earliest trip, kept when it brings something.
 
     A hop is kept when, among all that one more ride can do for somebody sitting in the trip, it brings an earlier
@@ -217,12 +228,11 @@ def link_trips(
 
     Returns
     -------
-    hop_first, hop_count, hop : see `DayView`
+    hop_first, hop : see `DayView`
     """
     n_lines = len(view.line_position) - 1
     n_stops = len(view.stop_first) - 1
-    hop_first = np.zeros(len(view.arrival), np.int32)
-    hop_count = np.zeros(len(view.arrival), np.int32)
+    hop_first = np.zeros(len(view.arrival) + 1, np.int32)
     hops = np.empty((max(16, len(view.arrival)), 2), np.int32)
     n = 0
     best = np.zeros(n_stops, np.int32)
@@ -286,7 +296,6 @@ def link_trips(
                     if best_of[stop] != trip or view.arrival[event] < best[stop]:
                         best_of[stop] = trip
                         best[stop] = view.arrival[event]
-                hop_first[event] = n
                 for c in range(group[i], group[i + 1]):
                     if not c_taken[c]:
                         continue
@@ -307,14 +316,18 @@ def link_trips(
                                 best_of[stop] = trip
                                 best[stop] = at
                                 keep = True
-                    if keep:
+                    c_taken[c] = keep
+            for x in range(start, end):
+                hop_first[shift + x] = n
+                for c in range(group[end - 1 - x], group[end - x]):
+                    if c_taken[c]:
                         if n == len(hops):
                             hops = np.concatenate((hops, hops))
-                        hops[n, 0] = u
-                        hops[n, 1] = y
+                        hops[n, 0] = c_trip[c]
+                        hops[n, 1] = c_position[c]
                         n += 1
-                hop_count[event] = n - hop_first[event]
-    return hop_first, hop_count, hops[:n].copy()
+    hop_first[len(view.arrival)] = n
+    return hop_first, hops[:n].copy()
 
 
 @kernel
@@ -654,6 +667,30 @@ def _begin(
 
 
 @kernel
+def _need(view: DayView, goal: Goal, position: int) -> int:
+    """Least number of further rides when boarding at a position, by where its line and its onward lines go."""
+    if goal.need[position] != UNKNOWN:
+        return np.int64(goal.need[position])
+    line = view.position_line[position]
+    onward = NO_RIDE
+    for row in range(view.onward_first[line], view.onward_first[line + 1]):
+        other = view.onward_line[row]
+        for x in range(view.line_position[other] + 1, view.line_position[other + 1]):
+            if view.position_alight[x]:
+                onward = min(onward, np.int64(goal.rides[view.position_cell[x]]))
+    least = onward
+    first, end = view.line_position[line], view.line_position[line + 1]
+    for back in range(1, end - first + 1):
+        x = end - back
+        goal.need[x] = least
+        if view.position_alight[x]:
+            least = min(least, np.int64(goal.rides[view.position_cell[x]]))
+    goal.known[goal.known[-1]] = line
+    goal.known[-1] += 1
+    return np.int64(goal.need[position])
+
+
+@kernel
 def _spread(
     view: DayView,
     scratch: Scratch,
@@ -689,20 +726,25 @@ def _spread(
     postponed = NO_RIDE
     reached, segment = scratch.reached, scratch.segment
     blocks = len(view.onward_table) > 0
-    ride = 1
+    last = min(budget, rides)
+    ride = np.int64(1)
     while begin < size and size <= len(segment):
         end = size
         level = min(ride + 1, levels)
         for at in range(begin, end):
             shift = view.trip_shift[segment[at, 0]]
             for x in range(segment[at, 1] + 1, segment[at, 2] + 1):
+                cell = view.position_cell[x]
+                need = ride + max(1, goal.rides[cell])
+                if need > last:  # most segments of the last ride end here, their times unread
+                    if need <= rides:
+                        postponed = min(postponed, need)
+                    if goal.rides[cell] > 0:
+                        continue
                 arrival = view.arrival[shift + x]
                 if arrival >= limit[ride]:
                     break
-                cell = view.position_cell[x]
-                need = goal.rides[cell]
-                if need == 0:
-                    need = 1
+                if goal.rides[cell] == 0:
                     out = goal.egress[view.position_stop[x]]
                     if out >= 0 and view.position_alight[x] and arrival + out < min(limit[ride], found[ride, 0]):
                         found[ride, 0] = arrival + out
@@ -711,23 +753,49 @@ def _spread(
                         if lower:
                             for more in range(ride, rides + 1):
                                 limit[more] = min(limit[more], arrival + out)
-                need += ride
-                if need > rides or arrival + goal.seconds[cell] >= limit[need]:
+                if need > last:
                     continue
-                if need > budget:
-                    postponed = min(postponed, need)
+                bound = arrival + goal.seconds[cell]
+                if bound >= limit[need]:
                     continue
-                hop = view.hop_first[shift + x]
-                for h in range(hop, hop + view.hop_count[shift + x]):
+                for h in range(view.hop_first[shift + x], view.hop_first[shift + x + 1]):
                     trip, y = np.int64(view.hop[h, 0]), np.int64(view.hop[h, 1])
+                    need = np.int64(goal.need[y])
+                    if need == UNKNOWN:
+                        need = _need(view, goal, y)
+                    need += ride + 1
+                    if need > last:
+                        if need <= rides:
+                            postponed = min(postponed, need)
+                        continue
+                    if bound >= limit[need]:
+                        continue
                     new = np.int64(-1)
-                    if reached[y * stride + level - 1] > trip:
+                    if reached[y * stride + level - 1] > trip:  # as in `_board`, written out: calls are slow here
                         new = size
-                        size, n_touched = _board(
-                            view, scratch, stride, level, levels, trip, y, at, x, trip, size, n_touched
-                        )
+                        line = view.position_line[y]
+                        if not scratch.marked[line]:
+                            scratch.marked[line] = 1
+                            scratch.touched[n_touched] = line
+                            n_touched += 1
+                        stop = view.line_position[line + 1]
+                        z = y
+                        while z < stop and reached[z * stride + level - 1] > trip:
+                            for mark in range(z * stride + level - 1, z * stride + levels):
+                                if reached[mark] <= trip:
+                                    break
+                                reached[mark] = trip
+                            z += 1
+                        if size < len(segment):
+                            segment[size, 0] = trip
+                            segment[size, 1] = y
+                            segment[size, 2] = min(z, stop - 1)
+                            segment[size, 3] = at
+                            segment[size, 4] = x
+                            segment[size, 5] = trip
+                        size += 1
                     if blocks:
-                        line = view.trip_line[trip]
+                        line = view.position_line[y]
                         if (
                             view.onward_first[line] < view.onward_first[line + 1]
                             and scratch.seated[line * stride + level - 1] > trip
@@ -787,9 +855,10 @@ def _find_earliest(
         n_touched = ZERO
         for i in range(n_first):
             trip, x = np.int64(first_trip[i]), np.int64(first_position[i])
-            cell = view.position_cell[x]
-            need = max(1, goal.rides[cell])
-            if need > rides or view.departure[view.trip_shift[trip] + x] + goal.seconds[cell] >= limit[need]:
+            need = 1 + _need(view, goal, x)
+            if need > rides:
+                continue
+            if view.departure[view.trip_shift[trip] + x] + goal.seconds[view.position_cell[x]] >= limit[need]:
                 continue
             if need > budget:
                 postponed = min(postponed, need)
@@ -944,7 +1013,9 @@ def search(
         last ride comes as the first.
     """
     n_cells = len(view.cell_seconds)
-    goal = Goal(egress, np.full(n_cells, NEVER // 2, np.int32), np.full(n_cells, NO_RIDE, np.int32))
+    goal = Goal(
+        egress, np.full(n_cells, NEVER // 2, np.int32), np.full(n_cells, NO_RIDE, np.int32), once.need, once.known
+    )
     for i in range(len(egress_stop)):
         cell = view.stop_cell[egress_stop[i]]
         if cell < 0:
@@ -998,6 +1069,7 @@ def search(
                 until = max(until, got[ride])
             found[ride, 0] = NEVER
         _aim(limit, got)
+        stride = max(ONE, most)
     # departures: trip, position and access of each, latest first
     n = 0
     for i in range(n_first):
@@ -1007,9 +1079,9 @@ def search(
     late_position = np.empty(n, np.int32)
     n = 0
     for i in range(n_first):
-        x = first_position[i]
+        x = np.int64(first_position[i])
         cell = view.position_cell[x]
-        need = max(1, goal.rides[cell])
+        need = 1 + _need(view, goal, x)
         if need > most:
             continue
         for trip in range(first_trip[i], view.line_trip[view.position_line[x] + 1]):
@@ -1055,9 +1127,8 @@ def search(
         begin = np.int64(size)
         for i in range(n_group):
             trip, x = np.int64(group_trip[i]), np.int64(group_position[i])
-            cell = view.position_cell[x]
-            need = max(1, goal.rides[cell])
-            if view.departure[view.trip_shift[trip] + x] + goal.seconds[cell] < limit[need]:
+            need = 1 + _need(view, goal, x)
+            if view.departure[view.trip_shift[trip] + x] + goal.seconds[view.position_cell[x]] < limit[need]:
                 size, n_touched = _begin(
                     view, scratch, stride, most, trip, x, ONE, np.int64(limit[need]), size, n_touched
                 )
@@ -1093,6 +1164,10 @@ def search(
     _rest(view, scratch, stride, n_touched)
     for i in range(len(egress_stop)):
         egress[egress_stop[i]] = -1
+    for i in range(once.known[-1]):
+        line = once.known[i]
+        once.need[view.line_position[line] : view.line_position[line + 1]] = UNKNOWN
+    once.known[-1] = 0
     if not fits:
         journeys[0, :] = -1
         n_journeys = 1

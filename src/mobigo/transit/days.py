@@ -352,8 +352,9 @@ def _finish(
         stay_trip=stay_trip,
         onward_first=onward[0],
         onward_table=onward[1],
-        onward_trip=onward[2],
-        onward_by=onward[3],
+        onward_line=onward[2],
+        onward_trip=onward[3],
+        onward_by=onward[4],
         stop_first=stop_first,
         stop_position=stop_position,
         walk_first=walks[0],
@@ -361,19 +362,17 @@ def _finish(
         walk_seconds=walks[2],
         walk_change=walks[3],
         hop_first=nothing,
-        hop_count=nothing,
         hop=np.zeros((0, 2), np.int32),
         stop_cell=stop_cell,
         cell_seconds=np.zeros((0, 0), np.uint16),
         cell_rides=np.zeros((0, 0), np.uint8),
     )
     bare = freeze(bare)
-    hop_first, hop_count, hop = kernels.link_trips(bare)
+    hop_first, hop = kernels.link_trips(bare)
     cell_seconds, cell_rides = _bound(bare, lines, stop_cell, n_cells)
     return freeze(
         bare._replace(
             hop_first=hop_first,
-            hop_count=hop_count,
             hop=hop,
             cell_seconds=cell_seconds,
             cell_rides=cell_rides,
@@ -435,8 +434,9 @@ def _list_onward(lines: _Lines, trip_line: NDArray[np.int32]) -> tuple[NDArray[n
         sitting.append(by)
     first = _cumulate(np.bincount(np.array([key[0] for key in keys], np.int64), minlength=n_lines))
     if not keys:
-        return first, np.zeros(0, np.int32), np.zeros(0, np.int32), np.zeros(0, np.int32)
-    return first, np.array(table, np.int32), np.concatenate(trips), np.concatenate(sitting)
+        return first, *(np.zeros(0, np.int32) for _ in range(4))
+    onto = np.array([key[1] for key in keys], np.int32)
+    return first, np.array(table, np.int32), onto, np.concatenate(trips), np.concatenate(sitting)
 
 
 def _bound(
@@ -455,12 +455,7 @@ def _bound(
     allowed = view.walk_change >= 0
     back_first, back = _group(view.walk_target[allowed], n_stops, origin[allowed])
     entries = np.repeat(np.arange(n_lines, dtype=np.int32), np.diff(view.onward_first))
-    onto = [
-        int(view.trip_line[trips[trips != NEVER][0]])
-        for trips in np.split(view.onward_trip, view.onward_table[1:])
-        if len(trips)
-    ]
-    before_first, before = _group(np.array(onto, np.int32), n_lines, entries)
+    before_first, before = _group(view.onward_line, n_lines, entries)
     cell_rides = kernels.bound_rides(
         view, before_first, before, call_first, call_position, back_first, back, cell_first, cell_stop
     )

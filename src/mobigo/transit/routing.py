@@ -134,6 +134,8 @@ def _scratch(n_positions: int, n_lines: int, stride: int, segments: int) -> Scra
         touched=np.zeros(n_lines, np.int32),
         marked=np.zeros(n_lines, np.uint8),
         segment=np.zeros((segments, 6), np.int32),
+        need=np.full(n_positions, kernels.UNKNOWN, np.uint8),
+        known=np.zeros(n_lines + 1, np.int32),
     )
 
 
