@@ -114,6 +114,7 @@ def test_no_page_keeps_anybody_out(visit: Visit, path: str) -> None:
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
 
 
+@pytest.mark.usefixtures("text_only")  # the map is as wide as its column
 @pytest.mark.parametrize("visit", [{"viewport": {"width": 320, "height": 640}}], indirect=True)
 @pytest.mark.parametrize("path", PAGES.values(), ids=PAGES.keys())
 def test_at_320_pixels_nothing_is_cut_off(visit: Visit, path: str) -> None:
@@ -129,6 +130,7 @@ def test_targets_are_large_enough_to_hit(visit: Visit) -> None:
     assert [one for one, height in sizes if height < 24] == []
 
 
+@pytest.mark.usefixtures("text_only")  # nothing here needs the map
 def test_the_keyboard_alone_is_enough(visit: Visit) -> None:
     page = visit.open("/")
     page.keyboard.press("Tab")
@@ -156,6 +158,7 @@ def test_the_keyboard_alone_is_enough(visit: Visit) -> None:
     assert page.locator("#journey-1[open]").count() == 1
 
 
+@pytest.mark.usefixtures("text_only")  # nothing here needs the map
 def test_suggestions_are_taken_with_arrows_and_enter(visit: Visit) -> None:
     page = visit.open("/")
     field = page.get_by_role("combobox", name="Départ")
@@ -172,6 +175,7 @@ def test_suggestions_are_taken_with_arrows_and_enter(visit: Visit) -> None:
     assert page.locator("#from_place").input_value().endswith(f"|{field.input_value()}")
 
 
+@pytest.mark.usefixtures("text_only")  # nothing here needs the map
 def test_ends_are_swapped_in_place(visit: Visit) -> None:
     page = visit.open("/")
     page.get_by_label("Départ", exact=True).fill("Saulieu")
@@ -181,6 +185,7 @@ def test_ends_are_swapped_in_place(visit: Visit) -> None:
     assert page.get_by_label("Arrivée", exact=True).input_value() == "Saulieu"
 
 
+@pytest.mark.usefixtures("text_only")  # nothing here needs the map
 def test_the_language_stays_chosen(visit: Visit) -> None:
     page = visit.open(PLAN)
     page.get_by_role("link", name="English").click()
