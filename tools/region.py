@@ -60,9 +60,27 @@ POIS = [
 ]  # fmt: skip
 """From how many inhabitants, and what."""
 
-CLASSES = [(20_000, "trunk", 110), (6_000, "primary", 80), (2_000, "secondary", 80), (600, "tertiary", 80),
-           (0, "unclassified", 80)]  # fmt: skip
-"""A road between two communes is of the class that the smaller one deserves."""
+
+class Tier(NamedTuple):
+    """A class of road, and which communes it joins."""
+
+    cls: str
+    kmh: int
+    share: float
+    """Of all communes, the most populous first."""
+    least: int
+    km: float
+    """The longest such road."""
+
+
+TIERS = [
+    Tier("motorway", 130, 0.004, 3, 120),
+    Tier("trunk", 110, 0.01, 4, 90),
+    Tier("primary", 80, 0.04, 6, 60),
+    Tier("secondary", 80, 0.15, 10, 35),
+    Tier("tertiary", 80, 0.5, 12, 20),
+    Tier("unclassified", 80, 1.0, 12, 15),
+]
 
 
 class Commune(NamedTuple):
@@ -319,57 +337,68 @@ def make_countryside(part: Part, commune: Commune, radius: float, rng: np.random
     )
 
 
-def make_road(a: Commune, b: Commune, rng: np.random.Generator) -> Part:
+def make_road(a: Commune, b: Commune, tier: Tier, rng: np.random.Generator) -> Part:
     """Make the road between two communes; indices -1 and -2 stand for their centres."""
     part = Part()
-    people = min(a.population, b.population)
-    cls, kmh = next((cls, kmh) for least, cls, kmh in CLASSES if people >= least)
     start, end = np.array(a.centre), np.array(b.centre)
-    line = part.add(curve(start, end, rng, 32, 0.03))
-    number = f"D {int(rng.integers(1, 999))}"
-    part.way(
-        [-1, *line, -2],
-        highway=cls,
-        ref=number,
-        maxspeed=str(kmh) if rng.random() < 0.5 else "FR:rural",
-        surface="asphalt",
-    )
-    if people >= CLASSES[0][0]:  # a motorway beside it: two carriageways, joined to the road at either end
+    if tier.cls == "motorway":  # two carriageways, joined to the centres' streets by links; and a railway
         side = np.array([-(end - start)[1], (end - start)[0]]) * 0.02
         for refs, offset in (((-1, -2), side), ((-2, -1), side * 1.05)):
-            lane = part.add(curve(start + offset, end + offset, rng, 60, 0.0))
-            ordered = list(lane) if refs == (-1, -2) else list(reversed(lane))
+            lane = list(part.add(curve(start + offset, end + offset, rng, 60, 0.0)))
+            ordered = lane if refs == (-1, -2) else lane[::-1]
             part.way(ordered, highway="motorway", ref="A 38", oneway="yes", maxspeed="130")
             part.way([refs[0], ordered[0]], highway="motorway_link", oneway="yes")
             part.way([ordered[-1], refs[1]], highway="motorway_link", oneway="yes")
-    if people >= CLASSES[1][0]:
-        rail = part.add(curve(start, end, rng, 60, 0.04))
-        part.way(rail, railway="rail", usage="main")
+        part.way(part.add(curve(start, end, rng, 60, 0.04)), railway="rail", usage="main")
+        return part
+    line = part.add(curve(start, end, rng, 32, 0.03))
+    limit = str(tier.kmh) if rng.random() < 0.5 else "FR:rural"
+    number = f"{'N' if tier.cls == 'trunk' else 'D'} {int(rng.integers(1, 999))}"
+    part.way([-1, *line, -2], highway=tier.cls, ref=number, maxspeed=limit, surface="asphalt")
     return part
 
 
-def neighbours(communes: list[Commune]) -> list[tuple[int, int]]:
-    """Return which communes a road joins: neighbours in Delaunay's triangulation, not too far apart."""
-    centres = np.array([commune.centre for commune in communes])
+def plan_roads(communes: list[Commune]) -> list[tuple[int, int, Tier]]:
+    """Say which communes are joined by which class of road.
+
+    Neighbours among the more populous ones get the better roads; where one may walk along such a road, no lesser one
+    is laid beside it.
+    """
+    ranked = sorted(range(len(communes)), key=lambda i: (-communes[i].population, i))
+    joined: set[tuple[int, int]] = set()
+    roads = []
+    for tier in TIERS:
+        chosen = ranked[: max(tier.least, int(tier.share * len(communes)))]
+        pairs = [pair for pair in neighbours(communes, sorted(chosen), tier.km) if pair not in joined]
+        roads += [(*pair, tier) for pair in pairs]
+        if tier.cls not in {"motorway", "trunk"}:
+            joined.update(pairs)
+    return roads
+
+
+def neighbours(communes: list[Commune], chosen: list[int], km: float) -> list[tuple[int, int]]:
+    """Return the neighbours in Delaunay's triangulation of the chosen communes that are not too far apart."""
+    centres = np.array([communes[i].centre for i in chosen])
     if len(centres) < 3:
-        return [(i, i + 1) for i in range(len(centres) - 1)]
-    index = {point: i for i, point in enumerate(map(tuple, centres.tolist()))}
+        return [(chosen[i], chosen[i + 1]) for i in range(len(centres) - 1)]
+    index = {point: i for i, point in zip(chosen, map(tuple, centres.tolist()), strict=True)}
     lines = shapely.get_parts(shapely.delaunay_triangles(shapely.MultiPoint(centres), only_edges=True))
-    pairs = sorted({tuple(sorted(index[tuple(point)] for point in line.coords)) for line in lines})
-    return [(a, b) for a, b in pairs if np.hypot(*((centres[a] - centres[b]) * [0.68, 1.0])) * DEGREE < 15_000]
+    pairs = sorted({tuple(sorted(index[point] for point in line.coords)) for line in lines})
+    away = {(a, b): np.subtract(communes[a].centre, communes[b].centre) * [0.68, 1.0] for a, b in pairs}
+    return [pair for pair, gap in away.items() if np.hypot(*gap) * DEGREE < km * 1000]
 
 
-def parts(communes: list[Commune], roads: list[tuple[int, int]], seed: int) -> Iterator[tuple[int, int, Part]]:
+def parts(communes: list[Commune], roads: list[tuple[int, int, Tier]], seed: int) -> Iterator[tuple[int, int, Part]]:
     """Make every part; for a road the communes it joins, for a commune itself twice."""
     for i, commune in enumerate(communes):
         yield i, i, make_commune(commune, np.random.default_rng([seed, 0, i]))
-    for i, j in roads:
-        yield i, j, make_road(communes[i], communes[j], np.random.default_rng([seed, 1, i, j]))
+    for i, j, tier in roads:
+        yield i, j, make_road(communes[i], communes[j], tier, np.random.default_rng([seed, 1, i, j, tier.kmh]))
 
 
 def write_region(communes: list[Commune], seed: int, out: Path) -> dict[str, int]:
     """Write the extract; counts of what is in it."""
-    roads = neighbours(communes)
+    roads = plan_roads(communes)
     counts = {
         "communes": len(communes),
         "nodes": 0,
