@@ -186,7 +186,7 @@ class Networks:
         if stamp != self._stamp and self._loading.acquire(blocking=self._current is None):
             try:
                 if stamp != self._stamp:
-                    with suppress(Unavailable):
+                    with suppress(Unavailable, FileNotFoundError):  # of another version, or removed by hand
                         self._current = map_network(self.folder / (self.folder / "current").read_text())
                     self._stamp = stamp
             finally:
