@@ -122,7 +122,7 @@ def type_letters(questions: list[str], seed: int = 2) -> list[str]:
 
 
 def measure(session: Session, region: Region) -> tuple[list[float], float]:
-    """Ask everything twice, with and without a place to be near; sorted milliseconds, share of `CLEAR` texts answered."""
+    """Ask everything twice, with and without a place to be near; sorted ms, share of `CLEAR` texts answered."""
     milliseconds, answered, asked = [], [], type_letters(region.questions)
     for near in (None, region.centre):
         for text in asked:
