@@ -68,7 +68,8 @@ def consolidate(connection: Connection[Any], now: datetime) -> int:
     stations = [
         _name_station(joined, members, before) for joined in _join(groups, _near_pairs(groups)) if len(joined) > 1
     ]
-    connection.execute("TRUNCATE station_stop, station")
+    connection.execute("DELETE FROM station_stop")  # not truncated: readers go on seeing what they saw
+    connection.execute("DELETE FROM station")
     with connection.cursor() as cursor:
         with cursor.copy("COPY station FROM STDIN") as copy:
             for station, joined in stations:

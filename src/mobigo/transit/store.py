@@ -32,6 +32,9 @@ KEPT_VERSIONS = 3
 NUMBERED = ("stops", "trips")
 """Files whose line numbers stop times refer to."""
 
+SWEEP_LOCK = "hashtextextended('mobigo sweep', 0)"
+"""Advisory lock under which one process sweeps."""
+
 PARENTS = {"stop_times": "stop_times_compact", "shapes": "shapes"}
 """Partitioned table of each bulk file."""
 
@@ -363,24 +366,36 @@ def activate(connection: Connection[Any], source: str, version: int | None) -> N
     connection.execute("UPDATE feed SET active_version = %s WHERE source = %s", (version, source))
 
 
-def sweep(connection: Connection[Any]) -> list[int]:
-    """Retire versions beyond those kept, and drop what dead loads or retired versions left; return their numbers.
+def sweep(connection: Connection[Any]) -> None:
+    """Retire versions beyond those kept, and drop what they or dead loads left.
 
-    Runs outside a transaction: partitions leave their parent without locking readers out.
+    Runs outside a transaction: partitions leave their parent without locking readers out. When it is cut off, the next
+    sweep goes on; when another process sweeps, there is nothing to do.
     """
-    retired = connection.execute(
-        """
-        UPDATE feed_version v SET status = 'retired' FROM feed f
-        WHERE f.source = v.source AND v.status = 'loaded' AND v.id <> f.active_version
-          AND v.id NOT IN (SELECT id FROM feed_version n WHERE n.source = v.source AND n.status = 'loaded'
-                           ORDER BY n.id = f.active_version DESC, n.id DESC LIMIT %s)
-        RETURNING v.id
-        """,
-        (KEPT_VERSIONS,),
-    ).fetchall()
+    row = connection.execute(f"SELECT pg_try_advisory_lock({SWEEP_LOCK})".encode()).fetchone()
+    if not (row and row[0]):
+        return
+    try:
+        connection.execute(
+            """
+            UPDATE feed_version v SET status = 'retired' FROM feed f
+            WHERE f.source = v.source AND v.status = 'loaded' AND v.id <> f.active_version
+              AND v.id NOT IN (SELECT id FROM feed_version n WHERE n.source = v.source AND n.status = 'loaded'
+                               ORDER BY n.id = f.active_version DESC, n.id DESC LIMIT %s)
+            """,
+            (KEPT_VERSIONS,),
+        )
+        _drop_partitions(connection)
+        _delete_rows(connection)
+    finally:
+        if not connection.broken:
+            connection.execute(f"SELECT pg_advisory_unlock({SWEEP_LOCK})".encode())
+
+
+def _drop_partitions(connection: Connection[Any]) -> None:
     dead = connection.execute(
         """
-        SELECT c.relname, p.relname, substring(c.relname from '_v([0-9]+)$')::integer
+        SELECT c.relname, p.relname, i.inhdetachpending
         FROM pg_class c
         LEFT JOIN pg_inherits i ON i.inhrelid = c.oid
         LEFT JOIN pg_class p ON p.oid = i.inhparent
@@ -390,16 +405,23 @@ def sweep(connection: Connection[Any]) -> list[int]:
                           AND v.id = substring(c.relname from '_v([0-9]+)$')::integer)
         """
     ).fetchall()
-    for table, parent, _ in dead:
+    for table, parent, pending in dead:
         if parent is not None:
-            connection.execute(f"ALTER TABLE {parent} DETACH PARTITION {table} CONCURRENTLY".encode())
+            how = "FINALIZE" if pending else "CONCURRENTLY"
+            connection.execute(f"ALTER TABLE {parent} DETACH PARTITION {table} {how}".encode())
         connection.execute(f"DROP TABLE {table}".encode())
-    gone = sorted({row[0] for row in retired} | {row[2] for row in dead})
+
+
+def _delete_rows(connection: Connection[Any]) -> None:
+    """Delete the rows of retired versions; those of agency.txt last, since by them they are found."""
+    gone = connection.execute(
+        "SELECT DISTINCT a.version_id FROM agency a WHERE NOT EXISTS "
+        "(SELECT 1 FROM feed_version v WHERE v.id = a.version_id AND v.status = 'loaded')"
+    ).fetchall()
     if gone:
-        tables = [file.name for file in FILES if file.name not in PARTITIONED]
-        for table in (*tables, "raw_rows", "locations", "shape_lines"):
-            connection.execute(f"DELETE FROM {table} WHERE version_id = ANY(%s)".encode(), (gone,))
-    return gone
+        tables = [file.name for file in reversed(FILES) if file.name not in PARTITIONED]
+        for table in ("raw_rows", "locations", "shape_lines", *tables):
+            connection.execute(f"DELETE FROM {table} WHERE version_id = ANY(%s)".encode(), ([row[0] for row in gone],))
 
 
 # ── bulk reads ────────────────────────────────────────────────────────────────────────────────────────────────────────
