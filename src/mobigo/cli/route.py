@@ -61,7 +61,7 @@ class Answer(NamedTuple):
     "--footpaths", type=click.Path(path_type=Path), help="CSV from_stop,to_stop,seconds: exactly these walks."
 )
 def route(
-    feed: Path, queries: Path, out: Path, link_metres: float, change_seconds: int, footpaths: Path | None
+    feed: Path, *, queries: Path, out: Path, link_metres: float, change_seconds: int, footpaths: Path | None
 ) -> None:
     """Answer stop-to-stop questions on FEED, a GTFS zip or folder.
 
@@ -189,7 +189,8 @@ class _Writer:
             yield Answer(question.id, journey.departure, journey.arrival, journey.transfers, text)
 
     def _leg(self, leg: Ride | Walk) -> dict[str, str]:
-        trip = {"trip_id": self.trips[leg.trip]} if hasattr(leg, "trip") else {}
+        number = getattr(leg, "trip", None)
+        trip = {} if number is None else {"trip_id": self.trips[number]}
         return {
             **trip,
             "from_stop": self.stops[leg.from_stop],

@@ -20,19 +20,25 @@ import numpy as np
 from mobigo.kernels import kernel
 
 if TYPE_CHECKING:
+    from typing import TypeAlias
+
     from numpy.typing import NDArray
+
+    Int: TypeAlias = int | np.int64
 
 NEVER = 2**31 - 1
 """A time that does not come."""
 SECONDS_PER_UNIT = 4
 """Seconds of one unit of `DayView.cell_seconds`."""
 NO_WAY = 65535
-NO_RIDE = np.int64(254)
+NO_RIDE: Int = np.int64(254)
 UNKNOWN = 255
 """Instead of a number of rides, until it is worked out."""
-ORIGIN, SEATED = np.int64(-1), np.int64(-2)
+ORIGIN: Int = np.int64(-1)
+SEATED: Int = np.int64(-2)
 """Instead of a position to alight at: the segment is the first; it goes on without alighting."""
-ZERO, ONE = np.int64(0), np.int64(1)
+ZERO: Int = np.int64(0)
+ONE: Int = np.int64(1)
 """Not literals, for which functions would be compiled again."""
 
 
@@ -284,10 +290,10 @@ def link_trips(
                         u += 1
                     c_trip[c] = u
                     c_taken[c] = u < last and not (other == line and u >= trip and y >= end - 1 - i)
-                    if c_taken[c] and view.onward_first[other] < view.onward_first[other + 1]:
-                        if early_of[other] != trip or u < early[other]:
-                            early_of[other] = trip
-                            early[other] = u
+                    goes_on = c_taken[c] and view.onward_first[other] < view.onward_first[other + 1]
+                    if goes_on and (early_of[other] != trip or u < early[other]):
+                        early_of[other] = trip
+                        early[other] = u
             for i in range(end - start):
                 x = end - 1 - i
                 event = shift + x
@@ -390,8 +396,7 @@ def bound_seconds(
                 continue
             home = stop_cell[stop]
             unit = time // SECONDS_PER_UNIT
-            if unit < bound[cell, home]:
-                bound[cell, home] = unit
+            bound[cell, home] = min(bound[cell, home], unit)
             for row in range(first[stop], first[stop + 1]):
                 other = source[row]
                 new = time + seconds[row]
@@ -480,8 +485,7 @@ def bound_rides(
                                 continue
                             boarded[on] = 1
                             home = view.stop_cell[on]
-                            if rides < bound[cell, home]:
-                                bound[cell, home] = rides
+                            bound[cell, home] = min(bound[cell, home], rides)
                             for way in range(back_first[on], back_first[on + 1]):
                                 off = back[way]
                                 if not seen[off]:
@@ -490,8 +494,7 @@ def bound_rides(
                                     size += 1
                                     home = view.stop_cell[off]
                                     if home >= 0:
-                                        if rides < bound[cell, home]:
-                                            bound[cell, home] = rides
+                                        bound[cell, home] = min(bound[cell, home], rides)
                         covered[line] = last
                         if fresh:
                             for row2 in range(before_first[line], before_first[line + 1]):
@@ -511,17 +514,17 @@ def bound_rides(
 def _board(
     view: DayView,
     scratch: Scratch,
-    stride: int,
-    ride: int,
-    rides: int,
-    trip: int,
-    position: int,
-    parent: int,
-    parent_position: int,
-    parent_trip: int,
-    size: int,
-    n_touched: int,
-) -> tuple[int, int]:
+    stride: Int,
+    ride: Int,
+    rides: Int,
+    trip: Int,
+    position: Int,
+    parent: Int,
+    parent_position: Int,
+    parent_trip: Int,
+    size: Int,
+    n_touched: Int,
+) -> tuple[Int, Int]:
     """Add a segment that reaches something new, and mark that for this and more rides.
 
     A full `segment` is not written to; the returned size then exceeds its length.
@@ -551,8 +554,8 @@ def _board(
 
 @kernel
 def _sit(
-    scratch: Scratch, trip: int, position: int, parent: int, parent_position: int, parent_trip: int, size: int
-) -> int:
+    scratch: Scratch, trip: Int, position: Int, parent: Int, parent_position: Int, parent_trip: Int, size: Int
+) -> Int:
     """Add a segment that reaches nothing itself, for others to follow from."""
     if size < len(scratch.segment):
         scratch.segment[size, 0] = trip
@@ -568,17 +571,17 @@ def _sit(
 def _stay(
     view: DayView,
     scratch: Scratch,
-    stride: int,
-    ride: int,
-    rides: int,
-    trip: int,
-    position: int,
-    parent: int,
-    parent_position: int,
-    at: int,
-    size: int,
-    n_touched: int,
-) -> tuple[int, int]:
+    stride: Int,
+    ride: Int,
+    rides: Int,
+    trip: Int,
+    position: Int,
+    parent: Int,
+    parent_position: Int,
+    at: Int,
+    size: Int,
+    n_touched: Int,
+) -> tuple[Int, Int]:
     """Follow a trip just boarded (as segment `at`, or -1), or a later one of its line: one can wait for that."""
     line = view.trip_line[trip]
     if not scratch.marked[line]:
@@ -618,20 +621,20 @@ def _stay(
 def _begin(
     view: DayView,
     scratch: Scratch,
-    stride: int,
-    rides: int,
-    trip: int,
-    position: int,
-    own: int,
-    limit: int,
-    size: int,
-    n_touched: int,
-) -> tuple[int, int]:
+    stride: Int,
+    rides: Int,
+    trip: Int,
+    position: Int,
+    own: Int,
+    limit: Int,
+    size: Int,
+    n_touched: Int,
+) -> tuple[Int, Int]:
     """Board the first trip: this one or a later one of its line, or exactly this one, the others being begun too.
 
     Arrivals at or after `limit` are of no use.
     """
-    at = np.int64(-1)
+    at: Int = np.int64(-1)
     line = view.trip_line[trip]
     if scratch.reached[position * stride] > trip:
         at = size
@@ -667,7 +670,7 @@ def _begin(
 
 
 @kernel
-def _need(view: DayView, goal: Goal, position: int) -> int:
+def _need(view: DayView, goal: Goal, position: Int) -> Int:
     """Least number of further rides when boarding at a position, by where its line and its onward lines go."""
     if goal.need[position] != UNKNOWN:
         return np.int64(goal.need[position])
@@ -694,18 +697,18 @@ def _need(view: DayView, goal: Goal, position: int) -> int:
 def _spread(
     view: DayView,
     scratch: Scratch,
-    stride: int,
-    levels: int,
-    rides: int,
-    budget: int,
+    stride: Int,
+    levels: Int,
+    rides: Int,
+    budget: Int,
     goal: Goal,
     limit: NDArray[np.int32],
     found: NDArray[np.int32],
-    lower: int,
-    begin: int,
-    size: int,
-    n_touched: int,
-) -> tuple[int, int, int]:
+    lower: Int,
+    begin: Int,
+    size: Int,
+    n_touched: Int,
+) -> tuple[Int, Int, Int]:
     """Ride on from the segments `begin` to `size`, one ride more at a time, noting arrivals at the destination.
 
     Parameters
@@ -727,8 +730,8 @@ def _spread(
     reached, segment = scratch.reached, scratch.segment
     blocks = len(view.onward_table) > 0
     last = min(budget, rides)
-    ride = np.int64(1)
-    while begin < size and size <= len(segment):
+    ride: Int = np.int64(1)
+    while begin < size <= len(segment):
         end = size
         level = min(ride + 1, levels)
         for at in range(begin, end):
@@ -760,17 +763,17 @@ def _spread(
                     continue
                 for h in range(view.hop_first[shift + x], view.hop_first[shift + x + 1]):
                     trip, y = np.int64(view.hop[h, 0]), np.int64(view.hop[h, 1])
-                    need = np.int64(goal.need[y])
-                    if need == UNKNOWN:
-                        need = _need(view, goal, y)
-                    need += ride + 1
-                    if need > last:
-                        if need <= rides:
-                            postponed = min(postponed, need)
+                    by_line: Int = np.int64(goal.need[y])
+                    if by_line == UNKNOWN:
+                        by_line = _need(view, goal, y)
+                    by_line += ride + 1
+                    if by_line > last:
+                        if by_line <= rides:
+                            postponed = min(postponed, by_line)
                         continue
-                    if bound >= limit[need]:
+                    if bound >= limit[by_line]:
                         continue
-                    new = np.int64(-1)
+                    new: Int = np.int64(-1)
                     if reached[y * stride + level - 1] > trip:  # as in `_board`, written out: calls are slow here
                         new = size
                         line = view.position_line[y]
@@ -809,7 +812,7 @@ def _spread(
 
 
 @kernel
-def _rest(view: DayView, scratch: Scratch, stride: int, n_touched: int) -> None:
+def _rest(view: DayView, scratch: Scratch, stride: Int, n_touched: Int) -> None:
     """Put the lines that were touched back to rest."""
     for at in range(n_touched):
         line = scratch.touched[at]
@@ -824,10 +827,10 @@ def _find_earliest(
     scratch: Scratch,
     first_trip: NDArray[np.int32],
     first_position: NDArray[np.int32],
-    n_first: int,
-    own: int,
+    n_first: Int,
+    own: Int,
     goal: Goal,
-    rides: int,
+    rides: Int,
     limit: NDArray[np.int32],
     found: NDArray[np.int32],
 ) -> bool:
@@ -878,9 +881,9 @@ def _find_earliest(
 
 
 @kernel
-def _first_from(view: DayView, line: int, position: int, time: int) -> int:
+def _first_from(view: DayView, line: Int, position: Int, time: Int) -> Int:
     """First trip of a line that leaves a position at or after a time; the line's end when there is none."""
-    low, high = view.line_trip[line], view.line_trip[line + 1]
+    low, high = int(view.line_trip[line]), int(view.line_trip[line + 1])
     while low < high:
         middle = (low + high) // 2
         if view.departure[view.trip_shift[middle] + position] < time:
@@ -909,8 +912,8 @@ def _sort(key: NDArray[np.int64]) -> None:
 
 @kernel
 def _write_legs(
-    view: DayView, scratch: Scratch, last: int, position: int, legs: NDArray[np.int32], n_legs: int
-) -> tuple[NDArray[np.int32], int]:
+    view: DayView, scratch: Scratch, last: Int, position: Int, legs: NDArray[np.int32], n_legs: Int
+) -> tuple[NDArray[np.int32], Int]:
     """Append the rides of a journey, from its end to its begin; see `search`."""
     at = last
     trip = scratch.segment[at, 0]
@@ -972,15 +975,15 @@ def search(
     scratch: Scratch,
     once: Scratch,
     egress: NDArray[np.int32],
-    stride: int,
+    stride: Int,
     access_stop: NDArray[np.int32],
     access_seconds: NDArray[np.int32],
     egress_stop: NDArray[np.int32],
     egress_seconds: NDArray[np.int32],
-    start: int,
-    until: int,
-    rides: int,
-    walk: int,
+    start: Int,
+    until: Int,
+    rides: Int,
+    walk: Int,
 ) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
     """Find the journeys no other dominates, with their legs.
 
@@ -1032,7 +1035,7 @@ def search(
     limit = np.full(rides + 2, NEVER, np.int32)
     found = np.full((rides + 2, 3), NEVER, np.int32)
     got = np.full(rides + 2, NEVER, np.int32)
-    most = np.int64(rides)
+    most: Int = np.int64(rides)
     n_first = 0
     for i in range(len(access_stop)):
         n_first += view.stop_first[access_stop[i] + 1] - view.stop_first[access_stop[i]]

@@ -196,7 +196,7 @@ def _expand_services(calendar: pl.DataFrame, exceptions: pl.DataFrame) -> pl.Dat
         )
         spans = (calendar["end_date"] - calendar["start_date"]).dt.total_days()
         if (spans.sum() or 0) > MAX_CALENDAR_DAYS:
-            longest = calendar["service_id"][spans.arg_max()]
+            longest = calendar["service_id"][spans.arg_max() or 0]
             raise InvalidInput(
                 f"calendar.txt spans {spans.sum()} days in all, more than {MAX_CALENDAR_DAYS}; "
                 f"shorten its services, the longest is {longest}"

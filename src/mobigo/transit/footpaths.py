@@ -158,7 +158,7 @@ def _straight_links(timetable: Timetable, metres: float) -> _Walks:
         number = counts[start:end]
         lower = np.repeat(np.arange(start, end), number)
         upper = lower + 1 + np.arange(len(lower)) - np.repeat(np.cumsum(number) - number, number)
-        a, b = stops[lower], stops[upper]
+        a, b = stops[lower].astype(np.int32), stops[upper].astype(np.int32)
         distance = _metres(timetable, a, b)
         near = distance <= metres
         found.append((a[near], b[near], walk_seconds(distance[near])))

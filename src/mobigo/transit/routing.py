@@ -8,24 +8,29 @@ from __future__ import annotations
 
 from datetime import date, datetime
 from threading import local
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 import numpy as np
 
 from mobigo.kernels import trip_based as kernels
 from mobigo.kernels.trip_based import NEVER, DayView, Scratch
-from mobigo.transit.days import DayViews
-from mobigo.transit.footpaths import Footpaths, meant_by
+from mobigo.transit.footpaths import meant_by
 from mobigo.transit.model import DEFAULT_MAX_TRANSFERS, Direction, Query, Ride, TransitJourney, Walk
-from mobigo.transit.timetable import EPOCH, Timetable
+from mobigo.transit.timetable import EPOCH
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+
+    from mobigo.transit.days import DayViews
 
 MOST_RIDES = 62
 """Vehicle legs a journey has at most, whatever max_transfers asks."""
 SEGMENTS = 1 << 14
 """Length of a new scratch's segment list; it grows when a question needs more."""
+
+
+_Ends: TypeAlias = "tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.int32], NDArray[np.int32]]"
+"""Access stops and seconds, egress stops and seconds, as the kernel sees them."""
 
 
 class _Working(NamedTuple):
@@ -48,18 +53,19 @@ def search(views: DayViews, query: Query) -> list[TransitJourney]:
     walking all the way is dominated by it, also inside a window, where walking is one journey: leaving (arriving) at
     `query.at`.
     """
-    at, until, more_days, day = _frame(views, query)
+    day, more_days = _frame(views, query)
     view = views.view(day, query.direction, more_days)
     base = int(view.base[0])
     if query.direction is Direction.DEPART:
-        start = at - base
-        ends = (query.access, query.access_seconds, query.egress, query.egress_seconds)
+        start = query.at - base
+        ends: _Ends = (query.access, query.access_seconds, query.egress, query.egress_seconds)
     else:
-        start = base - at
+        start = base - query.at
         ends = (query.egress, query.egress_seconds, query.access, query.access_seconds)
     rides = max(0, min(query.max_transfers + 1, MOST_RIDES))
     walk = -1 if query.walk is None else query.walk
-    journeys, legs = _run(view, ends, start, start + query.window if query.window else -NEVER, rides, walk)
+    until = start + query.window if query.window else -NEVER
+    journeys, legs = _run(view, ends, (start, until, rides, walk))
     found = []
     begin = 0
     for left, arrival, n_rides, end in journeys:
@@ -71,27 +77,36 @@ def search(views: DayViews, query: Query) -> list[TransitJourney]:
     return found
 
 
-def _frame(views: DayViews, query: Query) -> tuple[int, int, int, int]:
-    """Instant asked, end of the window, days the window reaches over, day the view is of."""
+def _frame(views: DayViews, query: Query) -> tuple[int, int]:
+    """Day the view is of, and days more that the window reaches over."""
     day = datetime.fromtimestamp(query.at, views.zone).toordinal() - EPOCH
     if not query.window:
-        return query.at, query.at, 0, day
+        return day, 0
     until = query.at + query.window if query.direction is Direction.DEPART else query.at - query.window
-    return query.at, until, abs(datetime.fromtimestamp(until, views.zone).toordinal() - EPOCH - day), day
+    return day, abs(datetime.fromtimestamp(until, views.zone).toordinal() - EPOCH - day)
 
 
-def _run(
-    view: DayView, ends: tuple[NDArray[np.int32], ...], start: int, until: int, rides: int, walk: int
-) -> tuple[list[list[int]], list[list[int]]]:
-    """Call the kernel, with more working memory when it asks for it."""
+def _run(view: DayView, ends: _Ends, bounds: tuple[int, int, int, int]) -> tuple[list[list[int]], list[list[int]]]:
+    """Call the kernel, with more working memory when it asks for it; `bounds` are its last four arguments."""
+    rides = bounds[2]
     if not rides:
         return [], []
     stride = max(rides, DEFAULT_MAX_TRANSFERS + 1)
-    ends = tuple(np.array(end, np.int32) for end in ends)  # parts of mapped arrays would be another signature
+    # copies, because parts of mapped arrays would be another signature
+    from_stop, from_seconds, to_stop, to_seconds = (np.array(end, np.int32) for end in ends)
     while True:
         working = _working(view, stride)
         journeys, legs = kernels.search(
-            view, working.profile, working.once, working.egress, stride, *ends, start, until, rides, walk
+            view,
+            working.profile,
+            working.once,
+            working.egress,
+            stride,
+            from_stop,
+            from_seconds,
+            to_stop,
+            to_seconds,
+            *bounds,
         )
         found: list[list[int]] = journeys.tolist()
         if not found or found[0][3] >= 0:
@@ -212,7 +227,7 @@ def _whole(view: DayView, trip: int) -> list[int]:
     if view.mirrored[0]:
         stops, times = stops[::-1], (-times[1], -times[0])
     row, day = int(view.trip_row[trip]), int(view.trip_day[trip])
-    return [row, day, 0, last - first, *stops, *times, trip, kernels.SEATED]
+    return [row, day, 0, last - first, *stops, *times, trip, int(kernels.SEATED)]
 
 
 def _offer_walk(found: list[TransitJourney], query: Query) -> list[TransitJourney]:

@@ -416,7 +416,7 @@ def _find_patterns(calls: _Trips) -> tuple[NDArray[np.int32], NDArray[np.int64],
     first = calls.first.tolist()
     known: dict[bytes, int] = {}
     pattern = np.full(len(first) - 1, -1, np.int32)
-    rows = []
+    rows: list[NDArray[np.int64]] = []
     for trip in np.flatnonzero(calls.rideable).tolist():
         start, end = first[trip], first[trip + 1]
         number = known.setdefault(key[4 * start : 4 * end], len(known))

@@ -1,0 +1,245 @@
+"""The transit kernel beside its peer nigiri: the same pairs, interleaved, in one process; and how it grows.
+
+The unit is the peer's median for the earliest arrival, in the same run: machines differ, ratios do not. Questions that
+the peer leaves unanswered are counted apart. Our times hold everything from stop indices and an instant to journeys
+with legs, trips and stops; nothing is kept between questions.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+from contextlib import contextmanager
+from datetime import date, timedelta
+from pathlib import Path
+from statistics import median, quantiles
+from time import perf_counter
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import polars as pl
+import pynigiri
+
+from benchmarks.bar import Bar
+from mobigo.transit import routing
+from mobigo.transit.days import DayViews
+from mobigo.transit.feed import read_feed_tables
+from mobigo.transit.footpaths import link_stops
+from mobigo.transit.model import Direction, FeedTables
+from mobigo.transit.timetable import begin_day, build, day_number
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from mobigo.transit.model import TransitJourney
+
+HOUR, DAY = 3_600, 86_400
+EARLIEST, LATEST = 6 * HOUR, 20 * HOUR
+
+
+class Network(NamedTuple):
+    """A feed and the day it is asked about."""
+
+    name: str
+    file: str
+    day: date
+    pairs: int
+    limits: dict[str, float | None]
+    """Limit of the ratio to the unit, by kind of question."""
+
+
+NETWORKS = (
+    Network(
+        "rhein-neckar",
+        "pairs/rhein-neckar/rnv.gtfs.zip",
+        date(2016, 11, 4),
+        1_000,
+        {"earliest": 0.35, "two hours": 1.5, "full day": None},
+    ),
+    Network(
+        "strasbourg",
+        "fr/strasbourg-cts.gtfs.zip",
+        date(2026, 2, 6),
+        300,
+        {"earliest": None, "two hours": None, "full day": None},
+    ),
+    Network("ter", "fr/sncf-ter-2025.gtfs.zip", date(2025, 2, 21), 300, {"earliest": None, "two hours": None}),
+)
+
+
+def bars() -> Iterator[Bar]:
+    """Measure every network, then the growth of the first with its copies."""
+    folder = os.environ.get("MOBIGO_TEST_DATA")
+    if not folder:
+        return
+    for network in NETWORKS:
+        if Path(folder, network.file).exists():
+            yield from _compare(network, Path(folder, network.file))
+    first = NETWORKS[0]
+    if Path(folder, first.file).exists():
+        yield from _grow(first, Path(folder, first.file))
+
+
+class Question(NamedTuple):
+    """From stop to stop (indices), at a whole minute."""
+
+    from_stop: int
+    to_stop: int
+    at: int
+
+
+def draw(views: DayViews, day: int, number: int) -> list[Question]:
+    """Draw pairs among the stops served on a day between 06:00 and 20:00 local, with an instant in between."""
+    view = views.view(day, Direction.DEPART)
+    line = view.trip_line
+    events = [
+        (int(view.position_stop[position]), int(view.departure[view.trip_shift[trip] + position]))
+        for trip in range(len(line))
+        if view.trip_day[trip] == day
+        for position in range(view.line_position[line[trip]], view.line_position[line[trip] + 1])
+    ]
+    stops = sorted({stop for stop, departure in events if EARLIEST <= departure < LATEST})
+    rng = random.Random(20161104)
+    base = begin_day(day, views.zone)
+    return [Question(*rng.sample(stops, 2), base + rng.randrange(EARLIEST, LATEST, 60)) for _ in range(number)]
+
+
+class Peer:
+    """Nigiri over the same feed, days -1 to +1, default options."""
+
+    def __init__(self, file: Path, day: date, stop_ids: list[str]) -> None:
+        source = pynigiri.TimetableSource()
+        source.path, source.tag = str(file), "peer"
+        with _silence():
+            self.timetable = pynigiri.load_timetable(
+                [source], str(day - timedelta(days=1)), str(day + timedelta(days=2)), pynigiri.FinalizeOptions()
+            )
+        self.stop_ids = stop_ids
+
+    def earliest(self, question: Question) -> list[Any]:
+        """Ask for the earliest arrivals."""
+        query = pynigiri.Query()
+        query.start = [pynigiri.Offset(self.timetable.find_location(self.stop_ids[question.from_stop]), 0, 0)]
+        query.destination = [pynigiri.Offset(self.timetable.find_location(self.stop_ids[question.to_stop]), 0, 0)]
+        query.start_time = question.at // 60
+        journeys: list[Any] = pynigiri.route(self.timetable, query)
+        return journeys
+
+
+@contextmanager
+def _silence() -> Iterator[None]:
+    """Keep a library's own messages from the terminal."""
+    kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 2)
+    try:
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(nowhere)
+
+
+def _compare(network: Network, file: Path) -> Iterator[Bar]:
+    day = day_number(network.day)
+    started = perf_counter()
+    timetable = build(read_feed_tables(file))
+    views = DayViews(timetable, link_stops(timetable))
+    views.view(day, Direction.DEPART)
+    prepared = perf_counter() - started
+    yield Bar(f"kernel {network.name}: prepare", prepared, "s", 60, "lower", "read the zip, build, lay one day out")
+    questions = draw(views, day, network.pairs)
+    peer = Peer(file, network.day, timetable.stop_ids.all())
+    midnight = begin_day(day, views.zone)
+
+    def ours(question: Question, window: int) -> list[TransitJourney]:
+        ask = routing.ask(views, question.from_stop, question.to_stop, question.at, window=window)
+        return routing.search(views, ask)
+
+    kinds: dict[str, Callable[[Question], list[Any]]] = {
+        "peer": peer.earliest,
+        "earliest": lambda question: ours(question, 0),
+        "two hours": lambda question: ours(question, 2 * HOUR),
+        "full day": lambda question: ours(question._replace(at=midnight), DAY - 1),
+    }
+    kinds = {kind: run for kind, run in kinds.items() if kind == "peer" or kind in network.limits}
+    for run in kinds.values():
+        run(questions[0])
+    times: dict[str, list[float]] = {kind: [] for kind in kinds}
+    without: dict[str, int] = dict.fromkeys(kinds, 0)
+    for question in questions:
+        for kind, run in kinds.items():
+            started = perf_counter()
+            answered = run(question)
+            elapsed = perf_counter() - started
+            if answered:
+                times[kind].append(elapsed)
+            else:
+                without[kind] += 1
+    unit = median(times["peer"])
+    how = f"{network.pairs} seeded pairs of stops served on {network.day}, interleaved with pynigiri 0.1.5"
+    for kind, seconds in times.items():
+        said = f"{how}; {without[kind]} unanswered apart"
+        yield Bar(f"kernel {network.name}: {kind}", 1e3 * median(seconds), "ms", None, "lower", f"median; {said}")
+        late = quantiles(seconds, n=20)[-1]
+        yield Bar(f"kernel {network.name}: {kind} p95", 1e3 * late, "ms", None, "lower", said)
+        if kind != "peer":
+            limit = network.limits[kind]
+            ratio = median(seconds) / unit
+            yield Bar(f"kernel {network.name}: {kind} / peer", ratio, "of the peer", limit, "lower", f"medians; {said}")
+
+
+COPIES = (1, 2, 4, 8)
+PAIRS_OF_GROWTH = 100
+
+
+def _grow(network: Network, file: Path) -> Iterator[Bar]:
+    """Lay copies of the network beside one another: time must follow the part that matters, not the whole."""
+    tables = read_feed_tables(file)
+    day = day_number(network.day)
+    for copies in COPIES:
+        started = perf_counter()
+        timetable = build(_copy(tables, copies))
+        views = DayViews(timetable, link_stops(timetable))
+        views.view(day, Direction.DEPART)
+        yield Bar(
+            f"kernel growth {copies}x: prepare",
+            perf_counter() - started,
+            "s",
+            None,
+            "lower",
+            "copies 1° of latitude apart",
+        )
+        size = tables.stops.height
+        pairs = draw(views, day, PAIRS_OF_GROWTH * copies * 2)
+        questions = [one for one in pairs if one.from_stop // size == one.to_stop // size]
+        seconds = []
+        for question in questions[:PAIRS_OF_GROWTH]:
+            ask = routing.ask(views, question.from_stop, question.to_stop, question.at)
+            started = perf_counter()
+            routing.search(views, ask)
+            seconds.append(perf_counter() - started)
+        yield Bar(
+            f"kernel growth {copies}x: earliest",
+            1e3 * median(seconds),
+            "ms",
+            None,
+            "lower",
+            "median, pairs of one copy",
+        )
+
+
+def _copy(tables: FeedTables, copies: int) -> FeedTables:
+    """Repeat stops, trips and stop times, each copy a degree further north."""
+    parts = []
+    for number in range(copies):
+        stops, trips, calls = (
+            table.with_columns(pl.col(column) + f":{number}" for column in columns)
+            for table, columns in (
+                (tables.stops, ("stop_id", "station_id", "parent_station")),
+                (tables.trips, ("trip_id", "block_id")),
+                (tables.stop_times, ("trip_id", "stop_id")),
+            )
+        )
+        stops = stops.with_columns(pl.col("stop_lat") + number)
+        parts.append((stops, trips, calls))
+    stops, trips, calls = (pl.concat(column) for column in zip(*parts, strict=True))
+    return tables._replace(stops=stops, trips=trips, stop_times=calls)
