@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
+from anyio import to_thread
 from fastapi import FastAPI
 
 from mobigo import __version__
 from mobigo.accounts import api as accounts_api
 from mobigo.accounts.key import read_key
+from mobigo.db.engine import POOL_SIZE
 from mobigo.journeys import api as journeys_api
 from mobigo.journeys.network import Networks
 from mobigo.places import api as places_api
@@ -16,6 +19,7 @@ from mobigo.transit import api as transit_api
 from mobigo.web import errors, pages
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
     from pathlib import Path
 
     from fastapi.routing import APIRoute
@@ -28,6 +32,13 @@ def _operation_id(route: APIRoute) -> str:
     return route.name
 
 
+@asynccontextmanager
+async def _lifespan(_: FastAPI) -> AsyncIterator[None]:
+    """Let no more requests work at once than there are database connections; the others wait their turn."""
+    to_thread.current_default_thread_limiter().total_tokens = POOL_SIZE
+    yield
+
+
 def create_app(*, engine: Engine, clock: Clock, home: Path) -> FastAPI:
     """Assemble the application from what it needs; tests hand it theirs.
 
@@ -35,6 +46,7 @@ def create_app(*, engine: Engine, clock: Clock, home: Path) -> FastAPI:
     ``accounts.api`` and every route that plans look up.
     """
     app = FastAPI(
+        lifespan=_lifespan,
         title="mobigo",
         version=__version__,
         docs_url=None,
