@@ -431,6 +431,18 @@ def test_dates_shift_by_whole_weeks_to_the_busiest_week(load: Load, ask: Ask) ->
     assert load(calendar=calendar, calendar_dates=dates, shift_to=parse_week("2026-11-23")).status == "active"
 
 
+def test_dates_shift_without_a_calendar_file(load: Load, ask: Ask) -> None:
+    dates = "service_id,date,exception_type\nweek,20160104,1\nweek,20160112,1\nweek,20160113,1"
+    report = load(calendar=None, calendar_dates=dates, feed_info=None, shift_to=parse_week("2026-W48"))
+    assert report.status == "active"
+    assert "expired_calendar" not in report.totals
+    assert [row[0].isoformat() for row in ask("SELECT date FROM calendar_dates ORDER BY 1")] == [
+        "2026-11-16",
+        "2026-11-24",
+        "2026-11-25",
+    ]
+
+
 def test_a_week_is_read_by_number_or_by_a_day() -> None:
     assert parse_week("2026-W48") == parse_week("2026-11-25") == date(2026, 11, 23)
     with pytest.raises(InvalidInput):

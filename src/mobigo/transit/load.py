@@ -263,10 +263,10 @@ def _load_version(
     _check(staging, version)
     dropped = _count_dropped(staging, before)
     _check_remains(staging, before, dropped)
+    notes = (shift_dates(staging, request.shift_to),) if request.shift_to else ()
     check.check_dates(staging, request.now.date())
     if staging.findings.rejected:
         raise _Rejected(dropped)
-    notes = (shift_dates(staging, request.shift_to),) if request.shift_to else ()
     progress("store", 0, 1)
     counts = _store(staging, members, version)
     store.close_staging(staging)

@@ -39,13 +39,13 @@ def busiest_week(staging: Staging) -> date | None:
     parts = []
     if staging.has("calendar"):
         parts.append(
-            "SELECT c.service_id, day::date AS day FROM s_calendar c, "
-            "generate_series(c.start_date::date, c.end_date::date, interval '1 day') day "
+            "SELECT c.service_id, d::date AS day FROM s_calendar c, "
+            "generate_series(c.start_date::date, c.end_date::date, interval '1 day') d "
             "WHERE (ARRAY[c.sunday, c.monday, c.tuesday, c.wednesday, c.thursday, c.friday, c.saturday])"
-            "[extract(dow FROM day)::integer + 1] = '1'"
+            "[extract(dow FROM d)::integer + 1] = '1'"
         )
     if staging.has("calendar_dates"):
-        parts.append("SELECT service_id, date::date FROM s_calendar_dates WHERE exception_type = '1'")
+        parts.append("SELECT service_id, date::date AS day FROM s_calendar_dates WHERE exception_type = '1'")
     if not parts or not staging.has("trips"):
         return None
     removed = (
