@@ -23,14 +23,19 @@ if TYPE_CHECKING:
 
 Rows = list[dict[str, str]]
 
-ZONE = "Europe/Paris"
 LAT, LON = 47.49, 4.33
 METRES_OF_A_DEGREE = 111_195.0
 COS_LAT = 0.6757
 
 ORDINARY = (date(2026, 6, 10), date(2026, 12, 31))
-CHANGING = (date(2026, 3, 29), date(2026, 10, 25), date(2027, 3, 28))
-"""Days whose night is an hour shorter or longer in Europe/Paris."""
+CHANGING = {
+    "Europe/Paris": (date(2026, 3, 29), date(2026, 10, 25), date(2027, 3, 28)),
+    "America/New_York": (date(2026, 3, 8), date(2026, 11, 1)),
+    "Australia/Lord_Howe": (date(2026, 4, 5), date(2026, 10, 4)),
+    "Africa/Cairo": (date(2026, 4, 24), date(2026, 10, 30)),
+    "Asia/Kolkata": ORDINARY,
+}
+"""Days whose night is shorter or longer, by zone: by an hour, by half an hour, at midnight, never."""
 
 HOPS = (0, 60, 60, 120, 180, 300, 600, 900)
 DWELLS = (0, 0, 0, 0, 60, 120)
@@ -73,7 +78,8 @@ class Maker:
 
     def __init__(self, rng: Random) -> None:
         self.rng = rng
-        self.day = rng.choice(CHANGING if rng.random() < 0.4 else ORDINARY)
+        self.zone = "Europe/Paris" if rng.random() < 0.8 else rng.choice(list(CHANGING))
+        self.day = rng.choice(CHANGING[self.zone] if rng.random() < 0.4 else ORDINARY)
         self.centre = rng.choice((8 * 3600, 8 * 3600, 24 * 3600, 26 * 3600 + 1800, 2 * 3600 + 1800))
         """Seconds after service midnight around which trips begin."""
         self.chained = rng.random() < 0.6
@@ -87,7 +93,7 @@ class Maker:
     def make(self) -> dict[str, Rows]:
         """All tables of the feed."""
         self.tables["agency"] = [
-            {"agency_id": name, "agency_name": name, "agency_url": "https://example.org", "agency_timezone": ZONE}
+            {"agency_id": name, "agency_name": name, "agency_url": "https://example.org", "agency_timezone": self.zone}
             for name in ("one", "two")[: self.rng.randint(1, 2)]
         ]
         self.tables["routes"] = [
@@ -298,15 +304,34 @@ class Maker:
             kind = self.rng.choice(("", "0", "1", "2", "2", "2", "3"))
             given = self.rng.choice(("0", "60", "120", "200", "600")) if kind == "2" or self.chance(0.2) else ""
             rows.append({"from_stop_id": a, "to_stop_id": b, "transfer_type": kind, "min_transfer_time": given})
+        if self.chance(0.15):
+            rows += self.link_trips()
+        if self.chance(0.1):
+            route = self.rng.choice(self.tables["routes"])["route_id"]
+            rows = [row | {"from_route_id": route} if self.chance(0.3) else row for row in rows]
         self.tables["transfers"] = rows
 
+    def link_trips(self) -> Rows:
+        """Rows of types 4 and 5; a trip goes on as one other at most."""
+        names = [row["trip_id"] for row in self.tables["trips"]]
+        firsts, seconds = (self.rng.sample(names, min(3, len(names))) for _ in range(2))
+        return [
+            {"transfer_type": self.rng.choice("445"), "from_trip_id": a, "to_trip_id": b}
+            for a, b in zip(firsts, seconds, strict=True)
+            if a != b
+        ]
+
     def make_footpaths(self) -> Rows:
-        """Directed walks between stops."""
-        pairs = {
-            (self.rng.choice(self.stops), self.rng.choice(self.stops)): str(self.rng.choice((0, 30, 60, 120, 300)))
+        """Directed walks between stops; a pair may come twice, a stop with itself."""
+        names = self.places if self.chance(0.2) else self.stops
+        return [
+            {
+                "from_stop": self.rng.choice(names),
+                "to_stop": self.rng.choice(names),
+                "seconds": str(self.rng.choice((0, 30, 60, 120, 300))),
+            }
             for _ in range(self.rng.randint(0, 8))
-        }
-        return [{"from_stop": a, "to_stop": b, "seconds": seconds} for (a, b), seconds in pairs.items() if a != b]
+        ]
 
     def make_query(self, name: str) -> dict[str, str]:
         """One question, often exactly at the time something happens."""
@@ -327,10 +352,12 @@ class Maker:
         a, b = (stop if self.chance(0.7) else self.rng.choice(self.places) for stop in ends)
         if a == b and self.chance(0.9):
             b = self.rng.choice([place for place in self.places if place != a])
-        noon = datetime.combine(self.rng.choice(self.days), datetime.min.time()).replace(hour=12, tzinfo=ZoneInfo(ZONE))
+        noon = datetime.combine(self.rng.choice(self.days), datetime.min.time()).replace(
+            hour=12, tzinfo=ZoneInfo(self.zone)
+        )
         moment = noon.timestamp() - 12 * 3600 + 3600 * hours + 60 * minutes + seconds
         moment += self.rng.choice((0, 0, 0, 60, -60, -600, -1800, 1, -1))
-        local = datetime.fromtimestamp(moment, ZoneInfo(ZONE)).replace(fold=0)
+        local = datetime.fromtimestamp(moment, ZoneInfo(self.zone)).replace(fold=0)
         offset = self.chance(0.5)
         return {
             "id": name,

@@ -32,8 +32,9 @@ footpaths file
     Exact: transfers.txt then says nothing about walks or changes. Of two rows of a pair the faster counts, a row
     from a stop to itself says nothing.
 staying seated
-    Consecutive trips of a block on one service day, with the same route_type; any overlap that day voids the block
-    (``overlapping_block="pair"`` voids only the overlapping pair). The vehicle may move between the last and the
+    Consecutive trips of a block on one service day, with the same route_type; two neighbours that overlap are no
+    seam, the others of the block still are (``overlapping_block="void"`` seats nobody in such a block that day; a
+    loader may drop the whole block, as the classes of findings say). The vehicle may move between the last and the
     next first stop (``seam_stops="same"`` forbids that). Every leg rides at least one hop of its trip.
 missing times
     Along shape_dist_traveled where the whole gap has it, else along the straight lines between stops, to the
@@ -72,7 +73,7 @@ class Readings:
     walk_of_row: Literal["row", "straight", "fastest"] = "row"
     type_3: Literal["change", "walk"] = "change"
     linked_trips: bool = True
-    overlapping_block: Literal["void", "pair"] = "void"
+    overlapping_block: Literal["void", "pair"] = "pair"
     seam_stops: Literal["any", "same"] = "any"
 
 
@@ -233,7 +234,7 @@ def list_transfers(places: Places, rows: list[dict[str, str]]) -> dict[tuple[str
     """The one row of transfers.txt that rules each ordered pair of stops."""
     ruling: dict[tuple[str, str], tuple[int, dict[str, str]]] = {}
     for row in rows:
-        names = (row["from_stop_id"], row["to_stop_id"])
+        names = (row.get("from_stop_id"), row.get("to_stop_id"))
         special = any(row.get(f"{side}_{what}_id") for side in ("from", "to") for what in ("trip", "route"))
         if special or row.get("transfer_type", "") in ("4", "5") or not all(name in places.meaning for name in names):
             continue

@@ -16,7 +16,7 @@ from hypothesis import HealthCheck, given, settings
 from tests.random_feeds import Case, cases, seeded_case, write_rows
 from tests.route_oracle import Leg, Options, Oracle, Triple
 
-from mobigo.cli.main import mobigo
+from mobigo.cli.main import main, mobigo
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from tests.route_oracle import Run
 
 ORDINARY_SEEDS = range(60)
-LONG_SEEDS = range(1_000, 5_000)
+LONG_SEEDS = range(1_000, 3_000)
 
 
 class Row(NamedTuple):
@@ -180,6 +180,17 @@ def test_the_program_finds_it_on_feeds_that_hypothesis_draws(
     case: Case, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     assert compare(case, tmp_path_factory.mktemp("drawn")) == []
+
+
+def test_an_unknown_stop_ends_with_2_and_names_the_row(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    case = seeded_case(1)
+    run_route(case, tmp_path)
+    (tmp_path / "q.csv").write_text("id,from_stop,to_stop,time\nlost,A,Nowhere,2026-06-10T08:00\n")
+    with pytest.raises(SystemExit) as ended:
+        main(["route", f"{tmp_path}/feed", "--queries", f"{tmp_path}/q.csv", "--out", f"{tmp_path}/r.csv"])
+    assert ended.value.code == 2
+    assert "lost" in (said := capsys.readouterr().err)
+    assert "Nowhere" in said
 
 
 # --- worked out by hand ----------------------------------------------------------------------------------------------
@@ -413,11 +424,21 @@ trip u C 08:20 D 08:30
 ask A D 08:00
 get 08:00 08:30 0
 
-a block whose trips overlap seats nobody
+trips of a block that overlap are not one vehicle
 block v t u
 trip t A 08:00 B 08:10
 trip u C 08:09 D 08:30
 ask A D 08:00
+
+trips may be linked, and blocks cut, by transfers.txt
+block v t u
+transfer - - 4 - u w
+transfer - - 5 - t u
+trip t A 08:00 B 08:10
+trip u B 08:10 C 08:20
+trip w C 08:30 D 08:40
+ask A D 08:00
+get 08:00 08:40 1
 
 a trip begun two days before
 trip t A 47:50 B 48:30 C 49:00
@@ -490,7 +511,7 @@ def build_network(words: dict[str, list[list[str]]]) -> dict[str, list[dict[str,
     blocks = {trip: block for block, *trips in words["block"] for trip in trips}
     places = FAR | {name: f"{lat} {lon}" for name, lat, lon in words["stop"]}
     places |= dict.fromkeys(parents.values(), "47.5 4.0")
-    transfers = ("from_stop_id", "to_stop_id", "transfer_type", "min_transfer_time")
+    transfers = ("from_stop_id", "to_stop_id", "transfer_type", "min_transfer_time", "from_trip_id", "to_trip_id")
     frequencies = ("trip_id", "start_time", "end_time", "headway_secs")
     return {
         "agency": [{"agency_id": "a", "agency_name": "a", "agency_url": "http://a", "agency_timezone": "Europe/Paris"}],
@@ -511,7 +532,10 @@ def build_network(words: dict[str, list[list[str]]]) -> dict[str, list[dict[str,
             for trip, *_ in words["trip"]
         ],
         "stop_times": [row for trip, *calls in words["trip"] for row in build_calls(trip, calls)],
-        "transfers": [dict(zip_longest(transfers, row, fillvalue="")) for row in words["transfer"]],
+        "transfers": [
+            {column: cell.strip("-") for column, cell in zip_longest(transfers, row, fillvalue="")}
+            for row in words["transfer"]
+        ],
         "frequencies": [dict(zip(frequencies, row, strict=True)) for row in words["frequency"]],
     }
 
