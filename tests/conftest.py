@@ -19,6 +19,7 @@ import pytest
 import uvicorn
 from sqlalchemy.engine import make_url
 
+from mobigo.cli.logs import write_logs
 from mobigo.db import cluster, migrate
 from mobigo.db.engine import libpq_conninfo, open_engine
 from mobigo.kit.clock import Clock
@@ -41,6 +42,7 @@ FAST = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off", 
 @pytest.fixture(scope="session", autouse=True)
 def _alone() -> None:
     """No test reads or changes what the person who runs it has."""
+    write_logs()
     for name in ("MOBIGO_HOME", "MOBIGO_DATABASE_URL", "MOBIGO_CLOCK", "MOBIGO_ALLOW_HOSTS"):
         os.environ.pop(name, None)
 

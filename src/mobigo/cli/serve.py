@@ -20,12 +20,14 @@ def serve(*, host: str, port: int, fd: int | None, leash: bool) -> None:
     import uvicorn
 
     from mobigo.cli.context import open_database
+    from mobigo.cli.logs import write_logs
     from mobigo.db.engine import open_engine
     from mobigo.settings import read_settings
     from mobigo.web.app import create_app
 
     if leash:
         hold_leash()
+    write_logs()
     settings = read_settings()
     app = create_app(engine=open_engine(open_database()), clock=settings.open_clock(), home=settings.home)
     config = uvicorn.Config(

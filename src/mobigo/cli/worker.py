@@ -24,6 +24,7 @@ GRACE = 8.0
 def worker(*, leash: bool) -> None:
     """Run queued jobs and what is due every night, until stopped."""
     from mobigo.cli.context import open_database
+    from mobigo.cli.logs import write_logs
     from mobigo.cli.serve import hold_leash
     from mobigo.db.engine import libpq_conninfo
     from mobigo.jobs.schedule import Periodic
@@ -32,6 +33,7 @@ def worker(*, leash: bool) -> None:
 
     if leash:
         hold_leash()
+    write_logs()
     settings = read_settings()
     url = open_database()
     schedule = [Periodic("network.build", timedelta(days=1), timedelta(hours=2))]

@@ -5,9 +5,11 @@ from __future__ import annotations
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
+import psycopg
 import structlog
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
+from sqlalchemy import exc
 from starlette.exceptions import HTTPException
 
 from mobigo.kit.errors import (
@@ -36,6 +38,9 @@ STATUS: dict[type[MobigoError], HTTPStatus] = {
     Unavailable: HTTPStatus.SERVICE_UNAVAILABLE,
 }
 """HTTP status by error class: the one place where the domain meets HTTP."""
+
+RETRY_AFTER = "2"
+"""Seconds: how long a database takes to come back."""
 
 CODES = {
     HTTPStatus.BAD_REQUEST: "bad_request",
@@ -91,6 +96,16 @@ def install(app: FastAPI) -> None:
         ]
         detail = "; ".join(f"{one['where']}: {one['what']}" for one in found)
         return problem(request, HTTPStatus.UNPROCESSABLE_ENTITY, "validation_failed", detail, errors=found)
+
+    def _away(request: Request, error: Exception) -> JSONResponse:
+        log.warning("the database is away", path=request.url.path, error=str(error).partition("\n")[0])
+        detail = "The database does not answer just now; try again in a moment. Planning goes on without it."
+        return problem(
+            request, HTTPStatus.SERVICE_UNAVAILABLE, "unavailable", detail, headers={"Retry-After": RETRY_AFTER}
+        )
+
+    for away in (exc.OperationalError, exc.TimeoutError, psycopg.OperationalError):
+        app.add_exception_handler(away, _away)
 
     @app.exception_handler(Exception)
     def _unforeseen(request: Request, error: Exception) -> JSONResponse:
