@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import sys
+from ctypes.util import find_library
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -114,6 +115,8 @@ def browser() -> Iterator[Browser]:
     """Start the system's Chromium, without a screen."""
     if not CHROMIUM.exists():
         pytest.skip(f"no Chromium at {CHROMIUM}: apt-get install chromium")
+    if find_library("atomic") is None:
+        pytest.skip("what drives Chromium does not start: apt-get install libatomic1")
     with sync_playwright() as play:
         browser = play.chromium.launch(executable_path=CHROMIUM, args=list(ARGUMENTS))
         yield browser
