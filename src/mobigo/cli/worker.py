@@ -57,6 +57,6 @@ def list_tasks(url: str, settings: Settings) -> Mapping[str, Callable[..., objec
         """Build the network anew: the days it covers move on, and loads since the last one come in."""
         from mobigo.journeys.service import build_network  # heavy, and seldom needed
 
-        build_network(url, settings.home, settings.open_clock().now())
+        build_network(url, settings.home, settings.open_clock().now(), days_ahead=14)
 
     return {"network.build": build}

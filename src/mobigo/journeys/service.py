@@ -31,6 +31,9 @@ USUAL_WINDOW = 2 * 3600
 DIRECT_WALK = 3600
 """Seconds: how long a walk all the way is offered when no vehicle serves."""
 
+SECONDS_PER_EVENT = 1e-5
+"""What laying out a day view costs at most per stop time: a day is not begun that the budget does not cover."""
+
 HORIZON_DAYS = 14
 """How far ahead the next possible departure is looked for."""
 
@@ -159,6 +162,11 @@ def _find_next(
     start = question.at
     for _ in range(HORIZON_DAYS):
         ahead = replace(question, at=start, window=0, direction=Direction.DEPART)
+        day = day_number(datetime.fromtimestamp(start, network.days.zone).date())
+        if start != question.at and not network.days.is_ready(day, Direction.DEPART):
+            events = len(network.days.view(day - 1, Direction.DEPART).arrival)
+            if time.monotonic() + events * SECONDS_PER_EVENT > deadline:
+                break
         rides, _ = _search(network, ahead, walk)
         if rides:
             return datetime.fromtimestamp(min(ride.departure for ride in rides), zone)

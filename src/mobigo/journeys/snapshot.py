@@ -42,11 +42,7 @@ CROW_METRES = 500.0
 """Metres: where no streets are loaded, stops this near each other are joined by straight lines."""
 
 
-KEPT_DAYS = 2
-"""Days before today whose views stay."""
-
-
-def build_network(url: str, home: Path, now: datetime) -> str:
+def build_network(url: str, home: Path, now: datetime, *, days_ahead: int = 1) -> str:
     """Build the network of what is active in the database and switch it in.
 
     The network that serves goes on until the new one is complete. When nothing changed, it stays and its version is
@@ -60,6 +56,8 @@ def build_network(url: str, home: Path, now: datetime) -> str:
         ``MOBIGO_HOME``.
     now : datetime
         When it is built, for the manifest.
+    days_ahead : int
+        Days after today that are laid out before it serves; others are when first asked for.
 
     Returns
     -------
@@ -76,7 +74,7 @@ def build_network(url: str, home: Path, now: datetime) -> str:
             content = again  # a load ended while we read: what was written is of neither state
         with connection.transaction():
             places.rebuild(connection)
-        _lay_days(networks.folder / content.version, now)
+        _lay_days(networks.folder / content.version, now, days_ahead)
         networks.switch(content.version)
     return content.version
 
@@ -149,15 +147,18 @@ def _zone(timetable: Timetable) -> str:
     return timetable.zones.at(used[0][0] if used else 0)
 
 
-def _lay_days(folder: Path, now: datetime) -> None:
-    """Lay out today and tomorrow, so that the first traveller does not wait; remove days long past."""
+def _lay_days(folder: Path, now: datetime, ahead: int) -> None:
+    """Lay out today and the days ahead, so that travellers do not wait; days that are alike are laid out once."""
     views = map_network(folder).days
     today = timetables.day_number(now.astimezone(views.zone).date())
+    asked = [
+        (day, direction, more)
+        for day in range(today, today + ahead + 1)
+        for direction, more in ((Direction.DEPART, 0), (Direction.ARRIVE, 0), (Direction.DEPART, 1))
+    ]
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        list(pool.map(views.view, (today, today, today + 1, today + 1), [*Direction, *Direction]))
-    for old in (folder / "days").iterdir():
-        if old.name < timetables.service_date(today - KEPT_DAYS).isoformat():
-            shutil.rmtree(old)
+        list(pool.map(lambda one: views.view(*one), asked))
+    views.prune()
 
 
 def _sync(folder: Path) -> None:

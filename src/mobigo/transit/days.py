@@ -10,8 +10,9 @@ from __future__ import annotations
 
 import os
 import shutil
-from threading import Lock
-from typing import TYPE_CHECKING, NamedTuple
+from hashlib import sha256
+from threading import Lock, get_ident
+from typing import TYPE_CHECKING, Any, NamedTuple
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -28,7 +29,6 @@ from mobigo.transit.timetable import (
     freeze,
     last_day,
     runs_on,
-    service_date,
     zone_of,
 )
 
@@ -53,6 +53,8 @@ CELL_DEGREES = 0.002
 """Side of the smallest cells, in degrees of latitude."""
 KEPT_VIEWS = 6
 """Day views of one timetable held in memory."""
+KEPT_ON_DISK = 40
+"""Day views of one network that stay written."""
 
 
 class _Runs(NamedTuple):
@@ -60,6 +62,7 @@ class _Runs(NamedTuple):
 
     trip: NDArray[np.int32]
     day: NDArray[np.int32]
+    """int32[n], service day, days after the view's."""
     shift: NDArray[np.int64]
     """int64[n], what to add to the trip's stop times for seconds after the view's base."""
     repeats: NDArray[np.uint8]
@@ -106,26 +109,56 @@ class DayViews:
                     self._laying.pop(key, None)
         return view
 
+    def is_ready(self, day: int, direction: Direction, more_days: int = 0) -> bool:
+        """Tell whether a view can be had without laying it out."""
+        if (day, direction, more_days) in self._views:
+            return True
+        runs = _collect_runs(self.timetable, day, direction, more_days)
+        return self.folder is not None and (self.folder / _name(runs, direction)).exists()
+
+    def prune(self) -> None:
+        """Remove the written views that were not used for longest."""
+        if self.folder is None or not self.folder.exists():
+            return
+        used = sorted(self.folder.iterdir(), key=lambda view: view.stat().st_mtime_ns, reverse=True)
+        for old in used[KEPT_ON_DISK:]:
+            shutil.rmtree(old)
+
     def _open(self, day: int, direction: Direction, more_days: int) -> DayView:
         """Map the view, or lay it out; a half-written one is never found under its name."""
+        runs = _collect_runs(self.timetable, day, direction, more_days)
         if self.folder is None:
-            return lay_out(self.timetable, self.footpaths, day, direction, more_days)
-        place = self.folder / f"{service_date(day)}-{direction.name.lower()}-{more_days}"
+            return _date(lay_out(self.timetable, self.footpaths, runs, direction), day, self.zone)
+        place = self.folder / _name(runs, direction)
         if not place.exists():
-            view = lay_out(self.timetable, self.footpaths, day, direction, more_days)
-            new = self.folder / f"{place.name}.{os.getpid()}.new"
+            view = lay_out(self.timetable, self.footpaths, runs, direction)
+            new = self.folder / f"{place.name}.{os.getpid()}.{get_ident()}.new"
             write_packed(new, view)
             try:
                 new.rename(place)
-            except OSError:  # another process was quicker
+            except OSError:  # another process was quicker, or another day that is alike
                 shutil.rmtree(new)
-        return map_packed(place, DayView)
+        os.utime(place)
+        return _date(map_packed(place, DayView), day, self.zone)
 
 
-def lay_out(timetable: Timetable, footpaths: Footpaths, day: int, direction: Direction, more_days: int = 0) -> DayView:
-    """Lay out the view for a day (days since 1970) and a direction."""
-    base = begin_day(day, zone_of(timetable))
-    runs = _collect_runs(timetable, day, direction, more_days, base)
+def _name(runs: _Runs, direction: Direction) -> str:
+    """Name a view by what runs in it: days that are alike, as most Tuesdays are, share one."""
+    digest = sha256()
+    for column in runs:
+        digest.update(np.ascontiguousarray(column).data)
+    return f"{direction.name.lower()}-{digest.hexdigest()[:16]}"
+
+
+def _date(view: DayView, day: int, zone: ZoneInfo) -> DayView:
+    """Give a view its date; it is laid out as if its day were the first of all."""
+    return freeze(
+        view._replace(base=np.array([begin_day(day, zone)], np.int64), trip_day=view.trip_day + np.int32(day))
+    )
+
+
+def lay_out(timetable: Timetable, footpaths: Footpaths, runs: _Runs, direction: Direction) -> DayView:
+    """Lay out the view of some runs and a direction; its base and days count from the view's own day."""
     runs, line_trip = _sort_into_lines(timetable, runs)
     first = timetable.call_first[runs.trip]
     length = np.diff(timetable.call_first)[runs.trip].astype(np.int32)
@@ -146,11 +179,11 @@ def lay_out(timetable: Timetable, footpaths: Footpaths, day: int, direction: Dir
         day=runs.day,
         seats=seats,
     )
-    walks = (footpaths.first, footpaths.target, footpaths.seconds, footpaths.change)
+    walks: tuple[NDArray[np.int32], ...] = (footpaths.first, footpaths.target, footpaths.seconds, footpaths.change)
     if direction is Direction.ARRIVE:
         lines = _mirror(lines)
         walks = _turn(footpaths)
-    return _finish(timetable, lines, walks, base, direction)
+    return _finish(timetable, lines, walks, direction)
 
 
 class _Lines(NamedTuple):
@@ -169,7 +202,7 @@ class _Lines(NamedTuple):
     """int32[n, 2], trip and the trip it goes on as."""
 
 
-def _cumulate(counts: NDArray[np.int32]) -> NDArray[np.int32]:
+def _cumulate(counts: NDArray[np.integer[Any]]) -> NDArray[np.int32]:
     return np.concatenate(([0], np.cumsum(counts))).astype(np.int32)
 
 
@@ -185,9 +218,10 @@ def _group(key: NDArray[np.int32], n: int, value: NDArray[np.int32]) -> tuple[ND
     return _cumulate(np.bincount(key, minlength=n)), value[order].astype(np.int32)
 
 
-def _collect_runs(timetable: Timetable, day: int, direction: Direction, more_days: int, base: int) -> _Runs:
+def _collect_runs(timetable: Timetable, day: int, direction: Direction, more_days: int) -> _Runs:
     """Find the runs of the days that matter, those over before the day begins (or begun after it ends) left out."""
     zones = [ZoneInfo(name) for name in timetable.zones.all()]
+    base = begin_day(day, zones[0])
     n_calls = np.diff(timetable.call_first)[timetable.run_trip]
     start_of = timetable.call_departure[timetable.call_first[timetable.run_trip]] + timetable.run_shift
     end_of = timetable.call_arrival[timetable.call_first[timetable.run_trip + 1] - 1] + timetable.run_shift
@@ -211,13 +245,17 @@ def _collect_runs(timetable: Timetable, day: int, direction: Direction, more_day
         parts.append(
             _Runs(
                 timetable.run_trip[picked],
-                np.full(len(picked), number, np.int32),
+                np.full(len(picked), number - day, np.int32),
                 timetable.run_shift[picked] + offset[picked],
                 timetable.run_repeats[picked],
             )
         )
-    columns = [np.concatenate(column) for column in zip(*parts, strict=True)]
-    return _Runs(*columns)
+    return _Runs(
+        np.concatenate([part.trip for part in parts]),
+        np.concatenate([part.day for part in parts]),
+        np.concatenate([part.shift for part in parts]),
+        np.concatenate([part.repeats for part in parts]),
+    )
 
 
 def _days_outwards(
@@ -315,9 +353,7 @@ def _turn(footpaths: Footpaths) -> tuple[NDArray[np.int32], ...]:
     return first, origin[order], footpaths.seconds[order], footpaths.change[order]
 
 
-def _finish(
-    timetable: Timetable, lines: _Lines, walks: tuple[NDArray[np.int32], ...], base: int, direction: Direction
-) -> DayView:
+def _finish(timetable: Timetable, lines: _Lines, walks: tuple[NDArray[np.int32], ...], direction: Direction) -> DayView:
     """Index the lines by stop, find the hops and the lower bounds."""
     n_stops = len(timetable.stop_lat)
     n_lines = len(lines.line_position) - 1
@@ -333,7 +369,7 @@ def _finish(
     onward = _list_onward(lines, trip_line)
     nothing = np.zeros(0, np.int32)
     bare = DayView(
-        base=np.array([base], np.int64),
+        base=np.zeros(1, np.int64),
         mirrored=np.array([direction is Direction.ARRIVE], np.uint8),
         line_position=np.ascontiguousarray(lines.line_position),
         line_trip=np.ascontiguousarray(lines.line_trip),
@@ -404,9 +440,9 @@ def _list_onward(lines: _Lines, trip_line: NDArray[np.int32]) -> tuple[NDArray[n
         after.setdefault(a, []).append(b)
     tables: dict[tuple[int, int], dict[int, int]] = {}
     line_of = trip_line.tolist()
-    for trip in after:
+    for trip, direct in after.items():
         seen: set[int] = set()
-        fresh = list(after[trip])
+        fresh = list(direct)
         while fresh:
             other = fresh.pop()
             if other in seen:
