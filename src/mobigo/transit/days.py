@@ -291,7 +291,7 @@ def _sort_into_lines(timetable: Timetable, runs: _Runs) -> tuple[_Runs, NDArray[
     new = np.ones(len(order), np.bool_)
     new[1:] = (pattern[1:] != pattern[:-1]) | (line[1:] != line[:-1])
     bounds = np.concatenate((np.flatnonzero(new), [len(order)]))
-    return _Runs(*(column[order] for column in runs)), bounds
+    return _Runs(runs.trip[order], runs.day[order], runs.shift[order], runs.repeats[order]), bounds
 
 
 def _link_seats(timetable: Timetable, runs: _Runs) -> NDArray[np.int32]:
