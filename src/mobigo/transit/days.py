@@ -344,7 +344,7 @@ def _mirror(lines: _Lines) -> _Lines:
     )
 
 
-def _turn(footpaths: Footpaths) -> tuple[NDArray[np.int32], ...]:
+def _turn(footpaths: Footpaths) -> tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.int32], NDArray[np.int32]]:
     """Turn walks round: from their target to their origin."""
     n_stops = len(footpaths.first) - 1
     origin = np.repeat(np.arange(n_stops, dtype=np.int32), np.diff(footpaths.first))
