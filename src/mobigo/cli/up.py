@@ -203,9 +203,10 @@ class Supervisor:
         preparing = self._run(sys.executable, "-m", "mobigo", "prepare", *self.region)
         served_before = find_network_version(home) is not None
         if not served_before:
-            warming = self._run(sys.executable, "-m", "mobigo.cli.warm")
+            warming = [self._run(sys.executable, "-m", "mobigo.cli.warm", half) for half in ("transit", "streets")]
             _wait_for(preparing)
-            warming.wait()
+            for half in warming:
+                half.wait()
         listener = self.stack.enter_context(_listen(self.host, self.port))
         api = Child("api", ["serve", "--leash", "--fd", str(listener.fileno())], logs / "api.log", listener)
         worker = Child("worker", ["worker", "--leash"], logs / "worker.log")

@@ -1,10 +1,12 @@
-"""``python -m mobigo.cli.warm``: compile the kernels while the database starts and loads.
+"""``python -m mobigo.cli.warm [streets|transit]``: compile the kernels while the database starts and loads.
 
-Numba keeps what it compiled on disk, so a second run only reads it.
+Numba keeps what it compiled on disk, so a second run only reads it. It compiles on one core; `up` runs both halves at
+once.
 """
 
 from __future__ import annotations
 
+import sys
 from datetime import UTC, datetime, time
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -40,6 +42,8 @@ def warm_transit() -> None:
                 routing.search(views, question)
 
 
+HALVES = {"streets": warm_streets, "transit": warm_transit}
+
 if __name__ == "__main__":
-    warm_transit()
-    warm_streets()
+    for name in sys.argv[1:] or HALVES:
+        HALVES[name]()
