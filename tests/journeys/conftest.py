@@ -6,14 +6,18 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+import httpx
 import pytest
-from tests.conftest import new_database
+from tests.conftest import new_database, serve
 from tests.street_text import lonlat, osm_text
 
+from mobigo.db.engine import open_engine
 from mobigo.journeys.network import Networks
 from mobigo.journeys.snapshot import build_network
+from mobigo.kit.clock import Clock
 from mobigo.osm.load import load_osm
 from mobigo.transit.load import load_gtfs
+from mobigo.web.app import create_app
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -144,3 +148,13 @@ def valley(test_cluster: str, tmp_path_factory: pytest.TempPathFactory) -> Itera
 def own_valley(database_url: str, tmp_path: Path) -> Valley:
     """A valley to change."""
     return _make_valley(database_url, tmp_path)
+
+
+@pytest.fixture(scope="session")
+def http(valley: Valley) -> Iterator[httpx.Client]:
+    """The valley, served."""
+    engine = open_engine(valley.url)
+    app = create_app(engine=engine, clock=Clock(), home=valley.home)
+    with serve(app) as address, httpx.Client(base_url=address, timeout=30) as client:
+        yield client
+    engine.dispose()

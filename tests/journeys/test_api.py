@@ -7,36 +7,20 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
-import httpx
 import pytest
 from click.testing import CliRunner
-from tests.conftest import serve
 from tests.journey_checker import Checker, Question
 from tests.journeys.conftest import FEED, at
 
 from mobigo.cli.main import mobigo
-from mobigo.db.engine import open_engine
-from mobigo.kit.clock import Clock
-from mobigo.web.app import create_app
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
+    import httpx
     from tests.journeys.conftest import Valley
 
 MONDAY = datetime(2026, 11, 23, tzinfo=ZoneInfo("Europe/Paris"))
 QUESTION = {"from": at(0), "to": at(10_000), "at": "2026-11-23T07:00"}
 WINDOW = {"window_minutes": "120"}
-
-
-@pytest.fixture(scope="module")
-def http(valley: Valley) -> Iterator[httpx.Client]:
-    """The valley, served."""
-    engine = open_engine(valley.url)
-    app = create_app(engine=engine, clock=Clock(), home=valley.home)
-    with serve(app) as address, httpx.Client(base_url=address, timeout=30) as client:
-        yield client
-    engine.dispose()
 
 
 def test_an_answer_holds_what_the_contract_names(http: httpx.Client) -> None:

@@ -154,9 +154,3 @@ def test_timetables_alone_are_planned_along_straight_lines(own_valley: Valley) -
     own_valley.build()
     (journey,) = ask(own_valley, at(200), at(9700), clock(7)).journeys
     assert journey.legs[1].trip_id == "val:early"
-
-
-def test_instants_without_an_offset_are_local() -> None:
-    assert service.read_instant("2026-11-23T07:30", PARIS).isoformat() == "2026-11-23T07:30:00+01:00"
-    with pytest.raises(InvalidInput, match="is no date and time"):
-        service.read_instant("tomorrow", PARIS)

@@ -51,6 +51,7 @@ def plan(
     from mobigo.journeys import service
     from mobigo.journeys.model import JourneyRequest
     from mobigo.journeys.network import Networks
+    from mobigo.kit.parameters import read_instant
     from mobigo.settings import read_settings
 
     settings = read_settings()
@@ -60,7 +61,7 @@ def plan(
         JourneyRequest(
             origin=origin,
             destination=destination,
-            at=service.read_instant(at, network.manifest.zone) if at else settings.open_clock().now(),
+            at=read_instant(at, network.manifest.zone) if at else settings.open_clock().now(),
             arrive_by=arrive_by,
             window=None if window_minutes is None else window_minutes * 60,
             max_transfers=max_transfers,

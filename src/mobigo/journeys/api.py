@@ -10,6 +10,7 @@ from pydantic import BaseModel, Field
 from mobigo import __version__
 from mobigo.journeys import service
 from mobigo.journeys.model import JourneyRequest, Label, Mode, Reason
+from mobigo.kit.parameters import INSTANT_PATTERN, read_instant
 from mobigo.kit.problems import problems
 from mobigo.kit.requests import Now
 
@@ -117,12 +118,19 @@ def journeys(
         ),
     ],
     to: Annotated[
-        str, Query(description="`LAT,LON` or a stop id", openapi_examples={"point": {"value": "47.3234,5.0272"}})
+        str,
+        Query(
+            min_length=1,
+            max_length=200,
+            description="`LAT,LON` or a stop id",
+            openapi_examples={"point": {"value": "47.3234,5.0272"}},
+        ),
     ],
     at: Annotated[
         str | None,
         Query(
             description="ISO 8601 instant; without an offset, local time of the network; default now",
+            json_schema_extra={"pattern": INSTANT_PATTERN},
             openapi_examples={"local": {"value": "2026-11-23T07:30"}},
         ),
     ] = None,
@@ -148,7 +156,7 @@ def journeys(
     question = JourneyRequest(
         origin=from_,
         destination=to,
-        at=service.read_instant(at, network.manifest.zone) if at else now,
+        at=read_instant(at, network.manifest.zone) if at else now,
         arrive_by=arrive_by,
         window=None if window_minutes is None else window_minutes * 60,
         max_transfers=max_transfers,

@@ -11,19 +11,16 @@ from mobigo.journeys import combine
 from mobigo.journeys.access import find_access, find_end, find_walk
 from mobigo.journeys.model import Plan, Reason
 from mobigo.journeys.snapshot import build_network
-from mobigo.kit.errors import InvalidInput
 from mobigo.transit import routing
 from mobigo.transit.model import Direction, Query, TransitJourney, Walk
 from mobigo.transit.timetable import day_number, runs_on
 
 if TYPE_CHECKING:
-    from zoneinfo import ZoneInfo
-
     from mobigo.journeys.model import Journey, JourneyRequest, Leg, Place
     from mobigo.journeys.network import Network
     from mobigo.street.routing import Path
 
-__all__ = ["build_network", "plan", "plan_as_json", "read_instant"]
+__all__ = ["build_network", "plan", "plan_as_json"]
 
 USUAL_WINDOW = 2 * 3600
 """Seconds: what a traveller who names no window sees."""
@@ -36,24 +33,6 @@ SECONDS_PER_EVENT = 1e-5
 
 HORIZON_DAYS = 14
 """How far ahead the next possible departure is looked for."""
-
-
-def read_instant(text: str, zone: ZoneInfo) -> datetime:
-    """Read an ISO 8601 instant; without an offset it is local time of the network.
-
-    Raises
-    ------
-    InvalidInput
-        When it is no date and time.
-    """
-    try:
-        instant = datetime.fromisoformat(text)
-    except ValueError:
-        raise InvalidInput(
-            f"{text!r} is no date and time; write it like 2026-11-23T07:30 or 2026-11-23T07:30:00+01:00",
-            code="invalid_instant",
-        ) from None
-    return instant if instant.tzinfo else instant.replace(tzinfo=zone)
 
 
 def plan(network: Network, request: JourneyRequest) -> Plan:

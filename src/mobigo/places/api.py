@@ -42,7 +42,7 @@ class PlaceAnswer(BaseModel):
     """A place that has a name."""
 
     id: str = Field(
-        description="Of a stop its `source:gtfs_id`; `/v1/journeys` takes any of these ids",
+        description="Of a stop its `source:gtfs_id`, which `/v1/journeys` takes; give it `lat,lon` of the others",
         examples=["commune/n26692777"],
     )
     kind: Literal["stop", "commune", "address", "poi"]
