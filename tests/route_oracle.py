@@ -32,10 +32,9 @@ footpaths file
     Exact: transfers.txt then says nothing about walks or changes. Of two rows of a pair the faster counts, a row
     from a stop to itself says nothing.
 staying seated
-    Consecutive trips of a block on one service day, with the same route_type; two neighbours that overlap are no
-    seam, the others of the block still are (``overlapping_block="void"`` seats nobody in such a block that day; a
-    loader may drop the whole block, as the classes of findings say). The vehicle may move between the last and the
-    next first stop (``seam_stops="same"`` forbids that). Every leg rides at least one hop of its trip.
+    Consecutive trips of a block on one service day, with the same route_type; where trips of a block overlap nobody
+    stays seated in it that day, as the classes of findings say (``overlapping_block="pair"`` cuts only between the
+    two neighbours that overlap). The vehicle may move between the last and the next first stop (``seam_stops="same"`` forbids that). Every leg rides at least one hop of its trip.
 missing times
     Along shape_dist_traveled where the whole gap has it, else along the straight lines between stops, to the
     nearest second.
@@ -73,7 +72,7 @@ class Readings:
     walk_of_row: Literal["row", "straight", "fastest"] = "row"
     type_3: Literal["change", "walk"] = "change"
     linked_trips: bool = True
-    overlapping_block: Literal["void", "pair"] = "pair"
+    overlapping_block: Literal["void", "pair"] = "void"
     seam_stops: Literal["any", "same"] = "any"
 
 

@@ -65,7 +65,8 @@ class _Runs(NamedTuple):
     """int32[n], service day, days after the view's."""
     shift: NDArray[np.int64]
     """int64[n], what to add to the trip's stop times for seconds after the view's base."""
-    repeats: NDArray[np.uint8]
+    block: NDArray[np.int32]
+    """int32[n], block in which one may stay seated on that day, else -1."""
 
 
 class DayViews:
@@ -234,6 +235,7 @@ def _collect_runs(timetable: Timetable, day: int, direction: Direction, more_day
         active = runs_on(timetable, number)
         service = timetable.trip_service[timetable.run_trip]
         running = (service >= 0) & active[service] if len(active) else np.zeros(len(service), np.bool_)
+        block = _blocks_that_hold(timetable, running, start_of, end_of)
         begins = np.array([begin_day(number, zone) - base for zone in zones], np.int64)
         offset = begins[timetable.trip_zone[timetable.run_trip]]
         if direction is Direction.DEPART:
@@ -247,15 +249,32 @@ def _collect_runs(timetable: Timetable, day: int, direction: Direction, more_day
                 timetable.run_trip[picked],
                 np.full(len(picked), number - day, np.int32),
                 timetable.run_shift[picked] + offset[picked],
-                timetable.run_repeats[picked],
+                block[picked],
             )
         )
     return _Runs(
         np.concatenate([part.trip for part in parts]),
         np.concatenate([part.day for part in parts]),
         np.concatenate([part.shift for part in parts]),
-        np.concatenate([part.repeats for part in parts]),
+        np.concatenate([part.block for part in parts]),
     )
+
+
+def _blocks_that_hold(
+    timetable: Timetable, running: NDArray[np.bool_], starts: NDArray[np.int32], ends: NDArray[np.int32]
+) -> NDArray[np.int32]:
+    """Block of each run of a service day; -1 without one, and where trips of the block overlap: no vehicle does both.
+
+    Trips with frequencies are in no block.
+    """
+    block = np.where(running & (timetable.run_repeats == 0), timetable.trip_block[timetable.run_trip], -1)
+    members = np.flatnonzero(block >= 0)
+    members = members[np.lexsort((ends[members], starts[members], block[members]))]
+    group = block[members].astype(np.int64) << 32
+    latest = np.maximum.accumulate(group + ends[members]) if len(members) else group
+    overlap = (group[1:] == group[:-1]) & (group[1:] + starts[members[1:]] < latest[:-1])
+    block[np.isin(block, block[members[1:][overlap]])] = -1
+    return block.astype(np.int32)
 
 
 def _days_outwards(
@@ -291,20 +310,20 @@ def _sort_into_lines(timetable: Timetable, runs: _Runs) -> tuple[_Runs, NDArray[
     new = np.ones(len(order), np.bool_)
     new[1:] = (pattern[1:] != pattern[:-1]) | (line[1:] != line[:-1])
     bounds = np.concatenate((np.flatnonzero(new), [len(order)]))
-    return _Runs(runs.trip[order], runs.day[order], runs.shift[order], runs.repeats[order]), bounds
+    return _Runs(runs.trip[order], runs.day[order], runs.shift[order], runs.block[order]), bounds
 
 
 def _link_seats(timetable: Timetable, runs: _Runs) -> NDArray[np.int32]:
     """Find which run each vehicle goes on as: blocks of one service day, then linked trips.
 
-    Consecutive trips of a block with the same route_type and no overlap in time; transfers.txt adds links (type 4) and
+    Consecutive trips of a block that holds that day, with the same route_type; transfers.txt adds links (type 4) and
     takes them away (type 5).
     """
     starts = timetable.call_departure[timetable.call_first[runs.trip]] + runs.shift
     ends = timetable.call_arrival[timetable.call_first[runs.trip + 1] - 1] + runs.shift
-    block = timetable.trip_block[runs.trip]
+    block = runs.block
     mode = timetable.route_type[timetable.trip_route[runs.trip]] if len(timetable.route_type) else block
-    members = np.flatnonzero((block >= 0) & (runs.repeats == 0))
+    members = np.flatnonzero(block >= 0)
     members = members[np.lexsort((ends[members], starts[members], runs.day[members], block[members]))]
     a, b = members[:-1], members[1:]
     joined = (block[a] == block[b]) & (runs.day[a] == runs.day[b]) & (mode[a] == mode[b]) & (ends[a] <= starts[b])
