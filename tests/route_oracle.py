@@ -34,7 +34,8 @@ footpaths file
 staying seated
     Consecutive trips of a block on one service day, with the same route_type; where trips of a block overlap nobody
     stays seated in it that day, as the classes of findings say (``overlapping_block="pair"`` cuts only between the
-    two neighbours that overlap). The vehicle may move between the last and the next first stop (``seam_stops="same"`` forbids that). Every leg rides at least one hop of its trip.
+    two neighbours that overlap). The vehicle may move between the last and the next first stop
+    (``seam_stops="same"`` forbids that). Every leg rides at least one hop of its trip.
 missing times
     Along shape_dist_traveled where the whole gap has it, else along the straight lines between stops, to the
     nearest second.
