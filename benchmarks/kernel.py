@@ -11,7 +11,6 @@ import os
 import random
 from contextlib import contextmanager
 from datetime import date, timedelta
-from pathlib import Path
 from statistics import median, quantiles
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -20,6 +19,8 @@ import polars as pl
 import pynigiri
 
 from benchmarks.bar import Bar
+from mobigo.kit.errors import InvalidInput
+from mobigo.settings import read_settings
 from mobigo.transit import routing
 from mobigo.transit.days import DayViews
 from mobigo.transit.feed import read_feed_tables
@@ -29,6 +30,7 @@ from mobigo.transit.timetable import begin_day, build, day_number
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from pathlib import Path
 
     from mobigo.transit.model import TransitJourney
 
@@ -68,15 +70,12 @@ NETWORKS = (
 
 def bars() -> Iterator[Bar]:
     """Measure every network, then the growth of the first with its copies."""
-    folder = os.environ.get("MOBIGO_TEST_DATA")
-    if not folder:
-        return
+    folder = read_settings().test_data
+    if not folder.is_dir():
+        raise InvalidInput(f"no {folder}; set MOBIGO_TEST_DATA to the folder of real feeds and extracts")
     for network in NETWORKS:
-        if Path(folder, network.file).exists():
-            yield from _compare(network, Path(folder, network.file))
-    first = NETWORKS[0]
-    if Path(folder, first.file).exists():
-        yield from _grow(first, Path(folder, first.file))
+        yield from _compare(network, folder / network.file)
+    yield from _grow(NETWORKS[0], folder / NETWORKS[0].file)
 
 
 class Question(NamedTuple):
