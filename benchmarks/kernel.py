@@ -25,7 +25,7 @@ from mobigo.transit import routing
 from mobigo.transit.days import DayViews
 from mobigo.transit.feed import read_feed_tables
 from mobigo.transit.footpaths import link_stops
-from mobigo.transit.model import Direction, FeedTables
+from mobigo.transit.model import Direction, FeedTables, Ride
 from mobigo.transit.timetable import begin_day, build, day_number
 
 if TYPE_CHECKING:
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from mobigo.transit.model import TransitJourney
+    from mobigo.transit.timetable import Timetable
 
 HOUR, DAY = 3_600, 86_400
 EARLIEST, LATEST = 6 * HOUR, 20 * HOUR
@@ -149,9 +150,9 @@ def _compare(network: Network, file: Path) -> Iterator[Bar]:
     peer = Peer(file, network.day, timetable.stop_ids.all())
     midnight = begin_day(day, views.zone)
 
-    def ours(question: Question, window: int) -> list[TransitJourney]:
+    def ours(question: Question, window: int) -> list[list[tuple[str, ...]]]:
         ask = routing.ask(views, question.from_stop, question.to_stop, question.at, window=window)
-        return routing.search(views, ask)
+        return [_name(timetable, journey) for journey in routing.search(views, ask)]
 
     kinds: dict[str, Callable[[Question], list[Any]]] = {
         "peer": peer.earliest,
@@ -184,6 +185,17 @@ def _compare(network: Network, file: Path) -> Iterator[Bar]:
             limit = network.limits[kind]
             ratio = median(seconds) / unit
             yield Bar(f"kernel {network.name}: {kind} / peer", ratio, "of the peer", limit, "lower", f"medians; {said}")
+
+
+def _name(timetable: Timetable, journey: TransitJourney) -> list[tuple[str, ...]]:
+    """Write the legs of a journey with the ids of the feed."""
+    return [
+        (
+            timetable.trip_ids.at(leg.trip) if isinstance(leg, Ride) else "",
+            *(timetable.stop_ids.at(stop) if stop >= 0 else "" for stop in (leg.from_stop, leg.to_stop)),
+        )
+        for leg in journey.legs
+    ]
 
 
 COPIES = (1, 2, 4, 8)
