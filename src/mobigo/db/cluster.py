@@ -163,7 +163,7 @@ def ensure(home: Path, url: str | None) -> str:
 def find_url(home: Path) -> str | None:
     """Return the address of the home's database if its server runs now."""
     sockets = locate(home).find_running()
-    return f"postgresql+psycopg://mobigo@/{DATABASE}?host={sockets}&port={PORT}" if sockets else None
+    return f"postgresql://mobigo@/{DATABASE}?host={sockets}&port={PORT}" if sockets else None
 
 
 def start(home: Path, settings: Mapping[str, str] | None = None) -> bool:
