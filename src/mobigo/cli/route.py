@@ -76,8 +76,8 @@ def route(
     most --link-metres at 1.2 m/s; --footpaths replaces both, and all rules of transfers.txt. A row of transfers.txt
     takes the place of the straight line of its pair; its min_transfer_time is the walk and the whole change; type 3
     forbids the change, not the walk. Rows that name trips or routes concern only those; types 4 and 5 join or cut
-    staying seated. Staying seated goes on through consecutive trips of a block on one service day, of one route_type
-    and without overlap.
+    staying seated. Staying seated goes on through consecutive trips of a block on one service day, of one route_type;
+    where trips of a block overlap, nobody stays seated in it that day.
 
     Walking all the way leaves (arrives) at the time asked, and dominates vehicles that are not faster, in a window
     too. From a stop to itself one is already there: a row without legs. A station means any of its stops.
