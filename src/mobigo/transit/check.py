@@ -277,6 +277,8 @@ def check_cells(staging: Staging, file: File) -> set[str]:
                 bad.setdefault((column, code), []).append(text)
             elif column.kind is Kind.TIME:
                 times.add(text)
+    for column in judged:
+        _check_filled(staging, file, column)
     for (column, code), values in bad.items():
         where = f"s.{column.name} = ANY(%s)"
         if column.required and column.name not in MENDED_ENUMS and RULES[code].class_ is Class.REPAIR:
@@ -317,13 +319,23 @@ def _check_float(staging: Staging, file: File, column: Column) -> None:
         staging.apply("number_out_of_range", file.name, " OR ".join(bounds), name)
 
 
+def _check_filled(staging: Staging, file: File, column: Column) -> None:
+    staged = staging.files[file.name]
+    name = column.name
+    if column.required and name in staged.present and (staged.mended or staged.filled.get(name, 0) < staged.rows):
+        staging.apply("missing_required_field", file.name, f"s.{name} IS NULL", f"'{name}'")
+
+
 def check_required(staging: Staging, file: File) -> None:
-    """Doom rows without a required value; refuse ids that no index can hold."""
+    """Doom rows without a required value; refuse ids that no index can hold.
+
+    Columns whose values `check_cells` counts are looked at there.
+    """
     for column in file.columns:
         staged = staging.files[file.name]
         name = column.name
-        if column.required and name in staged.present and (staged.mended or staged.filled.get(name, 0) < staged.rows):
-            staging.apply("missing_required_field", file.name, f"s.{name} IS NULL", f"'{name}'")
+        if column.kind not in VALIDATORS:
+            _check_filled(staging, file, column)
         if column.kind is Kind.ID and not column.to and staged.filled.get(name):
             long = f"octet_length(s.{name}) > {MAX_ID}"
             if file.name != "stop_times":

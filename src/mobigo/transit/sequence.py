@@ -78,7 +78,7 @@ def settle_sequence(staging: Staging, version: int) -> None:
     left |= {"location_group_id": ("location_groups", "location_group_id")}
     left |= {f"{what}_booking_rule_id": ("booking_rules", "booking_rule_id") for what in ("pickup", "drop_off")}
     for column, (name, key) in left.items():
-        if column == "stop_line" or staging.has(f"stop_times.{column}"):
+        if _may_be_lost(staging, column, name):
             found = f"AND {column} NOT IN (SELECT {key} FROM s_{name})" if name in staging.files else ""
             lost = f"SELECT trip_line FROM {table} WHERE {column} IS NOT NULL {found}"
             staging.run(f"INSERT INTO doomed SELECT 'trips', line FROM s_trips WHERE line IN ({lost})")
@@ -86,6 +86,16 @@ def settle_sequence(staging: Staging, version: int) -> None:
     gone = "trip_line NOT IN (SELECT line FROM s_trips)"
     if staging.run(f"DELETE FROM called WHERE {gone}"):
         staging.run(f"DELETE FROM {table} WHERE {gone}")
+
+
+def _may_be_lost(staging: Staging, column: str, name: str) -> bool:
+    """Tell whether calls may refer to something that was removed since they were stored."""
+    if column != "stop_line":
+        return staging.has(f"stop_times.{column}")
+    if name not in staging.files:
+        return True
+    ((gone,),) = staging.rows(f"SELECT count(*) < %s FROM s_{name}", staging.files[name].rows)
+    return bool(gone)
 
 
 def finish_sequence(staging: Staging, version: int) -> int:

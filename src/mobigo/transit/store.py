@@ -190,7 +190,6 @@ def store_shapes(staging: Staging, version: int) -> int:
 def index_stop_times(staging: Staging, version: int) -> None:
     """Index the stop times of a version."""
     staging.run(f"ALTER TABLE stop_times_v{version} ADD PRIMARY KEY (trip_line, stop_sequence)")
-    staging.run(f"CREATE INDEX ON stop_times_v{version} (stop_line)")
     staging.run(f"ANALYZE stop_times_v{version}")
 
 

@@ -216,6 +216,8 @@ def _is_clean(text: bytes, width: int) -> bool:
         return _is_clean_quoted(block, width)
     if text.count(b",") != (width - 1) * text.count(b"\n"):
         return False
+    if b" " not in text and b"\t" not in text:
+        return True
     blanks = np.flatnonzero((block == SPACE) | (block == TAB))
     return not len(blanks) or not _touches(block, blanks, (COMMA, NEWLINE))
 
