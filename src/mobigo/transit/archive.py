@@ -315,8 +315,7 @@ def _tidy(path: Path) -> None:
                 held = b"\r" if text.endswith(b"\r") else b""
                 text = text.removesuffix(b"\r")
                 if b"\r" in text:
-                    if b"\r" in text:
-                        text = text.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+                    text = text.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
                 out.write(text.replace(b"\0", b"") if b"\0" in text else text)
             out.write(held.replace(b"\r", b"\n"))
     new.replace(path)
