@@ -85,7 +85,7 @@ def _show_bytes(here: int, total: int | None) -> None:
 
 def _rejected(source: str, error: MobigoError) -> dict[str, object]:
     finding = {
-        "class": "reject-feed",
+        "class": "reject_feed",
         "code": error.code,
         "file": Path(source).name,
         "line": None,

@@ -11,7 +11,7 @@ class Finding:
     """One kind of defect in an extract, with its first example."""
 
     class_: str
-    """``reject-feed``, ``reject-entity``, ``repair``, ``warn``, as for GTFS."""
+    """``reject_feed``, ``reject_entity``, ``repair``, ``warn``, as for GTFS."""
     code: str
     file: str
     value: str
@@ -34,7 +34,7 @@ class Finding:
 
 RULES: dict[str, tuple[str, str, str]] = {
     "way_without_nodes": (
-        "reject-entity",
+        "reject_entity",
         "a street needs two nodes with a position",
         "cut the extract with complete ways (osmium extract --strategy complete_ways)",
     ),
@@ -44,9 +44,9 @@ RULES: dict[str, tuple[str, str, str]] = {
         "cut the extract with complete ways (osmium extract --strategy complete_ways)",
     ),
     "duplicate_way": ("repair", "an object appears once; the first was kept", "merge files with osmium merge"),
-    "bad_text": ("reject-entity", "text is UTF-8", "correct the object in OpenStreetMap or download the extract again"),
+    "bad_text": ("reject_entity", "text is UTF-8", "correct the object in OpenStreetMap or download the extract again"),
     "bad_restriction": (
-        "reject-entity",
+        "reject_entity",
         "a turn restriction has from, via and to, and says no_* or only_*",
         "correct the relation in OpenStreetMap",
     ),
@@ -79,7 +79,7 @@ class Tally:
 
     def dropped(self) -> dict[str, int]:
         """Return how many entities were left out, by code."""
-        return {code: count for code, count in self.counts.items() if RULES[code][0] == "reject-entity"}
+        return {code: count for code, count in self.counts.items() if RULES[code][0] == "reject_entity"}
 
     def findings(self) -> tuple[Finding, ...]:
         """Return one finding per code."""
