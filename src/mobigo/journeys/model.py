@@ -27,6 +27,10 @@ class Mode(StrEnum):
     AIR = "air"
     TAXI = "taxi"
     OTHER = "other"
+    BICYCLE = "bicycle"
+    SHARED_BICYCLE = "shared_bicycle"
+    CAR = "car"
+    """One's own, or as a passenger dropped off or picked up."""
 
 
 class Reason(StrEnum):
@@ -49,8 +53,43 @@ class Label(StrEnum):
 
     FASTEST = "fastest"
     EARLIEST = "earliest"
+    """With `arrive_by`: the one that leaves last."""
     FEWEST_TRANSFERS = "fewest_transfers"
     LEAST_WALKING = "least_walking"
+    GREENEST = "greenest"
+
+
+class Access(StrEnum):
+    """How one gets from the door to the first stop, or from the last stop to the door."""
+
+    WALK = "walk"
+    BICYCLE = "bicycle"
+    """One's own, left at the stop; with `bicycle_aboard` it comes along and both ends may be ridden."""
+    SHARED_BICYCLE = "shared_bicycle"
+    CAR_PARK = "car_park"
+    """One's own car to a park-and-ride or carpool place; only at the beginning (the end, on the way back)."""
+    CAR_DROP_OFF = "car_drop_off"
+    """Somebody drives one there, or comes to fetch one."""
+
+
+class Realtime(StrEnum):
+    """What live data may do."""
+
+    OFF = "off"
+    """Nothing: journeys by the timetable."""
+    ANNOTATE = "annotate"
+    """Journeys by the timetable, with what is known about them."""
+    ON = "on"
+    """Journeys as vehicles really run."""
+
+
+class Criterion(StrEnum):
+    """What journeys compete over beside departure, arrival and changes."""
+
+    WALKING = "walking"
+    CO2 = "co2"
+    COST = "cost"
+    """Generalised: walking, changing and avoided lines weighed."""
 
 
 @dataclass(frozen=True)
@@ -81,6 +120,32 @@ class JourneyRequest:
     """Seconds, longest walk to the first stop, from the last one, and between two."""
     budget: float = 1.0
     """Seconds of computing after which the best answer found so far is given."""
+    vias: tuple[tuple[str, int], ...] = ()
+    """Places to pass in this order (``LAT,LON`` or a stop id), each with the seconds to stay there."""
+    only: tuple[str, ...] = ()
+    """Ride only these: ``mode:tram``, ``line:ID``, ``agency:ID``; several of a kind are alternatives."""
+    forbid: tuple[str, ...] = ()
+    """Never ride, or never board, alight or change at, these: ``mode:``, ``line:``, ``agency:``, ``stop:``."""
+    avoid: tuple[str, ...] = ()
+    """Ride these only where it is worth a detour: same words."""
+    prefer: tuple[str, ...] = ()
+    """Rather ride these: same words."""
+    walk_speed: float = 1.2
+    """Metres per second."""
+    min_change: int = 0
+    """Seconds from alighting to boarding, at least."""
+    slack: int = 0
+    """Seconds added to each change."""
+    wheelchair: bool = False
+    """Leave out what is known to be inaccessible; what is unknown is said and counts against a journey."""
+    access: tuple[Access, ...] = (Access.WALK,)
+    egress: tuple[Access, ...] = (Access.WALK,)
+    direct: tuple[Mode, ...] = (Mode.WALK,)
+    """Ways without public transport to offer: WALK, BICYCLE, CAR."""
+    bicycle_aboard: bool = False
+    """Ride only where bicycles are allowed aboard."""
+    criterion: Criterion | None = None
+    realtime: Realtime = Realtime.ON
 
 
 @dataclass(frozen=True)
@@ -148,6 +213,24 @@ class Leg:
     calls: tuple[Call, ...] = ()
     """Stops between boarding and alighting."""
     steps: tuple[Step, ...] = ()
+    co2: int | None = None
+    """Grams of CO2 equivalent for one traveller, by the dated factors of `co2_factors.toml`."""
+    guaranteed: bool = False
+    """The change before this ride is guaranteed: the vehicle waits (transfer_type 1)."""
+    every: int | None = None
+    """Seconds between vehicles, where it runs by frequency and not at this very minute."""
+    wheelchair: str | None = None
+    """``possible``, ``unknown`` or ``not_possible``: vehicle, boarding and alighting, or the walk."""
+    bikes: str | None = None
+    """Likewise for a bicycle aboard."""
+    planned_departure: datetime | None = None
+    """By the timetable, where live data say something else or confirm it; None: nothing is known."""
+    planned_arrival: datetime | None = None
+    canceled: bool = False
+    alerts: tuple[str, ...] = ()
+    """Ids of `Plan.alerts`."""
+    place: str | None = None
+    """Name of the car park or bicycle station where the leg ends (begins), if any."""
 
 
 @dataclass(frozen=True)

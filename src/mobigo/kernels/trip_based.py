@@ -97,6 +97,20 @@ class DayView(NamedTuple):
     walk_seconds: NDArray[np.int32]
     walk_change: NDArray[np.int32]
     """int32[n], seconds from alighting to boarding, -1 where forbidden."""
+    walk_guaranteed: NDArray[np.uint8]
+    """uint8[n], 1 where the onward vehicle waits (transfer_type 1)."""
+    line_class: NDArray[np.int32]
+    """int32[n_lines], lines whose trips the rules of transfers.txt treat alike share a number; 0: none names them."""
+    special_first: NDArray[np.int32]
+    """int32[n_walks + 1], index of the changes over the walk that differ from `walk_change`."""
+    special_from: NDArray[np.int32]
+    """int32[n], class of the line left; ascending within a walk, then by `special_to`."""
+    special_to: NDArray[np.int32]
+    """int32[n], class of the line boarded."""
+    special_change: NDArray[np.int32]
+    """int32[n], seconds from alighting to boarding, -1 where forbidden."""
+    special_guaranteed: NDArray[np.uint8]
+    """uint8[n], 1 where the onward vehicle waits."""
     hop_first: NDArray[np.int32]
     """int32[n_events + 1], index of the hops of the event."""
     hop: NDArray[np.int32]

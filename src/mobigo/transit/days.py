@@ -28,7 +28,7 @@ from mobigo.transit.timetable import (
     begin_day,
     freeze,
     last_day,
-    runs_on,
+    list_running,
     zone_of,
 )
 
@@ -232,9 +232,7 @@ def _collect_runs(timetable: Timetable, day: int, direction: Direction, more_day
     for near, number in _days_outwards(timetable, day, direction, more_days, reach):
         if not near and n_events > MANY_EVENTS:
             break
-        active = runs_on(timetable, number)
-        service = timetable.trip_service[timetable.run_trip]
-        running = (service >= 0) & active[service] if len(active) else np.zeros(len(service), np.bool_)
+        running = list_running(timetable, number)
         block = _blocks_that_hold(timetable, running, start_of, end_of)
         begins = np.array([begin_day(number, zone) - base for zone in zones], np.int64)
         offset = begins[timetable.trip_zone[timetable.run_trip]]
@@ -416,6 +414,13 @@ def _finish(timetable: Timetable, lines: _Lines, walks: tuple[NDArray[np.int32],
         walk_target=walks[1],
         walk_seconds=walks[2],
         walk_change=walks[3],
+        walk_guaranteed=np.zeros(len(walks[3]), np.uint8),
+        line_class=np.zeros(n_lines, np.int32),
+        special_first=np.zeros(len(walks[3]) + 1, np.int32),
+        special_from=nothing,
+        special_to=nothing,
+        special_change=nothing,
+        special_guaranteed=np.zeros(0, np.uint8),
         hop_first=nothing,
         hop=np.zeros((0, 2), np.int32),
         stop_cell=stop_cell,

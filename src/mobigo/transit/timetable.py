@@ -120,6 +120,13 @@ class Timetable(NamedTuple):
     run_repeats: NDArray[np.uint8]
     """uint8[n_runs], 1 when the run comes from frequencies."""
 
+    gone_trip: NDArray[np.int32]
+    """int32[n], trip index, ascending: what live data take out of a day; empty in a timetable without them."""
+    gone_day: NDArray[np.int32]
+    """int32[n], service day, days since 1970."""
+    gone_shift: NDArray[np.int32]
+    """int32[n], `run_shift` of the run that is gone, -1: all runs of the trip."""
+
     first_day: NDArray[np.int32]
     """int32[1], days since 1970 of the first column of `service_days`."""
     service_ids: Strings
@@ -265,6 +272,9 @@ def build(tables: FeedTables) -> Timetable:
             run_trip=run_trip,
             run_shift=run_shift,
             run_repeats=run_repeats,
+            gone_trip=np.zeros(0, np.int32),
+            gone_day=np.zeros(0, np.int32),
+            gone_shift=np.zeros(0, np.int32),
             first_day=np.array([first_day], np.int32),
             service_ids=_strings(services),
             service_days=service_days,
@@ -541,6 +551,22 @@ def zone_of(timetable: Timetable) -> ZoneInfo:
 def begin_day(day: int, zone: ZoneInfo) -> int:
     """Noon minus 12 h of a day, in seconds since 1970: what service times count from, also where clocks change."""
     return int(datetime.combine(service_date(day), time(12), zone).timestamp()) - 12 * 3600
+
+
+def list_running(timetable: Timetable, day: int) -> NDArray[np.bool_]:
+    """bool[n_runs]: which runs there are on a day (days since 1970), live data considered."""
+    service = timetable.trip_service[timetable.run_trip]
+    running: NDArray[np.bool_] = np.append(runs_on(timetable, day), False)[service]
+    today = timetable.gone_day == day
+    if today.any():
+        whole = today & (timetable.gone_shift < 0)
+        running &= ~np.isin(timetable.run_trip, timetable.gone_trip[whole])
+        for trip, shift in zip(
+            *(column[today & ~whole].tolist() for column in (timetable.gone_trip, timetable.gone_shift)),
+            strict=True,
+        ):
+            running &= (timetable.run_trip != trip) | (timetable.run_shift != shift)
+    return running
 
 
 def runs_on(timetable: Timetable, day: int) -> NDArray[np.bool_]:
