@@ -111,7 +111,7 @@ class Peer:
     def __init__(self, file: Path, day: date, stop_ids: list[str]) -> None:
         source = pynigiri.TimetableSource()
         source.path, source.tag = str(file), "peer"
-        with _silence():
+        with silence():
             self.timetable = pynigiri.load_timetable(
                 [source], str(day - timedelta(days=1)), str(day + timedelta(days=2)), pynigiri.FinalizeOptions()
             )
@@ -128,7 +128,7 @@ class Peer:
 
 
 @contextmanager
-def _silence() -> Iterator[None]:
+def silence() -> Iterator[None]:
     """Keep a library's own messages from the terminal."""
     kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, 2)
