@@ -54,6 +54,18 @@ def test_a_folder_is_written_once(tmp_path: Path) -> None:
         write_packed(tmp_path / "shelf", shelf())
 
 
+def test_what_is_equal_to_another_value_is_not_written_again(tmp_path: Path) -> None:
+    write_packed(tmp_path / "base", shelf())
+    base = map_packed(tmp_path / "base", Shelf)
+    changed = shelf()._replace(widths=np.array([3, 1, 2, 9], np.int32))
+    write_packed(tmp_path / "changed", changed, base)
+    assert (tmp_path / "changed" / "arrays.bin").stat().st_size == changed.widths.nbytes
+    mapped = map_packed(tmp_path / "changed", Shelf, base)
+    assert mapped.widths.tolist() == [3, 1, 2, 9]
+    assert mapped.names.all() == ["Époisses", "", "Œuilly"]
+    assert mapped.table is base.table
+
+
 def test_many_threads_map_at_once(tmp_path: Path) -> None:
     write_packed(tmp_path / "shelf", shelf())
     with ThreadPoolExecutor(8) as pool:
@@ -64,3 +76,11 @@ def test_many_threads_map_at_once(tmp_path: Path) -> None:
 @given(st.lists(st.text()))
 def test_any_strings_survive(texts: list[str]) -> None:
     assert pack_strings(texts).all() == texts
+
+
+@given(st.lists(st.text(max_size=3)), st.text(max_size=3))
+def test_a_string_is_found_without_a_table_of_all(texts: list[str], wanted: str) -> None:
+    packed = pack_strings(texts)
+    for text in {*texts, wanted}:
+        last = max((at for at, one in enumerate(texts) if one == text), default=-1)
+        assert packed.find(text) == last

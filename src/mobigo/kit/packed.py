@@ -44,6 +44,14 @@ class Strings(NamedTuple):
         blob, ends = self.blob.tobytes(), self.first.tolist()
         return [blob[a:b].decode() for a, b in pairwise(ends)]
 
+    def find(self, value: str) -> int:
+        """Return the last index of a string, -1 when it is not there; needs no table of all of them in memory."""
+        wanted = value.encode()
+        found = np.flatnonzero(np.diff(self.first) == len(wanted))
+        for place in range(len(wanted) - 1, -1, -1):  # ids differ at their ends
+            found = found[self.blob[self.first[found] + place] == wanted[place]]
+        return int(found[-1]) if len(found) else -1
+
 
 def pack_strings(values: Iterable[str | None]) -> Strings:
     """Pack strings; None becomes the empty string."""
@@ -56,28 +64,36 @@ def pack_strings(values: Iterable[str | None]) -> Strings:
 T = TypeVar("T", bound=tuple)  # type: ignore[type-arg]
 
 
-def write_packed(folder: Path, value: tuple) -> None:  # type: ignore[type-arg]
-    """Write a NamedTuple of arrays (and of further such tuples) into a new folder."""
+def write_packed(folder: Path, value: tuple, base: tuple = ()) -> None:  # type: ignore[type-arg]
+    """Write a NamedTuple of arrays (and of further such tuples) into a new folder.
+
+    Arrays that are equal in `base`, a value already written elsewhere, are left out; `map_packed` takes them from it.
+    """
     folder.mkdir(parents=True)
     index: dict[str, dict[str, Any]] = {}
+    known = dict(_walk(base)) if base else {}
     with (folder / ARRAYS).open("wb") as file:
         for name, array in _walk(value):
+            if name in known and _is_same(array, known[name]):
+                continue
             file.write(b"\0" * (-file.tell() % ALIGNMENT))
             index[name] = {"dtype": array.dtype.str, "shape": array.shape, "offset": file.tell()}
             file.write(np.ascontiguousarray(array).data)
     (folder / INDEX).write_text(json.dumps(index))
 
 
-def map_packed(folder: Path, kind: type[T]) -> T:
+def map_packed(folder: Path, kind: type[T], base: tuple = ()) -> T:  # type: ignore[type-arg]
     """Map a folder written by `write_packed` as a value of the same NamedTuple; nothing is read until touched.
 
-    The arrays are read-only views of one mapping, which lives as long as any of them.
+    The arrays are read-only views of one mapping, which lives as long as any of them; those that were left out are
+    those of `base`.
     """
     index = json.loads((folder / INDEX).read_text())
     with (folder / ARRAYS).open("rb") as file:
         size = os.fstat(file.fileno()).st_size
         pages = mmap(file.fileno(), size, access=ACCESS_READ) if size else b""
-    arrays = {
+    arrays = dict(_walk(base)) if base else {}
+    arrays |= {
         name: np.frombuffer(pages, one["dtype"], math.prod(one["shape"]), one["offset"]).reshape(one["shape"])
         if math.prod(one["shape"])
         else _nothing(one)
@@ -93,6 +109,12 @@ def _walk(value: tuple, prefix: str = "") -> Iterator[tuple[str, NDArray[Any]]]:
             yield from _walk(field, f"{prefix}{name}.")
         else:
             yield f"{prefix}{name}", field
+
+
+def _is_same(one: NDArray[Any], other: NDArray[Any]) -> bool:
+    if one is other:
+        return True
+    return one.dtype == other.dtype and one.shape == other.shape and one.tobytes() == other.tobytes()
 
 
 def _nothing(one: dict[str, Any]) -> NDArray[Any]:
