@@ -6,17 +6,14 @@ import json
 import zlib
 from base64 import urlsafe_b64encode
 from dataclasses import dataclass, field, replace
-from datetime import datetime
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from mobigo.journeys.courses import find_course
-from mobigo.journeys.model import Call, Journey, Label, Leg, Line, Mode, Place, Step
-from mobigo.kit.geo import Point, haversine
-from mobigo.street.graph import Profile
-from mobigo.street.routing import between, path
+from mobigo.journeys.model import Call, Journey, Label, Leg, Line, Mode
+from mobigo.journeys.streetlegs import describe_way, find_change_way, local_time, pairs, stop_place
 from mobigo.transit.model import Ride, Walk
 from mobigo.transit.timetable import LINKED
 
@@ -25,9 +22,9 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from mobigo.journeys.access import Access
+    from mobigo.journeys.access import Access, Direct
     from mobigo.journeys.network import Network
-    from mobigo.street.routing import Path, Snaps
+    from mobigo.street.routing import Path
     from mobigo.transit.model import TransitJourney
     from mobigo.transit.timetable import Timetable
 
@@ -61,10 +58,6 @@ EXTENDED_MODES = [
 ]
 """Mode by extended route_type, from, to (exclusive)."""
 
-LONGEST_CHANGE_WALK = 3600.0
-"""Seconds: how far a way between two stops is looked for, to draw it."""
-
-
 NEAR_DEGREES = 3e-4
 """About 30 m: of several passages of a shape near a stop, the first within so much of the nearest is taken."""
 
@@ -82,9 +75,9 @@ class Doors:
 
     origin: Access
     destination: Access
-    walk: tuple[int, Path | None] | None
+    walk: Direct | None
     ways: dict[tuple[int, int], Path | None] = field(default_factory=dict)
-    """Ways on foot found so far, by stops: the journeys of one answer share most of them."""
+    """Ways between stops found so far: the journeys of one answer share most of them."""
 
 
 def describe(network: Network, found: TransitJourney, doors: Doors) -> Journey:
@@ -94,9 +87,11 @@ def describe(network: Network, found: TransitJourney, doors: Doors) -> Journey:
         if isinstance(part, Ride):
             legs.append(_ride(network, part, seated=isinstance(before, Ride) and _is_seat_kept(network, before, part)))
         else:
-            leg = _walk(network, part, doors)
-            if leg.departure < leg.arrival or leg.start != leg.end or len(found.legs) == 1:
-                legs.append(leg)
+            legs += [
+                leg
+                for leg in _walk(network, part, doors)
+                if leg.departure < leg.arrival or leg.start != leg.end or len(found.legs) == 1
+            ]
     return Journey(_identify(network, found, doors), legs[0].departure, legs[-1].arrival, found.transfers, tuple(legs))
 
 
@@ -122,19 +117,19 @@ def _ride(network: Network, ride: Ride, *, seated: bool) -> Leg:
     shift = ride.departure - int(timetable.call_departure[board])
     calls = tuple(
         Call(
-            _stop(network, int(timetable.call_stop[row])),
-            _local(network, int(timetable.call_arrival[row]) + shift, zone),
-            _local(network, int(timetable.call_departure[row]) + shift, zone),
+            stop_place(network, int(timetable.call_stop[row])),
+            local_time(network, int(timetable.call_arrival[row]) + shift, zone),
+            local_time(network, int(timetable.call_departure[row]) + shift, zone),
         )
         for row in range(board + 1, alight)
     )
     head = int(timetable.call_headsign[board])
     return Leg(
         mode=mode_of(int(timetable.route_type[timetable.trip_route[ride.trip]])),
-        start=_stop(network, ride.from_stop),
-        end=_stop(network, ride.to_stop),
-        departure=_local(network, ride.departure, zone),
-        arrival=_local(network, ride.arrival, zone),
+        start=stop_place(network, ride.from_stop),
+        end=stop_place(network, ride.to_stop),
+        departure=local_time(network, ride.departure, zone),
+        arrival=local_time(network, ride.arrival, zone),
         geometry=_course(network, ride.trip, board, alight),
         trip_id=timetable.trip_ids.at(ride.trip),
         service_date=ride.service_date,
@@ -166,10 +161,10 @@ def _course(network: Network, trip: int, board: int, alight: int) -> tuple[tuple
     if shape >= 0:
         cut = cut_shape(timetable, shape, board, alight)
         if cut is not None:
-            return _pairs(cut)
+            return pairs(cut)
     stops = timetable.call_stop[board : alight + 1].tolist()
     parts = [_between_calls(network, start, end) for start, end in pairwise(stops)]
-    return _pairs(np.concatenate(parts))
+    return pairs(np.concatenate(parts))
 
 
 def _between_calls(network: Network, start: int, end: int) -> NDArray[np.float64]:
@@ -230,83 +225,20 @@ def _measure(
     return along, np.array([marks[-1 - (alight - board)], marks[-1]])
 
 
-def _walk(network: Network, walk: Walk, doors: Doors) -> Leg:
-    """Describe a walk: from the door, to the door, between two stops, or all the way."""
-    start = _stop(network, walk.from_stop) if walk.from_stop >= 0 else _door(doors.origin)
-    end = _stop(network, walk.to_stop) if walk.to_stop >= 0 else _door(doors.destination)
+def _walk(network: Network, walk: Walk, doors: Doors) -> list[Leg]:
+    """Describe a way on streets: from the door, to the door, between two stops, or all the way."""
+    if walk.from_stop < 0 and walk.to_stop < 0:
+        assert doors.walk is not None
+        return doors.walk.legs(walk.departure, network)
+    if walk.from_stop < 0:
+        return doors.origin.legs(walk.to_stop, walk.departure, network)
+    if walk.to_stop < 0:
+        return doors.destination.legs(walk.from_stop, walk.departure, network)
     key = walk.from_stop, walk.to_stop
     if key not in doors.ways:
-        doors.ways[key] = _find_way(network, walk, doors)
-    way = doors.ways[key]
-    if way is None:
-        geometry: tuple[tuple[float, float], ...] = ((start.lon, start.lat), (end.lon, end.lat))
-        steps: tuple[Step, ...] = ()
-        metres = float(haversine(Point(*geometry[0]), Point(*geometry[1])))
-    else:
-        geometry = ((start.lon, start.lat), *_pairs(way.points), (end.lon, end.lat))
-        steps = tuple(Step(step.name, round(step.metres, 1), step.direction.value) for step in way.steps)
-        metres = way.metres
-    zone = network.zone_index
-    return Leg(
-        mode=Mode.WALK,
-        start=start,
-        end=end,
-        departure=_local(network, walk.departure, zone),
-        arrival=_local(network, walk.arrival, zone),
-        geometry=geometry,
-        metres=round(metres, 1),
-        steps=steps,
-    )
-
-
-def _find_way(network: Network, walk: Walk, doors: Doors) -> Path | None:
-    """Find the streets of a walk; None where there are none."""
-    if walk.from_stop < 0 and walk.to_stop < 0:
-        return doors.walk[1] if doors.walk else None
-    if network.streets is None or network.stop_snaps is None:
-        return None
-    seconds = walk.arrival - walk.departure
-    if walk.from_stop < 0:
-        return _from_reach(network.stop_snaps, doors.origin, walk.to_stop, seconds)
-    if walk.to_stop < 0:
-        return _from_reach(network.stop_snaps, doors.destination, walk.from_stop, seconds)
-    start, end = network.stop_snaps.one(walk.from_stop), network.stop_snaps.one(walk.to_stop)
-    if start is None or end is None:
-        return None
-    return between(network.streets, start, end, Profile.FOOT, limit_seconds=LONGEST_CHANGE_WALK)
-
-
-def _from_reach(stops: Snaps, access: Access, stop: int, seconds: int) -> Path | None:
-    """Return the streets between an end and a stop; None where the walk goes straight over unmapped ground."""
-    place = stops.one(stop)
-    way = path(access.reach, place) if access.reach is not None and place is not None else None
-    return way if way is not None and way.seconds <= seconds + 1 else None
-
-
-# ── places and times ──────────────────────────────────────────────────────────────────────────────────────────────────
-
-
-def _stop(network: Network, stop: int) -> Place:
-    timetable = network.timetable
-    return Place(
-        timetable.stop_names.at(stop) or timetable.stop_ids.at(stop),
-        float(timetable.stop_lat[stop]),
-        float(timetable.stop_lon[stop]),
-        timetable.stop_ids.at(stop),
-        timetable.stop_platforms.at(stop) or None,
-    )
-
-
-def _door(access: Access) -> Place:
-    return Place(access.end.name, access.end.point.lat, access.end.point.lon)
-
-
-def _local(network: Network, instant: int, zone: int) -> datetime:
-    return datetime.fromtimestamp(instant, network.zones[zone])
-
-
-def _pairs(points: NDArray[np.float64]) -> tuple[tuple[float, float], ...]:
-    return tuple((lon, lat) for lon, lat in np.round(points, 6).tolist())
+        doors.ways[key] = find_change_way(network, *key)
+    ends = stop_place(network, walk.from_stop), stop_place(network, walk.to_stop)
+    return [describe_way(network, Mode.WALK, ends, (walk.departure, walk.arrival), doors.ways[key])]
 
 
 # ── the set of answers ────────────────────────────────────────────────────────────────────────────────────────────────

@@ -8,25 +8,22 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from mobigo.journeys import combine
-from mobigo.journeys.access import find_access, find_end, find_walk
-from mobigo.journeys.model import Plan, Reason
+from mobigo.journeys.access import find_access, find_direct, find_end
+from mobigo.journeys.model import Mode, Plan, Reason
 from mobigo.journeys.snapshot import build_network
 from mobigo.transit import routing
 from mobigo.transit.model import Direction, Query, TransitJourney, Walk
 from mobigo.transit.timetable import day_number, runs_on
 
 if TYPE_CHECKING:
+    from mobigo.journeys.access import Direct
     from mobigo.journeys.model import Journey, JourneyRequest, Leg, Place
     from mobigo.journeys.network import Network
-    from mobigo.street.routing import Path
 
 __all__ = ["build_network", "plan", "plan_as_json"]
 
 USUAL_WINDOW = 2 * 3600
 """Seconds: what a traveller who names no window sees."""
-
-DIRECT_WALK = 3600
-"""Seconds: how long a walk all the way is offered when no vehicle serves."""
 
 SECONDS_PER_EVENT = 1e-5
 """What laying out a day view costs at most per stop time: a day is not begun that the budget does not cover."""
@@ -49,9 +46,10 @@ def plan(network: Network, request: JourneyRequest) -> Plan:
     """
     deadline = time.monotonic() + request.budget
     ends = find_end(network, request.origin), find_end(network, request.destination)
-    origin = find_access(network, ends[0], request.max_walk, backward=False)
-    destination = find_access(network, ends[1], request.max_walk, backward=True)
-    walk = find_walk(network, origin, destination, max(request.max_walk, DIRECT_WALK))
+    origin = find_access(network, ends[0], request, backward=False)
+    destination = find_access(network, ends[1], request, backward=True)
+    direct = find_direct(network, origin, destination, request)
+    walk = next((way for way in direct if way.mode is Mode.WALK), None)
     doors = combine.Doors(origin, destination, walk)
     question = Query(
         access=origin.stops,
@@ -69,7 +67,7 @@ def plan(network: Network, request: JourneyRequest) -> Plan:
         rides = worthwhile or rides
     elif rides or not beaten:
         rides, beaten = _search(network, replace(question, window=0), walk)
-    on_foot = [_on_foot(question, walk[0])] if walk and (not rides or walk[0] <= request.max_walk) else []
+    on_foot = [_on_foot(question, walk.seconds)] if walk and (not rides or walk.seconds <= request.max_walk) else []
     journeys = sorted(
         (combine.describe(network, journey, doors) for journey in [*on_foot, *rides]),
         key=lambda journey: (journey.departure, journey.arrival),
@@ -84,19 +82,17 @@ def plan(network: Network, request: JourneyRequest) -> Plan:
     return replace(answer, reason=reason, next_departure=later)
 
 
-def _search(
-    network: Network, question: Query, walk: tuple[int, Path | None] | None
-) -> tuple[list[TransitJourney], bool]:
+def _search(network: Network, question: Query, walk: Direct | None) -> tuple[list[TransitJourney], bool]:
     """Search for rides, and tell whether any was left out because walking is better."""
-    if not (len(question.access) and len(question.egress)) or (walk and walk[0] == 0):
+    if not (len(question.access) and len(question.egress)) or (walk and walk.seconds == 0):
         return [], walk is not None
     found = routing.search(network.days, question)
-    kept = [journey for journey in found if walk is None or journey.arrival - journey.departure < walk[0]]
+    kept = [journey for journey in found if walk is None or journey.arrival - journey.departure < walk.seconds]
     return kept, len(kept) < len(found)
 
 
 def _drop_outlived(
-    network: Network, question: Query, rides: list[TransitJourney], walk: tuple[int, Path | None] | None
+    network: Network, question: Query, rides: list[TransitJourney], walk: Direct | None
 ) -> list[TransitJourney]:
     """Leave out journeys that one leaving after the window arrives before (arriving before it, leaves after).
 
@@ -133,9 +129,7 @@ def _explain(network: Network, doors: combine.Doors, request: JourneyRequest, *,
     return Reason.NOTHING_IN_WINDOW if runs_on(network.timetable, day).any() else Reason.NO_SERVICE_THAT_DAY
 
 
-def _find_next(
-    network: Network, question: Query, walk: tuple[int, Path | None] | None, deadline: float
-) -> datetime | None:
+def _find_next(network: Network, question: Query, walk: Direct | None, deadline: float) -> datetime | None:
     """Find when the next journey leaves, day after day as far as the horizon and the budget go."""
     zone = network.manifest.zone
     start = question.at

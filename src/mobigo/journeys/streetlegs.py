@@ -1,0 +1,97 @@
+"""Legs on streets: what a traveller does between a door and a stop, from stop to stop, or all the way, in words."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from mobigo.journeys.model import Leg, Mode, Place, Step
+from mobigo.kit.geo import Point, haversine
+from mobigo.street.graph import Profile
+from mobigo.street.routing import between
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from mobigo.journeys.model import End
+    from mobigo.journeys.network import Network
+    from mobigo.street.routing import Path
+
+LONGEST_CHANGE_WALK = 3600.0
+"""Seconds: how far a way between two stops is looked for, to draw it."""
+
+
+def describe_way(
+    network: Network, mode: Mode, ends: tuple[Place, Place], times: tuple[int, int], way: Path | None
+) -> Leg:
+    """Describe a way from place to place.
+
+    Parameters
+    ----------
+    times : (departure, arrival)
+        Seconds since 1970 UTC.
+    way : Path, optional
+        The streets; None draws a straight line.
+    """
+    start, end = ends
+    if way is None:
+        geometry: tuple[tuple[float, float], ...] = ((start.lon, start.lat), (end.lon, end.lat))
+        steps: tuple[Step, ...] = ()
+        metres = float(haversine(Point(*geometry[0]), Point(*geometry[1])))
+    else:
+        geometry = ((start.lon, start.lat), *pairs(way.points), (end.lon, end.lat))
+        steps = tuple(Step(step.name, round(step.metres, 1), step.direction.value) for step in way.steps)
+        metres = way.metres
+    zone = network.zone_index
+    return Leg(
+        mode=mode,
+        start=start,
+        end=end,
+        departure=local_time(network, times[0], zone),
+        arrival=local_time(network, times[1], zone),
+        geometry=geometry,
+        metres=round(metres, 1),
+        steps=steps,
+    )
+
+
+def find_change_way(network: Network, start: int, end: int) -> Path | None:
+    """Find the streets from one stop to another; None where there are none."""
+    if network.streets is None or network.stop_snaps is None:
+        return None
+    places = network.stop_snaps.one(start), network.stop_snaps.one(end)
+    if places[0] is None or places[1] is None:
+        return None
+    return between(network.streets, places[0], places[1], Profile.FOOT, limit_seconds=LONGEST_CHANGE_WALK)
+
+
+# ── places and times ──────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def stop_place(network: Network, stop: int) -> Place:
+    """Describe a stop."""
+    timetable = network.timetable
+    return Place(
+        timetable.stop_names.at(stop) or timetable.stop_ids.at(stop),
+        float(timetable.stop_lat[stop]),
+        float(timetable.stop_lon[stop]),
+        timetable.stop_ids.at(stop),
+        timetable.stop_platforms.at(stop) or None,
+    )
+
+
+def door_place(end: End) -> Place:
+    """Describe an end of a journey."""
+    return Place(end.name, end.point.lat, end.point.lon)
+
+
+def local_time(network: Network, instant: int, zone: int) -> datetime:
+    """Return an instant in a zone of the network."""
+    return datetime.fromtimestamp(instant, network.zones[zone])
+
+
+def pairs(points: NDArray[np.float64]) -> tuple[tuple[float, float], ...]:
+    """Return points, float64[n, 2], lon and lat, as GeoJSON has them."""
+    return tuple((lon, lat) for lon, lat in np.round(points, 6).tolist())
