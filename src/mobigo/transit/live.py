@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import Enum, StrEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from datetime import date
@@ -40,8 +40,7 @@ class CallRelation(StrEnum):
     UNSCHEDULED = "unscheduled"
 
 
-@dataclass(frozen=True, slots=True)
-class CallUpdate:
+class CallUpdate(NamedTuple):
     """What is known of one call of a trip; either a time or a delay, a time prevails."""
 
     sequence: int | None = None

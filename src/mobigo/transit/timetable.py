@@ -27,9 +27,13 @@ if TYPE_CHECKING:
 EPOCH = date(1970, 1, 1).toordinal()
 NOT_ALLOWED = 1
 """pickup_type or drop_off_type: none; every other value allows."""
-FORBIDDEN, LINKED, NOT_LINKED = 3, 4, 5
-"""transfer_type: no change here; stay seated from trip to trip; do not stay seated."""
+GUARANTEED, FORBIDDEN, LINKED, NOT_LINKED = 1, 3, 4, 5
+"""transfer_type: the onward vehicle waits; no change here; stay seated from trip to trip; do not stay seated."""
 NO_RULE = -1
+ALL_RUNS = -(2**31)
+"""Instead of a `run_shift`, which may be negative."""
+NAMING = ("from_route_id", "from_trip_id", "to_route_id", "to_trip_id")
+"""Columns of transfers.txt by which a row concerns some vehicles only."""
 STATION = 1
 """location_type of a place that stands for its stops."""
 
@@ -88,6 +92,9 @@ class Timetable(NamedTuple):
     """int32[n_trips], shape index or -1."""
     trip_wheelchair: NDArray[np.int8]
     trip_bikes: NDArray[np.int8]
+    trip_known_as: NDArray[np.int32]
+    """int32[n_trips], the trip as which transfers.txt knows it: itself; for a trip that live data appended the one it
+    stands for, -1 when there is none."""
     trip_pattern: NDArray[np.int32]
     """int32[n_trips], pattern or -1 when the trip cannot be ridden (one stop, or times that are missing or go back)."""
 
@@ -125,7 +132,7 @@ class Timetable(NamedTuple):
     gone_day: NDArray[np.int32]
     """int32[n], service day, days since 1970."""
     gone_shift: NDArray[np.int32]
-    """int32[n], `run_shift` of the run that is gone, -1: all runs of the trip."""
+    """int32[n], `run_shift` of the run that is gone, `ALL_RUNS`: every run of the trip."""
 
     first_day: NDArray[np.int32]
     """int32[1], days since 1970 of the first column of `service_days`."""
@@ -134,11 +141,25 @@ class Timetable(NamedTuple):
     """uint8[n_services, n_bytes], packed bits: the service runs `first_day + column`."""
 
     rule_from: NDArray[np.int32]
-    """int32[n_rules], stop index; rules of transfers.txt for stop pairs, stations expanded, one per ordered pair."""
+    """int32[n_rules], stop index; rules of transfers.txt that name stops only, stations expanded, one per ordered
+    pair."""
     rule_to: NDArray[np.int32]
     rule_type: NDArray[np.int8]
     rule_seconds: NDArray[np.int32]
     """int32[n_rules], min_transfer_time or -1."""
+    named_from: NDArray[np.int32]
+    """int32[n_named], stop index, perhaps of a station; rules of transfers.txt that name trips or routes, in the order
+    of the file."""
+    named_to: NDArray[np.int32]
+    named_from_trip: NDArray[np.int32]
+    """int32[n_named], trip index or -1."""
+    named_to_trip: NDArray[np.int32]
+    named_from_route: NDArray[np.int32]
+    """int32[n_named], route index or -1; -1 beside a trip, which prevails."""
+    named_to_route: NDArray[np.int32]
+    named_type: NDArray[np.int8]
+    named_seconds: NDArray[np.int32]
+    """int32[n_named], min_transfer_time or -1."""
     link_from: NDArray[np.int32]
     """int32[n_links], trip index; transfers.txt types 4 and 5."""
     link_to: NDArray[np.int32]
@@ -207,6 +228,7 @@ def build(tables: FeedTables) -> Timetable:
         _index(stops["stop_id"], stops["parent_station"]), called | (stops["location_type"].to_numpy() != STATION)
     )
     rule_from, rule_to, rule_type, rule_seconds = _read_rules(tables, meant_first, meant)
+    named = _read_named(tables)
     link_from, link_to, link_type = _read_links(tables)
     agency_of_trip = np.where(trip_route >= 0, route_agency[trip_route], -1) if routes.height else trip_route
     ends = np.zeros(len(pattern_rows), np.bool_)
@@ -254,6 +276,7 @@ def build(tables: FeedTables) -> Timetable:
             trip_shape=_index(shape_ids, trips["shape_id"]),
             trip_wheelchair=_array(trips["wheelchair_accessible"].fill_null(0), np.int8),
             trip_bikes=_array(trips["bikes_allowed"].fill_null(0), np.int8),
+            trip_known_as=np.arange(trips.height, dtype=np.int32),
             trip_pattern=trip_pattern,
             call_first=calls.first,
             call_stop=calls.stop,
@@ -282,6 +305,14 @@ def build(tables: FeedTables) -> Timetable:
             rule_to=rule_to,
             rule_type=rule_type,
             rule_seconds=rule_seconds,
+            named_from=_array(named["from_stop"], np.int32),
+            named_to=_array(named["to_stop"], np.int32),
+            named_from_trip=_array(named["from_trip"], np.int32),
+            named_to_trip=_array(named["to_trip"], np.int32),
+            named_from_route=_array(named["from_route"], np.int32),
+            named_to_route=_array(named["to_route"], np.int32),
+            named_type=_array(named["transfer_type"].fill_null(0), np.int8),
+            named_seconds=_array(named["min_transfer_time"].fill_null(NO_RULE), np.int32),
             link_from=link_from,
             link_to=link_to,
             link_type=link_type,
@@ -489,8 +520,7 @@ def _read_rules(
     Between equals the first in the file counts. Rows that name trips or routes concern only those, not the pair.
     """
     rows = tables.transfers.filter(
-        *(pl.col(f"{side}_{what}_id").is_null() for side in ("from", "to") for what in ("route", "trip")),
-        ~pl.col("transfer_type").is_in([LINKED, NOT_LINKED]),
+        pl.all_horizontal(pl.col(NAMING).is_null()), ~pl.col("transfer_type").is_in([LINKED, NOT_LINKED])
     )
     stop_type = _array(tables.stops["location_type"].fill_null(0), np.int8)
     below = np.repeat(np.arange(len(meant_first) - 1, dtype=np.int32), np.diff(meant_first))
@@ -523,6 +553,30 @@ def _read_rules(
         _array(frame["transfer_type"].fill_null(0), np.int8),
         _array(frame["min_transfer_time"].fill_null(NO_RULE), np.int32),
     )
+
+
+def _read_named(tables: FeedTables) -> pl.DataFrame:
+    """Rules that name trips or routes; a row whose stop, trip or route is not in the feed concerns nobody."""
+    rows = tables.transfers.filter(
+        pl.any_horizontal(pl.col(NAMING).is_not_null()), ~pl.col("transfer_type").is_in([LINKED, NOT_LINKED])
+    )
+    keys = {
+        "stop": tables.stops["stop_id"],
+        "trip": tables.trips["trip_id"],
+        "route": tables.routes["route_id"],
+    }
+    rows = rows.with_columns(
+        pl.Series(f"{side}_{what}", _index(key, rows[f"{side}_{what}_id"]), pl.Int32)
+        for side in ("from", "to")
+        for what, key in keys.items()
+    )
+    for side in ("from", "to"):
+        stop, trip, route = (pl.col(f"{side}_{what}") for what in keys)
+        any_trip, any_route = (pl.col(f"{side}_{what}_id").is_null() for what in ("trip", "route"))
+        rows = rows.filter(stop >= 0, (trip >= 0) | (any_trip & (any_route | (route >= 0)))).with_columns(
+            pl.when(trip >= 0).then(-1).otherwise(route).alias(f"{side}_route")
+        )
+    return rows
 
 
 def _read_links(tables: FeedTables) -> tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.int8]]:
@@ -559,7 +613,7 @@ def list_running(timetable: Timetable, day: int) -> NDArray[np.bool_]:
     running: NDArray[np.bool_] = np.append(runs_on(timetable, day), False)[service]
     today = timetable.gone_day == day
     if today.any():
-        whole = today & (timetable.gone_shift < 0)
+        whole = today & (timetable.gone_shift == ALL_RUNS)
         running &= ~np.isin(timetable.run_trip, timetable.gone_trip[whole])
         for trip, shift in zip(
             *(column[today & ~whole].tolist() for column in (timetable.gone_trip, timetable.gone_shift)),
