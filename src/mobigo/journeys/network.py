@@ -2,7 +2,8 @@
 
 A network lies in ``<home>/networks/<version>``; the file ``<home>/networks/current`` names the one that serves.
 Building writes a new folder and then replaces that one file, so every process sees the old network or the new one,
-never a mix: a request takes its `Network` once and keeps it to the end.
+never a mix: a request takes its `Network` once and keeps it to the end. Live data lie beside the network they were
+laid over and are switched in the same way (`journeys.live`).
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import json
 import shutil
 import threading
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from fcntl import LOCK_EX, flock
 from functools import cached_property
@@ -21,6 +22,7 @@ from zoneinfo import ZoneInfo
 
 from mobigo import __version__
 from mobigo.journeys.courses import Courses
+from mobigo.journeys.model import Realtime
 from mobigo.kernels.trip_based import DayView
 from mobigo.kit.errors import Unavailable
 from mobigo.kit.packed import map_packed
@@ -28,17 +30,24 @@ from mobigo.street.graph import StreetGraph
 from mobigo.street.routing import Snaps
 from mobigo.transit.days import DayViews
 from mobigo.transit.footpaths import Footpaths
+from mobigo.transit.live_snapshot import LiveSnapshot, map_snapshot
+from mobigo.transit.overlay import Overlay
 from mobigo.transit.timetable import Timetable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from mobigo.kit.clock import Clock
+
 LAYOUT = sha256(
     json.dumps(
         [
             __version__,
-            *(str(kind.__annotations__) for kind in (Timetable, StreetGraph, Snaps, Footpaths, Courses, DayView)),
+            *(
+                str(kind.__annotations__)
+                for kind in (Timetable, StreetGraph, Snaps, Footpaths, Courses, DayView, Overlay)
+            ),
         ]
     ).encode()
 ).hexdigest()[:12]
@@ -46,6 +55,12 @@ LAYOUT = sha256(
 
 KEPT = 3
 """How many networks stay on disk; the older ones are removed when a new one is switched in."""
+
+LIVE = "live"
+"""Folder of a network with its live data."""
+
+STALE = 600
+"""Seconds after which live data are no longer believed: whoever should renew them is not there."""
 
 
 @dataclass(frozen=True)
@@ -96,25 +111,72 @@ class Network:
     courses: Courses | None
     """Ways of road vehicles between stops, where the feed has no shapes."""
 
-    @cached_property
-    def days(self) -> DayViews:
-        """The timetable day by day, laid out for searching."""
-        return DayViews(self.timetable, self.footpaths, self.folder / "days")
+    days: DayViews
+    """The timetable day by day, laid out for searching."""
+    names: Names
+    live: LiveSnapshot | None = None
+    """What live data say now; None without any, and when they are too old."""
 
-    @cached_property
+    @property
     def zones(self) -> list[ZoneInfo]:
         """The time zones, as numbered by the timetable."""
-        return [ZoneInfo(name) for name in self.timetable.zones.all()]
+        return self.names.zones
 
     @cached_property
     def zone_index(self) -> int:
         """Number of the zone in which most trips run: that of walks."""
         return self.timetable.zones.all().index(self.manifest.timezone)
 
-    @cached_property
+    @property
     def stop_index(self) -> dict[str, int]:
         """Index of each stop id."""
-        return {name: index for index, name in enumerate(self.timetable.stop_ids.all())}
+        return self.names.stops
+
+    @property
+    def as_planned(self) -> Network:
+        """The same network without live data."""
+        return replace(self, live=None) if self.live else self
+
+    @cached_property
+    def as_it_runs(self) -> Network:
+        """The same network with the timetable of its vehicles as they run now; without live data itself."""
+        if self.live is None:
+            return self
+        timetable = self.live.overlay.timetable
+        days = DayViews(timetable, self.footpaths, self.folder / LIVE / "days")
+        return replace(self, timetable=timetable, days=days)
+
+    @property
+    def is_running(self) -> bool:
+        """Whether the timetable is that of the vehicles as they run now."""
+        return self.live is not None and self.timetable is self.live.overlay.timetable
+
+    def seen(self, realtime: Realtime) -> Network:
+        """Return this network as somebody sees it who wants so much of live data.
+
+        By the timetable and no word more; by the timetable, with what is known about its trips (`live`); or with the
+        vehicles' own times as the timetable.
+        """
+        if realtime is Realtime.OFF:
+            return self.as_planned
+        return self.as_it_runs if realtime is Realtime.ON else self
+
+
+class Names:
+    """Lookups by name that a network and all that live data make of it share; made when first needed."""
+
+    def __init__(self, timetable: Timetable) -> None:
+        self._timetable = timetable
+
+    @cached_property
+    def zones(self) -> list[ZoneInfo]:
+        """The time zones, as numbered by the timetable."""
+        return [ZoneInfo(name) for name in self._timetable.zones.all()]
+
+    @cached_property
+    def stops(self) -> dict[str, int]:
+        """Index of each stop id."""
+        return {name: index for index, name in enumerate(self._timetable.stop_ids.all())}
 
 
 def map_network(folder: Path) -> Network:
@@ -132,30 +194,58 @@ def map_network(folder: Path) -> Network:
             code="no_network",
         )
     streets = (folder / "streets").exists()
+    timetable = map_packed(folder / "timetable", Timetable)
+    walks = map_packed(folder / "footpaths", Footpaths)
     return Network(
         folder,
         read_manifest(folder),
-        map_packed(folder / "timetable", Timetable),
+        timetable,
         map_packed(folder / "streets", StreetGraph) if streets else None,
         map_packed(folder / "stop_snaps", Snaps) if streets else None,
-        map_packed(folder / "footpaths", Footpaths),
+        walks,
         map_packed(folder / "courses", Courses) if streets else None,
+        DayViews(timetable, walks, folder / "days"),
+        Names(timetable),
     )
+
+
+def _stamp_live(folder: Path) -> int:
+    """Tell when the live data of a network were switched last."""
+    try:
+        return (folder / LIVE / "current").stat().st_mtime_ns
+    except FileNotFoundError:
+        return -1
+
+
+def _map_live(network: Network) -> LiveSnapshot | None:
+    """Map the live data that serve beside a network."""
+    folder = network.folder / LIVE
+    try:
+        name = (folder / "current").read_text()
+    except FileNotFoundError:
+        return None
+    return map_snapshot(folder / name, network.timetable)
 
 
 class Networks:
     """The networks of a home: hands out the one that serves, whichever process switched it in.
 
+    What is handed out is the network by its timetable with the live data of now beside it; `Network.seen` turns it
+    into what is asked for. It is looked up anew at every call, and never changes afterwards.
+
     Parameters
     ----------
     home : Path
         ``MOBIGO_HOME``.
+    clock : Clock, optional
+        By which live data older than `STALE` are left out; without a clock they count whatever their age.
     """
 
-    def __init__(self, home: Path) -> None:
+    def __init__(self, home: Path, clock: Clock | None = None) -> None:
         self.folder = home / "networks"
+        self._clock = clock
         self._current: Network | None = None
-        self._stamp = -1
+        self._stamps = -1, -1
         self._loading = threading.Lock()
 
     def current(self) -> Network:
@@ -179,16 +269,28 @@ class Networks:
 
         While a new one is being mapped by one thread, the others go on with the old one.
         """
+        network = self._look()
+        if network is None or network.live is None or self._clock is None:
+            return network
+        age = abs(self._clock.now().timestamp() - network.live.at)  # a clock that is moved may leave them in the future
+        return network if age <= STALE else network.as_planned
+
+    def _look(self) -> Network | None:
         try:
             stamp = (self.folder / "current").stat().st_mtime_ns
         except FileNotFoundError:
             return None
-        if stamp != self._stamp and self._loading.acquire(blocking=self._current is None):
+        live = -1 if self._current is None else _stamp_live(self._current.folder)
+        if (stamp, live) != self._stamps and self._loading.acquire(blocking=self._current is None):
             try:
-                if stamp != self._stamp:
+                if stamp != self._stamps[0]:
                     with suppress(Unavailable, FileNotFoundError):  # of another version, or removed by hand
                         self._current = map_network(self.folder / (self.folder / "current").read_text())
-                    self._stamp = stamp
+                        live = _stamp_live(self._current.folder)
+                if self._current is not None:
+                    with suppress(FileNotFoundError):  # replaced twice meanwhile: the next call finds the newest
+                        self._current = replace(self._current, live=_map_live(self._current))
+                self._stamps = stamp, live
             finally:
                 self._loading.release()
         return self._current

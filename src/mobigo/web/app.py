@@ -56,7 +56,7 @@ def create_app(*, engine: Engine, clock: Clock, home: Path) -> FastAPI:
     app.state.engine = engine
     app.state.clock = clock
     app.state.token_key = read_key(home)
-    app.state.networks = Networks(home)
+    app.state.networks = Networks(home, clock)
     errors.install(app)
     for room in (journeys_api, places_api, transit_api, accounts_api):
         app.include_router(room.router)
