@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass, field
 from functools import cache
+from math import inf
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import httpcore
@@ -35,6 +36,8 @@ class Patience(NamedTuple):
     """The stretch over which a speed is judged."""
     window_bytes: int = 60_000
     """What has to come within each such stretch, headers included: 1 kB/s."""
+    total: float = inf
+    """For one whole answer, once its connection stands."""
     attempts: int = 4
     """How often a broken download is taken up again before we give up."""
     pause: float = 1
@@ -47,6 +50,7 @@ class PacedStream(httpcore.NetworkStream):
 
     inner: httpcore.NetworkStream
     patience: Patience
+    _begun: float = field(default_factory=time.monotonic)
     _since: float = field(default_factory=time.monotonic)
     _bytes: int = 0
 
@@ -55,6 +59,8 @@ class PacedStream(httpcore.NetworkStream):
         data = self.inner.read(max_bytes, timeout)
         self._bytes += len(data)
         now = time.monotonic()
+        if data and now - self._begun >= self.patience.total:
+            raise httpcore.ReadTimeout(f"it was not whole within {self.patience.total:.0f} s")
         if now - self._since >= self.patience.window:
             if data and self._bytes < self.patience.window_bytes:
                 raise httpcore.ReadTimeout(

@@ -28,7 +28,7 @@ from mobigo.downloads.connect import Patience, open_pool
 from mobigo.kit.errors import Conflict, InvalidInput, Refused, Unavailable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from io import BufferedRandom
     from pathlib import Path
 
@@ -85,6 +85,7 @@ class _Download:
     sha256: str | None
     progress: Progress | None
     only_newer_than: Origin | None = None
+    headers: Mapping[str, str] = field(default_factory=dict)
     origin: Origin | None = field(default=None, init=False)
 
     @property
@@ -250,6 +251,8 @@ class _Download:
             ("Accept", "*/*"),
             ("Accept-Encoding", "identity"),
         ]
+        if (url.scheme, url.netloc) == (self.url.scheme, self.url.netloc):  # a key is for whom it was given to
+            headers += self.headers.items()
         if start:
             headers.append(("Range", f"bytes={start}-"))
             if self.origin and self.origin.range_validator:
@@ -317,10 +320,11 @@ def fetch_newer(
     sha256: str | None = None,
     progress: Progress | None = None,
     patience: Patience | None = None,
+    headers: Mapping[str, str] | None = None,
 ) -> bool:
     """Download `url` unless the server says that what lies at `to` is still the current version.
 
-    Parameters and errors are those of `fetch`.
+    Parameters and errors are those of `fetch`; `headers` are sent too, but nowhere a redirect leads off the host.
 
     Returns
     -------
@@ -340,6 +344,7 @@ def fetch_newer(
             _checksum(sha256),
             progress,
             only_newer_than=known,
+            headers=headers or {},
         ).run()
 
 
