@@ -26,8 +26,15 @@ rows of stations, and several rows for one pair
 walk from or to a station
     The shortest from any of its stops; a longer one from a farther platform is nobody's choice.
 rows that name trips or routes
-    Concern only those, so they neither make walks nor forbid them. Types 4 and 5 join or cut staying seated
-    (``linked_trips``).
+    Concern only changes between those: of the rows that apply to an arriving and a departing trip the most specific
+    rules (both trips, a trip and a route, one trip, both routes, one route, no names), then the one that names the
+    stops themselves rather than their stations, then the first in the file. They make no first, last or only walk;
+    where no walk joins their stops, the change takes the row's time, else the straight line. A side that names a trip
+    and a route means the trip.
+types 4 and 5
+    Join or cut staying seated (``linked_trips``). The next trip is of the same service day when it leaves, by the
+    times of the file, no earlier than the first ends; else of the day after. A trip that is joined to another by a
+    row does not go on in its block as well. Trips with frequencies are not joined.
 footpaths file
     Exact: transfers.txt then says nothing about walks or changes. Of two rows of a pair the faster counts, a row
     from a stop to itself says nothing.
@@ -103,6 +110,9 @@ class Run(NamedTuple):
     trip: str
     day: date
     calls: tuple[Call, ...]
+    starts: int = 0
+    """First departure and last arrival in seconds of the service day."""
+    ends: int = 0
 
 
 class Leg(NamedTuple):
@@ -210,13 +220,26 @@ class Places:
         return measure(self.stops[a], self.stops[b])
 
 
+class Change(NamedTuple):
+    """What it takes to change."""
+
+    seconds: int
+    """From getting off to getting on."""
+    walk: int
+    """Of them on foot."""
+    kind: str = ""
+    """transfer_type of the row that rules it, if any."""
+    given: bool = False
+    """The seconds are the row's min_transfer_time."""
+
+
 class Walks(NamedTuple):
     """Seconds by ordered pair of stops."""
 
     walks: dict[tuple[str, str], int]
     """Access, egress and walking alone; never a stop with itself."""
-    changes: dict[tuple[str, str], int]
-    """From getting off to getting on; an absent pair cannot be changed between."""
+    changes: dict[tuple[str, str], Change]
+    """Changes whatever the trips; an absent pair cannot be changed between."""
 
 
 def read_footpaths(places: Places, rows: list[dict[str, str]], change_seconds: int) -> Walks:
@@ -226,8 +249,8 @@ def read_footpaths(places: Places, rows: list[dict[str, str]], change_seconds: i
         for pair in product(places.meaning[row["from_stop"]], places.meaning[row["to_stop"]]):
             if pair[0] != pair[1]:
                 walks[pair] = min(int(row["seconds"]), walks.get(pair, int(row["seconds"])))
-    changes = {pair: seconds + change_seconds for pair, seconds in walks.items()}
-    return Walks(walks, changes | {(stop, stop): change_seconds for stop in places.stops})
+    changes = {pair: Change(seconds + change_seconds, seconds) for pair, seconds in walks.items()}
+    return Walks(walks, changes | {(stop, stop): Change(change_seconds, 0) for stop in places.stops})
 
 
 def list_transfers(places: Places, rows: list[dict[str, str]]) -> dict[tuple[str, str], dict[str, str]]:
@@ -245,6 +268,55 @@ def list_transfers(places: Places, rows: list[dict[str, str]]) -> dict[tuple[str
     return {pair: row for pair, (_, row) in ruling.items()}
 
 
+def read_given(row: dict[str, str]) -> int | None:
+    """The row's min_transfer_time."""
+    return int(row["min_transfer_time"]) if row.get("min_transfer_time") else None
+
+
+def read_change(row: dict[str, str], walk: int, options: Options) -> Change:
+    """The change a row of types 0 to 2 describes, over a walk."""
+    given = read_given(row)
+    seconds = walk + options.change_seconds if given is None else given
+    return Change(seconds, walk, row.get("transfer_type", ""), given is not None)
+
+
+RANKS = {(2, 2): 0, (2, 1): 1, (1, 2): 1, (2, 0): 2, (0, 2): 2, (1, 1): 3, (1, 0): 4, (0, 1): 4}
+"""How specific a row is, most first, by what its sides name: 2 a trip, 1 a route, 0 neither."""
+
+
+class NamedRules:
+    """Rows of transfers.txt, types 0 to 3, that name trips or routes."""
+
+    def __init__(self, places: Places, tables: Tables) -> None:
+        self.routes = {row["trip_id"]: row["route_id"] for row in tables["trips"]}
+        self.rows: dict[tuple[str, str], list[tuple[int, int, dict[str, str]]]] = defaultdict(list)
+        for line, row in enumerate(tables["transfers"]):
+            names = (row.get("from_stop_id"), row.get("to_stop_id"))
+            named = any(row.get(f"{side}_{what}_id") for side in ("from", "to") for what in ("trip", "route"))
+            if not named or row.get("transfer_type") in ("4", "5") or not all(name in places.meaning for name in names):
+                continue
+            loose = sum(name not in places.stops for name in names)
+            for pair in product(places.meaning[names[0]], places.meaning[names[1]]):
+                self.rows[pair].append((loose, line, row))
+
+    def match(self, row: dict[str, str], side: str, trip: str) -> int | None:
+        """2 when the side of the row names this trip, 1 its route, 0 nothing; None when it names others."""
+        if row.get(f"{side}_trip_id"):
+            return 2 if row[f"{side}_trip_id"] == trip else None
+        if row.get(f"{side}_route_id"):
+            return 1 if row[f"{side}_route_id"] == self.routes[trip] else None
+        return 0
+
+    def find(self, stops: tuple[str, str], trips: tuple[str, str]) -> dict[str, str] | None:
+        """The row that rules the change from trip to trip between these stops, if any that names them."""
+        applying = []
+        for loose, line, row in self.rows.get(stops, []):
+            sides = tuple(self.match(row, side, trip) for side, trip in zip(("from", "to"), trips, strict=True))
+            if None not in sides:
+                applying.append((RANKS[sides], loose, line, row))
+        return min(applying, key=lambda found: found[:3])[3] if applying else None
+
+
 def build_walks(places: Places, transfers: list[dict[str, str]], options: Options) -> Walks:
     """Straight-line links, then what transfers.txt says about each pair."""
     readings = options.readings
@@ -253,21 +325,21 @@ def build_walks(places: Places, transfers: list[dict[str, str]], options: Option
         for a, b in product(places.stops, repeat=2)
         if a != b and places.metres(a, b) <= options.link_metres
     }
-    changes = {pair: seconds + options.change_seconds for pair, seconds in walks.items()}
-    changes |= {(stop, stop): options.change_seconds for stop in places.stops}
+    changes = {pair: Change(seconds + options.change_seconds, seconds) for pair, seconds in walks.items()}
+    changes |= {(stop, stop): Change(options.change_seconds, 0) for stop in places.stops}
     for (a, b), row in list_transfers(places, transfers).items():
         if row.get("transfer_type") == "3":
             changes.pop((a, b), None)
             if readings.type_3 == "walk":
                 walks.pop((a, b), None)
             continue
-        given = int(row["min_transfer_time"]) if row.get("min_transfer_time") else None
+        given = read_given(row)
         if a == b:
-            changes[a, b] = options.change_seconds if given is None else given
+            changes[a, b] = read_change(row, 0, options)
             continue
         straight = walk_seconds(places.metres(a, b))
         walk = straight if given is None else given
-        changes[a, b] = walk + options.change_seconds if given is None else given
+        changes[a, b] = read_change(row, walk, options)
         if readings.walk_of_row == "straight":
             walks[a, b] = straight
         elif readings.walk_of_row == "fastest":
@@ -374,7 +446,7 @@ def list_runs(tables: Tables, places: Places, zone: ZoneInfo) -> list[Run]:
                 )
                 for row, (arrival, departure) in zip(rows, times, strict=True)
             )
-            runs.append(Run(name, day, calls))
+            runs.append(Run(name, day, calls, offset + times[0][1], offset + times[-1][0]))
     return runs
 
 
@@ -407,26 +479,38 @@ def list_seams(tables: Tables, runs: list[Run], readings: Readings) -> dict[int,
             if len(modes) == 1 and not overlaps(runs[a], runs[b]):
                 seams[a].append(b)
     if readings.linked_trips:
-        link_trips(tables["transfers"], runs, seams)
+        link_trips(tables["transfers"], {n: run for n, run in enumerate(runs) if run.trip not in repeated}, seams)
     if readings.seam_stops == "same":
         for a, nexts in seams.items():
             seams[a] = [b for b in nexts if runs[a].calls[-1].stop == runs[b].calls[0].stop]
     return seams
 
 
-def link_trips(transfers: list[dict[str, str]], runs: list[Run], seams: dict[int, list[int]]) -> None:
+def link_trips(transfers: list[dict[str, str]], runs: dict[int, Run], seams: dict[int, list[int]]) -> None:
     """Add the seams of type 4, take away those of type 5."""
+    joined = defaultdict(list)
+    cut = set()
     for row in transfers:
         kind, names = row.get("transfer_type", ""), (row.get("from_trip_id"), row.get("to_trip_id"))
         if kind not in ("4", "5") or not all(names):
             continue
-        for (a, first), (b, second) in product(enumerate(runs), repeat=2):
-            if (first.trip, second.trip) != names or first.day != second.day or overlaps(first, second):
-                continue
-            if kind == "5" and b in seams[a]:
-                seams[a].remove(b)
-            if kind == "4" and b not in seams[a]:
-                seams[a].append(b)
+        for (a, first), (b, second) in product(runs.items(), repeat=2):
+            if (first.trip, second.trip) == names and follows(first, second):
+                if kind == "4":
+                    joined[a].append(b)
+                else:
+                    cut.add((a, b))
+    seams.update(joined)
+    for a, b in cut:
+        if b in seams[a]:
+            seams[a] = [other for other in seams[a] if other != b]
+
+
+def follows(first: Run, second: Run) -> bool:
+    """Whether the second is the run that a row joins to the first: of the same day, or where its times begin earlier
+    in the day than the first's end, of the day after."""
+    same = second.starts >= first.ends
+    return (second.day - first.day).days == (0 if same else 1) and not overlaps(first, second)
 
 
 # --- the search ------------------------------------------------------------------------------------------------------
@@ -465,7 +549,9 @@ class Oracle:
         self.seams = list_seams(tables, self.runs, self.options.readings)
         if self.options.footpaths is None:
             self.walks, self.changes = build_walks(self.places, tables["transfers"], self.options)
+            self.named = NamedRules(self.places, tables)
         else:
+            self.named = NamedRules(self.places, defaultdict(list, trips=tables["trips"]))
             self.walks, self.changes = read_footpaths(self.places, self.options.footpaths, self.options.change_seconds)
         self.boardings = [
             (run, call)
@@ -574,10 +660,23 @@ class Oracle:
         new = []
         for run, call in self.boardings:
             on = self.runs[run].calls[call]
-            seconds = self.changes.get((off.stop, on.stop))
-            if seconds is not None and off.arrival + seconds <= on.departure:
+            change = self.find_change((off.stop, on.stop), (self.runs[aboard.run].trip, self.runs[run].trip))
+            if change is not None and off.arrival + change.seconds <= on.departure:
                 new += self.ride(aboard.left, run, Boarding(aboard, call), boarded)
         return new
+
+    def find_change(self, stops: tuple[str, str], trips: tuple[str, str]) -> Change | None:
+        """What the change from trip to trip between two stops takes; None where there is none."""
+        row = self.named.find(stops, trips)
+        if row is None:
+            return self.changes.get(stops)
+        if row.get("transfer_type") == "3":
+            return None
+        if stops[0] == stops[1]:
+            return read_change(row, 0, self.options)
+        straight = walk_seconds(self.places.metres(*stops))
+        given = read_given(row)
+        return read_change(row, self.walks.get(stops, straight if given is None else given), self.options)
 
     def describe(
         self,
@@ -605,8 +704,9 @@ class Oracle:
             else:
                 last = self.runs[before.run].calls[before.call]
                 if last.stop != on.stop and not seated:
-                    took = self.changes[last.stop, on.stop]
-                    legs.append(Leg(None, last.stop, on.stop, last.arrival, last.arrival + took))
+                    change = self.find_change((last.stop, on.stop), (self.runs[before.run].trip, run.trip))
+                    assert change is not None
+                    legs.append(Leg(None, last.stop, on.stop, last.arrival, last.arrival + change.seconds))
             step = before
         return tuple(reversed(legs))
 

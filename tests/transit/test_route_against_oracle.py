@@ -114,8 +114,8 @@ def check_rides(oracle: Oracle, row: Row) -> list[str]:
         if joined and any(b in oracle.seams.get(a, []) for a, b in runs):
             seated += 1
             continue
-        change = oracle.changes.get((before.to_stop, after.from_stop))
-        if change is None or before.arrival + change > after.departure:
+        change = oracle.find_change((before.to_stop, after.from_stop), (before.trip, after.trip))
+        if change is None or before.arrival + change.seconds > after.departure:
             faults.append(f"no change from {before} to {after}")
         if not (alights(oracle, before) and boards(oracle, after)):
             faults.append(f"forbidden to change from {before} to {after}")
