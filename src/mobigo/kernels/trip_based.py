@@ -238,25 +238,61 @@ def lay_events(
 
 
 @kernel
+def find_special(view: DayView, walk: Int, from_class: Int, to_class: Int) -> Int:
+    """Row of the change over a walk that is special for a class of line left and one boarded; -1: it is as usual."""
+    low, high = view.special_first[walk], view.special_first[walk + 1]
+    end = high
+    while low < high:
+        middle = (low + high) // 2
+        if view.special_from[middle] < from_class or (
+            view.special_from[middle] == from_class and view.special_to[middle] < to_class
+        ):
+            low = middle + 1
+        else:
+            high = middle
+    if low < end and view.special_from[low] == from_class and view.special_to[low] == to_class:
+        return np.int64(low)
+    return np.int64(-1)
+
+
+@kernel
+def change_seconds(view: DayView, walk: Int, from_class: Int, to_class: Int) -> Int:
+    """Seconds from alighting to boarding over a walk, by the classes of both lines; -1 where forbidden."""
+    if view.special_first[walk] < view.special_first[walk + 1]:
+        row = find_special(view, walk, from_class, to_class)
+        if row >= 0:
+            return np.int64(view.special_change[row])
+    return np.int64(view.walk_change[walk])
+
+
+@kernel
 def link_trips(
     view: DayView,
+    position_key: NDArray[np.int32],
+    n_keys: Int,
 ) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
     """Find the hops worth considering: per event and line the earliest trip, kept when it brings something.
 
     A hop is kept when, among all that one more ride can do for somebody sitting in the trip, it brings an earlier
     arrival at some stop, or when it is the way to board a line early whose trips go on as others.
 
+    Parameters
+    ----------
+    position_key : int32[n_positions]
+        Number of the position's stop, another one where changes from there are special for the line's class: arrivals
+        are compared by it.
+    n_keys : int
+
     Returns
     -------
     hop_first, hop : see `DayView`
     """
     n_lines = len(view.line_position) - 1
-    n_stops = len(view.stop_first) - 1
     hop_first = np.zeros(len(view.arrival) + 1, np.int32)
     hops = np.empty((max(16, len(view.arrival)), 2), np.int32)
     n = 0
-    best = np.zeros(n_stops, np.int32)
-    best_of = np.full(n_stops, -1, np.int32)
+    best = np.zeros(n_keys, np.int32)
+    best_of = np.full(n_keys, -1, np.int32)
     early = np.zeros(n_lines, np.int32)
     early_of = np.full(n_lines, -1, np.int32)
     capacity = 256
@@ -275,19 +311,26 @@ def link_trips(
                 continue
             stop = view.position_stop[x]
             for walk in range(view.walk_first[stop], view.walk_first[stop + 1]):
-                if view.walk_change[walk] < 0:
+                special = view.special_first[walk] < view.special_first[walk + 1]
+                if view.walk_change[walk] < 0 and not special:
                     continue
                 to = view.walk_target[walk]
                 for row in range(view.stop_first[to], view.stop_first[to + 1]):
+                    other = view.position_line[view.stop_position[row]]
+                    change: Int = np.int64(view.walk_change[walk])
+                    if special:
+                        change = change_seconds(view, walk, view.line_class[line], view.line_class[other])
+                        if change < 0:
+                            continue
                     if m == capacity:
                         capacity *= 2
                         c_seconds = np.append(c_seconds, c_seconds)
                         c_position = np.append(c_position, c_position)
                         c_trip = np.append(c_trip, c_trip)
                         c_taken = np.append(c_taken, c_taken)
-                    c_seconds[m] = view.walk_change[walk]
+                    c_seconds[m] = change
                     c_position[m] = view.stop_position[row]
-                    c_trip[m] = view.line_trip[view.position_line[c_position[m]]]
+                    c_trip[m] = view.line_trip[other]
                     m += 1
         group[end - start] = m
         for trip in range(view.line_trip[line], view.line_trip[line + 1]):
@@ -312,10 +355,10 @@ def link_trips(
                 x = end - 1 - i
                 event = shift + x
                 if view.position_alight[x]:
-                    stop = view.position_stop[x]
-                    if best_of[stop] != trip or view.arrival[event] < best[stop]:
-                        best_of[stop] = trip
-                        best[stop] = view.arrival[event]
+                    key = position_key[x]
+                    if best_of[key] != trip or view.arrival[event] < best[key]:
+                        best_of[key] = trip
+                        best[key] = view.arrival[event]
                 for c in range(group[i], group[i + 1]):
                     if not c_taken[c]:
                         continue
@@ -330,11 +373,11 @@ def link_trips(
                         early_of[other] = -1
                     for z in range(y + 1, view.line_position[other + 1]):
                         if view.position_alight[z]:
-                            stop = view.position_stop[z]
+                            key = position_key[z]
                             at = view.arrival[view.trip_shift[u] + z]
-                            if best_of[stop] != trip or at < best[stop]:
-                                best_of[stop] = trip
-                                best[stop] = at
+                            if best_of[key] != trip or at < best[key]:
+                                best_of[key] = trip
+                                best[key] = at
                                 keep = True
                     c_taken[c] = keep
             for x in range(start, end):
@@ -965,9 +1008,12 @@ def _write_legs(
                 trip = scratch.segment[parent, 0]
                 position = left
                 off, on = view.position_stop[left], view.position_stop[board]
+                change_from = view.line_class[view.trip_line[trip]]
                 for walk in range(view.walk_first[off], view.walk_first[off + 1]):
                     if view.walk_target[walk] == on:
-                        leg[9] = view.walk_seconds[walk]
+                        leg[9] = min(
+                            view.walk_seconds[walk], change_seconds(view, walk, change_from, view.line_class[line])
+                        )
         at = parent
     return legs, n_legs
 

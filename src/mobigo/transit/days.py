@@ -20,6 +20,7 @@ import numpy as np
 from mobigo.kernels import trip_based as kernels
 from mobigo.kernels.trip_based import NEVER, DayView
 from mobigo.kit.packed import map_packed, write_packed
+from mobigo.transit.footpaths import FORBIDDEN_CHANGE
 from mobigo.transit.model import Direction
 from mobigo.transit.timetable import (
     LINKED,
@@ -31,6 +32,7 @@ from mobigo.transit.timetable import (
     list_running,
     zone_of,
 )
+from mobigo.transit.transfers import find_special_changes
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -39,6 +41,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from mobigo.transit.footpaths import Footpaths
+    from mobigo.transit.transfers import SpecialChanges
 
 DAY = 86_400
 CLOCK_CHANGE = 7_200
@@ -160,7 +163,8 @@ def _date(view: DayView, day: int, zone: ZoneInfo) -> DayView:
 
 def lay_out(timetable: Timetable, footpaths: Footpaths, runs: _Runs, direction: Direction) -> DayView:
     """Lay out the view of some runs and a direction; its base and days count from the view's own day."""
-    runs, line_trip = _sort_into_lines(timetable, runs)
+    specials = find_special_changes(timetable, footpaths, runs.trip)
+    runs, line_trip, line_class = _sort_into_lines(timetable, runs, specials.trip_class)
     first = timetable.call_first[runs.trip]
     length = np.diff(timetable.call_first)[runs.trip].astype(np.int32)
     arrival, departure = kernels.lay_events(first, length, runs.shift, timetable.call_arrival, timetable.call_departure)
@@ -178,13 +182,14 @@ def lay_out(timetable: Timetable, footpaths: Footpaths, runs: _Runs, direction: 
         departure=departure,
         row=runs.trip,
         day=runs.day,
+        kind=line_class,
         seats=seats,
     )
-    walks: tuple[NDArray[np.int32], ...] = (footpaths.first, footpaths.target, footpaths.seconds, footpaths.change)
+    changes = _list_changes(footpaths, specials)
     if direction is Direction.ARRIVE:
         lines = _mirror(lines)
-        walks = _turn(footpaths)
-    return _finish(timetable, lines, walks, direction)
+        changes = _turn(changes)
+    return _finish(timetable, lines, _lay_changes(changes, len(timetable.stop_lat)), direction)
 
 
 class _Lines(NamedTuple):
@@ -199,8 +204,27 @@ class _Lines(NamedTuple):
     departure: NDArray[np.int32]
     row: NDArray[np.int32]
     day: NDArray[np.int32]
+    kind: NDArray[np.int32]
+    """int32[n_lines], see `DayView.line_class`."""
     seats: NDArray[np.int32]
     """int32[n, 2], trip and the trip it goes on as."""
+
+
+class _Changes(NamedTuple):
+    """Walks between stops, and the changes that differ by class, in one direction of time."""
+
+    origin: NDArray[np.int32]
+    target: NDArray[np.int32]
+    seconds: NDArray[np.int32]
+    change: NDArray[np.int32]
+    guaranteed: NDArray[np.uint8]
+    walk: NDArray[np.int32]
+    """int32[n_specials], row of the walk."""
+    from_class: NDArray[np.int32]
+    to_class: NDArray[np.int32]
+    special: NDArray[np.int32]
+    """int32[n_specials], seconds from alighting to boarding, -1 where forbidden."""
+    special_guaranteed: NDArray[np.uint8]
 
 
 def _cumulate(counts: NDArray[np.integer[Any]]) -> NDArray[np.int32]:
@@ -291,24 +315,29 @@ def _days_outwards(
             yield False, number
 
 
-def _sort_into_lines(timetable: Timetable, runs: _Runs) -> tuple[_Runs, NDArray[np.int64]]:
-    """Sort runs into lines; the first run of each line, and the number of runs at the end."""
+def _sort_into_lines(
+    timetable: Timetable, runs: _Runs, run_class: NDArray[np.int32]
+) -> tuple[_Runs, NDArray[np.int64], NDArray[np.int32]]:
+    """Sort runs into lines of one class; the first run of each line and the number of runs at the end, the classes."""
     first = timetable.call_first[runs.trip]
     length = np.diff(timetable.call_first)[runs.trip].astype(np.int32)
     pattern = timetable.trip_pattern[runs.trip]
     starts = timetable.call_departure[first] + runs.shift
     ends = timetable.call_arrival[first + length - 1] + runs.shift
-    order = np.lexsort((ends, starts, pattern))
-    pattern = pattern[order]
+    order = np.lexsort((ends, starts, run_class, pattern))
+    pattern, run_class = pattern[order], run_class[order]
+    group = np.zeros(len(order), np.int32)
+    group[1:] = np.cumsum((pattern[1:] != pattern[:-1]) | (run_class[1:] != run_class[:-1]))
     line = kernels.split_lines(
-        pattern, first[order], length[order], runs.shift[order], timetable.call_arrival, timetable.call_departure
+        group, first[order], length[order], runs.shift[order], timetable.call_arrival, timetable.call_departure
     )
-    again = np.lexsort((line, pattern))  # stable: within a line the order of time stays
-    pattern, line, order = pattern[again], line[again], order[again]
+    again = np.lexsort((line, group))  # stable: within a line the order of time stays
+    group, line, order = group[again], line[again], order[again]
     new = np.ones(len(order), np.bool_)
-    new[1:] = (pattern[1:] != pattern[:-1]) | (line[1:] != line[:-1])
-    bounds = np.concatenate((np.flatnonzero(new), [len(order)]))
-    return _Runs(runs.trip[order], runs.day[order], runs.shift[order], runs.block[order]), bounds
+    new[1:] = (group[1:] != group[:-1]) | (line[1:] != line[:-1])
+    leaders = np.flatnonzero(new)
+    sorted_runs = _Runs(runs.trip[order], runs.day[order], runs.shift[order], runs.block[order])
+    return sorted_runs, np.concatenate((leaders, [len(order)])), run_class[again][leaders]
 
 
 def _link_seats(timetable: Timetable, runs: _Runs) -> NDArray[np.int32]:
@@ -357,20 +386,79 @@ def _mirror(lines: _Lines) -> _Lines:
         departure=-lines.arrival[::-1],
         row=lines.row[::-1],
         day=lines.day[::-1],
+        kind=lines.kind[::-1],
         seats=(n_trips - 1 - lines.seats[:, ::-1]).astype(np.int32),
     )
 
 
-def _turn(footpaths: Footpaths) -> tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.int32], NDArray[np.int32]]:
-    """Turn walks round: from their target to their origin."""
+def _list_changes(footpaths: Footpaths, specials: SpecialChanges) -> _Changes:
+    """Take the walks, and those that are only there for some vehicles, forbidden to all others."""
     n_stops = len(footpaths.first) - 1
     origin = np.repeat(np.arange(n_stops, dtype=np.int32), np.diff(footpaths.first))
-    order = np.lexsort((origin, footpaths.target))
-    first = _cumulate(np.bincount(footpaths.target, minlength=n_stops))
-    return first, origin[order], footpaths.seconds[order], footpaths.change[order]
+    walk = specials.walk.copy()
+    extra = np.flatnonzero(walk < 0)
+    pairs = specials.origin[extra].astype(np.int64) * n_stops + specials.target[extra]
+    _, leaders, row = np.unique(pairs, return_index=True, return_inverse=True)
+    walk[extra] = len(origin) + row
+    leaders = extra[leaders]
+    return _Changes(
+        np.concatenate([origin, specials.origin[leaders]]),
+        np.concatenate([footpaths.target, specials.target[leaders]]),
+        np.concatenate([footpaths.seconds, specials.seconds[leaders]]),
+        np.concatenate([footpaths.change, np.full(len(leaders), FORBIDDEN_CHANGE, np.int32)]),
+        np.concatenate([footpaths.guaranteed, np.zeros(len(leaders), np.uint8)]),
+        walk,
+        specials.from_class,
+        specials.to_class,
+        specials.change,
+        specials.guaranteed,
+    )
 
 
-def _finish(timetable: Timetable, lines: _Lines, walks: tuple[NDArray[np.int32], ...], direction: Direction) -> DayView:
+def _turn(changes: _Changes) -> _Changes:
+    """Turn walks round: from their target to their origin."""
+    return changes._replace(
+        origin=changes.target, target=changes.origin, from_class=changes.to_class, to_class=changes.from_class
+    )
+
+
+class _Walks(NamedTuple):
+    """Fields of `DayView`."""
+
+    walk_first: NDArray[np.int32]
+    walk_target: NDArray[np.int32]
+    walk_seconds: NDArray[np.int32]
+    walk_change: NDArray[np.int32]
+    walk_guaranteed: NDArray[np.uint8]
+    special_first: NDArray[np.int32]
+    special_from: NDArray[np.int32]
+    special_to: NDArray[np.int32]
+    special_change: NDArray[np.int32]
+    special_guaranteed: NDArray[np.uint8]
+
+
+def _lay_changes(changes: _Changes, n_stops: int) -> _Walks:
+    """Lay walks and special changes out by stop."""
+    order = np.lexsort((changes.target, changes.origin))
+    place = np.empty(len(order), np.int32)
+    place[order] = np.arange(len(order))
+    walk = place[changes.walk]
+    by_walk = np.lexsort((changes.to_class, changes.from_class, walk))
+    return _Walks(
+        _cumulate(np.bincount(changes.origin, minlength=n_stops)),
+        changes.target[order],
+        changes.seconds[order],
+        changes.change[order],
+        changes.guaranteed[order],
+        _cumulate(np.bincount(walk, minlength=len(order))),
+        changes.from_class[by_walk],
+        changes.to_class[by_walk],
+        changes.special[by_walk],
+        changes.special_guaranteed[by_walk],
+    )
+
+
+def _finish(timetable: Timetable, lines: _Lines, walks: _Walks, direction: Direction) -> DayView:
     """Index the lines by stop, find the hops and the lower bounds."""
     n_stops = len(timetable.stop_lat)
     n_lines = len(lines.line_position) - 1
@@ -410,17 +498,8 @@ def _finish(timetable: Timetable, lines: _Lines, walks: tuple[NDArray[np.int32],
         onward_by=onward[4],
         stop_first=stop_first,
         stop_position=stop_position,
-        walk_first=walks[0],
-        walk_target=walks[1],
-        walk_seconds=walks[2],
-        walk_change=walks[3],
-        walk_guaranteed=np.zeros(len(walks[3]), np.uint8),
-        line_class=np.zeros(n_lines, np.int32),
-        special_first=np.zeros(len(walks[3]) + 1, np.int32),
-        special_from=nothing,
-        special_to=nothing,
-        special_change=nothing,
-        special_guaranteed=np.zeros(0, np.uint8),
+        line_class=np.ascontiguousarray(lines.kind),
+        **walks._asdict(),
         hop_first=nothing,
         hop=np.zeros((0, 2), np.int32),
         stop_cell=stop_cell,
@@ -428,7 +507,8 @@ def _finish(timetable: Timetable, lines: _Lines, walks: tuple[NDArray[np.int32],
         cell_rides=np.zeros((0, 0), np.uint8),
     )
     bare = freeze(bare)
-    hop_first, hop = kernels.link_trips(bare)
+    key, n_keys = _tell_apart(bare)
+    hop_first, hop = kernels.link_trips(bare, key, n_keys)
     cell_seconds, cell_rides = _bound(bare, lines, stop_cell, n_cells)
     return freeze(
         bare._replace(
@@ -438,6 +518,37 @@ def _finish(timetable: Timetable, lines: _Lines, walks: tuple[NDArray[np.int32],
             cell_rides=cell_rides,
         )
     )
+
+
+def _tell_apart(view: DayView) -> tuple[NDArray[np.int32], int]:
+    """Number the stops, and apart from them those with a class for which changes from there differ.
+
+    Arriving early at a stop makes arriving late there useless only where the changes to follow are the same.
+
+    Returns
+    -------
+    int32[n_positions], number at each position; how many there are
+    """
+    n_stops = len(view.stop_first) - 1
+    if not len(view.special_from):
+        return view.position_stop, n_stops
+    origin = np.repeat(np.arange(n_stops, dtype=np.int64), np.diff(view.walk_first))
+    stop = np.repeat(origin, np.diff(view.special_first))
+    n_classes = int(max(view.line_class.max(initial=0), view.special_from.max())) + 1
+    apart = np.unique(stop * n_classes + view.special_from)
+    own = view.position_stop.astype(np.int64) * n_classes + view.line_class[view.position_line]
+    row = np.minimum(np.searchsorted(apart, own), len(apart) - 1)
+    key = np.where(apart[row] == own, n_stops + row, view.position_stop)
+    return key.astype(np.int32), n_stops + len(apart)
+
+
+def _least_change(view: DayView) -> NDArray[np.int32]:
+    """Seconds of each walk's quickest change, whoever makes it; -1 where all are forbidden."""
+    least = np.where(view.walk_change >= 0, view.walk_change, NEVER)
+    walk = np.repeat(np.arange(len(least)), np.diff(view.special_first))
+    allowed = view.special_change >= 0
+    np.minimum.at(least, walk[allowed], view.special_change[allowed])
+    return np.where(least == NEVER, -1, least).astype(np.int32)
 
 
 def _draw_cells(timetable: Timetable, served: NDArray[np.bool_]) -> tuple[NDArray[np.int32], int]:
@@ -507,12 +618,13 @@ def _bound(
     n_lines = len(view.line_position) - 1
     served = np.flatnonzero(stop_cell >= 0).astype(np.int32)
     cell_first, cell_stop = _group(stop_cell[served], n_cells, served)
-    first, source, seconds = _fastest_hops(view, lines, n_stops, stop_cell)
+    least = _least_change(view)
+    first, source, seconds = _fastest_hops(view, lines, least, stop_cell)
     cell_seconds = kernels.bound_seconds(first, source, seconds, cell_first, cell_stop, stop_cell)
     alightable = np.flatnonzero(view.position_alight).astype(np.int32)
     call_first, call_position = _group(view.position_stop[alightable], n_stops, alightable)
     origin = np.repeat(np.arange(n_stops, dtype=np.int32), np.diff(view.walk_first))
-    allowed = view.walk_change >= 0
+    allowed = least >= 0
     back_first, back = _group(view.walk_target[allowed], n_stops, origin[allowed])
     entries = np.repeat(np.arange(n_lines, dtype=np.int32), np.diff(view.onward_first))
     before_first, before = _group(view.onward_line, n_lines, entries)
@@ -523,9 +635,10 @@ def _bound(
 
 
 def _fastest_hops(
-    view: DayView, lines: _Lines, n_stops: int, stop_cell: NDArray[np.int32]
+    view: DayView, lines: _Lines, least: NDArray[np.int32], stop_cell: NDArray[np.int32]
 ) -> tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.int32]]:
     """Fastest way ever from stop to next stop, by vehicle, by staying seated, or by changing; CSR by target."""
+    n_stops = len(stop_cell)
     starts, ends, quickest = [], [], []
     for line in range(len(view.line_position) - 1):
         first, last = view.line_position[line], view.line_position[line + 1]
@@ -545,11 +658,11 @@ def _fastest_hops(
         ends.append(view.position_stop[first])
         quickest.append(view.departure[view.trip_shift[b] + first] - view.arrival[view.trip_shift[a] + last])
     origin = np.repeat(np.arange(n_stops, dtype=np.int32), np.diff(view.walk_first))
-    usable = (view.walk_change >= 0) & (origin != view.walk_target)
+    usable = (least >= 0) & (origin != view.walk_target)
     usable &= (stop_cell[origin] >= 0) & (stop_cell[view.walk_target] >= 0)
     starts.append(origin[usable])
     ends.append(view.walk_target[usable])
-    quickest.append(view.walk_change[usable])
+    quickest.append(least[usable])
     start, end, seconds = np.concatenate(starts), np.concatenate(ends), np.concatenate(quickest)
     order = np.lexsort((seconds, start, end))
     start, end, seconds = start[order], end[order], seconds[order]

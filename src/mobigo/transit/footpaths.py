@@ -8,7 +8,7 @@ import numpy as np
 import polars as pl
 
 from mobigo.kit.errors import InvalidInput
-from mobigo.transit.timetable import FORBIDDEN, NO_RULE, STATION, Timetable, arc_metres, freeze
+from mobigo.transit.timetable import FORBIDDEN, GUARANTEED, NO_RULE, STATION, Timetable, arc_metres, freeze
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -34,7 +34,12 @@ class Footpaths(NamedTuple):
     seconds: NDArray[np.int32]
     """int32[n_walks], seconds on foot; 0 from a stop to itself."""
     change: NDArray[np.int32]
-    """int32[n_walks], seconds from getting off to getting on, -1 where that is forbidden."""
+    """int32[n_walks], seconds from getting off to getting on, -1 where that is forbidden; of vehicles that no rule of
+    transfers.txt names."""
+    guaranteed: NDArray[np.uint8]
+    """uint8[n_walks], 1 where the onward vehicle waits, of those as well."""
+    change_seconds: NDArray[np.int32]
+    """int32[1], seconds of a change besides the walk where no rule says them; -1: no rule applies at all."""
     back_first: NDArray[np.int32]
     """int32[n_stops + 1], index; the same walks by their target."""
     back: NDArray[np.int32]
@@ -61,7 +66,7 @@ def link_stops(timetable: Timetable, *, link_metres: float = DEFAULT_LINK_METRES
     named = (timetable.rule_type != FORBIDDEN) & (timetable.rule_from != timetable.rule_to)
     origin, target = timetable.rule_from[named], timetable.rule_to[named]
     given = timetable.rule_seconds[named]
-    seconds = np.where(given >= 0, given, walk_seconds(_metres(timetable, origin, target)))
+    seconds = np.where(given >= 0, given, walk_seconds(stop_metres(timetable, origin, target)))
     usable = seconds >= 0
     walks = _Walks(
         np.concatenate([origin[usable], links.origin]),
@@ -139,7 +144,8 @@ def walk_seconds(metres: NDArray[np.float64]) -> NDArray[np.int32]:
     return seconds
 
 
-def _metres(timetable: Timetable, a: NDArray[np.int32], b: NDArray[np.int32]) -> NDArray[np.float64]:
+def stop_metres(timetable: Timetable, a: NDArray[np.int32], b: NDArray[np.int32]) -> NDArray[np.float64]:
+    """Straight lines between stops, NaN where a coordinate is missing."""
     lat, lon = np.radians(timetable.stop_lat), np.radians(timetable.stop_lon)
     return arc_metres(lat[a], lon[a], lat[b], lon[b])
 
@@ -159,7 +165,7 @@ def _straight_links(timetable: Timetable, metres: float) -> _Walks:
         lower = np.repeat(np.arange(start, end), number)
         upper = lower + 1 + np.arange(len(lower)) - np.repeat(np.cumsum(number) - number, number)
         a, b = stops[lower].astype(np.int32), stops[upper].astype(np.int32)
-        distance = _metres(timetable, a, b)
+        distance = stop_metres(timetable, a, b)
         near = distance <= metres
         found.append((a[near], b[near], walk_seconds(distance[near])))
         start = end
@@ -179,6 +185,7 @@ def _assemble(timetable: Timetable, walks: _Walks, change_seconds: int, *, ruled
     pair, row = np.unique(origin * n_stops + target, return_index=True)
     seconds = seconds[row]
     change = seconds + np.int32(change_seconds)
+    guaranteed = np.zeros(len(change), np.uint8)
     if ruled:
         rule = timetable.rule_from.astype(np.int64) * n_stops + timetable.rule_to
         at = np.searchsorted(pair, rule)
@@ -187,6 +194,7 @@ def _assemble(timetable: Timetable, walks: _Walks, change_seconds: int, *, ruled
         timed = hit & (timetable.rule_seconds != NO_RULE)
         change[at[timed]] = timetable.rule_seconds[timed]
         change[at[hit & (timetable.rule_type == FORBIDDEN)]] = FORBIDDEN_CHANGE
+        guaranteed[at[hit & (timetable.rule_type == GUARANTEED)]] = 1
     origin, target = pair // n_stops, pair % n_stops
     back = np.argsort(target, kind="stable")
     bounds = np.arange(n_stops + 1)
@@ -196,6 +204,8 @@ def _assemble(timetable: Timetable, walks: _Walks, change_seconds: int, *, ruled
             target=target.astype(np.int32),
             seconds=seconds,
             change=change.astype(np.int32),
+            guaranteed=guaranteed,
+            change_seconds=np.array([change_seconds if ruled else -1], np.int32),
             back_first=np.searchsorted(target[back], bounds).astype(np.int32),
             back=origin[back].astype(np.int32),
             back_seconds=seconds[back],
