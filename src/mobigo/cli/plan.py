@@ -15,6 +15,11 @@ REASONS = {
     "no_service_that_day": "no trip runs on that day; try another day",
     "walking_better": "walking is quicker than any vehicle",
     "nothing_in_window": "nothing runs in the time asked for",
+    "no_connection": "no trips of the next days make this journey",
+    "outside_service_period": "the day is outside the timetables that are loaded; load newer ones",
+    "filtered_out": "what was asked besides leaves none",
+    "no_accessible_path": "no way is known to be, or may be, possible in a wheelchair",
+    "budget_reached": "the time for computing was over; try --budget-ms",
 }
 
 
@@ -49,6 +54,7 @@ def plan(
     import orjson
 
     from mobigo.journeys import service
+    from mobigo.journeys.answer import plan_as_json
     from mobigo.journeys.model import JourneyRequest
     from mobigo.journeys.network import Networks
     from mobigo.kit.parameters import read_instant
@@ -69,7 +75,7 @@ def plan(
         ),
     )
     if as_json:
-        print(orjson.dumps(service.plan_as_json(found), option=orjson.OPT_INDENT_2).decode())
+        print(orjson.dumps(plan_as_json(found), option=orjson.OPT_INDENT_2).decode())
     else:
         print(_describe(found))
 

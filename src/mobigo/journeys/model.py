@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from datetime import date, datetime
 
     from mobigo.kit.geo import Point
+    from mobigo.transit.live import Alert
 
 
 class Mode(StrEnum):
@@ -46,6 +47,47 @@ class Reason(StrEnum):
     """Walking arrives before any vehicle would."""
     NOTHING_IN_WINDOW = "nothing_in_window"
     """Vehicles run, but none makes this journey within the time asked for."""
+    NO_CONNECTION = "no_connection"
+    """Vehicles run, but none makes this journey on any of the days looked at."""
+    OUTSIDE_SERVICE_PERIOD = "outside_service_period"
+    """The day lies before the first or after the last day of the timetables that are loaded."""
+    FILTERED_OUT = "filtered_out"
+    """There are journeys, but what was asked besides (lines, changes, bicycle, ...) leaves none of them."""
+    NO_ACCESSIBLE_PATH = "no_accessible_path"
+    """There are journeys, but none that is known to be, or may be, possible in a wheelchair."""
+    BUDGET_REACHED = "budget_reached"
+    """The time for computing was over before anything was found."""
+
+
+class Remedy(StrEnum):
+    """What would have to change for a journey to be found; each was tried and found one."""
+
+    LONGER_WALK = "longer_walk"
+    EARLIER = "earlier"
+    LATER = "later"
+    ANOTHER_DAY = "another_day"
+    MORE_TRANSFERS = "more_transfers"
+    SHORTER_CHANGES = "shorter_changes"
+    WITHOUT_FILTER = "without_filter"
+    """Without the parameter named."""
+
+
+class OfDay(StrEnum):
+    """The ends of a day's service, instead of an hour; a day ends at four in the morning."""
+
+    FIRST = "first"
+    LAST = "last"
+
+
+class Left(StrEnum):
+    """Why a journey that nothing beats is only named, not described."""
+
+    SAME_WAY = "same_way"
+    """Another one takes the same lines between the same stops at another time."""
+    HARDLY_BETTER = "hardly_better"
+    """It has one change more, or one ride more instead of a short walk, and gains little by it."""
+    WORSE = "worse"
+    """Everything weighed, enough others are better."""
 
 
 class Label(StrEnum):
@@ -146,6 +188,14 @@ class JourneyRequest:
     """Ride only where bicycles are allowed aboard."""
     criterion: Criterion | None = None
     realtime: Realtime = Realtime.ON
+    of_day: OfDay | None = None
+    """The first or the last journey of the day of `at`, whose hour then says nothing."""
+    most: int = 8
+    """Journeys that are described; the others of the time searched are named in `Plan.more`."""
+    everything: bool = False
+    """Describe all journeys that no other beats, without choosing among them."""
+    cursor: str | None = None
+    """Of `Plan.earlier` or `Plan.later`: the page before or after it."""
 
 
 @dataclass(frozen=True)
@@ -227,10 +277,20 @@ class Leg:
     """By the timetable, where live data say something else or confirm it; None: nothing is known."""
     planned_arrival: datetime | None = None
     canceled: bool = False
+    missed: bool = False
+    """The vehicle leaves before one can be there: live data broke the change before it."""
+    planned_platform: str | None = None
+    """By the timetable, where the vehicle now leaves from another one."""
     alerts: tuple[str, ...] = ()
     """Ids of `Plan.alerts`."""
     place: str | None = None
     """Name of the car park or bicycle station where the leg ends (begins), if any."""
+    pickup: str = "regular"
+    """``regular``, ``phone`` (call the agency before) or ``driver`` (wave or ask)."""
+    drop_off: str = "regular"
+    """Likewise for alighting."""
+    phone: str | None = None
+    """Of the agency, where boarding or alighting needs a call."""
 
 
 @dataclass(frozen=True)
@@ -253,8 +313,42 @@ class Journey:
     @property
     def walking(self) -> int:
         """Seconds on foot."""
-        walks = (leg for leg in self.legs if leg.trip_id is None)
+        walks = (leg for leg in self.legs if leg.mode is Mode.WALK)
         return sum(int((leg.arrival - leg.departure).total_seconds()) for leg in walks)
+
+    @property
+    def co2(self) -> int | None:
+        """Grams of CO2 equivalent for one traveller; None where a leg has no factor."""
+        grams = [leg.co2 for leg in self.legs]
+        return None if None in grams else sum(gram for gram in grams if gram is not None)
+
+
+@dataclass(frozen=True)
+class Brief:
+    """A journey that is named but not described; its id does."""
+
+    id: str
+    departure: datetime
+    arrival: datetime
+    transfers: int
+    lines: tuple[str, ...]
+    left: Left
+    like: str | None = None
+    """Id of the described journey that takes the same way, or makes this one unnecessary."""
+
+
+@dataclass(frozen=True)
+class Suggestion:
+    """One thing to change in the question, and the journey that is found then."""
+
+    remedy: Remedy
+    parameter: str
+    """Of the API: what to change."""
+    value: str | None
+    """What to give instead; None: leave it out."""
+    departure: datetime
+    arrival: datetime
+    transfers: int
 
 
 @dataclass(frozen=True)
@@ -265,6 +359,50 @@ class Plan:
     network_version: str
     reason: Reason | None = None
     next_departure: datetime | None = None
-    """When there is no journey: the next one leaves then (with `arrive_by`: the last before arrives then)."""
+    """When there is no journey by vehicle: the next one leaves then."""
     origin: End | None = field(default=None, compare=False)
     destination: End | None = field(default=None, compare=False)
+    reason_about: str | None = None
+    """Which parameter the reason is about: ``from``, ``to``, ``via``, ``at``, ..."""
+    previous_departure: datetime | None = None
+    """When there is no journey by vehicle: the last one before leaves then."""
+    suggestions: tuple[Suggestion, ...] = ()
+    direct: tuple[Journey, ...] = ()
+    """By bicycle or car alone, where asked for; walking all the way is among the journeys."""
+    more: tuple[Brief, ...] = ()
+    """The other journeys of the time searched that no journey beats, in the order of their departure."""
+    earlier: str | None = None
+    """Cursor of the page before; None: nothing is before, as far as it was looked."""
+    later: str | None = None
+    searched: tuple[datetime, datetime] | None = None
+    """All journeys that leave (with `arrive_by`: arrive) from the first to the second instant are in this answer."""
+    complete: bool = True
+    """False: the time for computing was over, and there may be better journeys."""
+    alerts: tuple[tuple[str, Alert], ...] = ()
+    """What `Leg.alerts` names, by that id."""
+    live_at: datetime | None = None
+    """When the live data were put together that the answer knows of."""
+
+
+@dataclass(frozen=True)
+class Pair:
+    """A way there and a way back that go together."""
+
+    out: str
+    """Id of a journey there."""
+    back: str
+    """Id of a journey back."""
+    stay: int
+    """Seconds at the place."""
+
+
+@dataclass(frozen=True)
+class RoundTrip:
+    """The answer to a question out and back."""
+
+    out: Plan
+    back: Plan
+    pairs: tuple[Pair, ...]
+    """For each journey there that one can return from, the first way back after the stay."""
+    last_return: str | None
+    """Id of the journey back that leaves last, of those that are home in time."""

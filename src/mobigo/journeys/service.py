@@ -5,11 +5,11 @@ from __future__ import annotations
 import time
 from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from mobigo.journeys import combine
 from mobigo.journeys.access import find_access, find_direct, find_end
-from mobigo.journeys.model import Mode, Plan, Reason
+from mobigo.journeys.model import Mode, Pair, Plan, Reason, RoundTrip
 from mobigo.journeys.snapshot import build_network
 from mobigo.transit import routing
 from mobigo.transit.model import Direction, Query, TransitJourney, Walk
@@ -17,16 +17,19 @@ from mobigo.transit.timetable import day_number, runs_on
 
 if TYPE_CHECKING:
     from mobigo.journeys.access import Direct
-    from mobigo.journeys.model import Journey, JourneyRequest, Leg, Place
+    from mobigo.journeys.model import JourneyRequest
     from mobigo.journeys.network import Network
 
-__all__ = ["build_network", "plan", "plan_as_json"]
+__all__ = ["build_network", "plan", "plan_round_trip"]
 
 USUAL_WINDOW = 2 * 3600
 """Seconds: what a traveller who names no window sees."""
 
 SECONDS_PER_EVENT = 1e-5
 """What laying out a day view costs at most per stop time: a day is not begun that the budget does not cover."""
+
+DAY_ENDS = timedelta(hours=4)
+"""After midnight: what runs until then belongs to the day before."""
 
 HORIZON_DAYS = 14
 """How far ahead the next possible departure is looked for."""
@@ -80,6 +83,48 @@ def plan(network: Network, request: JourneyRequest) -> Plan:
     if reason in {Reason.NO_SERVICE_THAT_DAY, Reason.NOTHING_IN_WINDOW}:
         later = _find_next(network, question, walk, deadline)
     return replace(answer, reason=reason, next_departure=later)
+
+
+def plan_round_trip(network: Network, request: JourneyRequest, *, stay: int, back_by: datetime | None) -> RoundTrip:
+    """Plan a way there, and a way back after a stay.
+
+    Parameters
+    ----------
+    request : JourneyRequest
+        The way there.
+    stay : int
+        Seconds one has to do there, at least.
+    back_by : datetime, optional
+        Aware; None: four in the morning after the day of the way there.
+    """
+    out = plan(network, request)
+    zone = network.manifest.zone
+    begin = min((journey.arrival for journey in out.journeys), default=request.at) + timedelta(seconds=stay)
+    day = (begin.astimezone(zone) - DAY_ENDS).date() + timedelta(days=1)
+    until = back_by or datetime.combine(day, datetime.min.time(), zone) + DAY_ENDS
+    window = max(0, min(int((until - begin).total_seconds()), 86_400))
+    back = plan(
+        network,
+        replace(
+            request,
+            origin=request.destination,
+            destination=request.origin,
+            at=until,
+            arrive_by=True,
+            window=window,
+            vias=request.vias[::-1],
+            access=request.egress,
+            egress=request.access,
+        ),
+    )
+    ways = sorted(back.journeys, key=lambda journey: (journey.departure, journey.arrival))
+    pairs = []
+    for there in out.journeys:
+        ready = there.arrival + timedelta(seconds=stay)
+        first = next((way for way in ways if way.departure >= ready), None)
+        if first is not None:
+            pairs.append(Pair(there.id, first.id, int((first.departure - there.arrival).total_seconds())))
+    return RoundTrip(out, back, tuple(pairs), ways[-1].id if pairs else None)
 
 
 def _search(network: Network, question: Query, walk: Direct | None) -> tuple[list[TransitJourney], bool]:
@@ -148,72 +193,3 @@ def _find_next(network: Network, question: Query, walk: Direct | None, deadline:
         tomorrow = datetime.fromtimestamp(start, zone).date() + timedelta(days=1)
         start = int(datetime.combine(tomorrow, datetime.min.time(), zone).timestamp())
     return None
-
-
-# ── as JSON ───────────────────────────────────────────────────────────────────────────────────────────────────────────
-
-
-def plan_as_json(answer: Plan) -> dict[str, Any]:
-    """Write an answer as ``GET /v1/journeys`` and ``plan --json`` give it."""
-    return {
-        "journeys": [_journey_as_json(journey) for journey in answer.journeys],
-        "reason": answer.reason,
-        "next_departure": answer.next_departure,
-        "network_version": answer.network_version,
-    }
-
-
-def _journey_as_json(journey: Journey) -> dict[str, Any]:
-    return {
-        "id": journey.id,
-        "departure": journey.departure,
-        "arrival": journey.arrival,
-        "transfers": journey.transfers,
-        "labels": journey.labels,
-        "legs": [_leg_as_json(leg) for leg in journey.legs],
-    }
-
-
-def _leg_as_json(leg: Leg) -> dict[str, Any]:
-    line = leg.line
-    return {
-        "mode": leg.mode,
-        "from": _place_as_json(leg.start),
-        "to": _place_as_json(leg.end),
-        "departure": leg.departure,
-        "arrival": leg.arrival,
-        "trip_id": leg.trip_id,
-        "service_date": leg.service_date,
-        "line": line and line.name,
-        "line_id": line and line.id,
-        "line_long_name": line and line.long_name,
-        "line_color": line and line.color,
-        "line_text_color": line and line.text_color,
-        "agency": line and line.agency,
-        "headsign": leg.headsign,
-        "stay_seated": leg.stay_seated,
-        "calls": [
-            {
-                "name": call.place.name,
-                "stop_id": call.place.stop_id,
-                "lat": call.place.lat,
-                "lon": call.place.lon,
-                "arrival": call.arrival,
-                "departure": call.departure,
-            }
-            for call in leg.calls
-        ],
-        "metres": leg.metres,
-        "geometry": {"type": "LineString", "coordinates": leg.geometry},
-        "steps": [{"street": step.street, "metres": step.metres, "direction": step.direction} for step in leg.steps],
-    }
-
-
-def _place_as_json(place: Place) -> dict[str, Any]:
-    return {
-        "name": place.name,
-        "lat": place.lat,
-        "lon": place.lon,
-        "stop_id": place.stop_id,
-        "platform": place.platform,
-    }

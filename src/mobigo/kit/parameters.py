@@ -75,7 +75,7 @@ def read_instant(text: str, zone: tzinfo) -> datetime:
             " or 2026-11-23T07:30:00+01:00",
             code="invalid_instant",
         )
-    instant = datetime.fromisoformat(re.sub(r" ([0-9]{2}:[0-9]{2})$", r"+\1", text) if "T" in text else text)
+    instant = datetime.fromisoformat(re.sub(r"(:[0-9.]+) ([0-9]{2}:[0-9]{2})$", r"\1+\2", text))
     return instant.astimezone(zone) if instant.tzinfo else instant.replace(tzinfo=zone)
 
 

@@ -20,6 +20,7 @@ CODES = {
     "unknown_place": 404,
     "unknown_stop": 404,
     "unknown_line": 404,
+    "unknown_agency": 404,
     "method_not_allowed": 405,
     "conflict": 409,
     "validation_failed": 422,

@@ -1,0 +1,353 @@
+"""Answers as the API describes them, and as JSON: written straight from what was found, without validating it again."""
+
+from collections.abc import Iterable
+from datetime import date, datetime
+from typing import Any, Literal
+
+from pydantic import BaseModel, Field
+
+from mobigo.journeys.model import (
+    Brief,
+    Journey,
+    Label,
+    Left,
+    Leg,
+    Mode,
+    Place,
+    Plan,
+    Reason,
+    Remedy,
+    RoundTrip,
+    Suggestion,
+)
+from mobigo.transit.live import Alert
+
+
+class PlaceAnswer(BaseModel):
+    """A point of a journey."""
+
+    name: str
+    lat: float
+    lon: float
+    stop_id: str | None = Field(description="`source:gtfs_id`; null for an end that is no stop.")
+    platform: str | None = None
+
+
+class StepAnswer(BaseModel):
+    """One instruction of a walk, or of a ride on a bicycle or in a car of one's own."""
+
+    street: str = Field(description="Empty for a way without a name.")
+    metres: float
+    direction: str = Field(description="DEPART, CONTINUE, LEFT, SLIGHTLY_RIGHT, ...")
+
+
+class CallAnswer(BaseModel):
+    """A stop on the way."""
+
+    name: str
+    stop_id: str | None
+    lat: float
+    lon: float
+    arrival: datetime
+    departure: datetime
+
+
+class LineString(BaseModel):
+    """GeoJSON geometry of a leg."""
+
+    type: Literal["LineString"] = "LineString"
+    coordinates: list[tuple[float, float]] = Field(description="Longitude, latitude.")
+
+
+Possible = Literal["possible", "unknown", "not_possible"]
+Boarding = Literal["regular", "phone", "driver"]
+
+
+class LegAnswer(BaseModel):
+    """A part of a journey in one vehicle, or one walk."""
+
+    mode: Mode
+    from_: PlaceAnswer = Field(alias="from")
+    to: PlaceAnswer
+    departure: datetime = Field(description="With the offset of the zone at that place; expected, where it is known.")
+    arrival: datetime
+    planned_departure: datetime | None = Field(
+        description="By the timetable, where live data say something; null: nothing is known."
+    )
+    planned_arrival: datetime | None
+    canceled: bool = Field(description="It does not run; only where live data annotate and do not change journeys.")
+    trip_id: str | None = Field(description="`source:gtfs_id`; null on foot.")
+    service_date: date | None = Field(description="The service day of the trip; it may begin the day before it runs.")
+    line: str | None = Field(description="Name of the line as painted on the vehicle.")
+    line_id: str | None
+    line_long_name: str | None
+    line_color: str | None = Field(description="RRGGBB.")
+    line_text_color: str | None
+    agency: str | None
+    headsign: str | None
+    stay_seated: bool = Field(description="The vehicle of the leg before goes on as this trip.")
+    wait_seconds: int = Field(description="Between the arrival of the leg before and the departure of this one.")
+    guaranteed: bool = Field(description="The vehicle waits for the one before, if that is late.")
+    every: int | None = Field(description="Seconds between vehicles that run by frequency, not at this very minute.")
+    pickup: Boarding = Field(description="How one boards: as usual, after a call to `phone`, or by asking the driver.")
+    drop_off: Boarding
+    phone: str | None
+    wheelchair: Possible | None = Field(description="Vehicle, boarding and alighting together; null: not looked at.")
+    bikes: Possible | None
+    co2: int | None = Field(description="Grams of CO2 equivalent for one traveller; null: no factor is known.")
+    place: str | None = Field(description="Car park or bicycle station where this leg ends or begins.")
+    alerts: list[str] = Field(description="Ids of the answer's `alerts`.")
+    calls: list[CallAnswer] = Field(description="Stops between boarding and alighting.")
+    metres: float | None
+    geometry: LineString
+    steps: list[StepAnswer] = Field(description="Instructions of a walk.")
+
+
+class JourneyAnswer(BaseModel):
+    """One way to get there."""
+
+    id: str = Field(description="Opaque; names the rides and stays valid when the network is replaced.")
+    departure: datetime
+    arrival: datetime
+    transfers: int
+    labels: list[Label] = Field(description="What it is best at among `journeys`.")
+    walking_seconds: int
+    co2: int | None = Field(description="Grams of CO2 equivalent for one traveller; null: a leg has no factor.")
+    legs: list[LegAnswer]
+
+
+class BriefAnswer(BaseModel):
+    """A journey that is named only; `GET /v1/journeys/{id}` describes it."""
+
+    id: str
+    departure: datetime
+    arrival: datetime
+    transfers: int
+    lines: list[str] = Field(description="Names of the lines ridden, in order.")
+    why: Left = Field(
+        description="`same_way`: `like` takes the same lines between the same stops at another time; `hardly_better`:"
+        " `like` is as good as this one with fewer changes or less trouble; `worse`: enough others are better."
+    )
+    like: str | None = Field(description="Id of a journey of `journeys`.")
+
+
+class SuggestionAnswer(BaseModel):
+    """One parameter to change; a search with it found this."""
+
+    remedy: Remedy
+    parameter: str = Field(description="Which parameter to change.")
+    value: str | None = Field(description="What to give instead; null: leave it out.")
+    departure: datetime = Field(description="Of the journey found then.")
+    arrival: datetime
+    transfers: int
+
+
+class AlertAnswer(BaseModel):
+    """A message to travellers."""
+
+    id: str
+    header: dict[str, str] = Field(description='By language; "" where the source does not say which.')
+    description: dict[str, str]
+    url: dict[str, str]
+    cause: str
+    effect: str
+    severity: str
+
+
+class PlanAnswer(BaseModel):
+    """Journeys, or why there are none."""
+
+    journeys: list[JourneyAnswer] = Field(
+        description="A small set, each worth taking for somebody, by departure; walking all the way is one of them."
+    )
+    more: list[BriefAnswer] = Field(
+        description="The other journeys of the time searched that none beats in departure, arrival and changes."
+    )
+    direct: list[JourneyAnswer] = Field(description="By bicycle or car all the way, where `direct` asked for it.")
+    reason: Reason | None = Field(description="Why there is no journey by vehicle; null when there is one.")
+    reason_about: str | None = Field(description="Which parameter the reason is about.")
+    next_departure: datetime | None = Field(description="Without a journey: when the next one leaves.")
+    previous_departure: datetime | None = Field(description="Without a journey: when the last one before leaves.")
+    suggestions: list[SuggestionAnswer] = Field(
+        description="Without a journey: what to change in the question; each was tried and found one."
+    )
+    earlier_cursor: str | None = Field(description="Give it as `cursor` with the same question for the page before.")
+    later_cursor: str | None
+    searched_from: datetime | None = Field(
+        description="Every journey that leaves (with `arrive_by`: arrives) from here to `searched_until` is named."
+    )
+    searched_until: datetime | None
+    complete: bool = Field(description="False: the time for computing was over; this is the best found so far.")
+    alerts: list[AlertAnswer] = Field(description="What the legs' `alerts` name.")
+    live_at: datetime | None = Field(description="When the live data were put together that this answer knows of.")
+    network_version: str
+
+
+class PairAnswer(BaseModel):
+    """A way there and a way back that go together."""
+
+    out: str = Field(description="Id of a journey of `out`.")
+    back: str = Field(description="Id of a journey of `back`: the first after the stay.")
+    stay_seconds: int = Field(description="Between the arrival there and the departure back.")
+
+
+class RoundTripAnswer(BaseModel):
+    """There and back."""
+
+    can_return: bool = Field(description="Whether at least one way there has a way back in time.")
+    pairs: list[PairAnswer] = Field(description="By departure there.")
+    last_return: str | None = Field(description="Id of the journey of `back` that leaves last and is home in time.")
+    out: PlanAnswer
+    back: PlanAnswer
+
+
+def plan_as_json(answer: Plan) -> dict[str, Any]:
+    """Write an answer as ``GET /v1/journeys`` and ``plan --json`` give it."""
+    since, until = answer.searched or (None, None)
+    return {
+        "journeys": [journey_as_json(journey) for journey in answer.journeys],
+        "more": [_brief_as_json(brief) for brief in answer.more],
+        "direct": [journey_as_json(journey) for journey in answer.direct],
+        "reason": answer.reason,
+        "reason_about": answer.reason_about,
+        "next_departure": answer.next_departure,
+        "previous_departure": answer.previous_departure,
+        "suggestions": [_suggestion_as_json(one) for one in answer.suggestions],
+        "earlier_cursor": answer.earlier,
+        "later_cursor": answer.later,
+        "searched_from": since,
+        "searched_until": until,
+        "complete": answer.complete,
+        "alerts": alerts_as_json(answer.alerts),
+        "live_at": answer.live_at,
+        "network_version": answer.network_version,
+    }
+
+
+def round_trip_as_json(answer: RoundTrip) -> dict[str, Any]:
+    """Write an answer as ``GET /v1/round-trips`` and ``plan --back --json`` give it."""
+    return {
+        "can_return": bool(answer.pairs),
+        "pairs": [{"out": pair.out, "back": pair.back, "stay_seconds": pair.stay} for pair in answer.pairs],
+        "last_return": answer.last_return,
+        "out": plan_as_json(answer.out),
+        "back": plan_as_json(answer.back),
+    }
+
+
+def alerts_as_json(alerts: Iterable[tuple[str, Alert]]) -> list[dict[str, Any]]:
+    """Write messages, each with the id that legs name it by."""
+    return [
+        {
+            "id": name,
+            "header": alert.header,
+            "description": alert.description,
+            "url": alert.url,
+            "cause": alert.cause,
+            "effect": alert.effect,
+            "severity": alert.severity,
+        }
+        for name, alert in alerts
+    ]
+
+
+def journey_as_json(journey: Journey) -> dict[str, Any]:
+    """Write one journey."""
+    legs = []
+    before: datetime | None = None
+    for leg in journey.legs:
+        wait = 0 if before is None else int((leg.departure - before).total_seconds())
+        legs.append(_leg_as_json(leg, wait))
+        before = leg.arrival
+    return {
+        "id": journey.id,
+        "departure": journey.departure,
+        "arrival": journey.arrival,
+        "transfers": journey.transfers,
+        "labels": journey.labels,
+        "walking_seconds": journey.walking,
+        "co2": journey.co2,
+        "legs": legs,
+    }
+
+
+def _brief_as_json(brief: Brief) -> dict[str, Any]:
+    return {
+        "id": brief.id,
+        "departure": brief.departure,
+        "arrival": brief.arrival,
+        "transfers": brief.transfers,
+        "lines": brief.lines,
+        "why": brief.left,
+        "like": brief.like,
+    }
+
+
+def _suggestion_as_json(one: Suggestion) -> dict[str, Any]:
+    return {
+        "remedy": one.remedy,
+        "parameter": one.parameter,
+        "value": one.value,
+        "departure": one.departure,
+        "arrival": one.arrival,
+        "transfers": one.transfers,
+    }
+
+
+def _leg_as_json(leg: Leg, wait: int) -> dict[str, Any]:
+    line = leg.line
+    return {
+        "mode": leg.mode,
+        "from": _place_as_json(leg.start),
+        "to": _place_as_json(leg.end),
+        "departure": leg.departure,
+        "arrival": leg.arrival,
+        "planned_departure": leg.planned_departure,
+        "planned_arrival": leg.planned_arrival,
+        "canceled": leg.canceled,
+        "trip_id": leg.trip_id,
+        "service_date": leg.service_date,
+        "line": line and line.name,
+        "line_id": line and line.id,
+        "line_long_name": line and line.long_name,
+        "line_color": line and line.color,
+        "line_text_color": line and line.text_color,
+        "agency": line and line.agency,
+        "headsign": leg.headsign,
+        "stay_seated": leg.stay_seated,
+        "wait_seconds": wait,
+        "guaranteed": leg.guaranteed,
+        "every": leg.every,
+        "pickup": leg.pickup,
+        "drop_off": leg.drop_off,
+        "phone": leg.phone,
+        "wheelchair": leg.wheelchair,
+        "bikes": leg.bikes,
+        "co2": leg.co2,
+        "place": leg.place,
+        "alerts": leg.alerts,
+        "calls": [
+            {
+                "name": call.place.name,
+                "stop_id": call.place.stop_id,
+                "lat": call.place.lat,
+                "lon": call.place.lon,
+                "arrival": call.arrival,
+                "departure": call.departure,
+            }
+            for call in leg.calls
+        ],
+        "metres": leg.metres,
+        "geometry": {"type": "LineString", "coordinates": leg.geometry},
+        "steps": [{"street": step.street, "metres": step.metres, "direction": step.direction} for step in leg.steps],
+    }
+
+
+def _place_as_json(place: Place) -> dict[str, Any]:
+    return {
+        "name": place.name,
+        "lat": place.lat,
+        "lon": place.lon,
+        "stop_id": place.stop_id,
+        "platform": place.platform,
+    }
