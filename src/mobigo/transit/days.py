@@ -341,10 +341,10 @@ def _sort_into_lines(
 
 
 def _link_seats(timetable: Timetable, runs: _Runs) -> NDArray[np.int32]:
-    """Find which run each vehicle goes on as: blocks of one service day, then linked trips.
+    """Find which runs each vehicle goes on as: blocks of one service day, then linked trips.
 
-    Consecutive trips of a block that holds that day, with the same route_type; transfers.txt adds links (type 4) and
-    takes them away (type 5).
+    Consecutive trips of a block that holds that day, with the same route_type; transfers.txt adds links (type 4), which
+    take the place of the block, and takes links away (type 5).
     """
     starts = timetable.call_departure[timetable.call_first[runs.trip]] + runs.shift
     ends = timetable.call_arrival[timetable.call_first[runs.trip + 1] - 1] + runs.shift
@@ -355,22 +355,61 @@ def _link_seats(timetable: Timetable, runs: _Runs) -> NDArray[np.int32]:
     a, b = members[:-1], members[1:]
     joined = (block[a] == block[b]) & (runs.day[a] == runs.day[b]) & (mode[a] == mode[b]) & (ends[a] <= starts[b])
     pairs = {(int(x), int(y)) for x, y in zip(a[joined], b[joined], strict=True)}
-    if len(timetable.link_from):
-        of_trip: dict[int, list[int]] = {}
-        for run in np.flatnonzero(np.isin(runs.trip, np.concatenate([timetable.link_from, timetable.link_to]))):
-            of_trip.setdefault(int(runs.trip[run]), []).append(int(run))
-        for before, after, kind in zip(
-            timetable.link_from.tolist(), timetable.link_to.tolist(), timetable.link_type.tolist(), strict=True
-        ):
-            for x in of_trip.get(before, []):
-                for y in of_trip.get(after, []):
-                    if runs.day[x] != runs.day[y] or ends[x] > starts[y] or x == y:
-                        continue
-                    if kind == LINKED:
-                        pairs.add((x, y))
-                    elif kind == NOT_LINKED:
-                        pairs.discard((x, y))
-    return np.array(sorted(pairs), np.int32).reshape(-1, 2)
+    linked = {kind: _follow_links(timetable, runs, kind, starts, ends) for kind in (LINKED, NOT_LINKED)}
+    elsewhere = {x for x, _ in linked[LINKED]}
+    pairs = ({(x, y) for x, y in pairs if x not in elsewhere} | linked[LINKED]) - linked[NOT_LINKED]
+    return np.array(_break_circles(sorted(pairs), starts == ends), np.int32).reshape(-1, 2)
+
+
+def _break_circles(pairs: list[tuple[int, int]], brief: NDArray[np.bool_]) -> list[tuple[int, int]]:
+    """Leave out links that close a circle; only trips that take no time can be linked to one."""
+    after: dict[int, list[int]] = {}
+    kept = []
+    for x, y in pairs:
+        if brief[x] and brief[y]:
+            seen, fresh = {y}, [y]
+            while fresh and x not in seen:
+                new = set(after.get(fresh.pop(), ())) - seen
+                seen |= new
+                fresh.extend(new)
+            if x in seen:
+                continue
+            after.setdefault(x, []).append(y)
+        kept.append((x, y))
+    return kept
+
+
+def _follow_links(
+    timetable: Timetable, runs: _Runs, kind: int, starts: NDArray[np.int64], ends: NDArray[np.int64]
+) -> set[tuple[int, int]]:
+    """Find the runs that rules of one type are about; trips with frequencies are in none.
+
+    The next trip is of the same service day where it leaves, by the timetable, no earlier than the first arrives, else
+    of the day after.
+    """
+    rows = np.flatnonzero(timetable.link_type == kind)
+    if not len(rows):
+        return set()
+    known = timetable.trip_known_as[runs.trip]
+    named = np.isin(known, np.concatenate([timetable.link_from[rows], timetable.link_to[rows]]))
+    named &= ~np.isin(runs.trip, timetable.run_trip[timetable.run_repeats > 0])
+    of_trip: dict[int, dict[int, list[int]]] = {}
+    for run in np.flatnonzero(named).tolist():
+        of_trip.setdefault(int(known[run]), {}).setdefault(int(runs.day[run]), []).append(run)
+    pairs = set()
+    for before, after in zip(timetable.link_from[rows].tolist(), timetable.link_to[rows].tolist(), strict=True):
+        if before not in of_trip or after not in of_trip:
+            continue
+        end = timetable.call_arrival[timetable.call_first[before + 1] - 1]
+        later = int(timetable.call_departure[timetable.call_first[after]] < end)
+        pairs |= {
+            (x, y)
+            for day, firsts in of_trip[before].items()
+            for x in firsts
+            for y in of_trip[after].get(day + later, ())
+            if ends[x] <= starts[y]
+        }
+    return pairs
 
 
 def _mirror(lines: _Lines) -> _Lines:
