@@ -15,7 +15,7 @@ from mobigo.kit.errors import InvalidInput
 ROOT = Path(__file__).parents[3]
 """The checkout: benchmarks are measured from a clone, they are no part of the wheel."""
 
-PARTS = ("__init__", "bar", "common_feed", "sample")
+PARTS = ("__init__", "bar", "common_feed", "plot", "sample", "served")
 """What benchmarks are made of; no benchmark by itself."""
 
 
@@ -25,17 +25,21 @@ def _names() -> list[str]:
 
 @click.command()
 @click.argument("name")
+@click.option("--peer", metavar="PROGRAM", help="For planner: time this program too, called as mobigo route is.")
 @click.option("--json", "as_json", is_flag=True, help="Print a list of objects instead of a table.")
-def bench(name: str, *, as_json: bool) -> None:
+def bench(name: str, *, peer: str | None, as_json: bool) -> None:
     """Measure NAME; one row per bar: value, limit, whether it holds, and how it was measured.
 
     Compare ratios, not seconds: machines are noisy.
     """
     if name not in _names():
         raise InvalidInput(f"no benchmark {name!r}; there are: {', '.join(_names())}")
+    if peer and name != "planner":
+        raise InvalidInput(f"--peer is for the benchmark planner, not for {name}; leave it out")
     sys.path.insert(0, str(ROOT))
     rows = []
-    for bar in import_module(f"benchmarks.{name}").bars():
+    measure = import_module(f"benchmarks.{name}").bars
+    for bar in measure(peer) if peer else measure():
         row = {
             "bar": bar.bar,
             "value": bar.value,

@@ -9,7 +9,7 @@ from fastapi.responses import RedirectResponse, Response
 from sqlalchemy.orm import Session
 
 from mobigo.journeys import service as journeys
-from mobigo.journeys.model import JourneyRequest, Plan
+from mobigo.journeys.model import Plan
 from mobigo.journeys.network import Network
 from mobigo.kit.errors import InvalidInput, MobigoError
 from mobigo.kit.requests import Now
@@ -17,8 +17,24 @@ from mobigo.places import service as places
 from mobigo.places.model import AmbiguousPlace, UnknownPlace
 from mobigo.web import assets, docs, stops, tiles, words
 from mobigo.web.html import READ, page
-from mobigo.web.planner import map_journeys, step_text, view_plan
-from mobigo.web.question import CHANGES, FIELDS, WINDOWS, End, Question, address, read_question, settle
+from mobigo.web.planner import map_journeys, say_alerts, step_text, view_plan
+from mobigo.web.question import (
+    ACCESS,
+    CHANGES,
+    FIELDS,
+    PACES,
+    RATHER,
+    RIDES,
+    STAYS,
+    WALKS,
+    WINDOWS,
+    End,
+    Question,
+    address,
+    change_fields,
+    read_question,
+    settle,
+)
 from mobigo.web.words import Words
 
 router = APIRouter(include_in_schema=False)
@@ -26,8 +42,10 @@ router = APIRouter(include_in_schema=False)
 HOME_ZONE = "Europe/Paris"
 """Zone of the form while no network says its own."""
 
-LONGEST = 200
+LONG = 200
 """Characters of a field that are read."""
+LONGEST = {"cursor": 4_000}
+"""Of those that are longer."""
 
 FOR_SCRIPTS = ("map", "locate", "suggestions", "kind.")
 """Beginnings of the keys that scripts say."""
@@ -51,7 +69,11 @@ def static_file(request: Request, path: str) -> Response:
 def planner(request: Request, now: Now) -> Response:
     """Show the form and, when it is filled in, the journeys; or ask which place is meant; or say what is wrong."""
     speak = words.choose(request)
-    fields = {name: value.strip()[:LONGEST] for name, value in request.query_params.items() if name in FIELDS}
+    fields = {
+        name: value.strip()[: LONGEST.get(name, LONG)] for name, value in request.query_params.items() if name in FIELDS
+    }
+    if rides := request.query_params.getlist("ride"):
+        fields["ride"] = "" if set(rides) >= set(RIDES) else ",".join(rides)[:LONG]
     if "now" in request.query_params:
         return RedirectResponse(address(fields, date=None, time=None), 303)
     network: Network | None = request.app.state.networks.find_current()
@@ -61,6 +83,8 @@ def planner(request: Request, now: Now) -> Response:
         question = _understand(request, question, speak)
         fields |= {"from": question.origin.text, "from_place": question.origin.pinned}
         fields |= {"to": question.destination.text, "to_place": question.destination.pinned}
+        if question.via:
+            fields |= {"via": question.via.text, "via_place": question.via.pinned}
     if network and question.ready:
         try:
             plan = _plan(network, question)
@@ -82,8 +106,18 @@ def planner(request: Request, now: Now) -> Response:
         url=lambda **changes: address(fields, **changes),
         windows=WINDOWS,
         most_changes=CHANGES,
+        stays=STAYS,
+        rides=tuple(RIDES),
+        accesses=tuple(ACCESS),
+        rathers=RATHER,
+        walks=WALKS,
+        paces=tuple(PACES),
+        span=lambda seconds: timedelta(seconds=seconds),
+        alerts=say_alerts(plan, speak.language) if plan else {},
+        remedies=_remedies(fields, plan, speak, question) if plan else [],
+        homeward=_homeward(network, question, plan, fields) if network and plan else None,
         step_text=step_text,
-        ask=next((name for name in ("origin", "destination") if getattr(question, name).choices), None),
+        ask=next((name for name, end in question.ends() if end.choices), None),
         settle=settle,
         map_journeys=map_journeys(view) if view else [],
         outside=_outside(network, question) if network else None,
@@ -93,13 +127,12 @@ def planner(request: Request, now: Now) -> Response:
 
 
 def _understand(request: Request, question: Question, speak: Words) -> Question:
-    """Find the places the two texts mean."""
-    ends = question.origin, question.destination
-    if all(end.place for end in ends):
+    """Find the places the texts mean."""
+    if all(end.place for _, end in question.ends()):
         return question
     with Session(request.app.state.engine) as session:
-        origin, destination = (end if end.place else _find(session, end, speak) for end in ends)
-    return replace(question, origin=origin, destination=destination)
+        found = {name: end if end.place else _find(session, end, speak) for name, end in question.ends()}
+    return replace(question, origin=found["origin"], destination=found["destination"], via=found.get("via"))
 
 
 def _find(session: Session, end: End, speak: Words) -> End:
@@ -115,14 +148,7 @@ def _find(session: Session, end: End, speak: Words) -> End:
 
 def _plan(network: Network, question: Question) -> Plan:
     """Plan; from a commune's main stop when no stop is in reach of its middle."""
-    request = JourneyRequest(
-        origin=question.origin.place or "",
-        destination=question.destination.place or "",
-        at=question.at,
-        arrive_by=question.arrive_by,
-        window=int(question.window) * 60 if question.window else None,
-        max_transfers=int(question.changes) if question.changes else JourneyRequest.max_transfers,
-    )
+    request = question.request()
     plan = journeys.plan(network, request)
     if plan.journeys or not (question.origin.fallback or question.destination.fallback):
         return plan
@@ -146,7 +172,7 @@ def _title(question: Question, plan: Plan | None, speak: Words) -> str:
     """Say in the title what the page found: it is what a screen reader says first."""
     if not question.asked:
         return speak("home_title")
-    if question.origin.choices or question.destination.choices:
+    if any(end.choices for _, end in question.ends()):
         return speak("choose_title")
     if plan is None:
         return speak("problem_title")
@@ -163,18 +189,50 @@ def _moved(fields: dict[str, str], question: Question, plan: Plan | None) -> dic
         "from_place": fields.get("to_place"),
         "to": fields.get("from"),
         "to_place": fields.get("from_place"),
+        "cursor": None,
     }
     moved = {"swapped": address(fields, **swapped)}
-    minute = timedelta(minutes=1)
     zone = question.at.tzinfo
 
     def at(instant: datetime, by: str) -> str:
         local = instant.astimezone(zone)
-        return address(fields, date=local.date().isoformat(), time=f"{local:%H:%M}", by=by)
+        return address(fields, date=local.date().isoformat(), time=f"{local:%H:%M}", by=by, cursor=None)
 
-    if plan and plan.journeys:
-        moved["earlier"] = at(min(one.arrival for one in plan.journeys) - minute, "arrive")
-        moved["later"] = at(max(one.departure for one in plan.journeys) + minute, "depart")
-    if plan and plan.next_departure:
-        moved["next"] = at(plan.next_departure, "arrive" if question.arrive_by else "depart")
+    if plan:
+        for name in ("earlier", "later"):
+            cursor = getattr(plan, name)
+            moved[name] = address(fields, cursor=cursor) if cursor and plan.journeys else ""
+        moved["next"] = at(plan.next_departure, "depart") if plan.next_departure else ""
+        moved["previous"] = at(plan.previous_departure, "depart") if plan.previous_departure else ""
     return moved
+
+
+def _remedies(fields: dict[str, str], plan: Plan, speak: Words, question: Question) -> list[dict[str, str]]:
+    """Write what would have to change as links that change it."""
+    found = []
+    for one in plan.suggestions:
+        leaves = one.departure.astimezone(question.at.tzinfo)
+        changes = change_fields(one, leaves)
+        if changes is None:
+            continue
+        said = {"hour": speak.hour(leaves), "day": speak.day(leaves.date()), "value": one.value or ""}
+        text = speak.find(f"remedy.{one.remedy}.{one.parameter}") or speak(f"remedy.{one.remedy}")
+        found.append({"address": address(fields, **{"cursor": None, **changes}), "text": text.format(**said)})
+    return found
+
+
+def _homeward(network: Network, question: Question, plan: Plan, fields: dict[str, str]) -> dict[str, object] | None:
+    """Find the last way back of the day one arrives: with one bus a day it decides whether to go at all."""
+    arrivals = [one.arrival for one in plan.journeys if one.rides]
+    if not arrivals or question.cursor:
+        return None
+    day = min(arrivals).astimezone(question.at.tzinfo)
+    back = replace(question, origin=question.destination, destination=question.origin, via=None, by="last", at=day)
+    last = [one.departure for one in _plan(network, back).journeys if one.rides and one.departure > min(arrivals)]
+    turned = {"from": fields.get("to"), "from_place": fields.get("to_place")}
+    turned |= {"to": fields.get("from"), "to_place": fields.get("from_place"), "date": day.date().isoformat()}
+    return {
+        "departure": max(last).astimezone(question.at.tzinfo) if last else None,
+        "day": day.date(),
+        "address": address(fields, **turned, via=None, via_place=None, by="last", cursor=None),
+    }

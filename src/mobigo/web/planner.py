@@ -6,11 +6,12 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
+from mobigo.journeys.model import Mode
 from mobigo.web.colours import paint
 from mobigo.web.words import full_minute
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from datetime import datetime
 
     from mobigo.journeys.model import Journey, Leg, Line, Plan, Step
@@ -45,6 +46,26 @@ class JourneyView:
     """Metres."""
 
     @property
+    def alone(self) -> str:
+        """Mode of a journey without any vehicle of public transport: its longest leg's."""
+        longest: Mode = max(self.journey.legs, key=lambda leg: leg.arrival - leg.departure).mode
+        return longest
+
+    @property
+    def trouble(self) -> str | None:
+        """What breaks the journey, by live data: ``canceled``, ``missed``."""
+        return next(
+            (what for what in ("canceled", "missed") if any(getattr(leg, what) for leg in self.journey.legs)), None
+        )
+
+    @property
+    def late(self) -> timedelta | None:
+        """How much later than by the timetable the last vehicle arrives, when it is worth saying."""
+        known = [leg for leg in self.journey.legs if leg.planned_arrival]
+        late = known[-1].arrival - known[-1].planned_arrival if known and known[-1].planned_arrival else timedelta()
+        return late if late >= WORTH_SAYING else None
+
+    @property
     def arrival(self) -> datetime:
         """The full minute by which it has arrived."""
         return full_minute(self.journey.arrival)
@@ -75,7 +96,7 @@ def view_plan(plan: Plan, question: Question) -> PlanView:
         JourneyView(
             journey,
             tuple(_view_legs(journey.legs, question, lines)),
-            sum(leg.metres or 0 for leg in journey.legs if leg.line is None),
+            sum(leg.metres or 0 for leg in journey.legs if leg.mode is Mode.WALK),
         )
         for journey in plan.journeys
     )
@@ -94,6 +115,15 @@ def _view_legs(legs: Sequence[Leg], question: Question, lines: dict[Line, int]) 
             wait if wait >= WORTH_SAYING and not leg.stay_seated else None,
         )
         before = leg.arrival
+
+
+def say_alerts(plan: Plan, language: str) -> dict[str, dict[str, str]]:
+    """Write the messages of an answer in one language, else in whichever there is."""
+
+    def said(texts: Mapping[str, str]) -> str:
+        return texts.get(language) or texts.get("") or next(iter(texts.values()), "")
+
+    return {name: {"header": said(one.header), "description": said(one.description)} for name, one in plan.alerts}
 
 
 def step_text(step: Step, words: Words) -> str:

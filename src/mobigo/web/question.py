@@ -7,6 +7,7 @@ from datetime import datetime, time
 from typing import TYPE_CHECKING
 from urllib.parse import urlencode
 
+from mobigo.journeys.model import Access, Criterion, JourneyRequest, Mode, OfDay
 from mobigo.kit.errors import InvalidInput
 from mobigo.kit.geo import parse_point
 
@@ -14,15 +15,56 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from zoneinfo import ZoneInfo
 
+    from mobigo.journeys.model import Suggestion
     from mobigo.places.model import Place
 
-FIELDS = ("from", "from_place", "to", "to_place", "date", "time", "by", "window", "changes", "lang")
+FIELDS = (
+    *("from", "from_place", "via", "via_place", "stay", "to", "to_place", "date", "time", "by", "window", "changes"),
+    *("ride", "pace", "walk", "access", "wheelchair", "bicycle", "rather", "cursor", "lang"),
+)
 """Of the form, in the order an address has them."""
 
+BY = ("depart", "arrive", "first", "last")
+"""What the date and the time mean; of the first and the last journey only the date."""
 WINDOWS = ("", "60", "120", "240", "480", "1440")
 """Minutes offered; empty: the next journeys whenever they leave."""
 CHANGES = ("", "0", "1", "2", "3")
 """Most changes offered; empty: any number."""
+STAYS = ("", "15", "30", "60", "120")
+"""Minutes at the place on the way; empty: passing is enough."""
+WALKS = ("10", "", "45", "60")
+"""Longest walk in minutes; empty: half an hour."""
+USUAL_WALK = JourneyRequest.max_walk // 60
+PACES = {"slow": 0.8, "": 1.2, "fast": 1.6}
+"""Metres per second."""
+RATHER = ("", *Criterion)
+"""What is weighed beside time and changes."""
+ACCESS: dict[str, tuple[Access, ...]] = {
+    "": (Access.WALK,),
+    "bicycle": (Access.WALK, Access.BICYCLE),
+    "shared_bicycle": (Access.WALK, Access.SHARED_BICYCLE),
+    "car_park": (Access.WALK, Access.CAR_PARK),
+    "car_drop_off": (Access.WALK, Access.CAR_DROP_OFF),
+}
+"""Ways to the first stop."""
+RIDES: dict[str, tuple[Mode, ...]] = {
+    "rail": (Mode.RAIL,),
+    "tram": (Mode.TRAM, Mode.SUBWAY),
+    "bus": (Mode.BUS, Mode.COACH),
+    "other": (Mode.FERRY, Mode.CABLE_CAR, Mode.FUNICULAR, Mode.AIR, Mode.TAXI, Mode.OTHER),
+}
+"""What one may be willing to ride."""
+
+WITHOUT = {
+    "max_transfers": ("changes",),
+    "window_minutes": ("window",),
+    "only": ("ride",),
+    "via": ("via", "via_place", "stay"),
+    "wheelchair": ("wheelchair",),
+    "bicycle_aboard": ("bicycle",),
+    "criterion": ("rather",),
+}
+"""Fields to leave out so that a parameter of the API is not given."""
 
 EARLY = time(6)
 """When a day starts for somebody who names another day and no hour."""
@@ -55,11 +97,32 @@ class Question:
     destination: End
     at: datetime
     """Aware, in the zone of the network."""
-    arrive_by: bool = False
+    by: str = "depart"
     window: str = ""
     changes: str = ""
+    via: End | None = None
+    stay: str = ""
+    ride: tuple[str, ...] = ()
+    """Of `RIDES`; empty: all of them."""
+    pace: str = ""
+    walk: str = ""
+    access: str = ""
+    wheelchair: bool = False
+    bicycle: bool = False
+    rather: str = ""
+    cursor: str | None = None
     malformed: bool = False
     """The date or the time cannot be read; `at` is now."""
+
+    @property
+    def arrive_by(self) -> bool:
+        """Whether the time is that of arriving."""
+        return self.by == "arrive"
+
+    def ends(self) -> list[tuple[str, End]]:
+        """List the places named, with the names of their fields here."""
+        via = [("via", self.via)] if self.via else []
+        return [("origin", self.origin), ("destination", self.destination), *via]
 
     @property
     def asked(self) -> bool:
@@ -69,12 +132,36 @@ class Question:
     @property
     def ready(self) -> bool:
         """Whether both ends are understood."""
-        return bool(self.origin.place and self.destination.place) and not self.malformed
+        return all(end.place for _, end in self.ends()) and not self.malformed
 
     @property
     def has_options(self) -> bool:
         """Whether the collapsed part of the form says something."""
-        return bool(self.window or self.changes)
+        said = self.window, self.changes, self.via, self.ride, self.pace, self.walk, self.access, self.rather
+        return any(said) or self.wheelchair or self.bicycle
+
+    def request(self) -> JourneyRequest:
+        """Put it to the planner."""
+        ride = self.ride or tuple(RIDES)
+        return JourneyRequest(
+            origin=self.origin.place or "",
+            destination=self.destination.place or "",
+            at=self.at,
+            arrive_by=self.arrive_by,
+            of_day=OfDay(self.by) if self.by in tuple(OfDay) else None,
+            window=int(self.window) * 60 if self.window else None,
+            max_transfers=int(self.changes) if self.changes else JourneyRequest.max_transfers,
+            vias=((self.via.place or "", int(self.stay or 0) * 60),) if self.via else (),
+            only=() if len(ride) == len(RIDES) else tuple(f"mode:{mode}" for name in ride for mode in RIDES[name]),
+            walk_speed=PACES[self.pace],
+            max_walk=int(self.walk) * 60 if self.walk else JourneyRequest.max_walk,
+            access=ACCESS[self.access],
+            direct=(Mode.WALK, Mode.BICYCLE) if self.bicycle or self.access == "bicycle" else (Mode.WALK,),
+            wheelchair=self.wheelchair,
+            bicycle_aboard=self.bicycle,
+            criterion=Criterion(self.rather) if self.rather else None,
+            cursor=self.cursor,
+        )
 
 
 def read_question(fields: Mapping[str, str], now: datetime, zone: ZoneInfo) -> Question:
@@ -89,9 +176,19 @@ def read_question(fields: Mapping[str, str], now: datetime, zone: ZoneInfo) -> Q
         origin=read_end(fields.get("from", ""), fields.get("from_place", "")),
         destination=read_end(fields.get("to", ""), fields.get("to_place", "")),
         at=at.replace(second=0, microsecond=0),
-        arrive_by=fields.get("by") == "arrive",
+        by=_one_of(fields.get("by", ""), BY) or BY[0],
         window=_one_of(fields.get("window", ""), WINDOWS),
         changes=_one_of(fields.get("changes", ""), CHANGES),
+        via=read_end(fields["via"], fields.get("via_place", "")) if fields.get("via") else None,
+        stay=_one_of(fields.get("stay", ""), STAYS),
+        ride=tuple(name for name in RIDES if name in fields.get("ride", "").split(",")),
+        pace=_one_of(fields.get("pace", ""), tuple(PACES)),
+        walk=_one_of(fields.get("walk", ""), WALKS),
+        access=_one_of(fields.get("access", ""), tuple(ACCESS)),
+        wheelchair=bool(fields.get("wheelchair")),
+        bicycle=bool(fields.get("bicycle")),
+        rather=_one_of(fields.get("rather", ""), RATHER),
+        cursor=fields.get("cursor") or None,
         malformed=malformed,
     )
 
@@ -122,6 +219,23 @@ def address(fields: Mapping[str, str], **changes: str | None) -> str:
     merged = {**fields, **changes}
     query = {name: value for name in FIELDS if (value := merged.get(name))}
     return f"/?{urlencode(query)}" if query else "/"
+
+
+def change_fields(suggestion: Suggestion, leaves: datetime) -> dict[str, str | None] | None:
+    """Say which fields of the form make the change that a suggestion names; None when the form cannot.
+
+    Parameters
+    ----------
+    leaves : datetime
+        When the journey found leaves, local.
+    """
+    if suggestion.parameter == "at":
+        return {"date": leaves.date().isoformat(), "time": f"{leaves:%H:%M}", "by": "depart"}
+    if suggestion.parameter == "max_walk_minutes":
+        fitting = [walk for walk in WALKS if int(walk or USUAL_WALK) >= int(suggestion.value or 0)]
+        return {"walk": fitting[0]} if fitting else None
+    fields = WITHOUT.get(suggestion.parameter)
+    return dict.fromkeys(fields) if fields else None
 
 
 def read_moment(date: str, clock: str, local: datetime) -> datetime:

@@ -39,7 +39,7 @@ def stop_page(request: Request, now: Now, stop_id: str) -> Response:
         at = read_moment(fields.get("date", ""), fields.get("time", ""), local)
     except ValueError:
         at = local
-    found = boards.list_departures(timetable, boards.stops_of_place(timetable, stop), at, AHEAD, SHOWN)
+    found = boards.list_calls(timetable, boards.stops_of_place(timetable, stop), at, AHEAD, SHOWN)
     paints: dict[int, Paint] = {}
     for one in found:
         route = int(timetable.trip_route[one.trip])
@@ -54,15 +54,15 @@ def stop_page(request: Request, now: Now, stop_id: str) -> Response:
         at=at,
         departures=[_row(timetable, one) for one in found],
         paints=paints,
-        later=_later(request, found[-1].departure) if len(found) == SHOWN else None,
+        later=_later(request, found[-1].time) if len(found) == SHOWN else None,
         start=urlencode({"from": name, "from_place": f"{stop_id}|{name}"}),
     )
 
 
-def _row(timetable: Timetable, found: boards.Departure) -> dict[str, object]:
+def _row(timetable: Timetable, found: boards.BoardCall) -> dict[str, object]:
     route = int(timetable.trip_route[found.trip])
     return {
-        "departure": found.departure,
+        "departure": found.time,
         "route": route,
         "line": timetable.route_short_names.at(route) or timetable.route_long_names.at(route),
         "mode": mode_of(int(timetable.route_type[route])),

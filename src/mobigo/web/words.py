@@ -21,6 +21,7 @@ CATALOGUES = Path(__file__).parent / "languages"
 
 HOUR = 3600
 KILOMETRE = 1000
+GRAMS = 1000
 
 
 @dataclass(frozen=True)
@@ -56,6 +57,13 @@ class Words:
         if metres < KILOMETRE:
             return f"{max(10, round(metres, -1)):.0f}\u00a0m"
         text = f"{metres / KILOMETRE:.1f}\u00a0km"
+        return text.replace(".", ",") if self.language == "fr" else text
+
+    def grams(self, grams: int) -> str:
+        """Write an amount of CO2: to 10 g, and from one kilogram in kilograms."""
+        if grams < GRAMS:
+            return f"{max(10, round(grams, -1)) if grams else 0}\u00a0g\u00a0CO₂"
+        text = f"{grams / GRAMS:.1f}\u00a0kg\u00a0CO₂"
         return text.replace(".", ",") if self.language == "fr" else text
 
     def day(self, day: date) -> str:

@@ -87,7 +87,7 @@ if (form) {
       }
     }
   });
-  for (const name of ['from', 'to']) suggest(field(name), name);
+  for (const name of ['from', 'to', 'via']) suggest(field(name), name);
   locate();
 }
 
