@@ -1,6 +1,19 @@
 import pytest
 
-from mobigo.osm.access import BICYCLE, CAR, EVERYBODY, FOOT, parse_duration, parse_maxspeed, read_barrier, read_street
+from mobigo.osm.access import (
+    BICYCLE,
+    CAR,
+    EVERYBODY,
+    FOOT,
+    is_closed_to_wheelchairs,
+    parse_duration,
+    parse_incline,
+    parse_maxspeed,
+    read_barrier,
+    read_street,
+)
+from mobigo.osm.features import read_parking
+from mobigo.osm.store import Wheelchair
 
 
 def tags(text: str) -> dict[str, str]:
@@ -130,3 +143,84 @@ def test_a_lane_is_not_driven_at_the_limit_outside_towns() -> None:
 )
 def test_durations_of_ferries(value: str, seconds: int | None) -> None:
     assert parse_duration(value) == seconds
+
+
+@pytest.mark.parametrize(
+    ("text", "wheelchair"),
+    [
+        ("highway=residential", Wheelchair.UNKNOWN),
+        ("highway=footway wheelchair=yes", Wheelchair.YES),
+        ("highway=footway wheelchair=designated surface=gravel", Wheelchair.YES),  # what is stated beats the rest
+        ("highway=footway wheelchair=limited", Wheelchair.LIMITED),
+        ("highway=footway wheelchair=no", Wheelchair.NO),
+        ("highway=footway wheelchair=ask", Wheelchair.UNKNOWN),
+        ("highway=steps", Wheelchair.NO),
+        ("highway=steps ramp:wheelchair=yes", Wheelchair.LIMITED),
+        ("highway=steps conveying=forward ramp:wheelchair=yes", Wheelchair.NO),  # an escalator
+        ("highway=steps wheelchair=yes", Wheelchair.YES),
+        ("highway=footway smoothness=good", Wheelchair.YES),
+        ("highway=footway smoothness=good incline=8%", Wheelchair.LIMITED),
+        ("highway=footway smoothness=horrible", Wheelchair.NO),
+        ("highway=footway incline=-14%", Wheelchair.NO),
+        ("highway=footway incline=up", Wheelchair.UNKNOWN),
+        ("highway=footway width=0.6", Wheelchair.NO),
+        ("highway=residential width=0.6", Wheelchair.UNKNOWN),  # nobody builds such a street
+        ("highway=footway surface=sand", Wheelchair.NO),
+        ("highway=footway surface=cobblestone", Wheelchair.LIMITED),
+        ("highway=footway surface=cobblestone smoothness=good", Wheelchair.YES),
+        ("highway=track", Wheelchair.LIMITED),
+        ("highway=track surface=asphalt", Wheelchair.UNKNOWN),
+        ("highway=track tracktype=grade5", Wheelchair.NO),
+    ],
+)
+def test_how_a_wheelchair_fares(text: str, wheelchair: Wheelchair) -> None:
+    street = read_street(tags(text))
+    assert street is not None
+    assert street.wheelchair == wheelchair
+
+
+@pytest.mark.parametrize(
+    ("text", "closed"),
+    [
+        ("highway=crossing kerb=raised", False),  # those who go along the street pass
+        ("kerb=raised", True),
+        ("barrier=kerb kerb=lowered", False),
+        ("barrier=kerb", False),
+        ("kerb=yes kerb:height=0.02", False),
+        ("kerb=yes kerb:height=12_cm", True),
+        ("barrier=stile", True),
+        ("barrier=kissing_gate wheelchair=yes", False),
+        ("barrier=cycle_barrier maxwidth:physical=1.2", False),
+        ("barrier=bollard", False),
+        ("barrier=gate wheelchair=no", True),
+        ("highway=elevator wheelchair=no", True),
+        ("entrance=main wheelchair=no", True),
+        ("shop=bakery wheelchair=no", False),  # of the shop, not of the street
+    ],
+)
+def test_what_stops_a_wheelchair(text: str, *, closed: bool) -> None:
+    assert is_closed_to_wheelchairs({key: value.replace("_cm", " cm") for key, value in tags(text).items()}) is closed
+
+
+@pytest.mark.parametrize(
+    ("value", "percent"), [("8%", 8), ("-12.5 %", 12.5), ("5°", 8.749), ("7", 7), ("steep", None), ("90°", 100)]
+)
+def test_slopes(value: str, percent: float | None) -> None:
+    assert parse_incline(value) == (percent and pytest.approx(percent, abs=0.01))
+
+
+@pytest.mark.parametrize(
+    ("text", "kind"),
+    [
+        ("amenity=parking park_ride=yes", "park_ride"),
+        ("amenity=parking park_ride=bus;train access=permissive", "park_ride"),
+        ("amenity=parking park_ride=no", None),
+        ("amenity=parking park_ride=yes access=private", None),
+        ("amenity=parking", None),
+        ("amenity=parking carpool=designated", "carpool"),
+        ("amenity=car_pooling", "carpool"),
+        ("amenity=bicycle_parking park_ride=yes", None),
+    ],
+)
+def test_where_travellers_may_leave_a_car(text: str, kind: str | None) -> None:
+    assert read_parking(tags(text)) == kind

@@ -99,6 +99,32 @@ def test_names_places_areas_and_lines_go_to_their_tables(database_url: str, tmp_
     assert rows(database_url, "SELECT name, round(metres) FROM osm_street") == [("Grande Rue", 100)]
 
 
+def test_park_and_ride_is_kept_with_its_places_and_streets_with_what_wheels_find(
+    database_url: str, tmp_path: Path
+) -> None:
+    text = """
+    a 0 0
+    b 100 0 kerb=raised
+    c 100 100
+    p 50 50 amenity=parking park_ride=yes name=Gare capacity=40 capacity:disabled=2
+    q 60 50 amenity=car_pooling capacity=plenty
+    r 70 50 amenity=parking
+    1: a b  highway=footway wheelchair=yes
+    2: b c  highway=steps
+    3: a b c a  amenity=parking park_ride=train
+    """
+    load(text, database_url, tmp_path)
+    assert rows(
+        database_url, "SELECT osm_type, kind, name, capacity, disabled FROM osm_parking ORDER BY osm_type, osm_id"
+    ) == [
+        ("node", "park_ride", "Gare", 40, 2),
+        ("node", "carpool", None, None, None),
+        ("way", "park_ride", None, None, None),
+    ]
+    assert rows(database_url, "SELECT way_id, wheelchair FROM street_edge ORDER BY way_id") == [(1, 1), (2, 3)]
+    assert rows(database_url, "SELECT osm_id, passable FROM street_node WHERE passable <> 7") == [(2, 15)]
+
+
 def test_restrictions_are_stored_with_the_modes_they_bind(database_url: str, tmp_path: Path) -> None:
     text = """
     a 0 0

@@ -34,6 +34,7 @@ from mobigo.street.routing import (
     reach,
     snap,
     stop_seconds,
+    walks_from,
 )
 from mobigo.street.store import read_graph
 
@@ -70,7 +71,7 @@ def random_streets(seed: int) -> Streets:
         node_osm=np.arange(n_nodes) + 100,
         node_lon=where[:, 0],
         node_lat=where[:, 1],
-        node_passable=rng.choice([7, 7, 7, 7, 3, 1, 0], n_nodes).astype(np.uint8),
+        node_passable=rng.choice([15, 15, 15, 7, 7, 3, 1, 0], n_nodes).astype(np.uint8),
         edge_way=ways.astype(np.int64),
         edge_from=ends[:, 0].astype(np.int64),
         edge_to=ends[:, 1].astype(np.int64),
@@ -81,6 +82,7 @@ def random_streets(seed: int) -> Streets:
         edge_kmh=rng.uniform(10, 90, (n_edges, 2)).astype(np.float32),
         edge_seconds=np.full(n_edges, np.nan, np.float32),
         edge_flags=rng.choice([0, 0, 0, 2, DESTINATION], n_edges).astype(np.uint8),
+        edge_wheelchair=rng.choice([0, 0, 1, 2, 3], n_edges).astype(np.uint8),
         shape_first=np.concatenate([[0], np.cumsum([len(shape) for shape in shapes])]),
         shape_points=np.concatenate(shapes),
         names=["", "Rue A", "Rue B"],
@@ -134,19 +136,20 @@ def part(cost: float, share: float) -> float:
     return float(cost) * share if share > 0 else 0.0
 
 
-@settings(max_examples=150, deadline=None)
-@given(seeds)
-def test_reach_is_as_far_as_networkx_says(seed: int) -> None:
+@settings(max_examples=200, deadline=None)
+@given(seeds, st.sampled_from(Profile))
+def test_reach_is_as_far_as_networkx_says(seed: int, profile: Profile) -> None:
     graph = build_graph(random_streets(seed))
     rng = np.random.default_rng(seed)
-    if not np.isfinite(graph.foot).any():
+    cost = graph.cost(profile)
+    if not np.isfinite(cost).any():
         return
-    start, end = random_place(graph, rng, graph.foot), random_place(graph, rng, graph.foot)
+    start, end = random_place(graph, rng, cost), random_place(graph, rng, cost)
     limit = float(rng.choice([300.0, 900.0, 1e5]))
-    expected = node_oracle(graph, graph.foot, Profile.FOOT, start, end)
+    expected = node_oracle(graph, cost, profile, start, end)
     one = Snaps(*(np.array([value]) for value in (np.int32(end.edge), np.float32(end.fraction), np.float32(0))),
                 np.array([[end.lon, end.lat]]))  # fmt: skip
-    found = reach(graph, start, Profile.FOOT, limit)
+    found = reach(graph, start, profile, limit)
     seconds = stop_seconds(found, one)[0]
     way = path(found, end)
     if expected > limit + 0.01:
@@ -157,10 +160,10 @@ def test_reach_is_as_far_as_networkx_says(seed: int) -> None:
         assert way is not None
         assert way.seconds == pytest.approx(expected, abs=0.01)
         check_course(way, start, end)
-    back = reach(graph, end, Profile.FOOT, limit, backward=True)
+    back = reach(graph, end, profile, limit, backward=True)
     there = Snaps(*(np.array([value]) for value in (np.int32(start.edge), np.float32(start.fraction), np.float32(0))),
                   np.array([[start.lon, start.lat]]))  # fmt: skip
-    blocked = (graph.net.passable & 1 == 0).any()
+    blocked = (graph.net.passable & profile == 0).any()
     if not blocked:  # beside a barrier the two ways of asking differ: a place may be left over it, not passed
         assert abs(stop_seconds(back, there)[0] - seconds) <= 1
         way = path(back, start)
@@ -200,7 +203,7 @@ def arc_oracle(  # noqa: C901  a line graph has this many cases
             continue
         for after in leaving:
             u_turn = after == arc ^ 1 and len(leaving) > 1
-            ban = profile is not Profile.FOOT and arc * n_arcs + after in banned
+            ban = not profile.walks and arc * n_arcs + after in banned
             if u_turn or ban or not np.isfinite(cost[after]):
                 continue
             entering = graph.edge_flags[after >> 1] & DESTINATION and not graph.edge_flags[arc >> 1] & DESTINATION
@@ -238,18 +241,18 @@ def test_direct_ways_are_those_of_networkx_on_the_line_graph(seed: int, profile:
         check_course(way, start, end)
 
 
-@settings(max_examples=60, deadline=None)
-@given(seeds)
-def test_footpaths_are_what_reaching_from_every_stop_finds(seed: int) -> None:
+@settings(max_examples=80, deadline=None)
+@given(seeds, st.sampled_from([Profile.FOOT, Profile.WHEELCHAIR]))
+def test_footpaths_are_what_reaching_from_every_stop_finds(seed: int, profile: Profile) -> None:
     graph = build_graph(random_streets(seed))
     rng = np.random.default_rng(seed)
-    stops = snap(graph, np.array([lonlat(x, y) for x, y in rng.uniform(-200, 2200, (12, 2))]), Profile.FOOT)
-    first, target, seconds = footpaths(graph, stops, 900.0, threads=2)
+    stops = snap(graph, np.array([lonlat(x, y) for x, y in rng.uniform(-200, 2200, (12, 2))]), profile)
+    first, target, seconds = footpaths(graph, stops, 900.0, profile=profile, threads=2)
     for stop in range(12):
         place = stops.one(stop)
         expected = np.full(12, -1, np.int32)
         if place is not None:
-            expected = stop_seconds(reach(graph, place, Profile.FOOT, 900.0), stops)
+            expected = stop_seconds(reach(graph, place, profile, 900.0), stops)
             expected[stop] = -1
         found = np.full(12, -1, np.int32)
         found[target[first[stop] : first[stop + 1]]] = seconds[first[stop] : first[stop + 1]]
@@ -417,6 +420,48 @@ def test_steps_take_twice_as_long_and_are_said(database_url: str, tmp_path: path
     slow = between(graph, at(graph, 0, 0, Profile.FOOT), at(graph, 120, 240, Profile.FOOT), Profile.FOOT, speed=0.6)
     assert slow is not None
     assert slow.seconds == pytest.approx(2 * way.seconds)
+
+
+RAMP = """
+a 0 0
+b 100 0
+c 100 100
+d 0 100
+e 200 100
+f 0 50 barrier=kerb kerb=raised
+1: a b    highway=footway smoothness=good
+2: b c    highway=steps
+3: a f d  highway=residential
+4: d c    highway=footway surface=sett
+5: c e    highway=residential
+6: b e    highway=footway wheelchair=limited
+"""
+
+
+def test_a_wheelchair_goes_round_steps_and_kerbs_and_slower_where_it_is_rough(
+    database_url: str, tmp_path: pathlib.Path
+) -> None:
+    graph = streets(RAMP, database_url, tmp_path)
+    on_foot = between(graph, at(graph, 100, 0, Profile.FOOT), at(graph, 100, 100, Profile.FOOT), Profile.FOOT)
+    assert on_foot is not None
+    assert on_foot.seconds == pytest.approx(200 / 1.2, abs=1)  # steps count twice
+    there = (at(graph, 100, 0, Profile.WHEELCHAIR), at(graph, 100, 100, Profile.WHEELCHAIR))
+    rolling = between(graph, *there, Profile.WHEELCHAIR, speed=1.0)
+    assert rolling is not None
+    # not over the kerb at f: along the diagonal b e (141 m, half as long again), then back on e c
+    assert rolling.metres == pytest.approx(241.4, abs=1)
+    assert rolling.seconds == pytest.approx(141.4 * 1.5 + 100, abs=2)
+    assert [int(graph.edge_wheelchair[edge]) for edge in rolling.edges] == [2, 0]
+
+
+def test_places_are_walked_from_to_stops_only(database_url: str, tmp_path: pathlib.Path) -> None:
+    graph = streets(SQUARE, database_url, tmp_path)
+    places = snap(graph, [lonlat(-100, 0), lonlat(200, 100)], Profile.FOOT)
+    stops = snap(graph, [lonlat(0, 0), lonlat(200, 0), lonlat(300, 0)], Profile.FOOT)
+    first, target, seconds = walks_from(graph, places, stops, 300.0)
+    assert first.tolist() == [0, 2, 5]
+    assert target.tolist() == [0, 1, 0, 1, 2]
+    assert seconds.tolist() == pytest.approx([84, 250, 250, 84, 167], abs=1)
 
 
 def test_turns_are_told_by_street(database_url: str, tmp_path: pathlib.Path) -> None:

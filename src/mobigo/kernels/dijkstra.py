@@ -166,6 +166,7 @@ def reach_nodes(
 def walk_between_stops(
     net: Adjacency,
     cost: NDArray[np.float32],
+    mode: int,
     stop_edge: NDArray[np.int32],
     stop_fraction: NDArray[np.float32],
     stop_extra: NDArray[np.float32],
@@ -182,6 +183,8 @@ def walk_between_stops(
 
     Parameters
     ----------
+    mode : int
+        Bit of the mode, as for `reach_nodes`.
     stop_edge, stop_fraction : int32[n_stops], float32[n_stops]
         Where a stop lies on its edge (-1: nowhere), as the share of the edge that lies before it.
     stop_extra : float32[n_stops], seconds from a stop to its edge
@@ -225,11 +228,11 @@ def walk_between_stops(
                 nearest[other] = along + stop_extra[other]
                 found[n_found] = other
                 n_found += 1
-        n_settled = reach_nodes(net, cost, 1, starts, seconds, rest, 0, scratch)
+        n_settled = reach_nodes(net, cost, mode, starts, seconds, rest, 0, scratch)
         for k in range(n_settled):
             node = scratch.order[k]
             base = scratch.best[node]
-            if net.passable[node] & 1 or scratch.parent[node] < 0:
+            if net.passable[node] & mode or scratch.parent[node] < 0:
                 for j in range(net.first[node], net.first[node + 1]):
                     arc = net.arc[j]
                     e = arc >> 1

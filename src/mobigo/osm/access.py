@@ -10,10 +10,11 @@ https://wiki.openstreetmap.org/wiki/Key:access and .../OSM_tags_for_routing/Acce
 
 from __future__ import annotations
 
+import math
 import re
 from typing import TYPE_CHECKING, NamedTuple
 
-from mobigo.osm.store import Flag
+from mobigo.osm.store import Flag, Wheelchair
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -40,6 +41,8 @@ class Street(NamedTuple):
     seconds: int | None
     """Crossing time of a ferry, when the way says it."""
     flags: int
+    wheelchair: int
+    """A `Wheelchair`."""
 
 
 class Class(NamedTuple):
@@ -107,7 +110,7 @@ RELEVANT = frozenset({
     "cycleway:left:oneway", "cycleway:right:oneway", "cycleway:both:oneway", "bicycle:forward", "bicycle:backward",
     "motor_vehicle:forward", "motor_vehicle:backward", "maxspeed", "maxspeed:forward", "maxspeed:backward",
     "maxspeed:type", "source:maxspeed", "zone:maxspeed", "zone:traffic", "duration", "tunnel", "bridge", "surface",
-    "tracktype", "conveying",
+    "tracktype", "conveying", "wheelchair", "ramp", "ramp:wheelchair", "smoothness", "incline", "width",
 })  # fmt: skip
 """Keys that `read_street` looks at; the rest of a way's tags cannot change its answer."""
 
@@ -149,6 +152,7 @@ def read_street(tags: Mapping[str, str]) -> Street | None:
         kmh_backward=backward,
         seconds=parse_duration(tags.get("duration", "")) if cls == "ferry" else None,
         flags=_read_flags(tags, cls) | (Flag.DESTINATION if destination & CAR else 0),
+        wheelchair=int(_read_wheelchair(tags, cls)),
     )
 
 
@@ -260,6 +264,103 @@ def _read_flags(tags: Mapping[str, str], cls: str) -> int:
     return int(flags)
 
 
+NUMBER = re.compile(r"(\d+(?:\.\d+)?)\s*(mph|knots|km/h|kmh|kph)?")
+
+STATED = {
+    "yes": Wheelchair.YES, "designated": Wheelchair.YES, "official": Wheelchair.YES, "limited": Wheelchair.LIMITED,
+    "bad": Wheelchair.LIMITED, "no": Wheelchair.NO, "impassable": Wheelchair.NO,
+}  # fmt: skip
+"""What the tag ``wheelchair`` says."""
+
+SMOOTHNESS = {
+    "excellent": Wheelchair.YES, "good": Wheelchair.YES, "intermediate": Wheelchair.YES, "bad": Wheelchair.LIMITED,
+    "very_bad": Wheelchair.NO, "horrible": Wheelchair.NO, "very_horrible": Wheelchair.NO, "impassable": Wheelchair.NO,
+}  # fmt: skip
+
+SOFT = {"sand", "mud", "rock", "grass", "pebblestone", "woodchips"}
+"""Grounds on which wheels sink in or get stuck."""
+
+ROUGH = UNPAVED - SOFT | {"cobblestone", "unhewn_cobblestone", "sett", "grass_paver"}
+
+STEEP, TOO_STEEP = 6.0, 12.0
+"""Percent from which a slope needs help, and from which it is none for wheelchairs."""
+
+NARROW = 0.8
+"""Metres that a wheelchair needs."""
+
+
+def _read_wheelchair(tags: Mapping[str, str], cls: str) -> Wheelchair:
+    """Tell how a wheelchair fares: what the way states, else what its ground, slope and width allow.
+
+    Streets about which nothing is tagged are unknown, not fine.
+    """
+    stated = STATED.get(tags.get("wheelchair", ""))
+    if stated is not None:
+        return stated
+    if cls == "steps":
+        ramp = tags.get("ramp:wheelchair") == "yes" and tags.get("conveying", "no") == "no"
+        return Wheelchair.LIMITED if ramp else Wheelchair.NO
+    found = [SMOOTHNESS[tags["smoothness"]]] if tags.get("smoothness") in SMOOTHNESS else []
+    slope, width = parse_incline(tags.get("incline", "")), NUMBER.match(tags.get("width", ""))
+    if slope is not None:
+        found.append(
+            Wheelchair.NO if slope > TOO_STEEP else Wheelchair.LIMITED if slope > STEEP else Wheelchair.UNKNOWN
+        )
+    if width is not None and float(width[1]) < NARROW and cls in {"footway", "path", "corridor"}:
+        found.append(Wheelchair.NO)
+    if "smoothness" not in tags:
+        surface, grade = tags.get("surface"), tags.get("tracktype")
+        if surface in SOFT or grade in {"grade4", "grade5"}:
+            found.append(Wheelchair.NO)
+        elif surface in ROUGH or (surface is None and cls == "track" and grade not in {"grade1", "grade2"}):
+            found.append(Wheelchair.LIMITED)
+    return max(found, default=Wheelchair.UNKNOWN)
+
+
+def parse_incline(value: str) -> float | None:
+    """Read a slope as percent, up or down: ``8%``, ``-12 %``, ``5°``; None if it gives no number."""
+    found = re.fullmatch(r"[+-]?(\d{1,3}(?:[.,]\d+)?)\s*(%|°)?", value.strip())
+    if found is None:
+        return None
+    number = float(found[1].replace(",", "."))
+    if found[2] == "°":
+        return math.tan(math.radians(number)) * 100 if number < 45 else 100.0  # noqa: PLR2004  degrees
+    return number
+
+
+CLOSED_TO_WHEELCHAIRS = {
+    "stile", "horse_stile", "kissing_gate", "turnstile", "full-height_turnstile", "cycle_barrier",
+    "motorcycle_barrier", "log", "debris", "cattle_grid",
+}  # fmt: skip
+"""Barriers that stop wheels unless they are tagged otherwise."""
+
+KERB_METRES = 0.03
+"""The highest kerb that wheels climb."""
+
+
+def is_closed_to_wheelchairs(tags: Mapping[str, str]) -> bool:
+    """Tell whether a node is known to stop a wheelchair: a barrier, a raised kerb, a lift or door that is tagged so.
+
+    A crossing is no obstacle to those who go along the street, whatever its kerbs.
+    """
+    kind, kerb = tags.get("barrier"), tags.get("kerb")
+    if tags.get("highway") == "crossing":
+        return False
+    if kind is None and kerb is None and tags.get("highway") != "elevator" and not {"entrance", "door"} & set(tags):
+        return False  # a shop or a sight that shares the node
+    stated = STATED.get(tags.get("wheelchair", ""))
+    if stated is not None:
+        return stated is Wheelchair.NO
+    height = NUMBER.match(tags.get("kerb:height", ""))
+    if height is not None:
+        metres = float(height[1]) / (100 if tags["kerb:height"].rstrip().endswith("cm") else 1)
+        return metres > KERB_METRES
+    width = NUMBER.match(tags.get("maxwidth:physical", ""))
+    if width is not None:
+        return float(width[1]) < NARROW
+    return kerb == "raised" or kind in CLOSED_TO_WHEELCHAIRS
+
+
 FREE_FLOW = 0.85
 """Share of the limit that cars reach on average, stops and bends included."""
 
@@ -271,7 +372,6 @@ COUNTRY_ZONES = {"DE:rural": 100, "AT:rural": 100, "CH:motorway": 120, "CH:trunk
                  "ES:motorway": 120, "ES:rural": 90, "IT:rural": 90, "DE:living_street": 7, "AT:urban": 50}  # fmt: skip
 """Implicit limits; a country's own first, then what most countries mean (and France says)."""
 
-NUMBER = re.compile(r"(\d+(?:\.\d+)?)\s*(mph|knots|km/h|kmh|kph)?")
 MPH, KNOT = 1.609344, 1.852
 MAX_KMH = 200
 

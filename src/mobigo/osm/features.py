@@ -80,6 +80,31 @@ def read_poi(tags: Mapping[str, str]) -> Poi | None:
     return None
 
 
+# --------------------------------------------------------------------------------------------------------- car parks
+
+FOR_SOME = {"no", "private", "permit", "customers", "military", "employees", "residents", "delivery"}
+"""Values of ``access`` of a car park where a traveller may not leave a car."""
+
+NOT = {"", "no"}
+
+
+def read_parking(tags: Mapping[str, str]) -> str | None:
+    """Return what a car park is to travellers, ``park_ride`` or ``carpool``; None for any other, or for no car park."""
+    amenity = tags.get("amenity")
+    if amenity not in {"parking", "car_pooling"} or tags.get("access") in FOR_SOME:
+        return None
+    if tags.get("park_ride", "") not in NOT:
+        return "park_ride"
+    if amenity == "car_pooling" or tags.get("carpool", "") not in NOT:
+        return "carpool"
+    return None
+
+
+def parse_count(text: str | None) -> int | None:
+    """Read a number of places; None when there is none or it is not a number."""
+    return int(text) if text and text.isascii() and text.isdigit() and len(text) < 6 else None  # noqa: PLR2004
+
+
 # ------------------------------------------------------------------------------------------------------------ areas
 
 AREAS: dict[str, dict[str, str]] = {

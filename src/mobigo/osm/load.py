@@ -28,21 +28,34 @@ from osmium.osm import NODE, RELATION, WAY
 
 from mobigo.db.engine import libpq_conninfo
 from mobigo.kit.errors import Refused
-from mobigo.osm.access import BICYCLE, CAR, EVERYBODY, RELEVANT, Street, read_barrier, read_street, street_class
+from mobigo.osm.access import (
+    BICYCLE,
+    CAR,
+    EVERYBODY,
+    RELEVANT,
+    Street,
+    is_closed_to_wheelchairs,
+    read_barrier,
+    read_street,
+    street_class,
+)
 from mobigo.osm.extract import detect_format, hash_file
 from mobigo.osm.features import (
     AREA_KEYS,
     PLACES,
     POI_CLASSES,
     area_zoom,
+    parse_count,
     parse_population,
     read_area,
     read_line,
+    read_parking,
     read_poi,
     street_zoom,
 )
 from mobigo.osm.report import LoadReport, Tally
 from mobigo.osm.store import (
+    CLOSED_TO_WHEELCHAIRS,
     Flag,
     Staging,
     copy_line,
@@ -61,7 +74,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-FORMAT = "1"
+FORMAT = "2"
 """Counted up when the same file would give other rows; part of what "unchanged" compares."""
 
 BUILDINGS_LIMIT = 40_000_000
@@ -279,6 +292,8 @@ class _Loader:
             if tags is None or not node.location.valid():
                 continue
             passable = read_barrier(tags)
+            if is_closed_to_wheelchairs(tags):
+                passable |= CLOSED_TO_WHEELCHAIRS
             if passable != EVERYBODY:
                 self.passable[node.id] = passable
             lon, lat = node.location.lon, node.location.lat
@@ -336,6 +351,13 @@ class _Loader:
             point = hex_point(lon, lat)
             row = copy_line(type_, id_, poi.cls, poi.kind, name, poi.min_zoom, point)
             self.staging.add("osm_poi", row)
+
+        parking = read_parking(tags)
+        if parking is not None:
+            capacity, disabled = parse_count(tags.get("capacity")), parse_count(tags.get("capacity:disabled"))
+            name = tags.get("name")
+            row = copy_line(type_, id_, parking, name, capacity, disabled, hex_point(lon, lat))
+            self.staging.add("osm_parking", row)
 
     def _add_line(self, way: Any, tags: Tags) -> None:  # noqa: ANN401
         line = read_line(tags)
@@ -410,6 +432,7 @@ class _Loader:
             "pois": made["osm_poi"],
             "areas": made["osm_area"],
             "lines": made["osm_line"],
+            "parkings": made["osm_parking"],
         }
         report = LoadReport(
             "active", staging.version, self.path.name, counts, self.tally.dropped(), self.tally.findings()
@@ -525,7 +548,7 @@ class _StreetBatch:
         seconds = "\\N" if street.seconds is None else street.seconds
         return (
             f"{street.cls}\t{name}\t{ref}\t{street.foot}\t{street.bicycle}\t{street.car}\t{street.kmh_forward}\t"
-            f"{street.kmh_backward}\t{seconds}\t{street.flags}\t{street_zoom(street.cls)}"
+            f"{street.kmh_backward}\t{seconds}\t{street.flags}\t{street.wheelchair}\t{street_zoom(street.cls)}"
         )
 
 

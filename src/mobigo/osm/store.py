@@ -8,8 +8,10 @@ is the first zoom level of a web map at which a row is worth drawing; a partial 
     ``id, way_id, from_node, to_node, metres, class`` (the highway value, ``ferry`` or ``platform``), ``name, ref``;
     ``foot, bicycle, car``: 1 may go along the geometry, 2 against it, 3 both, 0 none;
     ``kmh_forward, kmh_backward``: expected speed of a car; ``seconds``: of a ferry's crossing, else null;
-    ``flags``: the sum of `Flag`; ``min_zoom, geom`` LineString
-``street_node``: ``id, osm_id, lon, lat, passable`` (1 foot + 2 bicycle + 4 car may pass the barrier there; 7 if none)
+    ``flags``: the sum of `Flag`; ``wheelchair``: a `Wheelchair` (null: loaded before this was read);
+    ``min_zoom, geom`` LineString
+``street_node``: ``id, osm_id, lon, lat, passable`` (1 foot + 2 bicycle + 4 car may pass the barrier there, 7 if none;
+    + 8 where wheelchairs may not)
 ``turn_restriction``: ``relation_id, kind`` (``no_left_turn``, ``only_straight_on`` ...), ``from_way``, ``via_node`` or
     ``via_ways``, ``to_way``, ``modes`` (2 bicycle + 4 car)
 ``street_overview``: ``class, ref, min_zoom, geom``: motorway to secondary joined and simplified, for zoom 5 to 10
@@ -19,6 +21,8 @@ is the first zoom level of a web map at which a row is worth drawing; a partial 
 ``osm_address``: ``osm_type, osm_id, housenumber, street, postcode, city, geom`` Point
 ``osm_poi``: ``osm_type, osm_id, class`` (the key: ``amenity shop tourism leisure railway`` ...), ``kind`` (its value),
     ``name`` (may be null), ``min_zoom, geom`` Point
+``osm_parking``: ``osm_type, osm_id, kind`` (``park_ride``, ``carpool``), ``name`` (may be null), ``capacity``,
+    ``disabled`` (places for them; both null when not tagged), ``geom`` Point; those that anybody may use
 ``osm_area``: ``osm_type, osm_id, kind, name, square_metres, admin_level, min_zoom, geom`` MultiPolygon; kind is one of
     ``water wetland forest grass park farmland orchard vineyard scrub heath rock sand residential commercial industrial
     railway cemetery school hospital sport pedestrian parking aerodrome building administrative``; ``admin_level`` is
@@ -33,7 +37,7 @@ import queue
 import threading
 from contextlib import contextmanager
 from dataclasses import dataclass
-from enum import IntFlag
+from enum import IntEnum, IntFlag
 from struct import pack
 from typing import TYPE_CHECKING, Any
 
@@ -66,11 +70,25 @@ class Flag(IntFlag):
     LIFT = 128
 
 
+class Wheelchair(IntEnum):
+    """How a wheelchair fares on a street; of two findings about one the greater counts."""
+
+    UNKNOWN = 0
+    YES = 1
+    LIMITED = 2
+    """With help, or slowly."""
+    NO = 3
+
+
+CLOSED_TO_WHEELCHAIRS = 8
+"""Bit of ``street_node.passable``."""
+
+
 COLUMNS: dict[str, str] = {
     "street_node": "id, osm_id, lon, lat, passable",
     "street_edge": (
         "id, way_id, from_node, to_node, metres, class, name, ref, foot, bicycle, car, kmh_forward, kmh_backward,"
-        " seconds, flags, min_zoom, geom"
+        " seconds, flags, wheelchair, min_zoom, geom"
     ),
     "turn_restriction": "relation_id, kind, from_way, via_node, via_ways, to_way, modes",
     "street_overview": "class, ref, min_zoom, geom",
@@ -78,6 +96,7 @@ COLUMNS: dict[str, str] = {
     "osm_place": "osm_type, osm_id, kind, name, population, postcode, insee, min_zoom, geom",
     "osm_address": "osm_type, osm_id, housenumber, street, postcode, city, geom",
     "osm_poi": "osm_type, osm_id, class, kind, name, min_zoom, geom",
+    "osm_parking": "osm_type, osm_id, kind, name, capacity, disabled, geom",
     "osm_area": "osm_type, osm_id, kind, name, square_metres, admin_level, min_zoom, geom",
     "osm_line": "osm_id, class, kind, name, admin_level, flags, min_zoom, geom",
 }

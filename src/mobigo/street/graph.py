@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from mobigo.kernels.dijkstra import Adjacency, Bans, Points
 from mobigo.kernels.nearest import UNIT, Grid, Shapes, find_components, list_cells
 from mobigo.kit.packed import Strings, pack_strings
+from mobigo.osm.store import Wheelchair
 
 STEPS, FERRY, UNPAVED, LIFT = 2, 4, 32, 128
 """Bits of an edge's flags that change how long it takes; all of them are in `mobigo.osm.store.Flag`."""
@@ -22,6 +23,13 @@ class Profile(IntEnum):
     FOOT = 1
     BICYCLE = 2
     CAR = 4
+    WHEELCHAIR = 8
+    """On foot, without steps and what else is known to stop wheels."""
+
+    @property
+    def walks(self) -> bool:
+        """Whether the pace is the traveller's own, and turn restrictions bind nobody."""
+        return self in {Profile.FOOT, Profile.WHEELCHAIR}
 
 
 WALK_SPEED = 1.2
@@ -29,6 +37,9 @@ WALK_SPEED = 1.2
 
 STEPS_FACTOR = 2.0
 """How much longer a metre of steps takes than one on the flat."""
+
+LIMITED_FACTOR = 1.5
+"""How much longer a wheelchair takes where it fares badly: rough ground, steep slopes."""
 
 LIFT_SECONDS = 45.0
 FERRY_SPEED = 4.0
@@ -72,14 +83,17 @@ class StreetGraph(NamedTuple):
     """uint8[n_edges], index into `classes`."""
     edge_flags: NDArray[np.uint8]
     """uint8[n_edges], sum of `mobigo.osm.store.Flag`."""
+    edge_wheelchair: NDArray[np.uint8]
+    """uint8[n_edges], `mobigo.osm.store.Wheelchair`."""
     solid: NDArray[np.uint8]
     """uint8[n_edges], bits of the profiles for which the edge lies in a large connected part."""
     foot: NDArray[np.float32]
     """float32[2 * n_edges], seconds by arc at `WALK_SPEED`; infinite where one may not go."""
     bicycle: NDArray[np.float32]
     car: NDArray[np.float32]
+    wheelchair: NDArray[np.float32]
     fastest: NDArray[np.float32]
-    """float32[3], metres per second that no arc exceeds: foot, bicycle, car."""
+    """float32[4], metres per second that no arc exceeds: foot, bicycle, car, wheelchair."""
     shapes: Shapes
     grid: Grid
     bans: Bans
@@ -90,7 +104,12 @@ class StreetGraph(NamedTuple):
 
     def cost(self, profile: Profile) -> NDArray[np.float32]:
         """Return the seconds by arc of a profile."""
-        return {Profile.FOOT: self.foot, Profile.BICYCLE: self.bicycle, Profile.CAR: self.car}[profile]
+        return {
+            Profile.FOOT: self.foot,
+            Profile.BICYCLE: self.bicycle,
+            Profile.CAR: self.car,
+            Profile.WHEELCHAIR: self.wheelchair,
+        }[profile]
 
 
 class Streets(NamedTuple):
@@ -116,6 +135,7 @@ class Streets(NamedTuple):
     edge_seconds: NDArray[np.float32]
     """float32[n_edges], crossing time of a ferry, else not a number."""
     edge_flags: NDArray[np.uint8]
+    edge_wheelchair: NDArray[np.uint8]
     shape_first: NDArray[np.int64]
     """int64[n_edges + 1]."""
     shape_points: NDArray[np.float64]
@@ -148,14 +168,14 @@ def build_graph(streets: Streets) -> StreetGraph:
     first = _offsets(np.bincount(tail, minlength=n_nodes))
     net = Adjacency(first, arc, head, streets.node_passable)
     classes, edge_class = np.unique(np.asarray(streets.edge_class, dtype=np.str_), return_inverse=True)
-    foot, bicycle, car = _costs(streets)
+    foot, bicycle, car, wheelchair = _costs(streets)
     shapes = Shapes(
         streets.shape_first.astype(np.int32),
         np.rint(streets.shape_points[:, 0] / UNIT).astype(np.int32),
         np.rint(streets.shape_points[:, 1] / UNIT).astype(np.int32),
     )
     solid = np.zeros(n_edges, np.uint8)
-    for bit, cost in zip(Profile, (foot, bicycle, car), strict=True):
+    for bit, cost in zip(Profile, (foot, bicycle, car, wheelchair), strict=True):
         solid |= np.where(_is_solid(net, cost, streets.edge_from, streets.edge_to), np.uint8(bit), np.uint8(0))
     return frozen(  # type: ignore[no-any-return]
         StreetGraph(
@@ -169,11 +189,15 @@ def build_graph(streets: Streets) -> StreetGraph:
             edge_name=streets.edge_name,
             edge_class=edge_class.astype(np.uint8).reshape(-1),
             edge_flags=streets.edge_flags,
+            edge_wheelchair=streets.edge_wheelchair,
             solid=solid,
             foot=foot,
             bicycle=bicycle,
             car=car,
-            fastest=np.array([_fastest(streets.edge_metres, cost) for cost in (foot, bicycle, car)], np.float32),
+            wheelchair=wheelchair,
+            fastest=np.array(
+                [_fastest(streets.edge_metres, cost) for cost in (foot, bicycle, car, wheelchair)], np.float32
+            ),
             shapes=shapes,
             grid=_build_grid(shapes),
             bans=_build_bans(streets, net),
@@ -228,6 +252,7 @@ def _order_by_place(streets: Streets) -> Streets:
         edge_kmh=streets.edge_kmh[edges],
         edge_seconds=streets.edge_seconds[edges],
         edge_flags=streets.edge_flags[edges],
+        edge_wheelchair=streets.edge_wheelchair[edges],
         shape_first=shape_first,
         shape_points=streets.shape_points[picked],
     )
@@ -243,7 +268,8 @@ def morton(lon: NDArray[np.float64], lat: NDArray[np.float64]) -> NDArray[np.uin
     return code
 
 
-def _costs(streets: Streets) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]:
+def _costs(streets: Streets) -> tuple[NDArray[np.float32], ...]:
+    """Return the seconds by arc on foot, by bicycle, by car and in a wheelchair."""
     metres, flags = streets.edge_metres.astype(np.float64), streets.edge_flags
     crossing = np.where(np.isnan(streets.edge_seconds), metres / FERRY_SPEED, streets.edge_seconds)
     ferry = flags & FERRY != 0
@@ -251,16 +277,21 @@ def _costs(streets: Streets) -> tuple[NDArray[np.float32], NDArray[np.float32], 
     foot = metres / WALK_SPEED * np.where(flags & STEPS, STEPS_FACTOR, 1.0) + np.where(flags & LIFT, LIFT_SECONDS, 0.0)
     bicycle = metres / np.where(slow, BICYCLE_SLOW_SPEED, BICYCLE_SPEED)
     car = metres[:, None] / (streets.edge_kmh / 3.6)
-    both = np.stack([foot, foot, bicycle, bicycle, car[:, 0], car[:, 1]], axis=1)
+    wheels = metres / WALK_SPEED * np.where(streets.edge_wheelchair == Wheelchair.LIMITED, LIMITED_FACTOR, 1.0)
+    wheels += np.where(flags & LIFT, LIFT_SECONDS, 0.0)
+    both = np.stack([foot, foot, bicycle, bicycle, car[:, 0], car[:, 1], wheels, wheels], axis=1)
     both[ferry] = crossing[ferry, None]
+    both[streets.edge_wheelchair == Wheelchair.NO, 6:] = np.inf
+    unknown_steps = (flags & STEPS != 0) & (streets.edge_wheelchair == Wheelchair.UNKNOWN)
+    both[unknown_steps, 6:] = np.inf  # of an extract loaded before wheelchairs were asked about
     arcs = []
-    for column in range(3):
-        directions = streets.edge_directions[:, column]
+    for column, who in enumerate((0, 1, 2, 0)):
+        directions = streets.edge_directions[:, who]
         cost = both[:, 2 * column : 2 * column + 2].copy()
         cost[directions & 1 == 0, 0] = np.inf
         cost[directions & 2 == 0, 1] = np.inf
         arcs.append(cost.reshape(-1).astype(np.float32))
-    return arcs[0], arcs[1], arcs[2]
+    return tuple(arcs)
 
 
 def _fastest(metres: NDArray[np.float32], cost: NDArray[np.float32]) -> float:

@@ -115,6 +115,8 @@ class Path(NamedTuple):
     """Along the streets, and from and to them."""
     seconds: float
     steps: tuple[Step, ...]
+    edges: NDArray[np.int32]
+    """int32[n], edges gone along for more than a step, in order."""
 
 
 class Reach(NamedTuple):
@@ -208,7 +210,7 @@ def reach(
     speed : float
         Metres per second of walking; other profiles have speeds of their own.
     """
-    pace = WALK_SPEED / speed if profile is Profile.FOOT else 1.0
+    pace = WALK_SPEED / speed if profile.walks else 1.0
     cost = graph.cost(profile)
     ahead, behind = 2 * origin.edge, 2 * origin.edge + 1
     if backward:
@@ -362,7 +364,7 @@ def between(
     Path or None
         None when there is no way, or none within the limit.
     """
-    pace = WALK_SPEED / speed if profile is Profile.FOOT else 1.0
+    pace = WALK_SPEED / speed if profile.walks else 1.0
     found = _search(graph, start, end, profile, limit_seconds / pace)
     if found is None:
         return None
@@ -384,12 +386,10 @@ def _search(
 ) -> tuple[list[Piece], float] | None:
     """Find the pieces of the quickest way, and the seconds on them."""
     cost = graph.cost(profile)
-    bans = NO_BANS if profile is Profile.FOOT else graph.bans
+    bans = NO_BANS._replace(nodes=graph.bans.nodes) if profile.walks else graph.bans
     index = list(Profile).index(profile)
     entry = DESTINATION_SECONDS if profile is Profile.CAR else 0.0
     ends = Ends(start.edge, start.fraction, end.edge, end.fraction, end.lon, end.lat)
-    if profile is Profile.FOOT:
-        bans = Bans(bans.turn, bans.modes, graph.bans.nodes)
     with _arcs.borrow(len(graph.net.arc)) as scratch:
         touched, last, arrival = search_arcs(
             graph.net, graph.points, bans, cost, graph.edge_flags, entry, int(profile), ends,
@@ -421,6 +421,7 @@ def footpaths(
     limit_seconds: float,
     *,
     speed: float = WALK_SPEED,
+    profile: Profile = Profile.FOOT,
     threads: int | None = None,
 ) -> tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.int32]]:
     """Walk from every stop to every other one within a limit.
@@ -428,16 +429,50 @@ def footpaths(
     Parameters
     ----------
     stops : Snaps
-        Of this graph, on foot; the metres from stop to street count at both ends.
+        Of this graph and profile; the metres from stop to street count at both ends.
     limit_seconds : float
+    profile : Profile
+        One that walks.
 
     Returns
     -------
     first, target, seconds : int32[n_stops + 1], int32[n_walks], int32[n_walks]
         Walks from stop `s` are rows ``first[s]:first[s + 1]``, by target; seconds rounded up. No stop walks to itself.
     """
+    return _walk(
+        graph, stops, len(stops.edge), limit_seconds, pace=WALK_SPEED / speed, profile=profile, threads=threads
+    )
+
+
+def walks_from(
+    graph: StreetGraph, places: Snaps, stops: Snaps, limit_seconds: float, profile: Profile = Profile.FOOT
+) -> tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.int32]]:
+    """Walk from every place to the stops within a limit; parameters and result as for `footpaths`."""
+    n_places = len(places.edge)
+    both = Snaps(
+        np.concatenate([places.edge, stops.edge]),
+        np.concatenate([places.fraction, stops.fraction]),
+        np.concatenate([places.metres, stops.metres]),
+        np.concatenate([places.at, stops.at]),
+    )
+    first, target, seconds = _walk(graph, both, n_places, limit_seconds, pace=1.0, profile=profile, threads=None)
+    kept = target >= n_places
+    first = np.concatenate([[0], np.cumsum(kept)])[first].astype(np.int32)
+    return first, target[kept] - np.int32(n_places), seconds[kept]
+
+
+def _walk(
+    graph: StreetGraph,
+    stops: Snaps,
+    n_origins: int,
+    limit_seconds: float,
+    *,
+    pace: float,
+    profile: Profile,
+    threads: int | None,
+) -> tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.int32]]:
+    """Walk from the first stops to all of them."""
     n_stops, n_edges = len(stops.edge), len(graph.edge_way)
-    pace = WALK_SPEED / speed
     on = np.flatnonzero(stops.edge >= 0)
     edge_stop = on[np.argsort(stops.edge[on], kind="stable")].astype(np.int32)
     edge_first = np.concatenate([[0], np.cumsum(np.bincount(stops.edge[on], minlength=n_edges))]).astype(np.int32)
@@ -445,23 +480,23 @@ def footpaths(
     edge, fraction, extra, edge_first, edge_stop = frozen((stops.edge, stops.fraction, extra, edge_first, edge_stop))
     counts = np.zeros(n_stops, np.int32)
     threads = threads or os.cpu_count() or 1
-    bounds = np.linspace(0, n_stops, 4 * threads + 1).astype(int).tolist()
+    bounds = np.linspace(0, n_origins, 4 * threads + 1).astype(int).tolist()
 
     def walk(begin: int, end: int) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
         nearest = np.full(n_stops, np.inf, np.float32)
         limit = float(limit_seconds / pace)
         with _nodes.borrow(len(graph.node_osm)) as scratch:
             return walk_between_stops(
-                graph.net, graph.foot, edge, fraction, extra, edge_first, edge_stop, begin, end, limit,
-                scratch, nearest, counts,
+                graph.net, graph.cost(profile), int(profile), edge, fraction, extra, edge_first, edge_stop, begin, end,
+                limit, scratch, nearest, counts,
             )  # fmt: skip
 
     with ThreadPoolExecutor(threads) as pool:
         parts = list(pool.map(walk, bounds[:-1], bounds[1:]))
     target = np.concatenate([part[0] for part in parts])
     seconds = np.ceil(np.concatenate([part[1] for part in parts]) * pace - 1e-3).astype(np.int32)
-    first = np.concatenate([[0], np.cumsum(counts)]).astype(np.int32)
-    source = np.repeat(np.arange(n_stops), counts)
+    first = np.concatenate([[0], np.cumsum(counts[:n_origins])]).astype(np.int32)
+    source = np.repeat(np.arange(n_origins), counts[:n_origins])
     order = np.lexsort((target, source))
     return first, target[order], seconds[order]
 
@@ -471,6 +506,8 @@ def footpaths(
 SLIGHT, TURN, HARD, UTURN = 20.0, 50.0, 115.0, 165.0
 """Degrees from which a bend is slight, a turn, a hard turn, a turn back."""
 
+STEP_METRES = 0.5
+
 
 def _describe(graph: StreetGraph, pieces: list[Piece], ends: tuple[Snap, Snap], seconds: float) -> Path:
     """Draw a way and divide it into steps, one per street."""
@@ -478,6 +515,7 @@ def _describe(graph: StreetGraph, pieces: list[Piece], ends: tuple[Snap, Snap], 
     kept = [(piece, line) for piece, line in zip(pieces, lines, strict=True) if piece.end > piece.begin]
     if not kept:
         kept = [(pieces[0], lines[0])]
+    lengths = [float(graph.edge_metres[piece.arc >> 1]) * (piece.end - piece.begin) for piece, _ in kept]
     groups: list[list[int]] = []
     keys = [_step_key(graph, piece.arc >> 1) for piece, _ in kept]
     for i, key in enumerate(keys):
@@ -489,7 +527,7 @@ def _describe(graph: StreetGraph, pieces: list[Piece], ends: tuple[Snap, Snap], 
     for group in groups:
         points = _join([kept[i][1] for i in group])
         edge = kept[group[0]][0].arc >> 1
-        metres = sum(float(graph.edge_metres[kept[i][0].arc >> 1]) * (kept[i][0].end - kept[i][0].begin) for i in group)
+        metres = sum(lengths[i] for i in group)
         before = steps[-1].points if steps else None
         steps.append(
             Step(
@@ -502,7 +540,8 @@ def _describe(graph: StreetGraph, pieces: list[Piece], ends: tuple[Snap, Snap], 
             )
         )
     metres = sum(step.metres for step in steps) + ends[0].metres + ends[1].metres
-    return Path(_join([step.points for step in steps]), metres, seconds, tuple(steps))
+    edges = np.array([kept[i][0].arc >> 1 for i, length in enumerate(lengths) if length >= STEP_METRES], np.int32)
+    return Path(_join([step.points for step in steps]), metres, seconds, tuple(steps), edges)
 
 
 def _step_key(graph: StreetGraph, edge: int) -> tuple[int, int, int]:
@@ -595,7 +634,7 @@ def warm() -> None:
             node_osm=np.array([1, 2]),
             node_lon=np.array([0.0, 0.01]),
             node_lat=np.array([0.0, 0.0]),
-            node_passable=np.array([7, 7], np.uint8),
+            node_passable=np.array([15, 15], np.uint8),
             edge_way=np.array([1]),
             edge_from=np.array([0]),
             edge_to=np.array([1]),
@@ -606,6 +645,7 @@ def warm() -> None:
             edge_kmh=np.array([[30.0, 30.0]], np.float32),
             edge_seconds=np.array([np.nan], np.float32),
             edge_flags=np.array([0], np.uint8),
+            edge_wheelchair=np.array([0], np.uint8),
             shape_first=np.array([0, 2]),
             shape_points=np.array([[0.0, 0.0], [0.01, 0.0]]),
             names=[""],

@@ -18,11 +18,13 @@ if TYPE_CHECKING:
 CHUNK_BYTES = 64 << 20
 """Rows of edges are parsed when so much of them has arrived."""
 
-NODES = "COPY (SELECT id, osm_id, lon, lat, passable FROM street_node) TO STDOUT (FORMAT csv)"
+# the tables mark who may not pass among wheelchairs, the graph who may
+NODES = "COPY (SELECT id, osm_id, lon, lat, passable # 8 FROM street_node) TO STDOUT (FORMAT csv)"
 EDGES = """
     COPY (
         SELECT way_id, from_node, to_node, metres, class, coalesce(name, ref, ''), foot, bicycle, car, kmh_forward,
-               kmh_backward, seconds, flags, encode(substr(ST_AsBinary(geom, 'NDR'), 10), 'hex')
+               kmh_backward, seconds, flags, coalesce(wheelchair, 0),
+               encode(substr(ST_AsBinary(geom, 'NDR'), 10), 'hex')
         FROM street_edge
     ) TO STDOUT (FORMAT csv)
 """
@@ -32,7 +34,7 @@ NODE_COLUMNS = {"id": pl.Int64, "osm": pl.Int64, "lon": pl.Float64, "lat": pl.Fl
 EDGE_COLUMNS = {
     "way": pl.Int64, "from": pl.Int64, "to": pl.Int64, "metres": pl.Float32, "class": pl.String, "name": pl.String,
     "foot": pl.UInt8, "bicycle": pl.UInt8, "car": pl.UInt8, "forward": pl.Float32, "backward": pl.Float32,
-    "seconds": pl.Float32, "flags": pl.UInt8, "shape": pl.String,
+    "seconds": pl.Float32, "flags": pl.UInt8, "wheelchair": pl.UInt8, "shape": pl.String,
 }  # fmt: skip
 
 
@@ -82,6 +84,7 @@ def read_graph(connection: psycopg.Connection) -> StreetGraph:
             edge_kmh=edges.select("forward", "backward").to_numpy(),
             edge_seconds=edges["seconds"].fill_null(float("nan")).to_numpy(),
             edge_flags=edges["flags"].to_numpy(),
+            edge_wheelchair=edges["wheelchair"].to_numpy(),
             shape_first=np.concatenate([[0], np.cumsum(np.concatenate(counts))]),
             shape_points=np.concatenate(points),
             names=names.to_list(),

@@ -1,0 +1,1 @@
+"""Shared bicycles: what stations and vehicles of GBFS systems hold right now."""
