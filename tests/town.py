@@ -156,6 +156,7 @@ class OneTimetable:
     """Networks of which one serves that has a timetable only, so nothing is compiled."""
 
     timetable: Timetable
+    live: None = None
 
     def find_current(self) -> OneTimetable:
         """Return the network that serves."""

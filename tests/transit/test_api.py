@@ -43,10 +43,13 @@ def test_a_departure_says_what_a_traveller_needs(town: Town) -> None:
     (first, *_) = get(town, "/v1/stops/bus:gare:1/departures", at="2026-11-23T07:00:00+01:00")["departures"]
     assert first == {
         "departure": "2026-11-23T07:40:00+01:00",
+        "planned_departure": "2026-11-23T07:40:00+01:00",
+        "state": "scheduled",
         "service_date": "2026-11-23",
         "stop_id": "bus:gare:1",
         "stop_name": "Semur Gare",
         "platform": "1",
+        "planned_platform": None,
         "trip_id": "bus:out",
         "headsign": "Époisses",
         "line": {
@@ -60,7 +63,32 @@ def test_a_departure_says_what_a_traveller_needs(town: Town) -> None:
         },
         "frequency": False,
         "wheelchair": "unknown",
+        "pickup": "regular",
+        "phone": None,
+        "vehicle_id": None,
+        "alerts": [],
     }
+
+
+def test_arrivals_say_where_they_come_from(town: Town) -> None:
+    board = get(town, "/v1/stops/bus:gare/arrivals", at="2026-11-23T07:00:00+01:00")
+    assert [(one["arrival"], one["trip_id"], one["origin"]) for one in board["arrivals"]] == [
+        ("2026-11-23T07:31:00+01:00", "bus:back", "Époisses \N{EN DASH} Mairie"),
+        ("2026-11-23T07:35:00+01:00", "bus:out", "Montbard"),
+    ]
+
+
+def test_pages_of_a_board_neither_repeat_nor_skip(town: Town) -> None:
+    url, seen = "/v1/stops/bus:gare/departures?limit=1&minutes=1440", []
+    while url:
+        answer = town.http.get(url)
+        seen += [one["trip_id"] for one in answer.json()["departures"]]
+        link = re.fullmatch(r'<(.+)>; rel="next"', answer.headers.get("Link", ""))
+        assert bool(link) == bool(answer.json()["next_cursor"])
+        url = link[1] if link else ""
+    whole = get(town, "/v1/stops/bus:gare/departures", minutes=1440)["departures"]
+    assert len(whole) > 2
+    assert seen == [one["trip_id"] for one in whole]
 
 
 def test_without_a_headsign_the_last_stop_is_told(town: Town) -> None:
@@ -162,6 +190,9 @@ def test_feeds_say_until_when_and_whom_to_credit(town: Town) -> None:
         ("/v1/stops/bus:gare/departures?at=tomorrow", 400, "invalid_instant"),
         ("/v1/stops/bus:gare/departures?at=0001-01-01T00:00:00%2B14:00", 400, "invalid_instant"),
         ("/v1/stops/bus:gare/departures?minutes=0", 422, "validation_failed"),
+        ("/v1/stops/bus:gare/departures?cursor=next", 400, "invalid_cursor"),
+        ("/v1/stops/bus:gare/departures?cursor=WzEsMiwzXQ", 400, "invalid_cursor"),
+        ("/v1/stops/bus:gare/departures?cursor=WzllOTk5LCJhIiwxLDFd", 400, "invalid_cursor"),
     ],
 )
 def test_wrong_requests_are_problems(town: Town, path: str, status: int, code: str) -> None:

@@ -60,12 +60,12 @@ def read(folder: Path, trips: str, stop_times: str, more: dict[str, str] | None 
 def board(timetable: Timetable, stop: str, at: str, within: timedelta = HOUR, limit: int = 100) -> list[str]:
     """Trip, local time of departure and service day of each line of a board."""
     index = timetable.stop_ids.all().index(stop)
-    found = boards.list_departures(
+    found = boards.list_calls(
         timetable, boards.stops_meant(timetable, index), datetime.fromisoformat(at), within, limit
     )
-    assert all(one.departure.utcoffset() is not None for one in found)
-    assert found == sorted(found, key=lambda one: one.departure.timestamp())
-    return [f"{timetable.trip_ids.at(one.trip)} {one.departure:%dT%H:%M%z} of {one.service_date:%d}" for one in found]
+    assert all(one.time.utcoffset() is not None for one in found)
+    assert found == sorted(found, key=lambda one: one.time.timestamp())
+    return [f"{timetable.trip_ids.at(one.trip)} {one.time:%dT%H:%M%z} of {one.service_date:%d}" for one in found]
 
 
 def test_a_board_holds_the_first_instant_and_not_the_last(tmp_path: Path) -> None:
@@ -175,8 +175,8 @@ london,08:30:00,08:30:00,Y,2,0
 """,
     )
     assert board(timetable, "X", "2026-06-10T09:00:00+02:00") == [
-        "paris 10T09:00+0200 of 10",
         "london 10T08:00+0100 of 10",
+        "paris 10T09:00+0200 of 10",
     ]
 
 
@@ -190,6 +190,56 @@ def test_frequencies_are_laid_out(tmp_path: Path) -> None:
         "t 11T00:06+0200 of 10",
         "t 11T00:26+0200 of 10",
     ]
+
+
+def test_exact_times_of_frequencies_are_times(tmp_path: Path) -> None:
+    calls = "t,08:00:00,08:00:00,X,1,0\nt,08:05:00,08:06:00,Y,2,0\nt,08:20:00,08:20:00,Z,3,0"
+    for exact, repeats in ((0, True), (1, False)):
+        more = {
+            "frequencies.txt": f"trip_id,start_time,end_time,headway_secs,exact_times\nt,9:00:00,10:00:00,1200,{exact}"
+        }
+        folder = tmp_path / f"{exact}"
+        folder.mkdir()
+        timetable = read(folder, "A,d,t", calls, more)
+        stops = boards.stops_meant(timetable, 0)
+        at = datetime.fromisoformat("2026-06-10T09:00:00+02:00")
+        found = boards.list_calls(timetable, stops, at, HOUR, 9)
+        assert [(f"{one.time:%H:%M}", one.repeats) for one in found] == [
+            ("09:00", repeats),
+            ("09:20", repeats),
+            ("09:40", repeats),
+        ]
+
+
+def test_arrivals_are_where_one_may_alight(tmp_path: Path) -> None:
+    timetable = read(
+        tmp_path,
+        "A,d,t",
+        "t,08:00:00,08:00:00,X,1,0\nt,08:10:00,08:12:00,Y,2,1\nt,08:20:00,08:20:00,Z,3,0",
+    )
+    at = datetime.fromisoformat("2026-06-10T08:00:00+02:00")
+    for stop, times in enumerate([[], ["08:10"], ["08:20"]]):
+        found = boards.list_calls(timetable, boards.stops_meant(timetable, stop), at, HOUR, 9, arrivals=True)
+        assert [f"{one.time:%H:%M}" for one in found] == times
+
+
+def test_pages_of_a_board_neither_repeat_nor_skip(tmp_path: Path) -> None:
+    trips = " ".join(f"A,d,t{n}" for n in range(23))
+    calls = "\n".join(
+        f"t{n},08:{n // 4:02}:00,08:{n // 4:02}:00,X,1,0\nt{n},09:00:00,09:00:00,Y,2,0" for n in range(23)
+    )
+    timetable = read(tmp_path, trips, calls)
+    stops, at = boards.stops_meant(timetable, 0), datetime.fromisoformat("2026-06-10T08:00:00+02:00")
+    whole = boards.list_calls(timetable, stops, at, HOUR, 100)
+    assert len(whole) == 23
+    for size in (1, 3, 4, 5, 22, 23):
+        pages: list[boards.BoardCall] = []
+        while page := boards.list_calls(
+            timetable, stops, at, HOUR, size, after=boards.key_of(timetable, pages[-1]) if pages else None
+        ):
+            assert len(page) <= size
+            pages += page
+        assert pages == whole
 
 
 def test_a_trip_that_comes_twice_is_there_twice(tmp_path: Path) -> None:

@@ -79,7 +79,13 @@ def read_instant(text: str, zone: tzinfo) -> datetime:
     return instant.astimezone(zone) if instant.tzinfo else instant.replace(tzinfo=zone)
 
 
-def link_next(request: Request, response: Response, cursor: str | None) -> None:
-    """Add the address of the next page to the answer as a ``Link`` header (RFC 8288), if there is one."""
+def link_next(request: Request, response: Response, cursor: str | None, **more: str) -> None:
+    """Add the address of the next page to the answer as a ``Link`` header (RFC 8288), if there is one.
+
+    Parameters
+    ----------
+    more
+        Parameters that the address shall have too: what was taken for the first page, where nothing was said.
+    """
     if cursor is not None:
-        response.headers["Link"] = f'<{request.url.include_query_params(cursor=cursor)}>; rel="next"'
+        response.headers["Link"] = f'<{request.url.include_query_params(cursor=cursor, **more)}>; rel="next"'

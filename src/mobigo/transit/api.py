@@ -1,25 +1,37 @@
 """HTTP: stops, departures and lines from the network that serves; feeds from the database."""
 
+from base64 import urlsafe_b64decode, urlsafe_b64encode
 from bisect import bisect_right
+from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from enum import StrEnum
+from functools import cached_property
 from itertools import islice
 from math import isnan
-from typing import Annotated, Literal, Protocol, cast
+from typing import Annotated, Any, Literal, Protocol, cast
 
+import numpy as np
+import orjson
 from fastapi import APIRouter, Path, Query, Request, Response
+from numpy.typing import NDArray
 from pydantic import BaseModel, Field
 
 from mobigo.db.session import Database
-from mobigo.kit.errors import NotFound
+from mobigo.kit.errors import InvalidInput, NotFound
 from mobigo.kit.names import fold
 from mobigo.kit.parameters import INSTANT_PATTERN, Cursor, link_next, read_instant
 from mobigo.kit.problems import problems
 from mobigo.kit.requests import Now
 from mobigo.transit import boards, sources
-from mobigo.transit.timetable import Timetable, zone_of
+from mobigo.transit.alerts import Concern, concern_of_place, concern_of_ride
+from mobigo.transit.live import Alert
+from mobigo.transit.live_snapshot import LiveSnapshot
+from mobigo.transit.timetable import Timetable, day_number, zone_of
 
 router = APIRouter(prefix="/v1", tags=["transit"])
+
+FAR_FUTURE = 2**38
+"""Seconds since 1970 UTC: the year 10680."""
 
 
 class Manifest(Protocol):
@@ -44,6 +56,10 @@ class Network(Protocol):
     @property
     def manifest(self) -> Manifest:
         """Of what it was built."""
+
+    @property
+    def live(self) -> LiveSnapshot | None:
+        """What live data say now."""
 
 
 def find_network(request: Request) -> Network | None:
@@ -132,32 +148,99 @@ class StopDetailAnswer(BaseModel):
     lines: list[LineAnswer] = Field(description="Lines that serve `stop_ids`")
 
 
-class DepartureAnswer(BaseModel):
-    """A vehicle that leaves and may be boarded."""
+class AlertAnswer(BaseModel):
+    """A message to travellers."""
 
-    departure: datetime = Field(
-        description="Timetabled instant with the offset of its zone", examples=["2026-11-23T07:31:00+01:00"]
+    id: str = Field(description="`source:id`", examples=["mobigo:17"])
+    header: dict[str, str] = Field(
+        description='By language; "" where the source does not say which',
+        examples=[{"fr": "Arrêt Gare reporté", "en": "Stop Gare moved"}],
     )
-    service_date: date = Field(description="Service day of the trip; it may have begun the day before it leaves here")
-    stop_id: str = Field(description="`source:gtfs_id` of the stop or platform it leaves from")
+    description: dict[str, str]
+    url: dict[str, str]
+    cause: str = Field(description="GTFS-Realtime Cause", examples=["CONSTRUCTION"])
+    effect: str = Field(description="GTFS-Realtime Effect", examples=["STOP_MOVED"])
+    severity: str = Field(description="GTFS-Realtime SeverityLevel", examples=["WARNING"])
+
+
+Boarding = Literal["regular", "phone", "driver"]
+
+
+class BoardCallAnswer(BaseModel):
+    """A vehicle at a stop."""
+
+    state: boards.State = Field(
+        description="`scheduled`: by the timetable, nothing more is known; `live`: observed or predicted; `no_data`:"
+        " its source does not know; `skipped`: it does not call there; `canceled`: it does not run; `added`: it is not"
+        " in the timetable"
+    )
+    service_date: date = Field(description="Service day of the trip; it may have begun the day before")
+    stop_id: str = Field(description="`source:gtfs_id` of the stop or platform")
     stop_name: str
     platform: str | None
-    trip_id: str = Field(description="`source:gtfs_id`")
-    headsign: str = Field(examples=["Dijon Ville"])
+    planned_platform: str | None = Field(description="By the timetable, where it is another one")
+    trip_id: str = Field(description="`source:gtfs_id`; `/v1/trips/{id}` shows its course")
     line: LineAnswer | None
     frequency: bool = Field(description="It runs every so many minutes rather than at this very minute")
     wheelchair: Wheelchair
+    phone: str | None = Field(description="Of the operator, where one must call before")
+    vehicle_id: str | None = Field(description="Of the vehicle that says it runs this trip")
+    alerts: list[str] = Field(description="Ids of messages in `alerts` about it; those about the stop are there too")
 
 
-class DeparturesAnswer(BaseModel):
-    """A departure board."""
+class DepartureAnswer(BoardCallAnswer):
+    """A vehicle that leaves and may be boarded."""
+
+    departure: datetime = Field(
+        description="As it is expected now, with the offset of its zone; of one that is cancelled or skips the stop, as"
+        " it was planned",
+        examples=["2026-11-23T07:33:00+01:00"],
+    )
+    planned_departure: datetime | None = Field(
+        description="By the timetable; null: it is not in it", examples=["2026-11-23T07:31:00+01:00"]
+    )
+    headsign: str = Field(examples=["Dijon Ville"])
+    pickup: Boarding = Field(description="`phone`: call before; `driver`: ask by a sign")
+
+
+class ArrivalAnswer(BoardCallAnswer):
+    """A vehicle that arrives and may be left."""
+
+    arrival: datetime = Field(
+        description="As it is expected now, with the offset of its zone; of one that is cancelled or skips the stop, as"
+        " it was planned",
+        examples=["2026-11-23T07:33:00+01:00"],
+    )
+    planned_arrival: datetime | None = Field(
+        description="By the timetable; null: it is not in it", examples=["2026-11-23T07:31:00+01:00"]
+    )
+    origin: str = Field(description="Name of its first stop", examples=["Montbard"])
+    drop_off: Boarding = Field(description="`phone`: call before; `driver`: tell them")
+
+
+class BoardAnswer(BaseModel):
+    """What every board holds."""
 
     stop_id: str
     stop_name: str
     start: datetime = Field(description="First instant shown")
     end: datetime = Field(description="First instant no longer shown")
-    departures: list[DepartureAnswer] = Field(description="Earliest first")
+    alerts: list[AlertAnswer] = Field(description="Messages about the stop, and those that its calls name")
+    live_at: datetime | None = Field(description="When the live data were put together; null: there are none")
     network_version: str = Field(description="Network they were read from")
+    next_cursor: str | None = Field(description="`cursor` of the next page; null on the last. Also as `Link` header")
+
+
+class DeparturesAnswer(BoardAnswer):
+    """A departure board."""
+
+    departures: list[DepartureAnswer] = Field(description="Earliest first")
+
+
+class ArrivalsAnswer(BoardAnswer):
+    """An arrival board."""
+
+    arrivals: list[ArrivalAnswer] = Field(description="Earliest first")
 
 
 class AttributionAnswer(BaseModel):
@@ -204,49 +287,72 @@ class Scope(StrEnum):
     """Also of other feeds' stops at that station, and of posts of the same name around."""
 
 
+BoardStart = Annotated[
+    str | None,
+    Query(
+        max_length=60,
+        description="First instant shown, ISO 8601; without an offset it is local time of the network; default now",
+        json_schema_extra={"pattern": INSTANT_PATTERN},
+        openapi_examples={"zone": {"value": "2026-11-23T07:30:00+01:00"}, "local": {"value": "2026-11-23T07:30"}},
+    ),
+]
+BoardMinutes = Annotated[int, Query(ge=1, le=10_080, description="Length of the board; at most a week")]
+BoardScope = Annotated[
+    Scope,
+    Query(
+        description="`stop`: the stop named, all platforms of a station. `place`: also other feeds' stops there and"
+        " posts of the same name around"
+    ),
+]
+BoardLimit = Annotated[int, Query(ge=1, le=500, description="Calls per page, at most")]
+Live = Annotated[
+    Literal["on", "off"],
+    Query(alias="realtime", description="`off`: by the timetable, as if there were no live data"),
+]
+
+
 @router.get("/stops/{id:path}/departures", responses=problems(400, 404, 422))
 def list_departures(
     *,
     request: Request,
+    response: Response,
     now: Now,
     id: StopId,  # noqa: A002 - the path's own name
-    at: Annotated[
-        str | None,
-        Query(
-            max_length=60,
-            description="First instant shown, ISO 8601; without an offset it is local time of the network; default now",
-            json_schema_extra={"pattern": INSTANT_PATTERN},
-            openapi_examples={"zone": {"value": "2026-11-23T07:30:00+01:00"}, "local": {"value": "2026-11-23T07:30"}},
-        ),
-    ] = None,
-    minutes: Annotated[int, Query(ge=1, le=1440, description="Length of the board")] = 60,
-    scope: Annotated[
-        Scope,
-        Query(
-            description="`stop`: the stop named, all platforms of a station. `place`: also other feeds' stops there and"
-            " posts of the same name around"
-        ),
-    ] = Scope.STOP,
-    limit: Annotated[int, Query(ge=1, le=500, description="Departures, at most")] = 50,
+    at: BoardStart = None,
+    minutes: BoardMinutes = 60,
+    scope: BoardScope = Scope.STOP,
+    limit: BoardLimit = 50,
+    live: Live = "on",
+    cursor: Cursor = None,
 ) -> DeparturesAnswer:
     """List the vehicles that leave a stop or station and may be boarded there, earliest first.
 
-    Trips that began the day before are there too, and the nights when clocks change are right.
+    Trips that began the day before are there too, and the nights when clocks change are right. With live data vehicles
+    stand at the time they are expected; what is cancelled stays where it was planned, and says so.
     """
-    network, stop = _get_stop(find_network(request), id)
-    timetable = network.timetable
-    begin = read_instant(at, zone_of(timetable)) if at is not None else now.astimezone(zone_of(timetable))
-    stops = boards.stops_meant(timetable, stop) if scope is Scope.STOP else boards.stops_of_place(timetable, stop)
-    within = timedelta(minutes=minutes)
-    found = boards.list_departures(timetable, stops, begin, within, limit)
-    return DeparturesAnswer(
-        stop_id=id,
-        stop_name=timetable.stop_names.at(stop),
-        start=begin,
-        end=begin + within,
-        departures=[_departure(timetable, one) for one in found],
-        network_version=network.manifest.version,
-    )
+    board = _find_board(request, id, at, now, minutes=minutes, scope=scope, live=live)
+    page, head = _read_page(request, response, board, limit, cursor, arrivals=False)
+    return DeparturesAnswer(**head, departures=[_departure(board, one) for one in page])
+
+
+@router.get("/stops/{id:path}/arrivals", responses=problems(400, 404, 422))
+def list_arrivals(
+    *,
+    request: Request,
+    response: Response,
+    now: Now,
+    id: StopId,  # noqa: A002 - the path's own name
+    at: BoardStart = None,
+    minutes: BoardMinutes = 60,
+    scope: BoardScope = Scope.STOP,
+    limit: BoardLimit = 50,
+    live: Live = "on",
+    cursor: Cursor = None,
+) -> ArrivalsAnswer:
+    """List the vehicles that arrive at a stop or station and may be left there, earliest first."""
+    board = _find_board(request, id, at, now, minutes=minutes, scope=scope, live=live)
+    page, head = _read_page(request, response, board, limit, cursor, arrivals=True)
+    return ArrivalsAnswer(**head, arrivals=[_arrival(board, one) for one in page])
 
 
 @router.get("/stops/{id:path}", responses=problems(400, 404, 422))
@@ -377,19 +483,156 @@ def _get_stop(network: Network | None, id_: str) -> tuple[Network, int]:
     return network, stop
 
 
-def _departure(timetable: Timetable, found: boards.Departure) -> DepartureAnswer:
-    route = int(timetable.trip_route[found.trip])
+@dataclass(frozen=True)
+class _Board:
+    """A board that was asked for."""
+
+    network: Network
+    timetable: Timetable
+    """As vehicles run now, where there are live data."""
+    live: LiveSnapshot | None
+    stop: int
+    stops: NDArray[np.int32]
+    start: datetime
+    within: timedelta
+
+    @property
+    def end(self) -> datetime:
+        """First instant no longer shown."""
+        return self.start + self.within
+
+    @cached_property
+    def about_stop(self) -> list[str]:
+        """Ids of the messages about the stop itself."""
+        place = concern_of_place(self.timetable, [self.stop, *self.stops.tolist()])
+        return self._find(place)
+
+    def about_call(self, call: boards.BoardCall) -> list[str]:
+        """Ids of the messages about a vehicle."""
+        stops = [stop for stop in {call.stop, call.planned_stop} if stop >= 0]
+        ride = concern_of_ride(self.timetable, call.trip, day_number(call.service_date), stops)
+        return [one for one in self._find(ride) if one not in self.about_stop]
+
+    def _find(self, concern: Concern) -> list[str]:
+        return self.live.messages.find(concern, self.start.timestamp(), self.end.timestamp()) if self.live else []
+
+
+def _find_board(
+    request: Request, id_: str, at: str | None, now: datetime, *, minutes: int, scope: Scope, live: str
+) -> _Board:
+    network, stop = _get_stop(find_network(request), id_)
+    known = network.live if live == "on" else None
+    timetable = known.overlay.timetable if known else network.timetable
+    start = read_instant(at, zone_of(timetable)) if at is not None else now.astimezone(zone_of(timetable))
+    stops = boards.stops_meant(timetable, stop) if scope is Scope.STOP else boards.stops_of_place(timetable, stop)
+    return _Board(network, timetable, known, stop, stops, start, timedelta(minutes=minutes))
+
+
+def _read_page(
+    request: Request, response: Response, board: _Board, limit: int, cursor: str | None, *, arrivals: bool
+) -> tuple[list[boards.BoardCall], dict[str, Any]]:
+    """Read a page of a board, and what its answer says besides."""
+    timetable, live = board.timetable, board.live
+    found = boards.list_calls(
+        timetable,
+        board.stops,
+        board.start,
+        board.within,
+        limit + 1,
+        arrivals=arrivals,
+        overlay=live.overlay if live else None,
+        after=_read_cursor(cursor) if cursor is not None else None,
+    )
+    page = found[:limit]
+    next_cursor = _write_cursor(boards.key_of(timetable, page[-1])) if len(found) > limit else None
+    link_next(request, response, next_cursor, at=board.start.isoformat())
+    named = {*board.about_stop, *(one for call in page for one in board.about_call(call))}
+    return page, {
+        "stop_id": timetable.stop_ids.at(board.stop),
+        "stop_name": timetable.stop_names.at(board.stop),
+        "start": board.start,
+        "end": board.end,
+        "alerts": [_alert(live.alerts[one]) for one in sorted(named)] if live else [],
+        "live_at": datetime.fromtimestamp(live.at, board.start.tzinfo) if live else None,
+        "network_version": board.network.manifest.version,
+        "next_cursor": next_cursor,
+    }
+
+
+def _write_cursor(key: boards.Key) -> str:
+    return urlsafe_b64encode(orjson.dumps([*key])).decode().rstrip("=")
+
+
+def _read_cursor(text: str) -> boards.Key:
+    try:
+        instant, trip_id, day, position = orjson.loads(urlsafe_b64decode(text + "=" * (-len(text) % 4)))
+        key = boards.Key(int(instant), str(trip_id), int(day), int(position))
+    except (ValueError, TypeError, OverflowError):
+        key = None
+    if key is None or not 0 <= key.instant < FAR_FUTURE:
+        raise InvalidInput(
+            f"{text[:40]!r} is no cursor of a board; take next_cursor of its page", code="invalid_cursor"
+        )
+    return key
+
+
+def _departure(board: _Board, found: boards.BoardCall) -> DepartureAnswer:
+    timetable = board.timetable
+    permission = boards.permission_of(timetable.call_pickup[found.row])
     return DepartureAnswer(
-        departure=found.departure,
-        service_date=found.service_date,
-        stop_id=timetable.stop_ids.at(found.stop),
-        stop_name=timetable.stop_names.at(found.stop),
-        platform=timetable.stop_platforms.at(found.stop) or None,
-        trip_id=timetable.trip_ids.at(found.trip),
+        departure=found.time,
+        planned_departure=found.planned,
         headsign=boards.headsign(timetable, found.trip, found.row),
-        line=_line(timetable, route) if route >= 0 else None,
-        frequency=found.repeats,
-        wheelchair=_wheelchair(int(timetable.trip_wheelchair[found.trip])),
+        pickup=permission,
+        **_call(board, found, permission),
+    )
+
+
+def _arrival(board: _Board, found: boards.BoardCall) -> ArrivalAnswer:
+    timetable = board.timetable
+    permission = boards.permission_of(timetable.call_drop_off[found.row])
+    return ArrivalAnswer(
+        arrival=found.time,
+        planned_arrival=found.planned,
+        origin=timetable.stop_names.at(int(timetable.call_stop[timetable.call_first[found.trip]])),
+        drop_off=permission,
+        **_call(board, found, permission),
+    )
+
+
+def _call(board: _Board, found: boards.BoardCall, permission: Boarding) -> dict[str, Any]:
+    """Return what departures and arrivals have in common."""
+    timetable = board.timetable
+    route = int(timetable.trip_route[found.trip])
+    trip_id = timetable.trip_ids.at(found.trip)
+    vehicle = board.live.find_vehicle(trip_id, found.service_date) if board.live else None
+    moved = found.planned_stop >= 0 and found.planned_stop != found.stop
+    return {
+        "state": found.state,
+        "service_date": found.service_date,
+        "stop_id": timetable.stop_ids.at(found.stop),
+        "stop_name": timetable.stop_names.at(found.stop),
+        "platform": timetable.stop_platforms.at(found.stop) or None,
+        "planned_platform": (timetable.stop_platforms.at(found.planned_stop) or None) if moved else None,
+        "trip_id": trip_id,
+        "line": _line(timetable, route) if route >= 0 else None,
+        "frequency": found.repeats,
+        "wheelchair": _wheelchair(int(timetable.trip_wheelchair[found.trip])),
+        "phone": boards.phone_of(timetable, route) if permission == "phone" else None,
+        "vehicle_id": vehicle.vehicle_id if vehicle else None,
+        "alerts": board.about_call(found),
+    }
+
+
+def _alert(alert: Alert) -> AlertAnswer:
+    return AlertAnswer(
+        id=alert.id,
+        header=alert.header,
+        description=alert.description,
+        url=alert.url,
+        cause=alert.cause,
+        effect=alert.effect,
+        severity=alert.severity,
     )
 
 

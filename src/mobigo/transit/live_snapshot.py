@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import orjson
 
 from mobigo.kit.packed import map_packed, write_packed
+from mobigo.transit.alerts import AlertIndex
 from mobigo.transit.live import Alert, MatchReport, Occupancy, Target, Vehicle
 from mobigo.transit.overlay import Overlay
 
@@ -42,6 +43,11 @@ class LiveSnapshot:
     def vehicle_of(self) -> dict[tuple[str, date | None], Vehicle]:
         """The vehicle on a trip of a day; under None where it does not say the day."""
         return {(one.trip_id, one.start_date): one for one in self.vehicles if one.trip_id is not None}
+
+    @cached_property
+    def messages(self) -> AlertIndex:
+        """The alerts, by what they are about."""
+        return AlertIndex(self.alerts.values())
 
     def find_vehicle(self, trip_id: str, day: date) -> Vehicle | None:
         """Return the vehicle that runs a trip, if one says so."""

@@ -30,6 +30,8 @@ NOT_ALLOWED = 1
 GUARANTEED, FORBIDDEN, LINKED, NOT_LINKED = 1, 3, 4, 5
 """transfer_type: the onward vehicle waits; no change here; stay seated from trip to trip; do not stay seated."""
 NO_RULE = -1
+OFTEN, EXACTLY = 1, 2
+"""A run of frequencies.txt: every so many minutes about then, or (exact_times) at this very time."""
 ALL_RUNS = -(2**31)
 """Instead of a `run_shift`, which may be negative."""
 NAMING = ("from_route_id", "from_trip_id", "to_route_id", "to_trip_id")
@@ -125,7 +127,7 @@ class Timetable(NamedTuple):
     run_shift: NDArray[np.int32]
     """int32[n_runs], seconds added to the trip's times; 0 without frequencies."""
     run_repeats: NDArray[np.uint8]
-    """uint8[n_runs], 1 when the run comes from frequencies."""
+    """uint8[n_runs], 0: at this very time; `OFTEN` or `EXACTLY` when the run comes from frequencies."""
 
     gone_trip: NDArray[np.int32]
     """int32[n], trip index, ascending: what live data take out of a day; empty in a timetable without them."""
@@ -478,11 +480,13 @@ def _list_runs(
     once = pattern >= 0
     once[trip[trip >= 0]] = False
     trips, shifts = [np.flatnonzero(once).astype(np.int32)], [np.zeros(int(once.sum()), np.int32)]
-    for row, start, end, headway in zip(
+    kinds = [np.zeros(int(once.sum()), np.uint8)]
+    for row, start, end, headway, exact in zip(
         trip.tolist(),
         repeats["start_time"].to_list(),
         repeats["end_time"].to_list(),
         repeats["headway_secs"].to_list(),
+        repeats["exact_times"].to_list(),
         strict=True,
     ):
         if row < 0 or pattern[row] < 0 or start is None or end is None or not headway or headway < 0:
@@ -490,8 +494,8 @@ def _list_runs(
         starts = np.arange(start, end, headway, dtype=np.int32)
         shifts.append(starts - calls.departure[calls.first[row]])
         trips.append(np.full(len(starts), row, np.int32))
-    run_trip, run_shift = np.concatenate(trips), np.concatenate(shifts).astype(np.int32)
-    return run_trip, run_shift, (np.arange(len(run_trip)) >= len(trips[0])).astype(np.uint8)
+        kinds.append(np.full(len(starts), EXACTLY if exact == 1 else OFTEN, np.uint8))
+    return np.concatenate(trips), np.concatenate(shifts).astype(np.int32), np.concatenate(kinds)
 
 
 def _list_meant(parent: NDArray[np.int32], itself: NDArray[np.bool_]) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
