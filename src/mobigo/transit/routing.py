@@ -14,6 +14,7 @@ import numpy as np
 
 from mobigo.kernels import trip_based as kernels
 from mobigo.kernels.trip_based import NEVER, DayView, Scratch
+from mobigo.transit import general
 from mobigo.transit.footpaths import meant_by
 from mobigo.transit.model import DEFAULT_MAX_TRANSFERS, Direction, Query, Ride, TransitJourney, Walk
 from mobigo.transit.timetable import EPOCH
@@ -44,7 +45,20 @@ class _Working(NamedTuple):
 _own = local()
 
 
+class Found(NamedTuple):
+    """What a search found."""
+
+    journeys: list[TransitJourney]
+    complete: bool
+    """False when its time was over: the journeys hold, but better ones may be missing."""
+
+
 def search(views: DayViews, query: Query) -> list[TransitJourney]:
+    """Find all journeys that no other dominates, as `answer` does, however long it takes."""
+    return answer(views, query).journeys
+
+
+def answer(views: DayViews, query: Query) -> Found:
     """Find all journeys that no other dominates, sorted by departure, arrival, transfers.
 
     Without a window: the Pareto set over (arrival, transfers) at or after `query.at`, of equals the latest departure
@@ -53,8 +67,24 @@ def search(views: DayViews, query: Query) -> list[TransitJourney]:
     walking all the way is dominated by it, also inside a window, where walking is one journey: leaving (arriving) at
     `query.at`.
     """
+    rides = max(0, min(query.max_transfers + 1, MOST_RIDES))
     day, more_days = _frame(views, query)
     view = views.view(day, query.direction, more_days)
+    complete = True
+    if not rides:
+        found: list[TransitJourney] = []
+    elif query.preferences is None and not general.is_bare(view):
+        found = _search_quickly(view, query, rides)
+    else:
+        found, complete = general.search(views.timetable, views.footpaths, view, query, rides)
+    if query.walk is not None:
+        found = _offer_walk(found, query)
+    found.sort(key=lambda journey: (journey.departure, journey.arrival, journey.transfers))
+    return Found(found, complete)
+
+
+def _search_quickly(view: DayView, query: Query, rides: int) -> list[TransitJourney]:
+    """Find the journeys by vehicle over precomputed hops."""
     base = int(view.base[0])
     if query.direction is Direction.DEPART:
         start = query.at - base
@@ -62,7 +92,6 @@ def search(views: DayViews, query: Query) -> list[TransitJourney]:
     else:
         start = base - query.at
         ends = (query.egress, query.egress_seconds, query.access, query.access_seconds)
-    rides = max(0, min(query.max_transfers + 1, MOST_RIDES))
     walk = -1 if query.walk is None else query.walk
     until = start + query.window if query.window else -NEVER
     journeys, legs = _run(view, ends, (start, until, rides, walk))
@@ -71,9 +100,6 @@ def search(views: DayViews, query: Query) -> list[TransitJourney]:
     for left, arrival, n_rides, end in journeys:
         found.append(_journey(view, base, (left, arrival, n_rides), legs[begin:end]))
         begin = end
-    if query.walk is not None:
-        found = _offer_walk(found, query)
-    found.sort(key=lambda journey: (journey.departure, journey.arrival, journey.transfers))
     return found
 
 
@@ -89,8 +115,6 @@ def _frame(views: DayViews, query: Query) -> tuple[int, int]:
 def _run(view: DayView, ends: _Ends, bounds: tuple[int, int, int, int]) -> tuple[list[list[int]], list[list[int]]]:
     """Call the kernel, with more working memory when it asks for it; `bounds` are its last four arguments."""
     rides = bounds[2]
-    if not rides:
-        return [], []
     stride = max(rides, DEFAULT_MAX_TRANSFERS + 1)
     # copies, because parts of mapped arrays would be another signature
     from_stop, from_seconds, to_stop, to_seconds = (np.array(end, np.int32) for end in ends)

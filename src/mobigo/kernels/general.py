@@ -1,0 +1,824 @@
+"""Search in rounds over the lines of a day view: everything a traveller may ask, no hops needed.
+
+The words are those of `trip_based`. Besides: a *layer* is the number of via places passed; a *node* is a stop to get
+off or on at, one more for each class of lines that the rules of transfers.txt treat apart there; a *record* is a trip
+from where it was boarded and how one came there; a *job* is a stretch of a line to ride along.
+
+References
+----------
+Delling, Pajor, Werneck (2012), Round-Based Public Transit Routing, with section 4 for departures in descending order.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from mobigo.kernels import kernel
+from mobigo.kernels.trip_based import (
+    NEVER,
+    NO_RIDE,
+    NO_WAY,
+    ONE,
+    ORIGIN,
+    SEATED,
+    SECONDS_PER_UNIT,
+    UNKNOWN,
+    ZERO,
+    DayView,
+    find_special,
+)
+
+if TYPE_CHECKING:
+    from typing import TypeAlias
+
+    from numpy.typing import NDArray
+
+    Int: TypeAlias = int | np.int64
+
+NONE: Int = np.int64(-1)
+VISIT: Int = np.int64(-2)
+"""A change over via places is written as ``VISIT - (first place * MANY_VIAS + last place)``."""
+MANY_VIAS: Int = np.int64(64)
+TRIP, BOARDED, PARENT, LEFT, HOW = range(5)
+"""Columns of a record: trip, position of boarding, record before (-1: none), position it is left at (or ORIGIN,
+SEATED), and how: row of the walk, or of the access, or a visit."""
+AT, ON, LAYER, RECORD, OWN, ANEW = range(6)
+"""Columns of a job: first position, trip (-1: none yet), layer, record, 1 when just this trip goes on by staying
+seated and 0 when any later one of its line as well, 1 when trips are boarded on the way."""
+
+
+class Terms(NamedTuple):
+    """What the traveller asks of trips, stops and changes."""
+
+    trip_allowed: NDArray[np.uint8]
+    """uint8[n_trips], trips of the view."""
+    stop_allowed: NDArray[np.uint8]
+    """uint8[n_stops]"""
+    stop_timed: NDArray[np.uint8]
+    """uint8[n_stops], 1 where transfers.txt says how long a change at the stop takes."""
+    factor: float
+    """Walks take so many times as long, and so do the times of transfers.txt."""
+    usual: int
+    """Seconds of a change besides the walk, where transfers.txt does not say."""
+    longest: int
+    """Seconds of a walk, at most."""
+    min_change: int
+    slack: int
+
+
+class Nodes(NamedTuple):
+    """Where one gets off and on; the first `n_stops` nodes of both kinds are the stops."""
+
+    off: NDArray[np.int32]
+    """int32[n_positions]"""
+    off_stop: NDArray[np.int32]
+    off_class: NDArray[np.int32]
+    on: NDArray[np.int32]
+    """int32[n_positions]"""
+    on_stop: NDArray[np.int32]
+    on_class: NDArray[np.int32]
+    on_first: NDArray[np.int32]
+    """int32[n_stops + 1], index of the further nodes of a stop, which begin at `n_stops`."""
+
+
+class Vias(NamedTuple):
+    """Places to pass in order; rows of `to` and `passes` are places, columns stops."""
+
+    passes: NDArray[np.uint8]
+    """uint8[n_vias, n_stops], 1 where a call of one's vehicle is enough."""
+    to: NDArray[np.int32]
+    """int32[n_vias, n_stops], seconds from the stop to the place, -1 where that is too far."""
+    stay: NDArray[np.int32]
+    """int32[n_vias, n_vias], seconds from coming to a place to leaving another one, -1 where no walk leads on."""
+    first: NDArray[np.int32]
+    """int32[n_vias + 1], index of the stops walked to from each place."""
+    stop: NDArray[np.int32]
+    seconds: NDArray[np.int32]
+
+
+class Access(NamedTuple):
+    """How the search may begin: on foot at stops, some via places already behind."""
+
+    stop: NDArray[np.int32]
+    layer: NDArray[np.int32]
+    seconds: NDArray[np.int32]
+
+
+class Goal(NamedTuple):
+    """How the search ends."""
+
+    out: NDArray[np.int32]
+    """int32[n_vias + 1, n_stops], seconds from getting off to the destination, the vias left visited; -1: too far."""
+    bounded: int
+    """1 when the bounds below hold where all via places are passed."""
+    seconds: NDArray[np.int32]
+    """int32[n_cells], lower bound on the time from alighting in the cell."""
+    rides: NDArray[np.int32]
+    """int32[n_cells], lower bound on further rides."""
+
+
+class Marks(NamedTuple):
+    """What a search knows so far, and what is new in its round."""
+
+    arrival: NDArray[np.int32]
+    """int32[n_layers * n_off, n_rides], earliest arrival with so many rides."""
+    ready: NDArray[np.int32]
+    """int32[n_layers * n_on, n_rides], earliest time to board the next vehicle after so many rides."""
+    seated: NDArray[np.int32]
+    """int32[n_layers * n_lines, n_rides], the earliest trip whose onward trips are known; empty without any."""
+    sat: NDArray[np.uint8]
+    """uint8[n_layers * n_trips], with how many rides one sits in the trip from its begin; empty without any."""
+    off_list: NDArray[np.int32]
+    off_mark: NDArray[np.uint8]
+    off_record: NDArray[np.int32]
+    off_at: NDArray[np.int32]
+    on_list: NDArray[np.int32]
+    on_mark: NDArray[np.uint8]
+    on_record: NDArray[np.int32]
+    on_at: NDArray[np.int32]
+    on_how: NDArray[np.int32]
+    line_list: NDArray[np.int32]
+    line_at: NDArray[np.int32]
+    """int32[n_layers * n_lines], first position to board at; NEVER at rest."""
+
+
+@kernel
+def split_nodes(view: DayView) -> Nodes:
+    """Give the classes that a rule names where it holds a node of their own."""
+    n_stops = len(view.stop_first) - 1
+    stops = np.arange(n_stops).astype(np.int32)
+    plain = np.zeros(n_stops, np.int32)
+    off, on = view.position_stop.copy(), view.position_stop.copy()
+    if len(view.special_from) == 0:
+        return Nodes(off, stops, plain, on, stops, plain, np.zeros(n_stops + 1, np.int32))
+    n_special = len(view.special_from)
+    off_key = np.empty(n_special, np.int64)
+    on_key = np.empty(n_special, np.int64)
+    n = 0
+    for stop in range(n_stops):
+        for walk in range(view.walk_first[stop], view.walk_first[stop + 1]):
+            for row in range(view.special_first[walk], view.special_first[walk + 1]):
+                off_key[n] = np.int64(stop) << 32 | view.special_from[row]
+                on_key[n] = np.int64(view.walk_target[walk]) << 32 | view.special_to[row]
+                n += 1
+    off_key = np.unique(off_key[:n])
+    on_key = np.unique(on_key[:n])
+    off_key = off_key[off_key & 0xFFFFFFFF != 0]
+    on_key = on_key[on_key & 0xFFFFFFFF != 0]
+    for x in range(len(off)):
+        key = np.int64(off[x]) << 32 | view.line_class[view.position_line[x]]
+        row = np.searchsorted(off_key, key)
+        if row < len(off_key) and off_key[row] == key:
+            off[x] = n_stops + row
+        row = np.searchsorted(on_key, key)
+        if row < len(on_key) and on_key[row] == key:
+            on[x] = n_stops + row
+    on_first = np.searchsorted(on_key, np.arange(n_stops + 1).astype(np.int64) << 32).astype(np.int32)
+    return Nodes(
+        off,
+        np.concatenate((stops, (off_key >> 32).astype(np.int32))),
+        np.concatenate((plain, (off_key & 0xFFFFFFFF).astype(np.int32))),
+        on,
+        np.concatenate((stops, (on_key >> 32).astype(np.int32))),
+        np.concatenate((plain, (on_key & 0xFFFFFFFF).astype(np.int32))),
+        on_first,
+    )
+
+
+@kernel
+def aim(
+    view: DayView, bounded: Int, egress_stop: NDArray[np.int32], egress_seconds: NDArray[np.int32]
+) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
+    """Bound time and rides from each cell to the destination from below."""
+    n_cells = len(view.cell_seconds) if bounded else 0
+    seconds = np.full(n_cells, NEVER // 2, np.int32)
+    rides = np.full(n_cells, NO_RIDE, np.int32)
+    if n_cells:
+        for i in range(len(egress_stop)):
+            cell = view.stop_cell[egress_stop[i]]
+            if cell < 0:
+                continue
+            seconds_row, rides_row = view.cell_seconds[cell], view.cell_rides[cell]
+            for other in range(n_cells):
+                bound = seconds_row[other] * SECONDS_PER_UNIT + egress_seconds[i]
+                if seconds_row[other] != NO_WAY and bound < seconds[other]:
+                    seconds[other] = bound
+                rides[other] = min(rides[other], rides_row[other])
+    return seconds, rides
+
+
+@kernel
+def walk_seconds(view: DayView, terms: Terms, walk: Int) -> Int:
+    """Seconds on foot."""
+    return np.int64(np.ceil(view.walk_seconds[walk] * terms.factor))
+
+
+@kernel
+def _change(view: DayView, terms: Terms, walk: Int, stop: Int, from_class: Int, to_class: Int) -> Int:
+    """Seconds from alighting to boarding over a walk between lines of two classes; -1 where that is forbidden."""
+    seconds, guaranteed = np.int64(view.walk_change[walk]), np.int64(view.walk_guaranteed[walk])
+    timed = view.walk_target[walk] == stop and terms.stop_timed[stop] == 1
+    if view.special_first[walk] < view.special_first[walk + 1]:
+        row = find_special(view, walk, from_class, to_class)
+        if row >= 0:
+            seconds, guaranteed = np.int64(view.special_change[row]), np.int64(view.special_guaranteed[row])
+            timed = False
+    if seconds < 0:
+        return NONE
+    if terms.factor != 1.0:
+        if timed or seconds != view.walk_seconds[walk] + terms.usual:
+            seconds = np.int64(np.ceil(seconds * terms.factor))
+        else:
+            seconds += walk_seconds(view, terms, walk) - view.walk_seconds[walk]
+    if guaranteed:
+        return seconds
+    return max(seconds, np.int64(terms.min_change)) + terms.slack
+
+
+@kernel
+def _first_from(view: DayView, terms: Terms, low: Int, high: Int, position: Int, time: Int) -> Int:
+    """First trip allowed, of trips `low` to `high` of a line, that leaves a position at or after a time, or `high`."""
+    end = high
+    while low < high:
+        middle = (low + high) // 2
+        if view.departure[view.trip_shift[middle] + position] < time:
+            low = middle + 1
+        else:
+            high = middle
+    while low < end and not terms.trip_allowed[low]:
+        low += 1
+    return low
+
+
+@kernel
+def _add(
+    records: NDArray[np.int32], size: Int, trip: Int, boarded: Int, parent: Int, left: Int, how: Int
+) -> NDArray[np.int32]:
+    """Write a record at the end."""
+    if size == len(records):
+        records = np.concatenate((records, records))
+    row = records[size]
+    row[TRIP] = trip
+    row[BOARDED] = boarded
+    row[PARENT] = parent
+    row[LEFT] = left
+    row[HOW] = how
+    return records
+
+
+@kernel
+def _push(
+    jobs: NDArray[np.int32], size: Int, at: Int, trip: Int, layer: Int, record: Int, own: Int, anew: Int
+) -> NDArray[np.int32]:
+    """Write a job at the end."""
+    if size == len(jobs):
+        jobs = np.concatenate((jobs, jobs))
+    row = jobs[size]
+    row[AT] = at
+    row[ON] = trip
+    row[LAYER] = layer
+    row[RECORD] = record
+    row[OWN] = own
+    row[ANEW] = anew
+    return jobs
+
+
+@kernel
+def _pass(vias: Vias, layer: Int, stop: Int) -> Int:
+    """Via places behind after a call at a stop."""
+    while layer < len(vias.passes) and vias.passes[layer, stop]:
+        layer += 1
+    return layer
+
+
+@kernel
+def _spread(
+    view: DayView,
+    terms: Terms,
+    nodes: Nodes,
+    vias: Vias,
+    goal: Goal,
+    marks: Marks,
+    records: NDArray[np.int32],
+    n_records: Int,
+    jobs: NDArray[np.int32],
+    n_jobs: Int,
+    limit: NDArray[np.int32],
+    found: NDArray[np.int32],
+    rides: Int,
+    work: Int,
+) -> tuple[NDArray[np.int32], Int, NDArray[np.int32], Int]:
+    """Ride on from the jobs, one ride more at a time, noting arrivals at the destination.
+
+    Parameters
+    ----------
+    limit : int32[rides + 2], arrivals by at most so many rides to do better than; lowered
+    found : int32[rides + 2, 4], best arrival by rides, its record, position and layer; lowered
+    work : int
+        How much may be done, in positions and walks looked at.
+
+    Returns
+    -------
+    records, n_records, jobs, and how much may still be done (below 0: it was given up).
+    """
+    n_vias, n_stops = len(vias.to), len(view.stop_first) - 1
+    n_off, n_on, n_lines = len(nodes.off_stop), len(nodes.on_stop), len(view.line_position) - 1
+    n_trips = len(view.trip_line)
+    seats = len(view.stay_trip) > 0
+    n_boardable = ZERO
+    ride: Int = np.int64(1)
+    while n_jobs > 0 and work >= 0:
+        n_alighted = ZERO
+        at_job = ZERO
+        while at_job < n_jobs:
+            x: Int = np.int64(jobs[at_job, AT])
+            trip: Int = np.int64(jobs[at_job, ON])
+            layer: Int = np.int64(jobs[at_job, LAYER])
+            record: Int = np.int64(jobs[at_job, RECORD])
+            own, anew = np.int64(jobs[at_job, OWN]), np.int64(jobs[at_job, ANEW])
+            at_job += 1
+            line = np.int64(view.position_line[x])
+            end = np.int64(view.line_position[line + 1])
+            shift = np.int64(view.trip_shift[max(trip, ZERO)])
+            work -= end - x
+            while x < end:
+                stop = np.int64(view.position_stop[x])
+                if trip >= 0:
+                    time = np.int64(view.arrival[shift + x])
+                    if time >= limit[ride]:
+                        trip = NONE
+                        if not anew:
+                            break
+                if trip >= 0 and layer < n_vias and vias.passes[layer, stop]:
+                    if anew:
+                        jobs = _push(jobs, n_jobs, x, trip, layer + 1, record, own, ZERO)
+                        n_jobs += 1
+                        trip = NONE
+                    else:
+                        layer = _pass(vias, layer, stop)
+                if trip >= 0 and view.position_alight[x] and terms.stop_allowed[stop]:
+                    time = np.int64(view.arrival[shift + x])
+                    hopeful = True
+                    if goal.bounded and layer == n_vias:
+                        cell = view.position_cell[x]
+                        need = ride + goal.rides[cell]
+                        hopeful = need <= rides and time + goal.seconds[cell] < limit[need]
+                    out = np.int64(goal.out[layer, stop])
+                    if hopeful and out >= 0 and time + out < limit[ride]:
+                        found[ride, 0] = time + out
+                        found[ride, 1] = record
+                        found[ride, 2] = x
+                        found[ride, 3] = layer
+                        for more in range(ride, rides + 1):
+                            limit[more] = min(limit[more], time + out)
+                    node = layer * n_off + nodes.off[x]
+                    if hopeful and time < marks.arrival[node, ride - 1]:
+                        for more in range(ride - 1, rides):
+                            if marks.arrival[node, more] <= time:
+                                break
+                            marks.arrival[node, more] = time
+                        marks.off_record[node] = record
+                        marks.off_at[node] = x
+                        if not marks.off_mark[node]:
+                            marks.off_mark[node] = 1
+                            marks.off_list[n_alighted] = node
+                            n_alighted += 1
+                if anew and view.position_board[x]:
+                    node = layer * n_on + nodes.on[x]
+                    if marks.on_mark[node]:
+                        ready = np.int64(marks.ready[node, ride - 2])
+                        if trip < 0 or view.departure[shift + x] >= ready:
+                            last = np.int64(view.line_trip[line + 1]) if trip < 0 else trip
+                            other = _first_from(view, terms, np.int64(view.line_trip[line]), last, x, ready)
+                            if other < last and view.departure[view.trip_shift[other] + x] < limit[ride]:
+                                trip = other
+                                shift = np.int64(view.trip_shift[trip])
+                                record = n_records
+                                records = _add(
+                                    records,
+                                    n_records,
+                                    trip,
+                                    x,
+                                    np.int64(marks.on_record[node]),
+                                    np.int64(marks.on_at[node]),
+                                    np.int64(marks.on_how[node]),
+                                )
+                                n_records += 1
+                                if layer < n_vias and vias.passes[layer, stop]:
+                                    jobs = _push(jobs, n_jobs, x + 1, trip, _pass(vias, layer, stop), record, own, ZERO)
+                                    n_jobs += 1
+                                    trip = NONE
+                x += 1
+            if (
+                not seats
+                or trip < 0
+                or view.stay_first[view.line_trip[line]] == view.stay_first[view.line_trip[line + 1]]
+            ):
+                continue
+            if view.stay_first[view.line_trip[line]] == view.stay_first[view.line_trip[line + 1]]:
+                continue
+            last = trip + 1
+            if not own:
+                last = min(np.int64(view.line_trip[line + 1]), np.int64(marks.seated[layer * n_lines + line, ride - 1]))
+                for more in range(ride - 1, rides):
+                    if marks.seated[layer * n_lines + line, more] <= trip:
+                        break
+                    marks.seated[layer * n_lines + line, more] = trip
+            for seat in range(trip, last):
+                if not terms.trip_allowed[seat]:
+                    continue
+                if view.arrival[view.trip_shift[seat] + end - 1] >= limit[ride]:
+                    break
+                sitting = record if seat == trip else NONE
+                for row in range(view.stay_first[seat], view.stay_first[seat + 1]):
+                    onward = np.int64(view.stay_trip[row])
+                    if not terms.trip_allowed[onward] or marks.sat[layer * n_trips + onward] <= ride:
+                        continue
+                    marks.sat[layer * n_trips + onward] = ride
+                    if sitting < 0:
+                        sitting = n_records
+                        records = _add(
+                            records,
+                            n_records,
+                            seat,
+                            np.int64(records[record, BOARDED]),
+                            np.int64(records[record, PARENT]),
+                            np.int64(records[record, LEFT]),
+                            np.int64(records[record, HOW]),
+                        )
+                        n_records += 1
+                    start = np.int64(view.line_position[view.trip_line[onward]])
+                    records = _add(records, n_records, onward, start, sitting, SEATED, SEATED)
+                    jobs = _push(jobs, n_jobs, start, onward, layer, n_records, ONE, ZERO)
+                    n_records += 1
+                    n_jobs += 1
+        for at in range(n_boardable):
+            marks.on_mark[marks.on_list[at]] = 0
+        n_boardable = ZERO
+        # on foot
+        for at in range(n_alighted):
+            node = np.int64(marks.off_list[at])
+            marks.off_mark[node] = 0
+            time = np.int64(marks.arrival[node, ride - 1])
+            if ride == rides or time >= limit[ride + 1]:
+                continue
+            layer = node // n_off
+            stop = np.int64(nodes.off_stop[node - layer * n_off])
+            kind = np.int64(nodes.off_class[node - layer * n_off])
+            work -= view.walk_first[stop + 1] - view.walk_first[stop]
+            for walk in range(view.walk_first[stop], view.walk_first[stop + 1]):
+                target = np.int64(view.walk_target[walk])
+                if not terms.stop_allowed[target]:
+                    continue
+                if target != stop and walk_seconds(view, terms, walk) > terms.longest:
+                    continue
+                first, last = np.int64(nodes.on_first[target]), np.int64(nodes.on_first[target + 1])
+                for other in range(first - 1, last):
+                    to: Int = layer * n_on + (target if other < first else n_stops + other)
+                    to_class = ZERO if other < first else np.int64(nodes.on_class[n_stops + other])
+                    change = _change(view, terms, walk, stop, kind, to_class)
+                    if change < 0:
+                        continue
+                    n_boardable = _ready(marks, to, time + change, ride, rides, limit, node, walk, n_boardable)
+            if layer < n_vias and vias.to[layer, stop] >= 0:
+                for other in range(layer, n_vias):
+                    if vias.stay[layer, other] < 0:
+                        break
+                    there = np.int64(vias.to[layer, stop] + vias.stay[layer, other])
+                    for row in range(vias.first[other], vias.first[other + 1]):
+                        target = np.int64(vias.stop[row])
+                        visit = there + vias.seconds[row]
+                        if visit == 0 or not terms.stop_allowed[target]:
+                            continue
+                        visit = max(visit, np.int64(terms.min_change)) + terms.slack
+                        first, last = np.int64(nodes.on_first[target]), np.int64(nodes.on_first[target + 1])
+                        for each in range(first - 1, last):
+                            to = (other + 1) * n_on + (target if each < first else n_stops + each)
+                            how = VISIT - layer * MANY_VIAS - other
+                            n_boardable = _ready(marks, to, time + visit, ride, rides, limit, node, how, n_boardable)
+        # which lines come by
+        n_listed = ZERO
+        for at in range(n_boardable):
+            node = np.int64(marks.on_list[at])
+            layer = node // n_on
+            stop = np.int64(nodes.on_stop[node - layer * n_on])
+            for row in range(view.stop_first[stop], view.stop_first[stop + 1]):
+                x = np.int64(view.stop_position[row])
+                if layer * n_on + nodes.on[x] != node:
+                    continue
+                way = layer * n_lines + view.position_line[x]
+                if marks.line_at[way] == NEVER:
+                    marks.line_list[n_listed] = way
+                    n_listed += 1
+                marks.line_at[way] = min(marks.line_at[way], x)
+        n_jobs = ZERO
+        for at in range(n_listed):
+            way = np.int64(marks.line_list[at])
+            jobs = _push(jobs, n_jobs, np.int64(marks.line_at[way]), NONE, way // n_lines, NONE, ZERO, ONE)
+            n_jobs += 1
+            marks.line_at[way] = NEVER
+        ride += 1
+    for at in range(n_boardable):
+        marks.on_mark[marks.on_list[at]] = 0
+    return records, n_records, jobs, work
+
+
+@kernel
+def _ready(
+    marks: Marks,
+    node: Int,
+    time: Int,
+    ride: Int,
+    rides: Int,
+    limit: NDArray[np.int32],
+    left: Int,
+    how: Int,
+    n_boardable: Int,
+) -> Int:
+    """Note that one can board at a node from a time on, having got off at another."""
+    if time >= marks.ready[node, ride - 1] or time >= limit[ride + 1]:
+        return n_boardable
+    for more in range(ride - 1, rides):
+        if marks.ready[node, more] <= time:
+            break
+        marks.ready[node, more] = time
+    marks.on_record[node] = marks.off_record[left]
+    marks.on_at[node] = marks.off_at[left]
+    marks.on_how[node] = how
+    if not marks.on_mark[node]:
+        marks.on_mark[node] = 1
+        marks.on_list[n_boardable] = node
+        n_boardable += 1
+    return n_boardable
+
+
+@kernel
+def _forget(marks: Marks) -> None:
+    """Know nothing."""
+    marks.arrival[:] = NEVER
+    marks.ready[:] = NEVER
+    marks.seated[:] = NEVER
+    marks.sat[:] = UNKNOWN
+
+
+@kernel
+def _mark(view: DayView, nodes: Nodes, layers: Int, rides: Int) -> Marks:
+    """Make the working memory of one search."""
+    n_off, n_on = layers * len(nodes.off_stop), layers * len(nodes.on_stop)
+    n_lines = layers * (len(view.line_position) - 1)
+    seats = ONE if len(view.stay_trip) else ZERO
+    return Marks(
+        np.full((n_off, rides), NEVER, np.int32),
+        np.full((n_on, rides), NEVER, np.int32),
+        np.full((n_lines * seats, rides), NEVER, np.int32),
+        np.full(layers * len(view.trip_line) * seats, UNKNOWN, np.uint8),
+        np.empty(n_off, np.int32),
+        np.zeros(n_off, np.uint8),
+        np.empty(n_off, np.int32),
+        np.empty(n_off, np.int32),
+        np.empty(n_on, np.int32),
+        np.zeros(n_on, np.uint8),
+        np.empty(n_on, np.int32),
+        np.empty(n_on, np.int32),
+        np.empty(n_on, np.int32),
+        np.empty(n_lines, np.int32),
+        np.full(n_lines, NEVER, np.int32),
+    )
+
+
+@kernel
+def _board_first(
+    view: DayView,
+    vias: Vias,
+    records: NDArray[np.int32],
+    n_records: Int,
+    jobs: NDArray[np.int32],
+    n_jobs: Int,
+    trip: Int,
+    position: Int,
+    row: Int,
+    layer: Int,
+    own: Int,
+) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
+    """Board a trip as the first of a journey."""
+    records = _add(records, n_records, trip, position, NONE, ORIGIN, row)
+    layer = _pass(vias, layer, np.int64(view.position_stop[position]))
+    jobs = _push(jobs, n_jobs, position + 1, trip, layer, n_records, own, ZERO)
+    return records, jobs
+
+
+@kernel
+def _aim(limit: NDArray[np.int32], got: NDArray[np.int32], rides: Int) -> None:
+    """Set the limits by rides such that just the arrivals still wanted come in."""
+    bound = -NEVER
+    for ride in range(rides, 0, -1):
+        if got[ride] != NEVER:
+            bound = got[ride] + 1
+        limit[ride] = bound
+
+
+@kernel
+def _write(
+    records: NDArray[np.int32],
+    end: NDArray[np.int32],
+    ride: Int,
+    journeys: NDArray[np.int32],
+    n_journeys: Int,
+    legs: NDArray[np.int32],
+    n_legs: Int,
+) -> tuple[NDArray[np.int32], NDArray[np.int32], Int]:
+    """Append a journey, its rides from its end to its begin; see `search`."""
+    at, left = np.int64(end[1]), np.int64(end[2])
+    while at >= 0:
+        if n_legs == len(legs):
+            legs = np.concatenate((legs, legs))
+        leg = legs[n_legs]
+        leg[0] = records[at, TRIP]
+        leg[1] = records[at, BOARDED]
+        leg[2] = left
+        leg[3] = records[at, LEFT]
+        leg[4] = records[at, HOW]
+        left = np.int64(records[at, LEFT])
+        at = np.int64(records[at, PARENT])
+        n_legs += 1
+    if n_journeys == len(journeys):
+        journeys = np.concatenate((journeys, journeys))
+    journeys[n_journeys, 0] = end[0]
+    journeys[n_journeys, 1] = ride
+    journeys[n_journeys, 2] = end[3]
+    journeys[n_journeys, 3] = n_legs
+    return journeys, legs, n_legs
+
+
+@kernel
+def search(
+    view: DayView,
+    terms: Terms,
+    nodes: Nodes,
+    vias: Vias,
+    access: Access,
+    goal: Goal,
+    start: Int,
+    until: Int,
+    rides: Int,
+    walk: Int,
+    work: Int,
+) -> tuple[NDArray[np.int32], NDArray[np.int32], bool]:
+    """Find the journeys no other dominates, with their legs.
+
+    First the earliest arrivals alone, unless in a window; then departures in descending order, each of them searching
+    only what the later ones did not reach.
+
+    Parameters
+    ----------
+    start : int
+        Earliest departure, seconds after the view's base.
+    until : int
+        Last departure; -NEVER asks for the earliest arrivals only, each with its latest departure.
+    rides : int
+        At most so many.
+    walk : int
+        Seconds of walking all the way, -1 when impossible. Journeys by vehicle that are no better are left out.
+    work : int
+        How much may be done, in positions and walks looked at.
+
+    Returns
+    -------
+    journeys : int32[n, 4]
+        Arrival, rides, layer at the end, end of its legs.
+    legs : int32[m, 5]
+        For each journey its rides, the last first: trip of the view, position of boarding, position of alighting (or
+        SEATED: it goes on without), position at which the ride before is left (or SEATED, or ORIGIN), and how: row of
+        the walk or of the access, or a visit.
+    complete : bool
+        False when the work was not enough: what was found holds, but better may be missing.
+    """
+    window = until != -NEVER
+    marks = _mark(view, nodes, np.int64(len(vias.to) + 1), rides)
+    limit = np.full(rides + 2, NEVER, np.int32)
+    found = np.full((rides + 2, 4), NEVER, np.int32)
+    got = np.full(rides + 2, NEVER, np.int32)
+    records = np.empty((1024, 5), np.int32)
+    n_records = ZERO
+    jobs = np.empty((256, 6), np.int32)
+    journeys = np.empty((8, 4), np.int32)
+    n_journeys = ZERO
+    legs = np.empty((32, 5), np.int32)
+    n_legs = ZERO
+    n_first = ZERO
+    for i in range(len(access.stop)):
+        n_first += view.stop_first[access.stop[i] + 1] - view.stop_first[access.stop[i]]
+    first_trip = np.empty(n_first, np.int32)
+    first_position = np.empty(n_first, np.int32)
+    first_row = np.empty(n_first, np.int32)
+    n_first = ZERO
+    for i in range(len(access.stop)):
+        stop = np.int64(access.stop[i])
+        if not terms.stop_allowed[stop]:
+            continue
+        for row in range(view.stop_first[stop], view.stop_first[stop + 1]):
+            x = np.int64(view.stop_position[row])
+            line = np.int64(view.position_line[x])
+            low, high = np.int64(view.line_trip[line]), np.int64(view.line_trip[line + 1])
+            trip = _first_from(view, terms, low, high, x, start + access.seconds[i])
+            if trip < high:
+                first_trip[n_first] = trip
+                first_position[n_first] = x
+                first_row[n_first] = i
+                n_first += 1
+    n_wanted = ZERO
+    earliest = found.copy()
+    if not window:
+        if walk >= 0:
+            limit[1] = start + walk + 1
+            limit[2:] = start + walk
+        n_jobs = ZERO
+        for i in range(n_first):
+            row = int(first_row[i])
+            trip, x, layer = np.int64(first_trip[i]), np.int64(first_position[i]), np.int64(access.layer[row])
+            if view.departure[view.trip_shift[trip] + x] >= limit[1]:
+                continue
+            records, jobs = _board_first(view, vias, records, n_records, jobs, n_jobs, trip, x, row, layer, ZERO)
+            n_records += 1
+            n_jobs += 1
+        records, n_records, jobs, work = _spread(
+            view, terms, nodes, vias, goal, marks, records, n_records, jobs, n_jobs, limit, found, rides, work
+        )
+        earliest[:] = found
+        found[:] = NEVER
+        most = ONE
+        for ride in range(1, rides + 1):
+            if earliest[ride, 0] != NEVER:
+                got[ride] = earliest[ride, 0]
+                until = max(until, np.int64(got[ride]))
+                most = np.int64(ride)
+                n_wanted += 1
+        rides = most
+        _aim(limit, got, rides)
+        _forget(marks)
+    # departures, the latest first
+    n = ZERO
+    for i in range(n_first):
+        n += view.line_trip[view.position_line[first_position[i]] + 1] - first_trip[i]
+    key = np.empty(n, np.int64)
+    late_trip = np.empty(n, np.int32)
+    late_first = np.empty(n, np.int32)
+    n = ZERO
+    for i in range(n_first):
+        x = np.int64(first_position[i])
+        for trip in range(first_trip[i], view.line_trip[view.position_line[x] + 1]):
+            departure = np.int64(view.departure[view.trip_shift[trip] + x])
+            left = departure - access.seconds[first_row[i]]
+            if left > until or departure >= limit[1]:
+                break
+            if terms.trip_allowed[trip]:
+                key[n] = (until - left) << 32 | n
+                late_trip[n] = trip
+                late_first[n] = i
+                n += 1
+    key = np.sort(key[:n])
+    at_key = ZERO
+    while at_key < n and work >= 0 and (window or n_wanted > 0):
+        left = until - (key[at_key] >> 32)
+        if window and walk >= 0:
+            for ride in range(1, rides + 1):
+                limit[ride] = min(limit[ride], left + walk)
+        n_jobs = ZERO
+        while at_key < n and until - (key[at_key] >> 32) == left:
+            i = key[at_key] & 0xFFFFFFFF
+            at_key += 1
+            row = np.int64(first_row[late_first[i]])
+            trip, x, layer = (
+                np.int64(late_trip[i]),
+                np.int64(first_position[late_first[i]]),
+                np.int64(access.layer[row]),
+            )
+            if view.departure[view.trip_shift[trip] + x] >= limit[1]:
+                continue
+            records, jobs = _board_first(view, vias, records, n_records, jobs, n_jobs, trip, x, row, layer, ONE)
+            n_records += 1
+            n_jobs += 1
+        records, n_records, jobs, work = _spread(
+            view, terms, nodes, vias, goal, marks, records, n_records, jobs, n_jobs, limit, found, rides, work
+        )
+        for ride in range(1, rides + 1):
+            if found[ride, 0] == NEVER:
+                continue
+            journeys, legs, n_legs = _write(records, found[ride], np.int64(ride), journeys, n_journeys, legs, n_legs)
+            n_journeys += 1
+            found[ride, 0] = NEVER
+            if not window:
+                got[ride] = NEVER
+                n_wanted -= 1
+        if not window:
+            _aim(limit, got, rides)
+    if not window:  # no work left to find their latest departure
+        for ride in range(1, rides + 1):
+            if got[ride] != NEVER:
+                journeys, legs, n_legs = _write(
+                    records, earliest[ride], np.int64(ride), journeys, n_journeys, legs, n_legs
+                )
+                n_journeys += 1
+    return journeys[:n_journeys], legs[:n_legs], bool(work >= 0)
