@@ -104,6 +104,16 @@ class Seat(NamedTuple):
     passed: int
 
 
+class Meeting(NamedTuple):
+    """Off one trip at a stop, with so many vias passed, and on another."""
+
+    off: str
+    before: str
+    passed: int
+    on: str
+    after: str
+
+
 class Visit(NamedTuple):
     """On foot from a stop or the origin, by places or not, to this stop."""
 
@@ -138,10 +148,13 @@ class GeneralOracle(Oracle):
         super().__init__(source, options)
         self.metres = metres
         self.base_changes = self.changes
+        self.ways: dict[Meeting, list[tuple[int, int, int]]] = {}
+        """What `list_ways` said in this question."""
 
     def ask(self, question: Question) -> set[Journey]:
         """All journeys that no other dominates."""
         wishes = question.wishes
+        self.ways.clear()
         self.changes = self.base_changes
         if wishes.footpaths is not None:
             self.changes = read_footpaths(self.places, wishes.footpaths, self.options.change_seconds).changes
@@ -270,15 +283,16 @@ class GeneralOracle(Oracle):
         """Stay aboard to every later call, and through the seams."""
         run = self.runs[seat.run]
         passed = self.pass_by(wishes, run.calls[seat.call].stop, seat.passed)
-        whole = cost
+        whole, better = cost, False
         for call in range(seat.call + 1, len(run.calls)):
             passed = self.pass_by(wishes, run.calls[call].stop, passed)
             whole = cost + self.price_of_riding(wishes, run, seat.call, call)
             there = Seat(seat.left, seat.run, call, passed)
             if whole < cheapest.get(there, whole + 1):
                 cheapest[there] = new[there] = whole
+                better = True
         for following in self.seams.get(seat.run, []):
-            if self.rideable(self.runs[following], wishes):
+            if better and self.rideable(self.runs[following], wishes):
                 self.sit(Seat(seat.left, following, 0, passed), whole, wishes, cheapest, new)
 
     def change_from(
@@ -288,22 +302,27 @@ class GeneralOracle(Oracle):
         off = self.runs[seat.run].calls[seat.call]
         if not self.gets_off(off, wishes):
             return
+        prices = wishes.prices or Prices()
+        trip = self.runs[seat.run].trip
         for run, call in self.boardings:
-            for passed, seconds, walk in self.list_ways(seat, run, call, wishes):
-                if off.arrival + seconds <= self.runs[run].calls[call].departure:
-                    prices = wishes.prices or Prices()
+            after = self.runs[run]
+            if after.calls[call].departure < off.arrival:
+                continue
+            meeting = Meeting(off.stop, trip, seat.passed, after.calls[call].stop, after.trip)
+            if meeting not in self.ways:
+                self.ways[meeting] = list(self.list_ways(meeting, wishes))
+            for passed, seconds, walk in self.ways[meeting]:
+                if off.arrival + seconds <= after.calls[call].departure:
                     whole = cost + 1000 * (prices.stops.get(off.stop, 0) + walk * prices.walk)
                     self.get_on(Seat(seat.left, run, call, passed), whole, wishes, cheapest, new)
 
-    def list_ways(self, seat: Seat, run: int, call: int, wishes: Wishes) -> Iterator[tuple[int, int, int]]:
-        """Vias passed, seconds it takes and seconds on foot, for each way from a seat to a boarding."""
-        before, after = self.runs[seat.run], self.runs[run]
-        off, on = before.calls[seat.call].stop, after.calls[call].stop
-        change = self.change_for(wishes, (off, on), (before.trip, after.trip))
+    def list_ways(self, meeting: Meeting, wishes: Wishes) -> Iterator[tuple[int, int, int]]:
+        """Vias passed, seconds it takes and seconds on foot, for each way from trip to trip."""
+        change = self.change_for(wishes, (meeting.off, meeting.on), (meeting.before, meeting.after))
         if change is not None:
-            yield seat.passed, change.seconds, change.walk
-        for visit in self.stroll(off, seat.passed, wishes):
-            if visit.stop == on:
+            yield meeting.passed, change.seconds, change.walk
+        for visit in self.stroll(meeting.off, meeting.passed, wishes):
+            if visit.stop == meeting.on:
                 yield visit.passed, max(visit.seconds, wishes.min_change) + wishes.slack, visit.walk
 
     # --- the claims of others ----------------------------------------------------------------------------------------
@@ -362,8 +381,11 @@ class GeneralOracle(Oracle):
             return found
         changed = set()
         for passed, transfers, cost in states:
-            for then, seconds, walk in self.list_ways(Seat(0, before[0], before[2], passed), *after[:2], wishes):
-                if last.arrival + seconds <= self.runs[after[0]].calls[after[1]].departure:
+            first = self.runs[after[0]].calls[after[1]]
+            trips = (self.runs[before[0]].trip, self.runs[after[0]].trip)
+            meeting = Meeting(last.stop, trips[0], passed, first.stop, trips[1])
+            for then, seconds, walk in self.list_ways(meeting, wishes):
+                if last.arrival + seconds <= first.departure:
                     spent = 1000 * (prices.stops.get(last.stop, 0) + walk * prices.walk)
                     changed.add((then, transfers + 1, cost + spent))
         return found | self.ride_on(changed, after, wishes, boards=True)
