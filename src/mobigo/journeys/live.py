@@ -9,11 +9,14 @@ from __future__ import annotations
 
 import shutil
 from contextlib import contextmanager
+from dataclasses import replace
 from fcntl import LOCK_EX, flock
 from typing import TYPE_CHECKING
 
-from mobigo.journeys.network import LIVE, map_network
+from mobigo.journeys.network import LIVE, map_live, map_network
 from mobigo.transit.live_snapshot import write_snapshot
+from mobigo.transit.model import Direction
+from mobigo.transit.timetable import day_number
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -62,6 +65,33 @@ def write_live(
         _point(folder, new.name)
         for number in numbers[: -KEPT + 1]:
             shutil.rmtree(folder / f"{number}")  # a process that still maps it keeps its pages
+
+
+def lay_live(network_folder: Path, now: datetime) -> None:
+    """Lay out today for the quick search, on what live data say now; gives up when they say something newer.
+
+    Until it is done journeys are found by the general search, somewhat slower.
+
+    Parameters
+    ----------
+    now : datetime
+        Aware; its day is laid out.
+    """
+    network = map_network(network_folder)
+    live = map_live(network)
+    if live is None:
+        return
+    views = replace(network, live=live).as_it_runs.days
+    today = day_number(now.astimezone(views.zone).date())
+    folder = network_folder / LIVE
+    for direction, more_days in ((Direction.DEPART, 0), (Direction.ARRIVE, 0), (Direction.DEPART, 1)):
+        if (folder / "current").read_text() != live.folder.name:
+            return
+        views.view(today, direction, more_days)
+    with _writing(folder):
+        if (folder / "current").read_text() == live.folder.name:
+            _point(folder, live.folder.name)
+        views.prune()
 
 
 @contextmanager

@@ -217,8 +217,8 @@ def _stamp_live(folder: Path) -> int:
         return -1
 
 
-def _map_live(network: Network) -> LiveSnapshot | None:
-    """Map the live data that serve beside a network."""
+def map_live(network: Network) -> LiveSnapshot | None:
+    """Map the live data that serve beside a network, if there are any."""
     folder = network.folder / LIVE
     try:
         name = (folder / "current").read_text()
@@ -289,7 +289,7 @@ class Networks:
                         live = _stamp_live(self._current.folder)
                 if self._current is not None:
                     with suppress(FileNotFoundError):  # replaced twice meanwhile: the next call finds the newest
-                        self._current = replace(self._current, live=_map_live(self._current))
+                        self._current = replace(self._current, live=map_live(self._current))
                 self._stamps = stamp, live
             finally:
                 self._loading.release()
