@@ -70,6 +70,8 @@ class _Runs(NamedTuple):
     """int64[n], what to add to the trip's stop times for seconds after the view's base."""
     block: NDArray[np.int32]
     """int32[n], block in which one may stay seated on that day, else -1."""
+    linked: NDArray[np.uint8]
+    """uint8[n], 1 when transfers.txt links the run to one that there is, in the view or after it."""
 
 
 class DayViews:
@@ -251,6 +253,7 @@ def _collect_runs(timetable: Timetable, day: int, direction: Direction, more_day
     start_of = timetable.call_departure[timetable.call_first[timetable.run_trip]] + timetable.run_shift
     end_of = timetable.call_arrival[timetable.call_first[timetable.run_trip + 1] - 1] + timetable.run_shift
     reach = int(end_of.max(initial=0)) // DAY + 1
+    links = _Links(timetable, start_of, end_of)
     parts: list[_Runs] = []
     n_events = 0
     for near, number in _days_outwards(timetable, day, direction, more_days, reach):
@@ -260,6 +263,7 @@ def _collect_runs(timetable: Timetable, day: int, direction: Direction, more_day
         block = _blocks_that_hold(timetable, running, start_of, end_of)
         begins = np.array([begin_day(number, zone) - base for zone in zones], np.int64)
         offset = begins[timetable.trip_zone[timetable.run_trip]]
+        linked = links.find(number, running)
         if direction is Direction.DEPART:
             running &= end_of + offset >= -CLOCK_CHANGE
         else:
@@ -272,6 +276,7 @@ def _collect_runs(timetable: Timetable, day: int, direction: Direction, more_day
                 np.full(len(picked), number - day, np.int32),
                 timetable.run_shift[picked] + offset[picked],
                 block[picked],
+                linked[picked],
             )
         )
     return _Runs(
@@ -279,6 +284,7 @@ def _collect_runs(timetable: Timetable, day: int, direction: Direction, more_day
         np.concatenate([part.day for part in parts]),
         np.concatenate([part.shift for part in parts]),
         np.concatenate([part.block for part in parts]),
+        np.concatenate([part.linked for part in parts]),
     )
 
 
@@ -336,7 +342,7 @@ def _sort_into_lines(
     new = np.ones(len(order), np.bool_)
     new[1:] = (group[1:] != group[:-1]) | (line[1:] != line[:-1])
     leaders = np.flatnonzero(new)
-    sorted_runs = _Runs(runs.trip[order], runs.day[order], runs.shift[order], runs.block[order])
+    sorted_runs = _Runs(runs.trip[order], runs.day[order], runs.shift[order], runs.block[order], runs.linked[order])
     return sorted_runs, np.concatenate((leaders, [len(order)])), run_class[again][leaders]
 
 
@@ -354,10 +360,10 @@ def _link_seats(timetable: Timetable, runs: _Runs) -> NDArray[np.int32]:
     members = members[np.lexsort((ends[members], starts[members], runs.day[members], block[members]))]
     a, b = members[:-1], members[1:]
     joined = (block[a] == block[b]) & (runs.day[a] == runs.day[b]) & (mode[a] == mode[b]) & (ends[a] <= starts[b])
+    joined &= runs.linked[a] == 0
     pairs = {(int(x), int(y)) for x, y in zip(a[joined], b[joined], strict=True)}
-    linked = {kind: _follow_links(timetable, runs, kind, starts, ends) for kind in (LINKED, NOT_LINKED)}
-    elsewhere = {x for x, _ in linked[LINKED]}
-    pairs = ({(x, y) for x, y in pairs if x not in elsewhere} | linked[LINKED]) - linked[NOT_LINKED]
+    pairs |= _follow_links(timetable, runs, LINKED, starts, ends)
+    pairs -= _follow_links(timetable, runs, NOT_LINKED, starts, ends)
     return np.array(_break_circles(sorted(pairs), starts == ends), np.int32).reshape(-1, 2)
 
 
@@ -382,34 +388,67 @@ def _break_circles(pairs: list[tuple[int, int]], brief: NDArray[np.bool_]) -> li
 def _follow_links(
     timetable: Timetable, runs: _Runs, kind: int, starts: NDArray[np.int64], ends: NDArray[np.int64]
 ) -> set[tuple[int, int]]:
-    """Find the runs that rules of one type are about; trips with frequencies are in none.
-
-    The next trip is of the same service day where it leaves, by the timetable, no earlier than the first arrives, else
-    of the day after.
-    """
-    rows = np.flatnonzero(timetable.link_type == kind)
-    if not len(rows):
-        return set()
-    known = timetable.trip_known_as[runs.trip]
-    named = np.isin(known, np.concatenate([timetable.link_from[rows], timetable.link_to[rows]]))
-    named &= ~np.isin(runs.trip, timetable.run_trip[timetable.run_repeats > 0])
+    """Find the runs of a view that rules of one type are about."""
     of_trip: dict[int, dict[int, list[int]]] = {}
-    for run in np.flatnonzero(named).tolist():
-        of_trip.setdefault(int(known[run]), {}).setdefault(int(runs.day[run]), []).append(run)
-    pairs = set()
-    for before, after in zip(timetable.link_from[rows].tolist(), timetable.link_to[rows].tolist(), strict=True):
-        if before not in of_trip or after not in of_trip:
-            continue
-        end = timetable.call_arrival[timetable.call_first[before + 1] - 1]
-        later = int(timetable.call_departure[timetable.call_first[after]] < end)
-        pairs |= {
-            (x, y)
-            for day, firsts in of_trip[before].items()
-            for x in firsts
-            for y in of_trip[after].get(day + later, ())
-            if ends[x] <= starts[y]
-        }
-    return pairs
+    for run, trip in _list_linked(timetable, runs.trip):
+        of_trip.setdefault(trip, {}).setdefault(int(runs.day[run]), []).append(run)
+    return {
+        (x, y)
+        for before, after, later in _list_links(timetable, kind)
+        for day, firsts in of_trip.get(before, {}).items()
+        for x in firsts
+        for y in of_trip.get(after, {}).get(day + later, ())
+        if ends[x] <= starts[y]
+    }
+
+
+def _list_linked(timetable: Timetable, trips: NDArray[np.int32]) -> list[tuple[int, int]]:
+    """Places of the trips that links are about, and as which trip those know them; trips with frequencies are not."""
+    if not len(timetable.link_from):
+        return []
+    known = timetable.trip_known_as[trips]
+    named = np.isin(known, np.concatenate([timetable.link_from, timetable.link_to]))
+    named &= ~np.isin(trips, timetable.run_trip[timetable.run_repeats == 1])
+    places = np.flatnonzero(named)
+    return list(zip(places.tolist(), known[places].tolist(), strict=True))
+
+
+def _list_links(timetable: Timetable, kind: int) -> list[tuple[int, int, int]]:
+    """Pairs of trips of one type, and how many service days later the second is.
+
+    It is of the same day where it leaves, by the timetable, no earlier than the first arrives, else of the day after.
+    """
+    rows = timetable.link_type == kind
+    before, after = timetable.link_from[rows], timetable.link_to[rows]
+    able = (np.diff(timetable.call_first)[before] > 0) & (np.diff(timetable.call_first)[after] > 0)
+    before, after = before[able], after[able]
+    end = timetable.call_arrival[timetable.call_first[before + 1] - 1]
+    later = timetable.call_departure[timetable.call_first[after]] < end
+    return list(zip(before.tolist(), after.tolist(), later.astype(int).tolist(), strict=True))
+
+
+class _Links:
+    """Which runs of a day are linked to a run that there is, so that their blocks do not say how they go on."""
+
+    def __init__(self, timetable: Timetable, starts: NDArray[np.int32], ends: NDArray[np.int32]) -> None:
+        self.timetable, self.starts, self.ends = timetable, starts, ends
+        self.links = _list_links(timetable, LINKED)
+        self.runs: dict[int, list[int]] = {}
+        for run, trip in _list_linked(timetable, timetable.run_trip) if self.links else ():
+            self.runs.setdefault(trip, []).append(run)
+
+    def find(self, day: int, running: NDArray[np.bool_]) -> NDArray[np.uint8]:
+        """uint8[n_runs], 1 where a run of the day is linked to one of that day or the next."""
+        linked = np.zeros(len(running), np.uint8)
+        if not self.links:
+            return linked
+        there = (running, list_running(self.timetable, day + 1))
+        for before, after, later in self.links:
+            for x in self.runs.get(before, ()):
+                linked[x] |= running[x] and any(
+                    there[later][y] and self.ends[x] <= self.starts[y] + later * DAY for y in self.runs.get(after, ())
+                )
+        return linked
 
 
 def _mirror(lines: _Lines) -> _Lines:
