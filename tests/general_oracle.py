@@ -16,8 +16,8 @@ vias
     one that takes no time at all is none. Walks to and from the place are not scaled.
 cost
     On foot counts what is walked (scaled), at both ends too, never waiting nor a time to change at one and the same
-    stop. Boarding counts the trip and the stop, alighting the stop; staying seated nothing. Kilometres count by metres;
-    the sum is rounded down once.
+    stop. Boarding counts the trip and the stop, alighting the stop; staying seated nothing. Kilometres count by metres,
+    from stop to stop along straight lines; the sum is rounded down once.
 walking alone in a window
     One can start in any second: a journey that is neither faster nor cheaper than walking is dominated.
 """
@@ -32,7 +32,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from tests.route_oracle import Change, Oracle, read_footpaths
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
     from pathlib import Path
 
     from tests.route_oracle import Call, Options, Run
@@ -124,29 +124,11 @@ class Visit(NamedTuple):
     passed: int
 
 
-def nothing_far(trip: str) -> list[int]:
-    """Distances that nobody asks for."""
-    raise AssertionError(trip)
-
-
 class GeneralOracle(Oracle):
-    """A feed, ready to be asked with wishes.
+    """A feed, ready to be asked with wishes."""
 
-    Parameters
-    ----------
-    metres : callable
-        Metres from the first call of a trip to each of its calls; only asked when kilometres cost.
-    """
-
-    def __init__(
-        self,
-        source: Path | dict[str, str],
-        options: Options | None = None,
-        *,
-        metres: Callable[[str], list[int]] = nothing_far,
-    ) -> None:
+    def __init__(self, source: Path | dict[str, str], options: Options | None = None) -> None:
         super().__init__(source, options)
-        self.metres = metres
         self.base_changes = self.changes
         self.ways: dict[Meeting, list[tuple[int, int, int]]] = {}
         """What `list_ways` said in this question."""
@@ -200,8 +182,8 @@ class GeneralOracle(Oracle):
         each = (wishes.prices or Prices()).kilometres.get(self.named.routes[run.trip], 0)
         if not each:
             return 0
-        along = self.metres(run.trip)
-        return (along[to_call] - along[from_call]) * each
+        stops = [call.stop for call in run.calls[from_call : to_call + 1]]
+        return sum(round(self.places.metres(a, b)) for a, b in pairwise(stops)) * each
 
     # --- the search --------------------------------------------------------------------------------------------------
 

@@ -76,10 +76,9 @@ def make_link(case: Case, rng: Random) -> dict[str, str]:
     return {"transfer_type": rng.choice("4445"), "from_trip_id": a, "to_trip_id": b}
 
 
-def open_oracle(case: Case, metres: Callable[[str], list[int]] | None = None) -> GeneralOracle:
+def open_oracle(case: Case) -> GeneralOracle:
     """The exhaustive search of a case."""
-    options = Options(case.link_metres, case.change_seconds, case.footpaths)
-    return GeneralOracle(case.files, options, metres=metres) if metres else GeneralOracle(case.files, options)
+    return GeneralOracle(case.files, Options(case.link_metres, case.change_seconds, case.footpaths))
 
 
 def make_question(case: Case, oracle: GeneralOracle, row: dict[str, str], rng: Random) -> Question:
@@ -115,7 +114,7 @@ def make_wishes(case: Case, oracle: GeneralOracle, rng: Random) -> Wishes:
         "longest_walk": lambda: rng.choice((0, 30, 60, 120)),
         "min_change": lambda: rng.choice((60, 180, 300)),
         "slack": lambda: rng.choice((30, 120)),
-        "prices": lambda: make_prices(stops, trips, rng),
+        "prices": lambda: make_prices(stops, trips, routes, rng),
         "vias": lambda: tuple(make_via(stops, rng) for _ in range(rng.choice((1, 1, 1, 2, 2, 3)))),
     }
     wishes = Wishes(**{kind: makers[kind]() for kind in sorted(kinds)})
@@ -129,12 +128,13 @@ def some(names: list[str], rng: Random, share: float) -> frozenset[str]:
     return frozenset(name for name in names if rng.random() < share)
 
 
-def make_prices(stops: list[str], trips: list[str], rng: Random) -> Prices:
+def make_prices(stops: list[str], trips: list[str], routes: list[str], rng: Random) -> Prices:
     """Prices of everything, or of a part."""
     return Prices(
         rng.choice((0, 1, 3)),
         {trip: rng.choice((0, 0, 50, 200, 1000)) for trip in trips} if rng.random() < 0.8 else {},
         {stop: rng.choice((0, 0, 10, 300)) for stop in stops} if rng.random() < 0.4 else {},
+        {route: rng.choice((0, 1, 70, 400)) for route in routes} if rng.random() < 0.4 else {},
     )
 
 
