@@ -24,6 +24,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "reset": ("mobigo.cli.lifecycle:reset", "Forget all data of this home."),
     "load": ("mobigo.cli.load:load", "Load a GTFS feed or an OpenStreetMap extract."),
     "feeds": ("mobigo.cli.feeds:feeds", "List feeds and their versions; show, roll back."),
+    "live": ("mobigo.cli.live:live", "Sources of live data: add, list, show, poll; replay a recorded day."),
     "network": ("mobigo.cli.network:network", "Build or describe the network that journeys are planned on."),
     "plan": ("mobigo.cli.plan:plan", "Plan a journey from door to door."),
     "route": ("mobigo.cli.route:route", "Answer stop-to-stop queries on a feed, without a database."),

@@ -6,6 +6,7 @@ import os
 import signal
 import threading
 from datetime import timedelta
+from functools import cache
 from typing import TYPE_CHECKING
 
 import click
@@ -13,10 +14,14 @@ import click
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from mobigo.journeys.live_watch import LiveWatch
     from mobigo.settings import Settings
 
 GRACE = 8.0
 """Seconds a running job gets when the worker is asked to stop; then it is left to the next worker."""
+
+LIVE_EVERY = 20
+"""Seconds between two looks at which live sources are due."""
 
 
 @click.command()
@@ -36,7 +41,10 @@ def worker(*, leash: bool) -> None:
     write_logs()
     settings = read_settings()
     url = open_database()
-    schedule = [Periodic("network.build", timedelta(days=1), timedelta(hours=2))]
+    schedule = [
+        Periodic("network.build", timedelta(days=1), timedelta(hours=2)),
+        Periodic("live.poll", timedelta(seconds=LIVE_EVERY), at_once=True),
+    ]
     working = Worker(libpq_conninfo(url), list_tasks(url, settings), schedule, clock=settings.open_clock())
 
     def stop(*_: object) -> None:
@@ -59,4 +67,14 @@ def list_tasks(url: str, settings: Settings) -> Mapping[str, Callable[..., objec
 
         build_network(url, settings.home, settings.open_clock().now(), days_ahead=14)
 
-    return {"network.build": build}
+    def poll() -> None:
+        """Ask the live sources that are due, and plan on what they say."""
+        watch().run(settings.open_clock().now())
+
+    @cache
+    def watch() -> LiveWatch:
+        from mobigo.journeys.live_watch import LiveWatch  # as heavy; keeps what it has read
+
+        return LiveWatch(url, settings.home, settings.allow_hosts)
+
+    return {"network.build": build, "live.poll": poll}

@@ -27,6 +27,8 @@ class Periodic:
     every: timedelta
     offset: timedelta = timedelta(0)
     """From midnight UTC (or from the epoch, for periods that do not divide a day)."""
+    at_once: bool = False
+    """Queue it also when it is met for the first time, and when the clock was put back."""
 
     def last_due(self, now: datetime) -> datetime:
         """Return the last moment at which it should have been queued."""
@@ -48,9 +50,9 @@ def _queue(connection: psycopg.Connection, one: Periodic, now: datetime) -> bool
         connection.execute(
             "INSERT INTO procrastinate_periodic_defers (task_name, defer_timestamp) VALUES (%s, %s)"
             " ON CONFLICT DO NOTHING",
-            [one.task, due],
+            [one.task, due - 1 if one.at_once else due],
         )
-        return False
+        return one.at_once and _queue(connection, one, now)
     if last[0] == due:
         return False
     if last[0] > due:  # the clock was put back: the future has not happened
