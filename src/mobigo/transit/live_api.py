@@ -128,7 +128,7 @@ def list_rates(
     *,
     session: Database,
     now: Now,
-    name: Annotated[str, Path(max_length=100, pattern=r"^[^/\0]+$", description="Name of a source of `/v1/live`")],
+    name: Annotated[str, Path(max_length=100, pattern=r"^[^/\x00]+$", description="Name of a source of `/v1/live`")],
     hours: Annotated[int, Query(ge=1, le=336, description="How far back")] = 24,
 ) -> LiveHistoryAnswer:
     """Say how much of what a source said was found in the timetable, over time."""
