@@ -76,6 +76,11 @@ class LegAnswer(BaseModel):
     )
     planned_arrival: datetime | None
     canceled: bool = Field(description="It does not run; only where live data annotate and do not change journeys.")
+    added: bool = Field(description="It is not in the timetable.")
+    missed: bool = Field(
+        description="It leaves before one can be there: live data broke the change; only where they annotate."
+    )
+    planned_platform: str | None = Field(description="By the timetable, where it leaves from another one.")
     trip_id: str | None = Field(description="`source:gtfs_id`; null on foot.")
     service_date: date | None = Field(description="The service day of the trip; it may begin the day before it runs.")
     line: str | None = Field(description="Name of the line as painted on the vehicle.")
@@ -305,6 +310,9 @@ def _leg_as_json(leg: Leg, wait: int) -> dict[str, Any]:
         "planned_departure": leg.planned_departure,
         "planned_arrival": leg.planned_arrival,
         "canceled": leg.canceled,
+        "added": leg.added,
+        "missed": leg.missed,
+        "planned_platform": leg.planned_platform,
         "trip_id": leg.trip_id,
         "service_date": leg.service_date,
         "line": line and line.name,

@@ -160,6 +160,10 @@ class JourneyRequest:
     max_transfers: int = 15
     max_walk: int = 1800
     """Seconds, longest walk to the first stop, from the last one, and between two."""
+    max_ride: int = 1800
+    """Seconds, longest ride by bicycle to or from a stop."""
+    max_drive: int = 1200
+    """Seconds, longest drive by car to or from a stop or car park."""
     budget: float = 1.0
     """Seconds of computing after which the best answer found so far is given."""
     vias: tuple[tuple[str, int], ...] = ()
@@ -277,6 +281,8 @@ class Leg:
     """By the timetable, where live data say something else or confirm it; None: nothing is known."""
     planned_arrival: datetime | None = None
     canceled: bool = False
+    added: bool = False
+    """It is not in the timetable."""
     missed: bool = False
     """The vehicle leaves before one can be there: live data broke the change before it."""
     planned_platform: str | None = None

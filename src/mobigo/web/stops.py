@@ -5,7 +5,7 @@ from urllib.parse import urlencode
 
 from fastapi import APIRouter, Request, Response
 
-from mobigo.journeys.combine import mode_of
+from mobigo.journeys.modes import mode_of
 from mobigo.kit.requests import Now
 from mobigo.transit import boards
 from mobigo.transit.api import find_network
