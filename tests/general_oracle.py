@@ -227,11 +227,10 @@ class GeneralOracle(Oracle):
             return
         for end, (_, back) in via.stops.items():
             walk = via.stops[stop][0] + back
-            if walk + via.seconds:
-                visit = Visit(end, walk + via.seconds, walk, passed + 1)
-                yield visit
-                for more in self.stroll(end, passed + 1, wishes):
-                    yield Visit(more.stop, visit.seconds + more.seconds, visit.walk + more.walk, more.passed)
+            visit = Visit(end, walk + via.seconds, walk, passed + 1)
+            yield visit
+            for more in self.stroll(end, passed + 1, wishes):
+                yield Visit(more.stop, visit.seconds + more.seconds, visit.walk + more.walk, more.passed)
 
     def get_on_first(self, question: Question, cheapest: dict[Seat, int]) -> dict[Seat, int]:
         """Come aboard every run that can be reached from the origin when leaving within the time asked."""
@@ -304,7 +303,7 @@ class GeneralOracle(Oracle):
         if change is not None:
             yield meeting.passed, change.seconds, change.walk
         for visit in self.stroll(meeting.off, meeting.passed, wishes):
-            if visit.stop == meeting.on:
+            if visit.stop == meeting.on and visit.seconds:
                 yield visit.passed, max(visit.seconds, wishes.min_change) + wishes.slack, visit.walk
 
     # --- the claims of others ----------------------------------------------------------------------------------------
