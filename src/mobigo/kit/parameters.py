@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Annotated
 
 from fastapi import Query
+from pydantic import BeforeValidator, WithJsonSchema
 
 from mobigo.kit.errors import InvalidInput
 from mobigo.kit.geo import Point, parse_point
@@ -31,11 +32,24 @@ _DAY = (
     r"|(?:0[469]|11)-(?:0[1-9]|[12][0-9]|30)|02-(?:0[1-9]|1[0-9]|2[0-8]))"
 )
 
-INSTANT_PATTERN = (
-    rf"^(?:{_DAY}|{_LEAP})[T ](?:[01][0-9]|2[0-3]):[0-5][0-9](?::[0-5][0-9](?:\.[0-9]{{1,6}})?)?"
-    r"(?:Z|[ +-](?:0[0-9]|1[0-3]):[0-5][0-9])?$"
-)
+_TIME = r"(?:[01][0-9]|2[0-3]):[0-5][0-9](?::[0-5][0-9](?:\.[0-9]{1,6})?)?"
+
+INSTANT_PATTERN = rf"^(?:{_DAY}|{_LEAP})[T ]{_TIME}(?:Z|[ +-](?:0[0-9]|1[0-3]):[0-5][0-9])?$"
 """Date and time of ISO 8601, of the years 1971 to 2999, with or without an offset (its ``+`` may come as a space)."""
+
+Instant = Annotated[
+    datetime,
+    BeforeValidator(lambda text: read_offset_instant(text) if isinstance(text, str) else text),
+    WithJsonSchema(
+        {
+            "type": "string",
+            "pattern": rf"^(?:{_DAY}|{_LEAP})T{_TIME}(?:Z|[+-](?:0[0-9]|1[0-3]):[0-5][0-9])$",
+            "examples": ["2026-11-23T07:30:00+01:00"],
+        },
+        mode="validation",
+    ),
+]
+"""An instant in a body: ISO 8601 with an offset, of the years 1971 to 2999."""
 
 Cursor = Annotated[
     str | None,
@@ -77,6 +91,22 @@ def read_instant(text: str, zone: tzinfo) -> datetime:
         )
     instant = datetime.fromisoformat(re.sub(r"(:[0-9.]+) ([0-9]{2}:[0-9]{2})$", r"\1+\2", text))
     return instant.astimezone(zone) if instant.tzinfo else instant.replace(tzinfo=zone)
+
+
+def read_offset_instant(text: str) -> datetime:
+    """Read ISO 8601 with an offset, of the years 1971 to 2999.
+
+    Raises
+    ------
+    ValueError
+        When it is not.
+    """
+    if not re.fullmatch(INSTANT_PATTERN, text) or " " in text:
+        raise ValueError("no date and time with an offset of the years 1971 to 2999, as 2026-11-23T07:30:00+01:00")
+    instant = datetime.fromisoformat(text)
+    if instant.tzinfo is None:
+        raise ValueError("it has no offset from UTC; write it like 2026-11-23T07:30:00+01:00")
+    return instant
 
 
 def link_next(request: Request, response: Response, cursor: str | None, **more: str) -> None:

@@ -6,14 +6,14 @@ from enum import StrEnum
 from typing import Annotated, Any, Literal, Protocol, cast
 
 from fastapi import APIRouter, Depends, Path, Query, Request, Response
-from pydantic import AwareDatetime, BaseModel, Field
+from pydantic import BaseModel, Field
 
 from mobigo.accounts.api import require
 from mobigo.accounts.model import Person, Role
 from mobigo.db.session import Database
 from mobigo.jobs.queue import enqueue
 from mobigo.kit.errors import InvalidInput
-from mobigo.kit.parameters import BOX_PATTERN
+from mobigo.kit.parameters import BOX_PATTERN, Instant
 from mobigo.kit.problems import problems
 from mobigo.kit.requests import Now
 from mobigo.transit import live_publish, live_store
@@ -200,9 +200,9 @@ def _own_source(rate: live_store.Rate, now: datetime) -> LiveSourceAnswer:
 
 # ── positions ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 
-OCCUPANCIES = tuple(one.name.lower() for one in Occupancy)
+PRINTABLE = r"^[^\x00-\x1f\x7f]+$"
 
-_Id = Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]+$")]
+_Id = Annotated[str, Field(min_length=1, max_length=200, pattern=PRINTABLE)]
 
 
 class Crowd(StrEnum):
@@ -222,15 +222,19 @@ class Crowd(StrEnum):
 class PositionBody(BaseModel):
     """Where a vehicle was."""
 
-    vehicle_id: _Id = Field(
-        description="Names the vehicle, not who drives it; shown on maps", examples=["car-12"], max_length=60
+    vehicle_id: str = Field(
+        min_length=1,
+        max_length=60,
+        pattern=PRINTABLE,
+        description="Names the vehicle, not who drives it; shown on maps",
+        examples=["car-12"],
     )
     trip_id: _Id | None = Field(None, description="`source:gtfs_id` of the trip it runs", examples=["mobigo:L120-0712"])
     service_date: date | None = Field(None, description="Service day of the trip; without it, the run under way")
     line_id: _Id | None = Field(None, description="`source:gtfs_id` of its line, when the trip is not known")
     lat: float = Field(ge=-90, le=90, allow_inf_nan=False, examples=[47.4906])
     lon: float = Field(ge=-180, le=180, allow_inf_nan=False, examples=[4.3347])
-    at: AwareDatetime = Field(description="When it was there, with an offset", examples=["2026-11-23T07:31:00+01:00"])
+    at: Instant = Field(description="When it was there, with an offset")
     bearing: float | None = Field(None, ge=0, le=360, allow_inf_nan=False, description="Degrees from north, clockwise")
     speed: float | None = Field(None, ge=0, le=150, allow_inf_nan=False, description="Metres per second")
     occupancy: Crowd | None = None

@@ -16,7 +16,7 @@ from mobigo.journeys import api as journeys_api
 from mobigo.journeys.network import Networks
 from mobigo.places import api as places_api
 from mobigo.transit import api as transit_api
-from mobigo.transit import live_api
+from mobigo.transit import disturbance_api, live_api
 from mobigo.web import errors, pages
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ def create_app(*, engine: Engine, clock: Clock, home: Path) -> FastAPI:
     app.state.token_key = read_key(home)
     app.state.networks = Networks(home, clock)
     errors.install(app)
-    for room in (journeys_api, places_api, transit_api, live_api, accounts_api):
+    for room in (journeys_api, places_api, transit_api, live_api, disturbance_api, accounts_api):
         app.include_router(room.router)
     pages.install(app)
     return app
