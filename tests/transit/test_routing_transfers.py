@@ -206,15 +206,13 @@ def test_waiting_vehicles_are_known_to_the_views(tmp_path: Path) -> None:
         (walk,) = [row for row in range(view.walk_first[b], view.walk_first[b + 1]) if view.walk_target[row] == b]
         assert view.walk_guaranteed[walk] == 1
         of = {name: line_class(timetable, view, name) for name in "tuv"}
-        for left, boarded, seconds, waits in (
-            ("t", "u", 60, 0),
-            ("t", "v", 30, 1),
-        ):
+        for left, boarded, seconds, waits in (("t", "u", 60, 0), ("t", "v", 30, 1)):
             pair = (of[left], of[boarded]) if direction is Direction.DEPART else (of[boarded], of[left])
             row = find_special(view, np.int64(walk), *map(np.int64, pair))
             assert (view.special_change[row], view.special_guaranteed[row]) == (seconds, waits), (left, boarded)
             assert change_seconds(view, np.int64(walk), *map(np.int64, pair)) == seconds
-        assert find_special(view, np.int64(walk), np.int64(of["u"]), np.int64(of["t"])) == -1
+        turned = (of["u"], of["t"]) if direction is Direction.DEPART else (of["t"], of["u"])
+        assert find_special(view, np.int64(walk), *map(np.int64, turned)) == -1
 
 
 def line_class(timetable: Timetable, view: routing.DayView, trip: str) -> int:

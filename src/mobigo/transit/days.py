@@ -82,13 +82,23 @@ class DayViews:
     folder : Path, optional
         Where views are written and from where they are mapped, so that all processes of a home lay out each once and
         share its pages; None keeps them in the memory of this process.
+    base : DayViews, optional
+        Of the timetable without live data: a day they leave alone has its view. The others are laid out without hops,
+        which takes milliseconds; `lay_hops` adds them.
     """
 
-    def __init__(self, timetable: Timetable, footpaths: Footpaths, folder: Path | None = None) -> None:
+    def __init__(
+        self,
+        timetable: Timetable,
+        footpaths: Footpaths,
+        folder: Path | None = None,
+        base: DayViews | None = None,
+    ) -> None:
         self.timetable = timetable
         self.footpaths = footpaths
         self.zone = zone_of(timetable)
         self.folder = folder
+        self.base = base
         self._views: dict[tuple[int, Direction, int], DayView] = {}
         self._laying: dict[tuple[int, Direction, int], Lock] = {}
         self._lock = Lock()
@@ -120,7 +130,21 @@ class DayViews:
         if (day, direction, more_days) in self._views:
             return True
         runs = _collect_runs(self.timetable, day, direction, more_days)
-        return self.folder is not None and (self.folder / _name(runs, direction)).exists()
+        if self._is_as_base(runs, day, direction, more_days):
+            assert self.base is not None
+            return self.base.is_ready(day, direction, more_days)
+        if self.folder is None:
+            return False
+        place = self.folder / self._name(runs, direction)
+        return place.exists() or (self.base is not None and _bare(place).exists())
+
+    def lay_hops(self, day: int, direction: Direction, more_days: int = 0) -> None:
+        """Lay out and write the whole view of a day that live data change, for those who open it from now on."""
+        assert self.folder is not None, "views in memory are for one process, which lays out what it asks for"
+        runs = _collect_runs(self.timetable, day, direction, more_days)
+        place = self.folder / self._name(runs, direction)
+        if not place.exists() and not self._is_as_base(runs, day, direction, more_days):
+            _write(place, lay_out(self.timetable, self.footpaths, runs, direction))
 
     def prune(self) -> None:
         """Remove the written views that were not used for longest."""
@@ -131,29 +155,69 @@ class DayViews:
             shutil.rmtree(old)
 
     def _open(self, day: int, direction: Direction, more_days: int) -> DayView:
-        """Map the view, or lay it out; a half-written one is never found under its name."""
+        """Map the view, or lay it out."""
         runs = _collect_runs(self.timetable, day, direction, more_days)
+        if self._is_as_base(runs, day, direction, more_days):
+            assert self.base is not None
+            return self.base.view(day, direction, more_days)
+        hops = self.base is None
         if self.folder is None:
-            return _date(lay_out(self.timetable, self.footpaths, runs, direction), day, self.zone)
-        place = self.folder / _name(runs, direction)
+            return _date(lay_out(self.timetable, self.footpaths, runs, direction, hops=hops), day, self.zone)
+        place = self.folder / self._name(runs, direction)
+        if not hops and not place.exists():
+            place = _bare(place)
         if not place.exists():
-            view = lay_out(self.timetable, self.footpaths, runs, direction)
-            new = self.folder / f"{place.name}.{os.getpid()}.{get_ident()}.new"
-            write_packed(new, view)
-            try:
-                new.rename(place)
-            except OSError:  # another process was quicker, or another day that is alike
-                shutil.rmtree(new)
+            _write(place, lay_out(self.timetable, self.footpaths, runs, direction, hops=hops))
         os.utime(place)
         return _date(map_packed(place, DayView), day, self.zone)
 
+    def _is_as_base(self, runs: _Runs, day: int, direction: Direction, more_days: int) -> bool:
+        """Tell whether live data leave alone all that a view holds."""
+        if self.base is None or runs.trip.max(initial=-1) >= len(self.base.timetable.trip_route):
+            return False
+        same = _collect_runs(self.base.timetable, day, direction, more_days)
+        return _digest(runs) == _digest(same)
 
-def _name(runs: _Runs, direction: Direction) -> str:
-    """Name a view by what runs in it: days that are alike, as most Tuesdays are, share one."""
+    def _name(self, runs: _Runs, direction: Direction) -> str:
+        """Name a view by what runs in it: days that are alike, as most Tuesdays are, share one."""
+        digest = sha256(_digest(runs))
+        if self.base is not None:  # trips that live data appended are others the next time
+            timetable = self.timetable
+            start = len(self.base.timetable.trip_route)
+            calls = slice(timetable.call_first[start], None)
+            for of_trips in (timetable.trip_route, timetable.trip_known_as, timetable.call_first):
+                digest.update(np.ascontiguousarray(of_trips[start:]).data)
+            for of_calls in (
+                timetable.call_stop,
+                timetable.call_arrival,
+                timetable.call_departure,
+                timetable.call_pickup,
+                timetable.call_drop_off,
+            ):
+                digest.update(np.ascontiguousarray(of_calls[calls]).data)
+        return f"{direction.name.lower()}-{digest.hexdigest()[:16]}"
+
+
+def _digest(runs: _Runs) -> bytes:
     digest = sha256()
     for column in runs:
         digest.update(np.ascontiguousarray(column).data)
-    return f"{direction.name.lower()}-{digest.hexdigest()[:16]}"
+    return digest.digest()
+
+
+def _bare(place: Path) -> Path:
+    """Where the view is written while it has no hops."""
+    return place.with_name(f"{place.name}-bare")
+
+
+def _write(place: Path, view: DayView) -> None:
+    """Write a view; a half-written one is never found under its name."""
+    new = place.with_name(f"{place.name}.{os.getpid()}.{get_ident()}.new")
+    write_packed(new, view)
+    try:
+        new.rename(place)
+    except OSError:  # another process was quicker, or another day that is alike
+        shutil.rmtree(new)
 
 
 def _date(view: DayView, day: int, zone: ZoneInfo) -> DayView:
@@ -163,8 +227,13 @@ def _date(view: DayView, day: int, zone: ZoneInfo) -> DayView:
     )
 
 
-def lay_out(timetable: Timetable, footpaths: Footpaths, runs: _Runs, direction: Direction) -> DayView:
-    """Lay out the view of some runs and a direction; its base and days count from the view's own day."""
+def lay_out(
+    timetable: Timetable, footpaths: Footpaths, runs: _Runs, direction: Direction, *, hops: bool = True
+) -> DayView:
+    """Lay out the view of some runs and a direction; its base and days count from the view's own day.
+
+    Without `hops` it is bare: it has neither hops nor lower bounds, their arrays have no rows.
+    """
     specials = find_special_changes(timetable, footpaths, runs.trip)
     runs, line_trip, line_class = _sort_into_lines(timetable, runs, specials.trip_class)
     first = timetable.call_first[runs.trip]
@@ -191,7 +260,8 @@ def lay_out(timetable: Timetable, footpaths: Footpaths, runs: _Runs, direction: 
     if direction is Direction.ARRIVE:
         lines = _mirror(lines)
         changes = _turn(changes)
-    return _finish(timetable, lines, _lay_changes(changes, len(timetable.stop_lat)), direction)
+    view, n_cells = _index(timetable, lines, _lay_changes(changes, len(timetable.stop_lat)), direction)
+    return _finish(view, lines, n_cells) if hops else view
 
 
 class _Lines(NamedTuple):
@@ -369,6 +439,8 @@ def _link_seats(timetable: Timetable, runs: _Runs) -> NDArray[np.int32]:
 
 def _break_circles(pairs: list[tuple[int, int]], brief: NDArray[np.bool_]) -> list[tuple[int, int]]:
     """Leave out links that close a circle; only trips that take no time can be linked to one."""
+    if not brief.any():
+        return pairs
     after: dict[int, list[int]] = {}
     kept = []
     for x, y in pairs:
@@ -408,7 +480,7 @@ def _list_linked(timetable: Timetable, trips: NDArray[np.int32]) -> list[tuple[i
         return []
     known = timetable.trip_known_as[trips]
     named = np.isin(known, np.concatenate([timetable.link_from, timetable.link_to]))
-    named &= ~np.isin(trips, timetable.run_trip[timetable.run_repeats == 1])
+    named &= ~np.isin(trips, timetable.run_trip[timetable.run_repeats > 0])
     places = np.flatnonzero(named)
     return list(zip(places.tolist(), known[places].tolist(), strict=True))
 
@@ -536,8 +608,8 @@ def _lay_changes(changes: _Changes, n_stops: int) -> _Walks:
     )
 
 
-def _finish(timetable: Timetable, lines: _Lines, walks: _Walks, direction: Direction) -> DayView:
-    """Index the lines by stop, find the hops and the lower bounds."""
+def _index(timetable: Timetable, lines: _Lines, walks: _Walks, direction: Direction) -> tuple[DayView, int]:
+    """Index the lines by stop; also returns the number of cells."""
     n_stops = len(timetable.stop_lat)
     n_lines = len(lines.line_position) - 1
     length = np.diff(lines.line_position)
@@ -551,7 +623,7 @@ def _finish(timetable: Timetable, lines: _Lines, walks: _Walks, direction: Direc
     stay_first, stay_trip = _group(lines.seats[:, 0], len(trip_line), lines.seats[:, 1])
     onward = _list_onward(lines, trip_line)
     nothing = np.zeros(0, np.int32)
-    bare = DayView(
+    view = DayView(
         base=np.zeros(1, np.int64),
         mirrored=np.array([direction is Direction.ARRIVE], np.uint8),
         line_position=np.ascontiguousarray(lines.line_position),
@@ -584,18 +656,15 @@ def _finish(timetable: Timetable, lines: _Lines, walks: _Walks, direction: Direc
         cell_seconds=np.zeros((0, 0), np.uint16),
         cell_rides=np.zeros((0, 0), np.uint8),
     )
-    bare = freeze(bare)
-    key, n_keys = _tell_apart(bare)
-    hop_first, hop = kernels.link_trips(bare, key, n_keys)
-    cell_seconds, cell_rides = _bound(bare, lines, stop_cell, n_cells)
-    return freeze(
-        bare._replace(
-            hop_first=hop_first,
-            hop=hop,
-            cell_seconds=cell_seconds,
-            cell_rides=cell_rides,
-        )
-    )
+    return freeze(view), n_cells
+
+
+def _finish(view: DayView, lines: _Lines, n_cells: int) -> DayView:
+    """Find the hops and the lower bounds."""
+    key, n_keys = _tell_apart(view)
+    hop_first, hop = kernels.link_trips(view, key, n_keys)
+    cell_seconds, cell_rides = _bound(view, lines, n_cells)
+    return freeze(view._replace(hop_first=hop_first, hop=hop, cell_seconds=cell_seconds, cell_rides=cell_rides))
 
 
 def _tell_apart(view: DayView) -> tuple[NDArray[np.int32], int]:
@@ -688,10 +757,9 @@ def _list_onward(lines: _Lines, trip_line: NDArray[np.int32]) -> tuple[NDArray[n
     return first, np.array(table, np.int32), onto, np.concatenate(trips), np.concatenate(sitting)
 
 
-def _bound(
-    view: DayView, lines: _Lines, stop_cell: NDArray[np.int32], n_cells: int
-) -> tuple[NDArray[np.uint16], NDArray[np.uint8]]:
+def _bound(view: DayView, lines: _Lines, n_cells: int) -> tuple[NDArray[np.uint16], NDArray[np.uint8]]:
     """Lower bounds between cells on time and on rides."""
+    stop_cell = view.stop_cell
     n_stops = len(stop_cell)
     n_lines = len(view.line_position) - 1
     served = np.flatnonzero(stop_cell >= 0).astype(np.int32)
