@@ -1,33 +1,40 @@
-"""From a door to the stops around it, on foot along the streets."""
+"""From a door to the stops around it: on foot, by bicycle, by car; and from door to door without public transport."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
+from mobigo.journeys.model import Access as How
 from mobigo.journeys.model import End, Mode
 from mobigo.journeys.streetlegs import describe_way, door_place, stop_place
+from mobigo.journeys.wheels import find_drive, find_park, find_ride
 from mobigo.kit.errors import NotFound
 from mobigo.kit.geo import Point, parse_point
 from mobigo.street.graph import Profile
-from mobigo.street.routing import between, path, reach, snap, stop_seconds
+from mobigo.street.routing import PATIENCE, between, path, reach, snap, stop_seconds
 from mobigo.transit.footpaths import meant_by
 from mobigo.transit.timetable import arc_metres
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from numpy.typing import NDArray
 
     from mobigo.journeys.model import JourneyRequest, Leg
     from mobigo.journeys.network import Network
-    from mobigo.street.routing import Path, Reach, Snap
+    from mobigo.street.routing import Path, Reach, Snap, Snaps
 
 CROW_DETOUR = 1.4
-"""Where no streets are loaded: how much longer a walk is than the straight line."""
+"""Where no streets are loaded: how much longer a way is than the straight line."""
 
 DIRECT_WALK = 3600
 """Seconds: how long a walk all the way is offered when no vehicle serves."""
+
+DIRECT_RIDE = 2 * 3600
+"""Seconds: how long a ride all the way on one's own bicycle is offered."""
 
 OFF_STREET = 100.0
 """Metres from the nearest street beyond which a place counts as lying where no streets are mapped."""
@@ -36,25 +43,39 @@ OFF_STREET_WALK = 1000.0
 """Metres, straight: how far one is taken to walk over such ground."""
 
 
+class Way(Protocol):
+    """One manner of going between an end and the stops around it."""
+
+    @property
+    def seconds(self) -> NDArray[np.int32]:
+        """int32[n_stops], from door to stop (or back); -1 where out of reach."""
+
+    @property
+    def walk_seconds(self) -> NDArray[np.int32]:
+        """int32[n_stops], how much of it is on foot."""
+
+    def legs(self, stop: int, at: int, network: Network) -> list[Leg]:
+        """Describe the way to (or from) a stop, departing at an instant (seconds since 1970 UTC)."""
+
+
 @dataclass(frozen=True)
 class Access:
     """The stops that one end reaches (or is reached from), how soon, and how."""
 
     end: End
-    backward: bool
-    """True for ways from stops to the end, False for ways from the end."""
     stops: NDArray[np.int32]
     """int32[n], stop indices, ascending."""
     seconds: NDArray[np.int32]
     """int32[n], from door to stop (or back)."""
     walk_seconds: NDArray[np.int32]
     """int32[n], how much of it is on foot."""
+    ways: tuple[Way, ...]
+    chosen: NDArray[np.int8]
+    """int8[n], index into `ways`: the quickest."""
     place: Snap | None
-    """Where the end meets the streets; None without streets, or far from any."""
-    reach: Reach | None
-    """The search behind it, for the way to each stop."""
-    _ways: dict[int, Path | None] = field(default_factory=dict)
-    """Ways found so far, by stop: the journeys of one answer share most of them."""
+    """Where the end meets the streets on foot; None without streets, or far from any."""
+    foot: Profile
+    """How the traveller walks, or rolls."""
 
     @property
     def located(self) -> bool:
@@ -71,19 +92,45 @@ class Access:
         at : int
             Seconds since 1970 UTC: the departure, from the door or from the stop.
         """
-        seconds = int(self.seconds[np.searchsorted(self.stops, stop)])
-        if stop not in self._ways:
-            self._ways[stop] = self._find_way(stop, seconds, network)
+        way = self.ways[int(self.chosen[np.searchsorted(self.stops, stop)])]
+        return way.legs(stop, at, network)
+
+
+@dataclass(frozen=True)
+class Walked:
+    """The stops within a walk."""
+
+    end: End
+    backward: bool
+    found: Reach | None
+    """The search behind it; None without streets."""
+    stops: Snaps | None
+    """Where stops meet the streets."""
+    seconds: NDArray[np.int32]
+    """int32[n_stops], -1 where out of reach."""
+    _paths: dict[int, Path | None] = field(default_factory=dict)
+    """Found so far, by stop: the journeys of one answer share most of them."""
+
+    @property
+    def walk_seconds(self) -> NDArray[np.int32]:
+        """All of it."""
+        return self.seconds
+
+    def legs(self, stop: int, at: int, network: Network) -> list[Leg]:
+        """Describe the walk."""
+        if stop not in self._paths:
+            self._paths[stop] = self._find_path(stop)
         ends = door_place(self.end), stop_place(network, stop)
         if self.backward:
             ends = ends[1], ends[0]
-        return [describe_way(network, Mode.WALK, ends, (at, at + seconds), self._ways[stop])]
+        times = at, at + int(self.seconds[stop])
+        return [describe_way(network, Mode.WALK, ends, times, self._paths[stop])]
 
-    def _find_way(self, stop: int, seconds: int, network: Network) -> Path | None:
+    def _find_path(self, stop: int) -> Path | None:
         """Find the streets; None where the walk goes straight over unmapped ground."""
-        place = network.stop_snaps.one(stop) if network.stop_snaps is not None else None
-        way = path(self.reach, place) if self.reach is not None and place is not None else None
-        return way if way is not None and way.seconds <= seconds + 1 else None
+        target = self.stops.one(stop) if self.stops is not None else None
+        way = path(self.found, target) if self.found is not None and target is not None else None
+        return way if way is not None and way.seconds <= self.seconds[stop] + 1 else None
 
 
 @dataclass(frozen=True)
@@ -130,26 +177,73 @@ def find_end(network: Network, text: str) -> End:
 def find_access(network: Network, end: End, request: JourneyRequest, *, backward: bool) -> Access:
     """Find the stops that an end reaches as the request allows; the stops of the end itself are 0 seconds away.
 
+    Where several ways lead to a stop, the quickest counts; ask for one at a time to compare them.
+
     Parameters
     ----------
     backward : bool
         True for ways to the end, False for ways from it.
     """
+    foot = Profile.WHEELCHAIR if request.wheelchair else Profile.FOOT
+    place = snap(network.streets, [end.point], foot).one(0) if network.streets is not None else None
+    asked = request.egress if backward else request.access
+    if request.bicycle_aboard and How.BICYCLE not in asked:
+        asked = (*asked, How.BICYCLE)
+    ways: list[Way] = [find_walks(network, end, request, place, backward=backward)] if How.WALK in asked else []
+    found = [FINDERS[how](network, end, request, backward=backward) for how in asked if how in FINDERS]
+    ways += [way for way in found if way is not None]
+    if end.stops and How.WALK not in asked:
+        ways.append(_stay(network, end, backward=backward))
+    best = np.full(len(network.timetable.stop_lat), -1, np.int32)
+    chosen = np.zeros(len(best), np.int8)
+    for index, way in enumerate(ways):
+        better = (way.seconds >= 0) & ((best < 0) | (way.seconds < best))
+        best[better], chosen[better] = way.seconds[better], index
+    stops = np.flatnonzero(best >= 0).astype(np.int32)
+    walked = np.zeros(len(best), np.int32)
+    for index, way in enumerate(ways):
+        walked = np.where(chosen == index, way.walk_seconds, walked)
+    return Access(end, stops, best[stops], walked[stops].astype(np.int32), tuple(ways), chosen[stops], place, foot)
+
+
+FINDERS: dict[How, Callable[..., Way | None]] = {
+    How.BICYCLE: find_ride,
+    How.CAR_DROP_OFF: find_drive,
+    How.CAR_PARK: find_park,
+}
+"""What finds a way on wheels; each takes the network, the end, the request, and whether it leads to the end."""
+
+
+def find_walks(network: Network, end: End, request: JourneyRequest, place: Snap | None, *, backward: bool) -> Walked:
+    """Find the stops within a walk of an end that meets the streets at a place, or nowhere."""
     longest, speed = request.max_walk, request.walk_speed
-    place, found, seconds = None, None, np.full(len(network.timetable.stop_lat), -1, np.int32)
-    if network.streets is not None and network.stop_snaps is not None:
-        place = snap(network.streets, [end.point], Profile.FOOT).one(0)
-        if place is not None:
-            found = reach(network.streets, place, Profile.FOOT, longest, backward=backward, speed=speed)
-            seconds = stop_seconds(found, network.stop_snaps)
-            off = (network.stop_snaps.metres > OFF_STREET) | (place.metres > OFF_STREET)
-            seconds = _across(network, end.point, request, off, seconds)
-    else:
+    found, seconds = None, np.full(len(network.timetable.stop_lat), -1, np.int32)
+    stops = _foot_entrances(network, request)
+    if network.streets is None or stops is None:
         seconds = _crow_seconds(network, end.point, longest, speed)
+    elif place is not None:
+        foot = Profile.WHEELCHAIR if request.wheelchair else Profile.FOOT
+        found = reach(network.streets, place, foot, longest, backward=backward, speed=speed)
+        seconds = stop_seconds(found, stops)
+        if not request.wheelchair:
+            off = (stops.metres > OFF_STREET) | (place.metres > OFF_STREET)
+            seconds = _across(network, end.point, request, off, seconds)
     if end.stops:
         seconds[list(end.stops)] = 0
-    stops = np.flatnonzero(seconds >= 0).astype(np.int32)
-    return Access(end, backward, stops, seconds[stops], seconds[stops], place, found)
+    return Walked(end, backward, found, stops, seconds)
+
+
+def _foot_entrances(network: Network, request: JourneyRequest) -> Snaps | None:
+    if request.wheelchair:
+        return network.entrances and network.entrances.wheelchair
+    return network.stop_snaps
+
+
+def _stay(network: Network, end: End, *, backward: bool) -> Walked:
+    """Be at the stop already."""
+    seconds = np.full(len(network.timetable.stop_lat), -1, np.int32)
+    seconds[list(end.stops)] = 0
+    return Walked(end, backward, None, None, seconds)
 
 
 def _across(
@@ -164,8 +258,15 @@ def _across(
 
 def find_direct(network: Network, origin: Access, destination: Access, request: JourneyRequest) -> list[Direct]:
     """Find the ways from door to door without public transport that the request asks for, one per mode."""
-    walk = _find_walk(network, origin, destination, request) if Mode.WALK in request.direct else None
-    return [walk] if walk is not None else []
+    found = []
+    if Mode.WALK in request.direct:
+        found.append(_find_walk(network, origin, destination, request))
+    ends = origin.end, destination.end
+    if Mode.BICYCLE in request.direct:
+        found.append(_find_roll(network, ends, Mode.BICYCLE, DIRECT_RIDE))
+    if Mode.CAR in request.direct:
+        found.append(_find_roll(network, ends, Mode.CAR, PATIENCE))
+    return [way for way in found if way is not None]
 
 
 def _find_walk(network: Network, origin: Access, destination: Access, request: JourneyRequest) -> Direct | None:
@@ -180,10 +281,26 @@ def _find_walk(network: Network, origin: Access, destination: Access, request: J
         return Direct(Mode.WALK, seconds, ends, None) if seconds <= longest else None
     if origin.place is None or destination.place is None or straight > longest:
         return None
-    found = between(network.streets, origin.place, destination.place, Profile.FOOT, speed=speed, limit_seconds=longest)
+    found = between(network.streets, origin.place, destination.place, origin.foot, speed=speed, limit_seconds=longest)
     if found is None or found.seconds > longest:
         return None
     return Direct(Mode.WALK, int(np.ceil(found.seconds)), ends, found)
+
+
+def _find_roll(network: Network, ends: tuple[End, End], mode: Mode, longest: float) -> Direct | None:
+    """Find the ride or drive all the way."""
+    if network.streets is None or set(ends[0].stops) & set(ends[1].stops):
+        return None
+    profile = Profile.BICYCLE if mode is Mode.BICYCLE else Profile.CAR
+    snaps = snap(network.streets, [end.point for end in ends], profile)
+    start, end = snaps.one(0), snaps.one(1)
+    if start is None or end is None:
+        return None
+    fastest = float(network.streets.fastest[list(Profile).index(profile)])
+    if _crow_metres(ends[0].point, ends[1].point) / fastest > longest:
+        return None
+    found = between(network.streets, start, end, profile, limit_seconds=longest)
+    return Direct(mode, int(np.ceil(found.seconds)), ends, found) if found is not None else None
 
 
 def _crow_metres(a: Point, b: Point) -> float:

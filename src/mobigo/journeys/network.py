@@ -22,6 +22,7 @@ from zoneinfo import ZoneInfo
 
 from mobigo import __version__
 from mobigo.journeys.courses import Courses
+from mobigo.journeys.entrances import CarParks, Entrances, Walks
 from mobigo.journeys.model import Realtime
 from mobigo.kernels.trip_based import DayView
 from mobigo.kit.errors import Unavailable
@@ -46,7 +47,18 @@ LAYOUT = sha256(
             __version__,
             *(
                 str(kind.__annotations__)
-                for kind in (Timetable, StreetGraph, Snaps, Footpaths, Courses, DayView, Overlay)
+                for kind in (
+                    Timetable,
+                    StreetGraph,
+                    Snaps,
+                    Footpaths,
+                    Courses,
+                    DayView,
+                    Overlay,
+                    Entrances,
+                    CarParks,
+                    Walks,
+                )
             ),
         ]
     ).encode()
@@ -116,6 +128,8 @@ class Network:
     names: Names
     live: LiveSnapshot | None = None
     """What live data say now; None without any, and when they are too old."""
+    entrances: Entrances | None = None
+    """Where stops meet the streets of wheels, and car parks; None without streets."""
 
     @property
     def zones(self) -> list[ZoneInfo]:
@@ -206,6 +220,7 @@ def map_network(folder: Path) -> Network:
         map_packed(folder / "courses", Courses) if streets else None,
         DayViews(timetable, walks, folder / "days"),
         Names(timetable),
+        entrances=map_packed(folder / "entrances", Entrances) if streets else None,
     )
 
 

@@ -15,9 +15,12 @@ import psycopg
 
 from mobigo.db.engine import libpq_conninfo
 from mobigo.journeys.courses import draw_courses
+from mobigo.journeys.entrances import survey
 from mobigo.journeys.network import LAYOUT, Manifest, Networks, map_network, write_manifest
 from mobigo.kit.packed import write_packed
 from mobigo.osm.store import find_active_extract
+from mobigo.parking import service as parking
+from mobigo.parking import store as parking_store
 from mobigo.places import service as places
 from mobigo.street import store as street_store
 from mobigo.street.graph import Profile
@@ -28,9 +31,11 @@ from mobigo.transit.footpaths import Footpaths, follow_streets, link_stops
 from mobigo.transit.model import Direction
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from datetime import datetime
     from pathlib import Path
 
+    from mobigo.parking.model import ParkingPlace
     from mobigo.street.graph import StreetGraph
     from mobigo.transit.timetable import Timetable
 
@@ -84,6 +89,8 @@ class Content(NamedTuple):
 
     feeds: dict[str, dict[str, Any]]
     streets: dict[str, Any] | None
+    parking: dict[str, str]
+    """Hash of each register of car parks."""
 
     @property
     def version(self) -> str:
@@ -104,7 +111,7 @@ def _describe(connection: psycopg.Connection) -> Content:
     }
     extract = find_active_extract(connection)
     streets = {"version": extract.version, "hash": extract.hash, "name": extract.name} if extract else None
-    return Content(feeds, streets)
+    return Content(feeds, streets, parking_store.describe_sources(connection))
 
 
 def _write(connection: psycopg.Connection, new: Path, content: Content, now: datetime) -> Path:
@@ -117,9 +124,10 @@ def _write(connection: psycopg.Connection, new: Path, content: Content, now: dat
     if content.streets:
         graph = street_store.read_graph(connection)
         write_packed(new / "streets", graph)
-        walks = _write_walks(new, timetable, graph)
+        places = parking.list_car_parks(connection)
+        walks = _write_walks(new, timetable, graph, places)
         write_packed(new / "courses", draw_courses(timetable, graph))
-        counts |= {"street nodes": len(graph.node_osm), "street edges": len(graph.edge_way)}
+        counts |= {"street nodes": len(graph.node_osm), "street edges": len(graph.edge_way), "car parks": len(places)}
     else:
         walks = link_stops(timetable, link_metres=CROW_METRES)
     write_packed(new / "footpaths", walks)
@@ -131,10 +139,11 @@ def _write(connection: psycopg.Connection, new: Path, content: Content, now: dat
     return new
 
 
-def _write_walks(folder: Path, timetable: Timetable, graph: StreetGraph) -> Footpaths:
-    """Join the stops to the streets, and to each other along them."""
+def _write_walks(folder: Path, timetable: Timetable, graph: StreetGraph, places: Sequence[ParkingPlace]) -> Footpaths:
+    """Join the stops to the streets, and to each other along them; and the car parks to them."""
     snaps = snap(graph, np.stack([timetable.stop_lon, timetable.stop_lat], axis=1), Profile.FOOT)
     write_packed(folder / "stop_snaps", snaps)
+    write_packed(folder / "entrances", survey(timetable, graph, snaps, places))
     called = np.zeros(len(timetable.stop_lat), np.bool_)
     called[timetable.pattern_stop] = True
     idle = snaps._replace(edge=np.where(called, snaps.edge, -1).astype(np.int32))

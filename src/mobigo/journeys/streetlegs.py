@@ -9,6 +9,7 @@ import numpy as np
 
 from mobigo.journeys.model import Leg, Mode, Place, Step
 from mobigo.kit.geo import Point, haversine
+from mobigo.osm.store import Wheelchair
 from mobigo.street.graph import Profile
 from mobigo.street.routing import between
 
@@ -24,7 +25,13 @@ LONGEST_CHANGE_WALK = 3600.0
 
 
 def describe_way(
-    network: Network, mode: Mode, ends: tuple[Place, Place], times: tuple[int, int], way: Path | None
+    network: Network,
+    mode: Mode,
+    ends: tuple[Place, Place],
+    times: tuple[int, int],
+    way: Path | None,
+    *,
+    place: str | None = None,
 ) -> Leg:
     """Describe a way from place to place.
 
@@ -34,6 +41,8 @@ def describe_way(
         Seconds since 1970 UTC.
     way : Path, optional
         The streets; None draws a straight line.
+    place : str, optional
+        Name of the car park or bicycle station where it ends (begins).
     """
     start, end = ends
     if way is None:
@@ -54,17 +63,32 @@ def describe_way(
         geometry=geometry,
         metres=round(metres, 1),
         steps=steps,
+        wheelchair=_judge(network, way) if mode is Mode.WALK else None,
+        place=place,
     )
 
 
-def find_change_way(network: Network, start: int, end: int) -> Path | None:
+def _judge(network: Network, way: Path | None) -> str:
+    """Tell whether a way is known to be possible in a wheelchair: ``possible``, ``unknown``, ``not_possible``."""
+    if way is None or network.streets is None:
+        return "unknown"
+    found = network.streets.edge_wheelchair[way.edges]
+    if (found == Wheelchair.NO).any():
+        return "not_possible"
+    return "possible" if len(found) and (found == Wheelchair.YES).all() else "unknown"
+
+
+def find_change_way(network: Network, start: int, end: int, foot: Profile = Profile.FOOT) -> Path | None:
     """Find the streets from one stop to another; None where there are none."""
-    if network.streets is None or network.stop_snaps is None:
+    stops = network.stop_snaps
+    if foot is Profile.WHEELCHAIR:
+        stops = network.entrances and network.entrances.wheelchair
+    if network.streets is None or stops is None:
         return None
-    places = network.stop_snaps.one(start), network.stop_snaps.one(end)
+    places = stops.one(start), stops.one(end)
     if places[0] is None or places[1] is None:
         return None
-    return between(network.streets, places[0], places[1], Profile.FOOT, limit_seconds=LONGEST_CHANGE_WALK)
+    return between(network.streets, places[0], places[1], foot, limit_seconds=LONGEST_CHANGE_WALK)
 
 
 # ── places and times ──────────────────────────────────────────────────────────────────────────────────────────────────
