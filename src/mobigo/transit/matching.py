@@ -2,23 +2,61 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from typing import TYPE_CHECKING, NamedTuple
+from zoneinfo import ZoneInfo
 
 import numpy as np
-from numpy.typing import NDArray
+
+from mobigo.kit.names import fold
+from mobigo.transit.live import CallRelation, Relation
+from mobigo.transit.timetable import ALL_RUNS, LINKED, STATION, begin_day, day_number, runs_on, service_date
 
 if TYPE_CHECKING:
-    from mobigo.transit.live import Target
+    from collections.abc import Iterable, Sequence
+
+    from numpy.typing import NDArray
+
+    from mobigo.transit.live import CallUpdate, Target, TripUpdate
     from mobigo.transit.timetable import Timetable
+
+DAY = 86_400
+FAR_DAYS = 31
+"""Days before or after now of which live data may speak."""
+NEAR = 43_200
+"""Seconds by which a time without a date may differ from the timetable's, to be of that day."""
+ALIKE = 60
+"""Seconds by which planned times of two sources may differ and still be the same call."""
+LEAST_CALLS = 2
+"""Calls that must agree before a trip is found without its id."""
 
 
 class Names(NamedTuple):
-    """Rows of a timetable by name, with the prefix of the source."""
+    """Rows of a timetable by name."""
 
     trips: dict[str, int]
     stops: dict[str, int]
     routes: dict[str, int]
     agencies: dict[str, int]
+    sources: frozenset[str]
+    """What ids begin with, up to their first colon."""
+    lines: dict[str, tuple[int, ...]]
+    """Routes by folded short or long name."""
+    trips_of: tuple[NDArray[np.int32], NDArray[np.int32]]
+    """First and trips: trips of each route (CSR)."""
+    repeats: dict[int, NDArray[np.int32]]
+    """`run_shift` of the runs of each trip with frequencies, ascending."""
+    start: NDArray[np.int32]
+    """int32[n_trips], first departure; 0 for a trip without calls."""
+    end: NDArray[np.int32]
+    """int32[n_trips], last arrival."""
+
+    linked: dict[int, tuple[int, ...]]
+    """Trips that the vehicle of a trip goes on as, by transfers.txt."""
+
+    def prefix(self, source: str) -> str:
+        """What the ids of a source begin with: nothing in the timetable of a single feed."""
+        return f"{source}:" if source in self.sources else ""
 
 
 class Found(NamedTuple):
@@ -31,11 +69,386 @@ class Found(NamedTuple):
     """int32[n], the stop and all below it."""
 
 
+class Run(NamedTuple):
+    """One departure of a trip of the timetable on one day."""
+
+    trip: int
+    day: int
+    """Service day, days since 1970."""
+    shift: int
+    """Seconds after the trip's times at which it was to run; 0 without frequencies."""
+    nominal: int | None
+    """`run_shift` of the run whose place it takes (`ALL_RUNS` without frequencies), None: of no run, it is more."""
+
+
 def read_names(timetable: Timetable) -> Names:
     """Index the names of a timetable, to be kept as long as it serves."""
-    raise NotImplementedError
+    trips, stops, routes = timetable.trip_ids.all(), timetable.stop_ids.all(), timetable.route_ids.all()
+    lines: dict[str, dict[int, None]] = defaultdict(dict)
+    for names in (timetable.route_short_names.all(), timetable.route_long_names.all()):
+        for row, name in enumerate(names):
+            if name:
+                lines[fold(name)][row] = None
+    by_route = np.argsort(timetable.trip_route, kind="stable").astype(np.int32)
+    first = np.searchsorted(timetable.trip_route[by_route], np.arange(len(routes) + 1)).astype(np.int32)
+    repeats = np.flatnonzero(timetable.run_repeats)
+    shifts: dict[int, list[int]] = defaultdict(list)
+    for trip, shift in zip(timetable.run_trip[repeats].tolist(), timetable.run_shift[repeats].tolist(), strict=True):
+        shifts[trip].append(shift)
+    linked: dict[int, list[int]] = defaultdict(list)
+    for before, after, kind in zip(
+        timetable.link_from.tolist(), timetable.link_to.tolist(), timetable.link_type.tolist(), strict=True
+    ):
+        if kind == LINKED:
+            linked[before].append(after)
+    some = np.flatnonzero(np.diff(timetable.call_first))
+    start, end = np.zeros(len(trips), np.int32), np.zeros(len(trips), np.int32)
+    start[some] = timetable.call_departure[timetable.call_first[some]]
+    end[some] = timetable.call_arrival[timetable.call_first[some + 1] - 1]
+    return Names(
+        trips=_rows(trips),
+        stops=_rows(stops),
+        routes=_rows(routes),
+        agencies=_rows(timetable.agency_ids.all()),
+        sources=frozenset(name.partition(":")[0] for name in (*trips, *stops) if ":" in name),
+        lines={name: tuple(rows) for name, rows in lines.items()},
+        trips_of=(first, by_route),
+        repeats={trip: np.unique(np.array(values, np.int32)) for trip, values in shifts.items()},
+        start=start,
+        end=end,
+        linked={trip: tuple(after) for trip, after in linked.items()},
+    )
+
+
+def _rows(names: Iterable[str]) -> dict[str, int]:
+    return {name: row for row, name in enumerate(names)}
 
 
 def find_target(timetable: Timetable, names: Names, source: str, target: Target) -> Found | None:
     """Find what a message is about; None when something it names is not in the timetable."""
-    raise NotImplementedError
+    prefix = names.prefix(source)
+    rows: list[int | None] = []
+    for known, name in (
+        (names.agencies, target.agency_id),
+        (names.routes, target.route_id),
+        (names.trips, target.trip_id),
+        (names.stops, target.stop_id),
+    ):
+        row = None if name is None else known.get(prefix + name)
+        if name is not None and row is None:
+            return None
+        rows.append(row)
+    agency, route, trip, stop = rows
+    below = None if stop is None else timetable.meant[timetable.meant_first[stop] : timetable.meant_first[stop + 1]]
+    return Found(agency, route, trip, below)
+
+
+class Finder:
+    """Finds runs and calls in one timetable at one moment; keeps what it worked out on the way.
+
+    Parameters
+    ----------
+    timetable : Timetable
+    names : Names
+        Of that timetable.
+    now : int
+        Seconds since 1970 UTC.
+    """
+
+    def __init__(self, timetable: Timetable, names: Names, now: int) -> None:
+        self.timetable = timetable
+        self.names = names
+        self.now = now
+        self.zones = [ZoneInfo(name) for name in timetable.zones.all()]
+        self.today = now // DAY
+        self._begins: dict[tuple[int, int], int] = {}
+        self._running: dict[int, NDArray[np.bool_]] = {}
+        self._calls: dict[int, tuple[list[int], dict[int, int]]] = {}
+        self._next: dict[int, dict[int, tuple[int]]] = {}
+        self._reach = int(names.end.max(initial=0)) // DAY + 1
+
+    def begins(self, day: int, zone: int) -> int:
+        """Noon minus 12 h of a day in a zone of the timetable, seconds since 1970."""
+        key = (day, zone)
+        if key not in self._begins:
+            self._begins[key] = begin_day(day, self.zones[zone])
+        return self._begins[key]
+
+    def runs(self, trip: int, day: int) -> bool:
+        """Tell whether a trip runs on a day by the timetable."""
+        if day not in self._running:
+            self._running[day] = np.append(runs_on(self.timetable, day), False)  # False: of service -1
+        return bool(self._running[day][self.timetable.trip_service[trip]])
+
+    def calls(self, trip: int) -> tuple[list[int], dict[int, int]]:
+        """Stops of a trip, and the place of each sequence number."""
+        if trip not in self._calls:
+            rows = slice(self.timetable.call_first[trip], self.timetable.call_first[trip + 1])
+            sequences = self.timetable.call_sequence[rows].tolist()
+            places = {sequence: place for place, sequence in enumerate(sequences)}
+            self._calls[trip] = (self.timetable.call_stop[rows].tolist(), places)
+        return self._calls[trip]
+
+    def find_run(self, update: TripUpdate, prefix: str) -> Run | str:
+        """Find the run an update speaks of; else a sentence that says why there is none."""
+        trip = None if update.trip_id is None else self.names.trips.get(prefix + update.trip_id)
+        if trip is None:
+            return self._find_described(update, prefix)
+        if self.timetable.trip_pattern[trip] < 0:
+            return "its times in the timetable make no sense"
+        day = self._find_day(update, trip, prefix)
+        return day if isinstance(day, str) else self._find_shift(update, trip, day, prefix)
+
+    def _find_day(self, update: TripUpdate, trip: int, prefix: str) -> int | str:
+        """Find the service day an update of a known trip is of."""
+        if update.start_date is not None:
+            day = day_number(update.start_date)
+            if abs(day - self.today) > FAR_DAYS:
+                return f"{update.start_date} is more than {FAR_DAYS} days away"
+            if self.runs(trip, day):
+                return day
+            if self.names.start[trip] >= DAY and self.runs(trip, day - 1):
+                return day - 1  # a source that counts a trip after midnight to the next day
+            return f"it does not run on {update.start_date}"
+        zone = int(self.timetable.trip_zone[trip])
+        days = [day for day in range(self.today - self._reach - 1, self.today + 3) if self.runs(trip, day)]
+        anchor = self._anchor(update, trip, prefix)
+        if anchor is not None:
+            planned, said = anchor
+            off = {day: abs(said - planned - self.begins(day, zone)) for day in days}
+        else:
+            start, end = int(self.names.start[trip]), int(self.names.end[trip])
+            if trip in self.names.repeats:
+                start, end = start + int(self.names.repeats[trip][0]), end + int(self.names.repeats[trip][-1])
+            off = {day: self._away(self.begins(day, zone) + start, self.begins(day, zone) + end) for day in days}
+        nearest = min(off, key=off.__getitem__, default=None)
+        if nearest is None or off[nearest] > (NEAR if trip not in self.names.repeats else DAY):
+            return "it names no start_date and does not run around this time"
+        return nearest
+
+    def _away(self, start: int, end: int) -> int:
+        """How far now is from a span of time; what is to come is nearer than what is over."""
+        return start - self.now if self.now < start else 2 * max(0, self.now - end)
+
+    def _anchor(self, update: TripUpdate, trip: int, prefix: str) -> tuple[int, int] | None:
+        """Find the first call with an instant: planned seconds of the service day, and the instant."""
+        rows = int(self.timetable.call_first[trip])
+        for call, position in zip(update.calls, self.place_calls(update.calls, trip, prefix), strict=True):
+            if position < 0:
+                continue
+            said = _instant(call)
+            if said is not None:
+                leaves = call.planned_departure is not None or (
+                    call.planned_arrival is None and call.departure is not None
+                )
+                times = self.timetable.call_departure if leaves else self.timetable.call_arrival
+                return int(times[rows + position]), said
+        return None
+
+    def _find_shift(self, update: TripUpdate, trip: int, day: int, prefix: str) -> Run | str:
+        """Find which departure of a trip with frequencies is meant."""
+        shifts = self.names.repeats.get(trip)
+        if shifts is None:
+            return Run(trip, day, 0, ALL_RUNS)
+        start = int(self.names.start[trip])
+        if update.start_time is not None:
+            shift = update.start_time - start
+        else:
+            anchor = self._anchor(update, trip, prefix)
+            if anchor is None:
+                return "it has frequencies, so start_time must say which departure is meant"
+            planned, said = anchor
+            shift = said - self.begins(day, int(self.timetable.trip_zone[trip])) - planned
+        nearest = int(shifts[np.abs(shifts - shift).argmin()])
+        if nearest == shift:
+            return Run(trip, day, shift, shift)
+        if update.relation in (Relation.CANCELED, Relation.DELETED):
+            return f"no departure at {say_time(start + shift)}"
+        headway = int(np.diff(shifts).min(initial=DAY))
+        return Run(trip, day, shift, nearest if 2 * abs(nearest - shift) <= headway else None)
+
+    def place_calls(self, calls: Sequence[CallUpdate], trip: int, prefix: str) -> list[int]:
+        """Find the position of each call in a trip's stop list, -1 where there is none.
+
+        A stop in order says more than a number: some sources number anew. What names another stop of the station a
+        call is at is that call.
+        """
+        stops, at_sequence = self.calls(trip)
+        known = self.names.stops
+        places: list[int] = []
+        after = 0
+        for call in calls:
+            sequence, name = call[0], call[1]
+            place = -1 if sequence is None else at_sequence.get(sequence, -1)
+            if name is not None:
+                stop = known.get(prefix + name, -1)
+                if place < after or stops[place] != stop:
+                    place = self._find_call(call, stop, trip, after, place)
+            if place < after:
+                places.append(-1)
+            else:
+                places.append(place)
+                after = place + 1
+        return places
+
+    def _find_call(self, call: CallUpdate, stop: int, trip: int, after: int, numbered: int) -> int:
+        """Find the call at a stop from position `after` on: the nearest in time, or the next."""
+        if stop < 0:
+            return -1
+        stops, station = self.calls(trip)[0], self.timetable.stop_station
+        here = [place for place in range(after, len(stops)) if stops[place] == stop]
+        if not here:
+            here = [place for place in range(after, len(stops)) if station[stops[place]] == station[stop]]
+            if numbered in here:
+                return numbered
+        said = _instant(call)
+        if len(here) > 1 and said is not None:
+            row, zone = int(self.timetable.call_first[trip]), int(self.timetable.trip_zone[trip])
+            within = said - self.begins(said // DAY, zone)
+            return min(here, key=lambda at: _round_the_clock(int(self.timetable.call_departure[row + at]) - within))
+        return here[0] if here else -1
+
+    def find_platform(self, stop: int, platform: str) -> int:
+        """Find the stop of the same station with a platform's name; itself when there is none."""
+        table = self.timetable
+        for other in np.flatnonzero(table.stop_station == table.stop_station[stop]).tolist():
+            if table.stop_platforms.at(other) == platform and table.stop_type[other] != STATION:
+                return int(other)
+        return stop
+
+    def next_trips(self, trip: int, day: int) -> list[tuple[int, int]]:
+        """List what the vehicle of a trip goes on to, with the service day: by its block or by transfers.txt."""
+        onward = [(after, day) for after in self._following(day).get(trip, ())]
+        if trip in self.names.linked:
+            ends, zone = int(self.names.end[trip]), int(self.timetable.trip_zone[trip])
+            for after in self.names.linked[trip]:
+                for later in (day, day + 1):
+                    starts = self.begins(later, int(self.timetable.trip_zone[after])) + int(self.names.start[after])
+                    if starts >= self.begins(day, zone) + ends and self.runs(after, later):
+                        onward.append((after, later))
+                        break
+        return onward
+
+    def _following(self, day: int) -> dict[int, tuple[int]]:
+        """For each trip of a block on a day the next one, where it begins after the end of this one."""
+        if day not in self._next:
+            table, names = self.timetable, self.names
+            self.runs(0, day)
+            trips = np.flatnonzero(
+                (table.trip_block >= 0) & (table.trip_pattern >= 0) & self._running[day][table.trip_service]
+            )
+            trips = trips[~np.isin(trips, np.fromiter(names.repeats, np.int64, len(names.repeats)))]
+            trips = trips[np.lexsort((names.end[trips], names.start[trips], table.trip_block[trips]))]
+            a, b = trips[:-1], trips[1:]
+            follows = (table.trip_block[a] == table.trip_block[b]) & (names.end[a] <= names.start[b])
+            self._next[day] = {
+                before: (after,) for before, after in zip(a[follows].tolist(), b[follows].tolist(), strict=True)
+            }
+        return self._next[day]
+
+    def _find_described(self, update: TripUpdate, prefix: str) -> Run | str:
+        """Find a run without its id: line, direction, start, stops and planned times must agree, with one run only."""
+        routes = self._find_routes(update, prefix)
+        if not routes:
+            return "it is not in the timetable, nor is its line"
+        first, trips = self.names.trips_of
+        candidates = np.concatenate([trips[first[route] : first[route + 1]] for route in routes])
+        table = self.timetable
+        candidates = candidates[table.trip_pattern[candidates] >= 0]
+        if update.direction is not None:
+            way = table.trip_direction[candidates]
+            candidates = candidates[(way < 0) | (way == update.direction)]
+        if update.start_time is not None:
+            candidates = candidates[[self._starts_at(trip, update.start_time) for trip in candidates.tolist()]]
+        if update.start_date is not None:
+            days: Sequence[int] = [day_number(update.start_date)]
+        else:
+            days = range(self.today - self._reach - 1, self.today + 3)
+        found = {
+            run
+            for trip in candidates.tolist()
+            for day in days
+            if abs(day - self.today) <= FAR_DAYS and self.runs(trip, day)
+            for run in self._fits(update, trip, day, prefix)
+        }
+        if len(found) == 1:
+            return found.pop()
+        if not found:
+            return "it is not in the timetable, and no trip of its line has its stops and times"
+        return f"it is not in the timetable, and {len(found)} trips of its line fit what is said of it"
+
+    def _find_routes(self, update: TripUpdate, prefix: str) -> tuple[int, ...]:
+        if update.route_id is not None and prefix + update.route_id in self.names.routes:
+            return (self.names.routes[prefix + update.route_id],)
+        if update.line_name is None:
+            return ()
+        if prefix + update.line_name in self.names.routes:
+            return (self.names.routes[prefix + update.line_name],)
+        return tuple(
+            route
+            for route in self.names.lines.get(fold(update.line_name), ())
+            if self.timetable.route_ids.at(route).startswith(prefix)
+        )
+
+    def _starts_at(self, trip: int, start: int) -> bool:
+        shifts = self.names.repeats.get(trip)
+        own = int(self.names.start[trip])
+        return own == start if shifts is None else start - own in shifts
+
+    def _fits(self, update: TripUpdate, trip: int, day: int, prefix: str) -> list[Run]:
+        """Runs of a trip on a day that agree with all that is said: stops in order, planned times, start."""
+        places = self.place_calls(update.calls, trip, prefix)
+        if any(place < 0 for place in places):
+            return []
+        begins = self.begins(day, int(self.timetable.trip_zone[trip]))
+        row = int(self.timetable.call_first[trip])
+        agree = 0
+        shifts = self.names.repeats.get(trip)
+        shift = 0
+        if shifts is not None:
+            if update.start_time is None:
+                return []
+            shift = update.start_time - int(self.names.start[trip])
+        for call, place in zip(update.calls, places, strict=True):
+            for said, times in (
+                (call.planned_arrival, self.timetable.call_arrival),
+                (call.planned_departure, self.timetable.call_departure),
+            ):
+                if said is None:
+                    continue
+                if abs(said - begins - shift - int(times[row + place])) > ALIKE:
+                    return []
+                agree += 1
+        if update.start_time is None and agree < LEAST_CALLS:
+            return []
+        return [Run(trip, day, shift, ALL_RUNS if shifts is None else shift)]
+
+
+def _instant(call: CallUpdate) -> int | None:
+    """Return an instant of a call, planned if it is said, else as it is expected."""
+    for said in (call.planned_departure, call.planned_arrival, call.departure, call.arrival):
+        if said is not None:
+            return said
+    return None
+
+
+def _round_the_clock(seconds: int) -> int:
+    """Distance between two times of day."""
+    return min(seconds % DAY, -seconds % DAY)
+
+
+def says_something(call: CallUpdate) -> bool:
+    """Tell whether anything is said of a call: about times, stop or sign."""
+    if call.relation in (CallRelation.SKIPPED, CallRelation.NO_DATA) or call[2:6] != (None,) * 4:
+        return True
+    return call.assigned_stop_id is not None or call.platform is not None or call.headsign is not None
+
+
+def say_time(seconds: int) -> str:
+    """Write seconds of a service day as GTFS does."""
+    return f"{seconds // 3600:02}:{seconds // 60 % 60:02}:{seconds % 60:02}"
+
+
+def say_day(day: int) -> str:
+    """Write a day number as a date."""
+    return service_date(day).isoformat()
