@@ -14,7 +14,7 @@ from fcntl import LOCK_EX, flock
 from typing import TYPE_CHECKING
 
 from mobigo.journeys.network import LIVE, map_live, map_network
-from mobigo.transit.live_snapshot import write_snapshot
+from mobigo.transit.live_snapshot import map_snapshot, write_snapshot
 from mobigo.transit.model import Direction
 from mobigo.transit.timetable import day_number
 
@@ -23,11 +23,14 @@ if TYPE_CHECKING:
     from datetime import datetime
     from pathlib import Path
 
+    from mobigo.transit.days import DayViews
     from mobigo.transit.live import Alert, MatchReport, Vehicle
     from mobigo.transit.overlay import Overlay
 
 KEPT = 4
 """Snapshots that stay on disk: somebody may just be mapping the one before."""
+KEPT_VIEWS = 24
+"""Searchable days of snapshots that stay on disk: those of the last ones, with hops and without."""
 
 
 def write_live(
@@ -61,6 +64,9 @@ def write_live(
         if unfinished.exists():
             shutil.rmtree(unfinished)  # of a writer that was killed
         write_snapshot(unfinished, overlay, alerts, vehicles, reports, base=network.timetable, at=int(now.timestamp()))
+        views = replace(network, live=map_snapshot(unfinished, network.timetable)).as_it_runs.days
+        for view in _views_of_today(views, now):
+            views.view(*view)
         unfinished.rename(new)
         _point(folder, new.name)
         for number in numbers[: -KEPT + 1]:
@@ -82,16 +88,20 @@ def lay_live(network_folder: Path, now: datetime) -> None:
     if live is None:
         return
     views = replace(network, live=live).as_it_runs.days
-    today = day_number(now.astimezone(views.zone).date())
     folder = network_folder / LIVE
-    for direction, more_days in ((Direction.DEPART, 0), (Direction.ARRIVE, 0), (Direction.DEPART, 1)):
+    for view in _views_of_today(views, now):
         if (folder / "current").read_text() != live.folder.name:
             return
-        views.view(today, direction, more_days)
+        views.lay_hops(*view)
     with _writing(folder):
         if (folder / "current").read_text() == live.folder.name:
             _point(folder, live.folder.name)
-        views.prune()
+        views.prune(KEPT_VIEWS)
+
+
+def _views_of_today(views: DayViews, now: datetime) -> list[tuple[int, Direction, int]]:
+    today = day_number(now.astimezone(views.zone).date())
+    return [(today, Direction.DEPART, 0), (today, Direction.DEPART, 1), (today, Direction.ARRIVE, 0)]
 
 
 @contextmanager

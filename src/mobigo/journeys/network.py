@@ -157,7 +157,7 @@ class Network:
         if self.live is None:
             return self
         timetable = self.live.overlay.timetable
-        days = DayViews(timetable, self.footpaths, self.folder / LIVE / "days")
+        days = DayViews(timetable, self.footpaths, self.folder / LIVE / "days", self.days)
         return replace(self, timetable=timetable, days=days)
 
     @property

@@ -146,12 +146,12 @@ class DayViews:
         if not place.exists() and not self._is_as_base(runs, day, direction, more_days):
             _write(place, lay_out(self.timetable, self.footpaths, runs, direction))
 
-    def prune(self) -> None:
-        """Remove the written views that were not used for longest."""
+    def prune(self, kept: int = KEPT_ON_DISK) -> None:
+        """Remove the written views that were not used for longest, but for so many."""
         if self.folder is None or not self.folder.exists():
             return
         used = sorted(self.folder.iterdir(), key=lambda view: view.stat().st_mtime_ns, reverse=True)
-        for old in used[KEPT_ON_DISK:]:
+        for old in used[kept:]:
             shutil.rmtree(old)
 
     def _open(self, day: int, direction: Direction, more_days: int) -> DayView:
