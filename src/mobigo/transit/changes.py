@@ -5,17 +5,23 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
+import numpy as np
+
+from mobigo.transit.hearing import Heard, hear
 from mobigo.transit.listing import Listed, NoTrip, list_instead, list_new
 from mobigo.transit.live import MatchReport, Relation, TripUpdate
-from mobigo.transit.matching import DAY, FAR_DAYS, Finder, Run, find_target, says_something
-from mobigo.transit.progress import find_delay
+from mobigo.transit.matching import DAY, FAR_DAYS, Finder, Run, find_target
+from mobigo.transit.progress import Late, find_delay
+from mobigo.transit.settling import NEVER
 from mobigo.transit.timetable import day_number
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from mobigo.transit.live import Alert, CallUpdate, LiveFeed, Vehicle
 
+INSTANTS = np.array([1, 1, 0, 0])
+"""Which columns of `Heard.times` are instants; the others are delays."""
 SHOWN = 20
 """Examples a report holds at most."""
 
@@ -25,9 +31,10 @@ class Change(NamedTuple):
 
     run: Run
     relation: Relation
-    calls: tuple[CallUpdate, ...]
-    places: list[int]
-    """Position of each call in the trip, -1: not found."""
+    heard: Heard
+    """What is said of calls, of this trip in rows `begin` to `end`."""
+    begin: int
+    end: int
     delay: int | None
     at: int
     """When it was observed."""
@@ -94,11 +101,37 @@ def gather(finder: Finder, feeds: Sequence[LiveFeed], stale_after: int) -> Chang
 
 @dataclass(frozen=True)
 class _Voice:
-    """Who speaks: a feed, the prefix of its ids, and what is counted of it."""
+    """Who speaks: a feed, the prefix of its ids, what is counted of it, and its updates whose runs were found."""
 
     feed: LiveFeed
     prefix: str
     count: _Count
+    found: list[tuple[TripUpdate, Run]] = field(default_factory=list)
+
+
+class _Found(NamedTuple):
+    """An update whose run was found, and how its calls look."""
+
+    update: TripUpdate
+    run: Run
+    heard: Heard
+    begin: int
+    end: int
+    lost: int
+    """Calls that are not in the trip."""
+    mistaken: int
+    """Calls with times that cannot be true."""
+    silent: int
+    """Calls of which nothing is said."""
+
+
+class _Seen(NamedTuple):
+    """A vehicle on a run, and how late it is."""
+
+    run: Run
+    late: Late
+    prefix: str
+    update: TripUpdate
 
 
 class _Gatherer:
@@ -119,12 +152,11 @@ class _Gatherer:
                 voice.count.say(f"made {age} s ago, over {self.stale_after} s: all of it is ignored")
             for update in voice.feed.trips:
                 self._take(update, voice)
+            self._hear(voice)
             for alert in voice.feed.alerts:
                 self._count_alert(alert, voice)
-        spoken = set(self.known)
-        for voice in voices:
-            for vehicle in voice.feed.vehicles:
-                self._place(vehicle, voice, spoken)
+        seen = [place for voice in voices for vehicle in voice.feed.vehicles for place in self._place(vehicle, voice)]
+        self._keep_places(seen)
         kept = [known for _, known in self.known.values()]
         return Changes(
             changed=[one for one in kept if isinstance(one, Change)],
@@ -164,29 +196,59 @@ class _Gatherer:
             self._keep(("new", voice.prefix, update.trip_id or listed.nickname, listed.day), at, listed)
 
     def _take_known(self, update: TripUpdate, voice: _Voice) -> None:
-        count = voice.count
-        count.trips += 1
-        count.calls += len(update.calls)
+        voice.count.trips += 1
+        voice.count.calls += len(update.calls)
         run = self._copy(update, voice) if update.relation is Relation.DUPLICATED else self._find(update, voice)
-        count.trips_matched += 1
-        places = self.finder.place_calls(update.calls, run.trip, voice.prefix)
-        found = len(places) - places.count(-1)
-        if update.relation is Relation.REPLACEMENT or (update.relation is Relation.NEW and found < len(places)):
+        voice.count.trips_matched += 1
+        voice.found.append((update, run))
+
+    def _hear(self, voice: _Voice) -> None:
+        """Place the calls of all updates of a feed whose runs were found, and keep what they say."""
+        found = voice.found
+        table = self.finder.timetable
+        heard = hear(self.finder, [(update.calls, run.trip) for update, run in found], voice.prefix)
+        length = np.array([len(update.calls) for update, _ in found], np.int64)
+        trip = np.array([run.trip for _, run in found], np.int64)
+        begins = np.array([self._begins(run) for _, run in found], np.int64)
+        planned = table.call_arrival[np.repeat(table.call_first[trip], length) + np.maximum(heard.place, 0)]
+        off = heard.times - (np.repeat(begins, length) + planned)[:, None] * INSTANTS
+        mistaken = ((np.abs(off) > DAY) & (heard.times != NEVER)).any(axis=1) & (heard.place >= 0)
+        spans = np.concatenate(([0], np.cumsum(length)))
+        sums = [
+            np.diff(np.concatenate(([0], np.cumsum(column)))[spans]).tolist()
+            for column in (heard.place < 0, mistaken, heard.unknown & (heard.times == NEVER).all(axis=1))
+        ]
+        for (update, run), begin, end, *counts in zip(
+            found, spans[:-1].tolist(), spans[1:].tolist(), *sums, strict=True
+        ):
+            try:
+                self._keep_found(_Found(update, run, heard, begin, end, *counts), voice)
+            except NoTrip as problem:
+                voice.count.say(f"{_name(update)}: {problem}")
+
+    def _begins(self, run: Run) -> int:
+        """Seconds since 1970 from which the times of a trip count in a run."""
+        return self.finder.begins(run.day, int(self.finder.timetable.trip_zone[run.trip])) + run.shift
+
+    def _keep_found(self, found: _Found, voice: _Voice) -> None:
+        """Keep what is said of a run that was found."""
+        update, run, count = found.update, found.run, voice.count
+        if update.relation is Relation.REPLACEMENT or (update.relation is Relation.NEW and found.lost):
             listed = list_instead(self.finder, update, run, voice.prefix, self._at(update, voice))
             count.calls_matched += len(update.calls)
             if not count.stale:
                 self._keep(_key(run), listed.at, listed)
             return
-        count.calls_matched += found
-        if found < len(places):
-            lost = update.calls[places.index(-1)]
-            count.say(f"{_name(update)}: it does not call at {_name_call(lost)}, or not at this point")
+        count.calls_matched += len(update.calls) - found.lost
+        if found.lost:
+            call = update.calls[int((found.heard.place[found.begin : found.end] < 0).argmax())]
+            count.say(f"{_name(update)}: it does not call at {_name_call(call)}, or not at this point")
         observed = update.relation in (Relation.SCHEDULED, Relation.UNSCHEDULED) and update.at is not None
         if observed and abs(self.finder.now - (update.at or 0)) > self.stale_after:
             age = self.finder.now - (update.at or 0)
-            count.say(f"{_name(update)}: observed {age} s ago, over {self.stale_after} s: ignored")
-        elif not count.stale:
-            self._keep_change(update, run, places, voice)
+            raise NoTrip(f"observed {age} s ago, over {self.stale_after} s: ignored")
+        if not count.stale:
+            self._keep_change(found, voice)
 
     def _at(self, update: TripUpdate, voice: _Voice) -> int:
         return update.at or voice.feed.at or self.finder.now
@@ -203,57 +265,22 @@ class _Gatherer:
             return False
         return not isinstance(self.finder.find_run(update, prefix), str)
 
-    def _keep_change(self, update: TripUpdate, run: Run, places: list[int], voice: _Voice) -> None:
+    def _keep_change(self, found: _Found, voice: _Voice) -> None:
         """Keep a change of a run of the timetable that says something believable."""
+        update, run = found.update, found.run
         at = self._at(update, voice)
         if update.relation in (Relation.CANCELED, Relation.DELETED):
             self._keep(_key(run), at, (run, update.relation is Relation.DELETED))
             return
         copied = update.relation is Relation.DUPLICATED
-        if not copied and update.delay is None and not any(map(says_something, update.calls)):
+        if not copied and update.delay is None and found.silent == len(update.calls):
             return
-        mistake = self._find_mistake(update, run, places)
-        if mistake:
-            voice.count.say(f"{_name(update)}: {mistake}; all of it is ignored")
-            return
-        calls = self._move(update.calls, places, run.trip, voice.prefix)
+        if found.mistaken or abs(update.delay or 0) > DAY:
+            raise NoTrip("a time or a delay of it is over a day from the plan; all of it is ignored")
         relation = Relation.SCHEDULED if update.relation is Relation.NEW else update.relation
-        change = Change(run, relation, calls, places, update.delay, at, voice.prefix, update)
+        change = Change(run, relation, found.heard, found.begin, found.end, update.delay, at, voice.prefix, update)
         key = ("copy", voice.prefix, update.new_trip_id, run.trip, run.day, run.shift) if copied else _key(run)
         self._keep(key, at, change)
-
-    def _move(self, calls: tuple[CallUpdate, ...], places: list[int], trip: int, prefix: str) -> tuple[CallUpdate, ...]:
-        """Read a call that names another stop of its station as one of another platform."""
-        stops, known = self.finder.calls(trip)[0], self.finder.names.stops
-        moved = [
-            at
-            for at, (call, place) in enumerate(zip(calls, places, strict=True))
-            if place >= 0 and call[1] is not None and known[prefix + call[1]] != stops[place] and call[7] is None
-        ]
-        if not moved:
-            return calls
-        changed = list(calls)
-        for at in moved:
-            changed[at] = calls[at]._replace(assigned_stop_id=calls[at].stop_id)
-        return tuple(changed)
-
-    def _find_mistake(self, update: TripUpdate, run: Run, places: list[int]) -> str:
-        """Say why times cannot be true: further from the plan than a day."""
-        table = self.finder.timetable
-        if abs(update.delay or 0) > DAY:
-            return f"a delay of {update.delay} s is over a day"
-        row = int(table.call_first[run.trip])
-        begins = self.finder.begins(run.day, int(table.trip_zone[run.trip])) + run.shift
-        arrivals = table.call_arrival[row : int(table.call_first[run.trip + 1])].tolist()
-        for call, place in zip(update.calls, places, strict=True):
-            if place < 0:
-                continue
-            planned = begins + arrivals[place]
-            for said, delay in ((call[2], call[4]), (call[3], call[5])):
-                off = said - planned if said is not None else delay
-                if off is not None and not -DAY <= off <= DAY:
-                    return f"a time at {_name_call(call)} is over a day from the plan"
-        return ""
 
     def _copy(self, update: TripUpdate, voice: _Voice) -> Run:
         """Find what a duplicate copies, and when it runs."""
@@ -270,8 +297,8 @@ class _Gatherer:
             raise NoTrip(f"{day} is more than {FAR_DAYS} days away")
         return Run(trip, number, update.new_start_time - int(self.finder.names.start[trip]), None)
 
-    def _place(self, vehicle: Vehicle, voice: _Voice, spoken: set[tuple[object, ...]]) -> None:
-        """Match a vehicle, and tell its delay when nothing else says it."""
+    def _place(self, vehicle: Vehicle, voice: _Voice) -> Iterator[_Seen]:
+        """Match a vehicle, and find its delay when nothing else tells of its trip."""
         count, prefix, finder = voice.count, voice.prefix, self.finder
         count.vehicles += 1
         named = f"vehicle {vehicle.vehicle_id}"
@@ -287,15 +314,27 @@ class _Gatherer:
         age = finder.now - vehicle.at
         if abs(age) > self.stale_after:
             count.say(f"{named}: observed {age} s ago, over {self.stale_after} s: ignored")
-        elif not count.stale and _key(run) not in spoken:
-            begins = finder.begins(run.day, int(finder.timetable.trip_zone[run.trip])) + run.shift
+        elif not count.stale and _key(run) not in self.known:
             stop = None if vehicle.stop_id is None else finder.names.stops.get(prefix + vehicle.stop_id)
-            call = find_delay(finder.timetable, run.trip, begins, vehicle, stop)
-            if isinstance(call, str):
-                count.say(f"{named}: {call}")
+            late = find_delay(finder.timetable, run.trip, self._begins(run), vehicle, stop)
+            if isinstance(late, str):
+                count.say(f"{named}: {late}")
             else:
-                change = Change(run, Relation.SCHEDULED, call[1], call[0], None, vehicle.at, prefix, update)
-                self._keep(_key(run), vehicle.at, change)
+                yield _Seen(run, late, prefix, update)
+
+    def _keep_places(self, seen: list[_Seen]) -> None:
+        """Keep what positions tell of trips."""
+        times = np.full((len(seen), 4), NEVER, np.int64)
+        for number, one in enumerate(seen):
+            for column, delay in ((2, one.late.arrival), (3, one.late.departure)):
+                if delay is not None:
+                    times[number, column] = delay
+        no = np.zeros(len(seen), np.bool_)
+        heard = Heard(times, no, no, no, np.array([one.late.place for one in seen], np.int64), no)
+        for number, one in enumerate(seen):
+            at = one.update.at or self.finder.now
+            change = Change(one.run, Relation.SCHEDULED, heard, number, number + 1, None, at, one.prefix, one.update)
+            self._keep(_key(one.run), at, change)
 
 
 def _name(update: TripUpdate) -> str:

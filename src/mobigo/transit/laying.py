@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from mobigo.transit.changes import Change
+from mobigo.transit.hearing import Heard
 from mobigo.transit.live import CallRelation, Relation, TripUpdate
-from mobigo.transit.matching import Run, say_time, says_something
+from mobigo.transit.matching import Run, say_time
 from mobigo.transit.settling import NEVER, Said, settle
 from mobigo.transit.timetable import ALL_RUNS, NOT_ALLOWED, STATION
 
@@ -29,8 +30,9 @@ APART = "\0"
 SCHEDULED, LIVE, SKIPPED, NO_DATA = range(4)
 """`overlay.CallStatus`."""
 RELATIONS = tuple(Relation)
-TIMES, RELATION, ASSIGNED, PLATFORM, HEADSIGN = slice(2, 6), 6, 7, 8, 11
-"""Places in a `CallUpdate`."""
+_NO = np.zeros(0, np.bool_)
+NOTHING = Heard(np.zeros((0, 4), np.int64), _NO, _NO, _NO, np.zeros(0, np.int64), _NO)
+"""Nothing is said of any call."""
 
 
 class Words:
@@ -139,7 +141,7 @@ def lay_changes(finder: Finder, changes: Sequence[Change], words: Vocabulary) ->
     first = np.concatenate(([0], np.cumsum(length))).astype(np.int64)
     each = np.repeat(shift, length)
     planned_arrival, planned_departure = table.call_arrival[rows] + each, table.call_departure[rows] + each
-    heard = _hear(changes, first, len(rows))
+    heard = _collect(changes, first, len(rows))
     owner = np.repeat(begins, length)
     delay = np.array([NEVER if change.delay is None else change.delay for change in changes], np.int64)
     settled = settle(
@@ -187,44 +189,42 @@ def lay_changes(finder: Finder, changes: Sequence[Change], words: Vocabulary) ->
     return batch
 
 
-class _Heard(NamedTuple):
-    """What is said of each call; times are seconds, NEVER where nothing is said."""
+class _Said(NamedTuple):
+    """What is said of each call of some trips."""
 
     times: NDArray[np.int64]
-    """int64[n_calls, 4]: arrival and departure since 1970, delays of arrival and departure."""
+    """int64[n_calls, 4], as in `Heard`."""
     unknown: NDArray[np.bool_]
     skipped: NDArray[np.bool_]
     special: list[tuple[int, CallUpdate, str]]
     """Row, update and prefix of calls of which more is said than times."""
 
 
-def _hear(changes: Sequence[Change], first: NDArray[np.int64], n_calls: int) -> _Heard:
-    """Turn updates into columns."""
-    calls: list[CallUpdate] = []
-    rows: list[int] = []
-    special: list[tuple[int, CallUpdate, str]] = []
-    for change, start in zip(changes, first.tolist(), strict=False):
-        for call, place in zip(change.calls, change.places, strict=True):
-            if place >= 0:
-                calls.append(call)
-                rows.append(start + place)
-                if call[ASSIGNED] is not None or call[PLATFORM] is not None or call[HEADSIGN] is not None:
-                    special.append((start + place, call, change.prefix))
+def _collect(changes: Sequence[Change], first: NDArray[np.int64], n_calls: int) -> _Said:
+    """Put what is said of calls in their rows."""
     times = np.full((n_calls, 4), NEVER, np.int64)
     unknown = np.zeros(n_calls, np.bool_)
     skipped = np.zeros(n_calls, np.bool_)
-    if calls:
-        said = np.array([call[TIMES] for call in calls], np.float64)
-        where = np.array(rows)
-        times[where] = np.where(np.isnan(said), NEVER, said).astype(np.int64)
-        relation = [call[RELATION] for call in calls]
-        skipped[where] = [one is CallRelation.SKIPPED for one in relation]
-        silent = np.isnan(said).sum(axis=1) == said.shape[1]
-        lost = np.array([one is CallRelation.NO_DATA for one in relation])
-        times[where[lost]] = NEVER
-        silent[[place for place in np.flatnonzero(silent) if says_something(calls[place])]] = False
-        unknown[where] = lost | silent
-    return _Heard(times, unknown & ~skipped, skipped, special)
+    special: list[tuple[int, CallUpdate, str]] = []
+    for heard in {id(change.heard): change.heard for change in changes}.values():
+        of_it = [number for number, change in enumerate(changes) if change.heard is heard]
+        begin = np.array([changes[number].begin for number in of_it], np.int64)
+        length = np.array([changes[number].end for number in of_it], np.int64) - begin
+        said = spread(begin, length)
+        row = np.repeat(first[of_it], length) + heard.place[said]
+        owner = np.repeat(np.array(of_it, np.int64), length)
+        found = heard.place[said] >= 0
+        said, row, owner = said[found], row[found], owner[found]
+        times[row] = heard.times[said]
+        unknown[row] = heard.unknown[said]
+        skipped[row] = heard.skipped[said]
+        for at in np.flatnonzero(heard.special[said] | heard.moved[said]).tolist():
+            change = changes[owner[at]]
+            call = change.update.calls[said[at] - change.begin]
+            if heard.moved[said[at]]:
+                call = call._replace(assigned_stop_id=call.stop_id)
+            special.append((int(row[at]), call, change.prefix))
+    return _Said(times, unknown, skipped, special)
 
 
 def _expect(
@@ -365,7 +365,7 @@ def lay_next_trips(
 def _delayed(run: Run, delay: int | None, at: int) -> Change:
     """A change that is a delay of the whole trip, or none at all."""
     update = TripUpdate(None)
-    return Change(run, Relation.SCHEDULED, (), [], delay, at, "", update)
+    return Change(run, Relation.SCHEDULED, NOTHING, 0, 0, delay, at, "", update)
 
 
 def lay_planned(finder: Finder, runs: Iterable[Run], words: Vocabulary) -> Batch:

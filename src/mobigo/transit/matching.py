@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 import numpy as np
 
 from mobigo.kit.names import fold
-from mobigo.transit.live import CallRelation, Relation
+from mobigo.transit.live import Relation
 from mobigo.transit.timetable import ALL_RUNS, LINKED, STATION, begin_day, day_number, runs_on, service_date
 
 if TYPE_CHECKING:
@@ -165,6 +165,7 @@ class Finder:
         self._running: dict[int, NDArray[np.bool_]] = {}
         self._calls: dict[int, tuple[list[int], dict[int, int]]] = {}
         self._next: dict[int, dict[int, tuple[int]]] = {}
+        self._numbers: NDArray[np.int64] | None = None
         self._reach = int(names.end.max(initial=0)) // DAY + 1
 
     def begins(self, day: int, zone: int) -> int:
@@ -188,6 +189,17 @@ class Finder:
             places = {sequence: place for place, sequence in enumerate(sequences)}
             self._calls[trip] = (self.timetable.call_stop[rows].tolist(), places)
         return self._calls[trip]
+
+    def find_sequences(self, trip: NDArray[np.int64], sequence: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Find the calls of trips that have these numbers; -1 where there is none."""
+        table = self.timetable
+        if not len(table.call_sequence):
+            return np.full(len(trip), -1, np.int64)
+        if self._numbers is None:
+            owner = np.repeat(np.arange(len(table.trip_route), dtype=np.int64), np.diff(table.call_first))
+            self._numbers = (owner << 32) + table.call_sequence
+        rows = np.minimum(np.searchsorted(self._numbers, (trip << 32) + sequence), len(self._numbers) - 1)
+        return np.where((self._numbers[rows] == (trip << 32) + sequence) & (sequence >= 0), rows, -1)
 
     def find_run(self, update: TripUpdate, prefix: str) -> Run | str:
         """Find the run an update speaks of; else a sentence that says why there is none."""
@@ -435,13 +447,6 @@ def _instant(call: CallUpdate) -> int | None:
 def _round_the_clock(seconds: int) -> int:
     """Distance between two times of day."""
     return min(seconds % DAY, -seconds % DAY)
-
-
-def says_something(call: CallUpdate) -> bool:
-    """Tell whether anything is said of a call: about times, stop or sign."""
-    if call.relation in (CallRelation.SKIPPED, CallRelation.NO_DATA) or call[2:6] != (None,) * 4:
-        return True
-    return call.assigned_stop_id is not None or call.platform is not None or call.headsign is not None
 
 
 def say_time(seconds: int) -> str:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from mobigo.kit.geo import EARTH_RADIUS
-from mobigo.transit.live import CallUpdate
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -23,10 +22,17 @@ between stops far apart, half their distance."""
 DAY = 86_400
 
 
-def find_delay(
-    timetable: Timetable, trip: int, begins: int, vehicle: Vehicle, stop: int | None
-) -> tuple[list[int], tuple[CallUpdate, ...]] | str:
-    """Tell how late a vehicle is, as an update of the call it is at or bound for.
+class Late(NamedTuple):
+    """How late a vehicle is at a call, seconds; None: that is not known."""
+
+    place: int
+    """Position in the trip's stop list."""
+    arrival: int | None
+    departure: int | None
+
+
+def find_delay(timetable: Timetable, trip: int, begins: int, vehicle: Vehicle, stop: int | None) -> Late | str:
+    """Tell how late a vehicle is, at the call it is at or bound for.
 
     Its place on the way is the nearest one on the straight lines between stops; of those about as near, the one where
     it is least late or early, so that loops and ways back are told apart. `Vehicle.sequence` and `stop_id` name the
@@ -46,7 +52,7 @@ def find_delay(
 
     Returns
     -------
-    Position in the trip and the update of that call, one each, or a sentence that says why there is no telling.
+    Late, or a sentence that says why there is no telling.
     """
     rows = slice(int(timetable.call_first[trip]), int(timetable.call_first[trip + 1]))
     stops = timetable.call_stop[rows]
@@ -69,22 +75,22 @@ def find_delay(
     segment = int(near[np.abs(off[near]).argmin()])
     for standing in (segment, segment + 1):
         if float(np.hypot(east[standing], north[standing])) <= AT_STOP:
-            return _say([standing], _at_stop(arrival, departure, standing, vehicle.at))
+            return _check(_at_stop(arrival, departure, standing, vehicle.at))
     late = int(off[segment])
-    return _say([segment + 1], CallUpdate(arrival_delay=late, departure_delay=late))
+    return _check(Late(segment + 1, late, late))
 
 
-def _at_stop(arrival: NDArray[np.int64], departure: NDArray[np.int64], place: int, at: int) -> CallUpdate:
-    """Update of the call at which a vehicle stands."""
+def _at_stop(arrival: NDArray[np.int64], departure: NDArray[np.int64], place: int, at: int) -> Late:
+    """Lateness at the call where a vehicle stands."""
     if place == len(arrival) - 1:
-        return CallUpdate(arrival_delay=int(at - arrival[place]))
-    return CallUpdate(departure_delay=max(int(at - departure[place]), 0))
+        return Late(place, int(at - arrival[place]), None)
+    return Late(place, None, max(int(at - departure[place]), 0))
 
 
-def _say(places: list[int], call: CallUpdate) -> tuple[list[int], tuple[CallUpdate, ...]] | str:
-    if max(abs(call.arrival_delay or 0), abs(call.departure_delay or 0)) > DAY:
+def _check(late: Late) -> Late | str:
+    if max(abs(late.arrival or 0), abs(late.departure or 0)) > DAY:
         return "its place on the way is over a day from the plan"
-    return places, (call,)
+    return late
 
 
 def _around(

@@ -147,33 +147,25 @@ def _read_trip(entity: messages.FeedEntity) -> TripUpdate:
 
 
 def _read_call(call: Any) -> CallUpdate:  # noqa: ANN401 - messages have no types worth naming
-    arrival = arrival_delay = planned_arrival = departure = departure_delay = planned_departure = None
-    if call.HasField("arrival"):
-        event = call.arrival
-        arrival = event.time or None
-        arrival_delay = event.delay if event.HasField("delay") else None
-        planned_arrival = event.scheduled_time or None
-    if call.HasField("departure"):
-        event = call.departure
-        departure = event.time or None
-        departure_delay = event.delay if event.HasField("delay") else None
-        planned_departure = event.scheduled_time or None
+    """Read one call; there may be hundreds of thousands, so no field is touched twice."""
+    arrival, departure = call.arrival, call.departure
+    arrives, leaves = arrival.time or None, departure.time or None
     assigned = headsign = None
     if call.HasField("stop_time_properties"):
-        assigned = call.stop_time_properties.assigned_stop_id or None
-        headsign = call.stop_time_properties.stop_headsign or None
+        properties = call.stop_time_properties
+        assigned, headsign = properties.assigned_stop_id or None, properties.stop_headsign or None
     return CallUpdate(
-        call.stop_sequence if call.HasField("stop_sequence") else None,
+        call.stop_sequence or (0 if call.HasField("stop_sequence") else None),
         call.stop_id or None,
-        arrival,
-        departure,
-        arrival_delay,
-        departure_delay,
+        arrives,
+        leaves,
+        arrival.delay if arrives is None and arrival.HasField("delay") else None,
+        departure.delay if leaves is None and departure.HasField("delay") else None,
         CALL_RELATIONS[call.schedule_relationship],
         assigned,
         None,
-        planned_arrival,
-        planned_departure,
+        arrival.scheduled_time or None,
+        departure.scheduled_time or None,
         headsign,
     )
 
