@@ -164,7 +164,7 @@ class GeneralOracle(Oracle):
         return change._replace(seconds=seconds, walk=walk)
 
     def pass_by(self, wishes: Wishes, stop: str, passed: int) -> int:
-        """How many vias are behind one who sits in a vehicle that calls here."""
+        """How many vias are behind one who sits in a vehicle that calls here, at most."""
         while passed < len(wishes.vias):
             via = wishes.vias[passed]
             if via.seconds or via.stops.get(stop) != (0, 0):
@@ -208,18 +208,26 @@ class GeneralOracle(Oracle):
         call = self.runs[seat.run].calls[seat.call]
         if not self.gets_off(call, wishes):
             return
-        for way in [Visit(call.stop, 0, 0, seat.passed), *self.stroll(call.stop, seat.passed, wishes)]:
-            if way.passed == len(wishes.vias) and way.stop in question.egress:
-                away = question.egress[way.stop]
-                whole = cost + 1000 * (prices.stops.get(call.stop, 0) + (way.walk + away) * prices.walk)
-                yield call.arrival + way.seconds + away, whole
+        ways = [Visit(call.stop, 0, 0, seat.passed), *self.stroll(call.stop, seat.passed, wishes)]
+        home = [
+            (way.seconds + question.egress[way.stop], way.walk + question.egress[way.stop])
+            for way in ways
+            if way.passed == len(wishes.vias) and way.stop in question.egress
+        ]
+        if home:
+            seconds, walk = min(home)
+            yield call.arrival + seconds, cost + 1000 * (prices.stops.get(call.stop, 0) + walk * prices.walk)
 
     def gets_off(self, call: Call, wishes: Wishes) -> bool:
         """Whether one may alight here."""
         return call.alights and (wishes.stops is None or call.stop in wishes.stops)
 
     def stroll(self, stop: str, passed: int, wishes: Wishes) -> Iterator[Visit]:
-        """Every way to visit the next places one after the other, from this stop to whatever stop."""
+        """Every way to visit the next places one after the other, from this stop to whatever stop, in some time."""
+        return (visit for visit in self.walk_through(stop, passed, wishes) if visit.seconds)
+
+    def walk_through(self, stop: str, passed: int, wishes: Wishes) -> Iterator[Visit]:
+        """The same in any time."""
         if passed == len(wishes.vias):
             return
         via = wishes.vias[passed]
@@ -229,7 +237,7 @@ class GeneralOracle(Oracle):
             walk = via.stops[stop][0] + back
             visit = Visit(end, walk + via.seconds, walk, passed + 1)
             yield visit
-            for more in self.stroll(end, passed + 1, wishes):
+            for more in self.walk_through(end, passed + 1, wishes):
                 yield Visit(more.stop, visit.seconds + more.seconds, visit.walk + more.walk, more.passed)
 
     def get_on_first(self, question: Question, cheapest: dict[Seat, int]) -> dict[Seat, int]:
@@ -247,11 +255,13 @@ class GeneralOracle(Oracle):
         return new
 
     def list_starts(self, question: Question) -> Iterator[Visit]:
-        """Ways from the origin to a stop, by the places or not."""
+        """Shortest ways from the origin to a stop, by the places or not."""
+        ways = [Visit(stop, walk, walk, 0) for stop, walk in question.access.items()]
         for stop, walk in question.access.items():
-            yield Visit(stop, walk, walk, 0)
-            for visit in self.stroll(stop, 0, question.wishes):
-                yield Visit(visit.stop, walk + visit.seconds, walk + visit.walk, visit.passed)
+            visits = self.stroll(stop, 0, question.wishes)
+            ways += [Visit(one.stop, walk + one.seconds, walk + one.walk, one.passed) for one in visits]
+        ways.sort(key=lambda way: way.seconds, reverse=True)
+        yield from {(way.stop, way.passed): way for way in ways}.values()
 
     def get_on(self, seat: Seat, cost: int, wishes: Wishes, cheapest: dict[Seat, int], new: dict[Seat, int]) -> None:
         """Board at the seat's call, if one may, and ride."""
@@ -268,13 +278,15 @@ class GeneralOracle(Oracle):
         for call in range(seat.call + 1, len(run.calls)):
             passed = self.pass_by(wishes, run.calls[call].stop, passed)
             whole = cost + self.price_of_riding(wishes, run, seat.call, call)
-            there = Seat(seat.left, seat.run, call, passed)
-            if whole < cheapest.get(there, whole + 1):
-                cheapest[there] = new[there] = whole
-                better = True
+            for behind in range(seat.passed, passed + 1):
+                there = Seat(seat.left, seat.run, call, behind)
+                if whole < cheapest.get(there, whole + 1):
+                    cheapest[there] = new[there] = whole
+                    better = True
         for following in self.seams.get(seat.run, []):
             if better and self.rideable(self.runs[following], wishes):
-                self.sit(Seat(seat.left, following, 0, passed), whole, wishes, cheapest, new)
+                for behind in range(seat.passed, passed + 1):
+                    self.sit(Seat(seat.left, following, 0, behind), whole, wishes, cheapest, new)
 
     def change_from(
         self, seat: Seat, cost: int, wishes: Wishes, cheapest: dict[Seat, int], new: dict[Seat, int]
@@ -303,7 +315,7 @@ class GeneralOracle(Oracle):
         if change is not None:
             yield meeting.passed, change.seconds, change.walk
         for visit in self.stroll(meeting.off, meeting.passed, wishes):
-            if visit.stop == meeting.on and visit.seconds:
+            if visit.stop == meeting.on:
                 yield visit.passed, max(visit.seconds, wishes.min_change) + wishes.slack, visit.walk
 
     # --- the claims of others ----------------------------------------------------------------------------------------
@@ -342,7 +354,8 @@ class GeneralOracle(Oracle):
             for call in range(on, off + 1):
                 passed = self.pass_by(wishes, run.calls[call].stop, passed)
             price = self.price_of_boarding(wishes, run, stop) if boards else 0
-            after.add((passed, transfers, cost + price + self.price_of_riding(wishes, run, on, off)))
+            whole = cost + price + self.price_of_riding(wishes, run, on, off)
+            after |= {(behind, transfers, whole) for behind in range(start, passed + 1)}
         return after
 
     def continue_with(

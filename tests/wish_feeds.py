@@ -139,9 +139,9 @@ def make_prices(stops: list[str], trips: list[str], routes: list[str], rng: Rand
 
 
 def make_via(stops: list[str], rng: Random) -> Stay:
-    """A place by one to three stops."""
+    """A place by one to three stops: they are the place, or lie beside it."""
     near = rng.sample(stops, min(len(stops), rng.randint(1, 3)))
-    walks = ((0, 0), (0, 0), (60, 60), (0, 30), (300, 120))
+    walks = rng.choice((((0, 0),), ((60, 60), (30, 45), (300, 120))))
     return Stay({stop: rng.choice(walks) for stop in near}, rng.choice((0, 0, 60, 600)))
 
 
