@@ -2,25 +2,27 @@
 
 from __future__ import annotations
 
-import json
-import zlib
-from base64 import urlsafe_b64encode
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
+from mobigo.journeys.identity import identify, write_id
 from mobigo.journeys.model import Journey, Label, Leg, Mode
 from mobigo.journeys.rides import describe_ride
 from mobigo.journeys.streetlegs import describe_way, find_change_way, stop_place
-from mobigo.transit.model import Ride, Walk
+from mobigo.transit.model import Ride, TransitJourney, Walk
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from datetime import datetime
 
     from mobigo.journeys.access import Access, Direct
+    from mobigo.journeys.model import JourneyRequest
     from mobigo.journeys.network import Network
     from mobigo.street.routing import Path
-    from mobigo.transit.model import TransitJourney
+
+
+DOOR = -1
+"""Stop of a walk: the origin or the destination; lower numbers are the places on the way."""
 
 
 @dataclass(frozen=True)
@@ -30,8 +32,12 @@ class Doors:
     origin: Access
     destination: Access
     walk: Direct | None
+    request: JourneyRequest
+    """The question, with the one way to the first stop and the one from the last that these are."""
     ways: dict[tuple[int, int], Path | None] = field(default_factory=dict)
     """Ways between stops found so far: the journeys of one answer share most of them."""
+    vias: tuple[tuple[Access, Access], ...] = ()
+    """Places to pass: the ways to each, and from it."""
 
 
 def describe(network: Network, found: TransitJourney, doors: Doors) -> Journey:
@@ -50,7 +56,27 @@ def describe(network: Network, found: TransitJourney, doors: Doors) -> Journey:
             ]
     if network.live and not network.is_running:
         legs = follow(legs)
-    return Journey(_identify(network, found, doors), legs[0].departure, legs[-1].arrival, found.transfers, tuple(legs))
+    return Journey(
+        write_id(identify(network, found, doors.request)),
+        legs[0].departure,
+        legs[-1].arrival,
+        found.transfers,
+        tuple(legs),
+    )
+
+
+def describe_alone(network: Network, way: Direct, start: int, request: JourneyRequest) -> Journey:
+    """Describe a way without public transport, leaving at an instant (seconds since 1970 UTC)."""
+    end = start + way.seconds
+    found = TransitJourney(start, end, 0, (Walk(DOOR, DOOR, start, end),))
+    legs = tuple(way.legs(start, network))
+    name = write_id(identify(network, found, replace(request, direct=(way.mode,))))
+    return Journey(name, legs[0].departure, legs[-1].arrival, 0, legs)
+
+
+def name(network: Network, found: TransitJourney, doors: Doors) -> str:
+    """Return the id of a journey without describing it."""
+    return write_id(identify(network, found, doors.request))
 
 
 def follow(legs: Iterable[Leg]) -> list[Leg]:
@@ -80,10 +106,11 @@ def _walk(network: Network, walk: Walk, doors: Doors) -> list[Leg]:
     if walk.from_stop < 0 and walk.to_stop < 0:
         assert doors.walk is not None
         return doors.walk.legs(walk.departure, network)
-    if walk.from_stop < 0:
-        return doors.origin.legs(walk.to_stop, walk.departure, network)
-    if walk.to_stop < 0:
-        return doors.destination.legs(walk.from_stop, walk.departure, network)
+    if walk.from_stop < 0 or walk.to_stop < 0:
+        place, stop = min(walk.from_stop, walk.to_stop), max(walk.from_stop, walk.to_stop)
+        access = _access_of(doors, place, leaving=walk.from_stop < 0)
+        stays = place != DOOR and stop in access.end.stops  # where the vehicle stops is the place on the way
+        return [] if stays else access.legs(stop, walk.departure, network)
     key = walk.from_stop, walk.to_stop
     if key not in doors.ways:
         doors.ways[key] = find_change_way(network, *key, doors.origin.foot)
@@ -91,32 +118,30 @@ def _walk(network: Network, walk: Walk, doors: Doors) -> list[Leg]:
     return [describe_way(network, Mode.WALK, ends, (walk.departure, walk.arrival), doors.ways[key])]
 
 
+def _access_of(doors: Doors, place: int, *, leaving: bool) -> Access:
+    """Return the ways from (to) an end, or a place on the way."""
+    if place == DOOR:
+        return doors.origin if leaving else doors.destination
+    return doors.vias[DOOR - 1 - place][1 if leaving else 0]
+
+
 # ── the set of answers ────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def label(journeys: Sequence[Journey]) -> tuple[Journey, ...]:
+def label(journeys: Sequence[Journey], *, arrive_by: bool = False) -> tuple[Journey, ...]:
     """Name what each journey is best at, when there is a choice."""
     if not journeys:
         return ()
+    first = max(journeys, key=lambda one: (one.departure, -one.transfers)) if arrive_by else None
     best = {
-        Label.EARLIEST: min(journeys, key=lambda one: (one.arrival, one.transfers)),
+        Label.EARLIEST: first or min(journeys, key=lambda one: (one.arrival, one.transfers)),
         Label.FASTEST: min(journeys, key=lambda one: (one.arrival - one.departure, one.transfers)),
         Label.FEWEST_TRANSFERS: min(journeys, key=lambda one: (one.transfers, one.arrival - one.departure)),
         Label.LEAST_WALKING: min(journeys, key=lambda one: (one.walking, one.arrival - one.departure)),
     }
+    emitting = [(one.co2, one.arrival - one.departure, one) for one in journeys if one.rides and one.co2 is not None]
+    if len({grams for grams, _, _ in emitting}) > 1:
+        best[Label.GREENEST] = min(emitting, key=lambda one: one[:2])[2]
     return tuple(
         replace(journey, labels=tuple(name for name, one in best.items() if one is journey)) for journey in journeys
     )
-
-
-def _identify(network: Network, found: TransitJourney, doors: Doors) -> str:
-    """Write the rides, by ids that outlive the network, as one word."""
-    timetable = network.timetable
-    rides = [
-        [timetable.trip_ids.at(leg.trip), leg.service_date.isoformat(), leg.departure, leg.from_pos, leg.to_pos]
-        for leg in found.legs
-        if isinstance(leg, Ride)
-    ]
-    ends = [[*reversed(access.end.point)] for access in (doors.origin, doors.destination)]
-    content = json.dumps([1, ends, found.departure, rides], separators=(",", ":"))
-    return urlsafe_b64encode(zlib.compress(content.encode(), 9)).decode().rstrip("=")

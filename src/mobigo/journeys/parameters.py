@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 from pydantic import BaseModel, Field
 
 from mobigo.journeys.model import Access, Criterion, JourneyRequest, Mode, OfDay, Realtime
+from mobigo.journeys.paging import CURSOR_PATTERN
 from mobigo.kit.parameters import INSTANT_PATTERN, read_instant
 
 OWN_MODES = {Mode.WALK, Mode.BICYCLE, Mode.SHARED_BICYCLE, Mode.CAR}
@@ -16,9 +17,6 @@ ONLY_PATTERN = rf"^(?:mode:(?:{_MODES})|(?:line|agency):.{{1,200}})$"
 """What `only` takes."""
 ANY_PATTERN = rf"^(?:mode:(?:{_MODES})|(?:line|agency|stop):.{{1,200}})$"
 """What `forbid`, `avoid` and `prefer` take."""
-
-CURSOR_PATTERN = r"^[el][0-7][0-9a-f]{8}(?:[0-7][0-9a-f]{8}[0-7][0-9a-f]{8}[0-9a-f]{2}){0,16}$"
-"""What a cursor looks like, so that a wrong one is refused; no program needs to know."""
 
 _Only = Annotated[str, Field(max_length=210, pattern=ONLY_PATTERN)]
 _Word = Annotated[str, Field(max_length=210, pattern=ANY_PATTERN)]
@@ -108,6 +106,8 @@ class Asked(BaseModel):
     egress: list[Access] = Field(
         default_factory=lambda: [Access.WALK], max_length=5, description="Ways from the last stop to the door"
     )
+    max_ride_minutes: int = Field(default=30, ge=0, le=120, description="Longest way to the stop by bicycle")
+    max_drive_minutes: int = Field(default=20, ge=0, le=120, description="Longest way to the stop by car")
     direct: list[Mode] = Field(
         default_factory=lambda: [Mode.WALK],
         max_length=5,
@@ -163,6 +163,8 @@ class Asked(BaseModel):
             wheelchair=self.wheelchair,
             access=tuple(dict.fromkeys(self.access)),
             egress=tuple(dict.fromkeys(self.egress)),
+            max_ride=60 * self.max_ride_minutes,
+            max_drive=60 * self.max_drive_minutes,
             direct=tuple(dict.fromkeys(self.direct)),
             bicycle_aboard=self.bicycle_aboard,
             criterion=self.criterion,

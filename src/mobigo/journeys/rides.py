@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from mobigo.journeys.courses import find_course
+from mobigo.journeys.emissions import emit_ride
 from mobigo.journeys.model import Call, Leg, Line
 from mobigo.journeys.modes import mode_of
 from mobigo.journeys.streetlegs import local_time, pairs, stop_place
@@ -72,6 +73,7 @@ def describe_ride(network: Network, ride: Ride, before: Ride | None = None, *, c
         headsign=headsign(timetable, ride.trip, board) or None,
         stay_seated=seated,
         calls=_calls(network, ride, range(board + 1, alight)),
+        co2=emit_ride(timetable, ride),
         guaranteed=rule is not None and rule.type == GUARANTEED,
         every=find_headway(timetable, ride, start),
         wheelchair=_possible(

@@ -7,82 +7,54 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from mobigo.journeys import combine
-from mobigo.journeys.access import find_access, find_direct, find_end
-from mobigo.journeys.model import Mode, Pair, Plan, Reason, RoundTrip
+from mobigo.journeys.choose import WALKING, Chosen, Traits, choose
+from mobigo.journeys.combine import DOOR
+from mobigo.journeys.emissions import ride_metres
+from mobigo.journeys.model import Brief, Criterion, Pair, Plan, RoundTrip
+from mobigo.journeys.paging import Page, day_of, direction_of, find_page, write_cursor
+from mobigo.journeys.remedies import explain
+from mobigo.journeys.search import open_search
 from mobigo.journeys.snapshot import build_network
-from mobigo.transit import routing
-from mobigo.transit.model import Direction, Query, TransitJourney, Walk
-from mobigo.transit.timetable import day_number, runs_on
+from mobigo.journeys.streetlegs import local_time
+from mobigo.journeys.tidy import tidy
+from mobigo.transit.model import Direction, Ride, Walk
 
 if TYPE_CHECKING:
     from mobigo.journeys.access import Direct
-    from mobigo.journeys.model import JourneyRequest
+    from mobigo.journeys.combine import Doors
+    from mobigo.journeys.model import Journey, JourneyRequest, Left
     from mobigo.journeys.network import Network
+    from mobigo.journeys.search import Candidate, Search
+    from mobigo.transit.live import Alert
+    from mobigo.transit.model import TransitJourney
 
 __all__ = ["build_network", "plan", "plan_round_trip"]
 
-USUAL_WINDOW = 2 * 3600
-"""Seconds: what a traveller who names no window sees."""
+HOP_METRES = 900.0
+"""A ride of one or two stops over less than this might as well be walked."""
 
-SECONDS_PER_EVENT = 1e-5
-"""What laying out a day view costs at most per stop time: a day is not begun that the budget does not cover."""
-
-DAY_ENDS = timedelta(hours=4)
-"""After midnight: what runs until then belongs to the day before."""
-
-HORIZON_DAYS = 14
-"""How far ahead the next possible departure is looked for."""
+HOP_STOPS = 2
+"""Stops that such a ride goes on, at most."""
 
 
 def plan(network: Network, request: JourneyRequest) -> Plan:
     """Plan journeys from door to door.
 
-    The answer holds the journeys that none other beats in departure, arrival and changes, less those during which one
-    would have walked there, and walking itself where it is short; when no vehicle serves, the reason, and when the
-    next one leaves.
+    The answer holds journeys that none other beats in departure, arrival and changes, less those during which one
+    would have walked there, and walking itself where it is short; when no vehicle serves, the reason, when the next
+    one and the one before leave, and what to change in the question.
 
     Raises
     ------
     InvalidInput, NotFound
-        When an end is no point and no stop.
+        When an end is no point and no stop, a wish names what is not there, or the cursor is none.
     """
-    deadline = time.monotonic() + request.budget
-    ends = find_end(network, request.origin), find_end(network, request.destination)
-    origin = find_access(network, ends[0], request, backward=False)
-    destination = find_access(network, ends[1], request, backward=True)
-    direct = find_direct(network, origin, destination, request)
-    walk = next((way for way in direct if way.mode is Mode.WALK), None)
-    doors = combine.Doors(origin, destination, walk)
-    question = Query(
-        access=origin.stops,
-        access_seconds=origin.seconds,
-        egress=destination.stops,
-        egress_seconds=destination.seconds,
-        at=int(request.at.timestamp()),
-        window=USUAL_WINDOW if request.window is None else request.window,
-        direction=Direction.ARRIVE if request.arrive_by else Direction.DEPART,
-        max_transfers=request.max_transfers,
-    )
-    rides, beaten = _search(network, question, walk)
-    worthwhile = _drop_outlived(network, question, rides, walk)
-    if worthwhile or request.window is not None:
-        rides = worthwhile or rides
-    elif rides or not beaten:
-        rides, beaten = _search(network, replace(question, window=0), walk)
-    on_foot = [_on_foot(question, walk.seconds)] if walk and (not rides or walk.seconds <= request.max_walk) else []
-    journeys = sorted(
-        (combine.describe(network, journey, doors) for journey in [*on_foot, *rides]),
-        key=lambda journey: (journey.departure, journey.arrival),
-    )
-    answer = Plan(combine.label(journeys), network.manifest.version, origin=ends[0], destination=ends[1])
-    if rides:
-        return answer
-    reason = _explain(network, doors, request, beaten=beaten)
-    later = None
-    if reason in {Reason.NO_SERVICE_THAT_DAY, Reason.NOTHING_IN_WINDOW}:
-        later = _find_next(network, question, walk, deadline)
-    return replace(answer, reason=reason, next_departure=later)
+    network = network.seen(request.realtime)
+    search = open_search(network, request, time.monotonic() + request.budget)
+    return _answer(search, request, find_page(search, request, network.manifest.zone))
 
 
 def plan_round_trip(network: Network, request: JourneyRequest, *, stay: int, back_by: datetime | None) -> RoundTrip:
@@ -95,101 +67,191 @@ def plan_round_trip(network: Network, request: JourneyRequest, *, stay: int, bac
     stay : int
         Seconds one has to do there, at least.
     back_by : datetime, optional
-        Aware; None: four in the morning after the day of the way there.
+        Aware; None: four in the morning after the day of the arrival there.
     """
     out = plan(network, request)
+    network = network.seen(request.realtime)
     zone = network.manifest.zone
-    begin = min((journey.arrival for journey in out.journeys), default=request.at) + timedelta(seconds=stay)
-    day = (begin.astimezone(zone) - DAY_ENDS).date() + timedelta(days=1)
-    until = back_by or datetime.combine(day, datetime.min.time(), zone) + DAY_ENDS
-    window = max(0, min(int((until - begin).total_seconds()), 86_400))
-    back = plan(
-        network,
-        replace(
-            request,
-            origin=request.destination,
-            destination=request.origin,
-            at=until,
-            arrive_by=True,
-            window=window,
-            vias=request.vias[::-1],
-            access=request.egress,
-            egress=request.access,
-        ),
+    ready = [there.arrival + timedelta(seconds=stay) for there in out.journeys]
+    begin = min(ready, default=request.at + timedelta(seconds=stay))
+    until = back_by or day_of(begin, zone)[1] - timedelta(seconds=1)
+    home = replace(
+        request,
+        origin=request.destination,
+        destination=request.origin,
+        at=max(begin, until),
+        arrive_by=True,
+        of_day=None,
+        cursor=None,
+        vias=request.vias[::-1],
+        access=request.egress,
+        egress=request.access,
     )
-    ways = sorted(back.journeys, key=lambda journey: (journey.departure, journey.arrival))
-    pairs = []
-    for there in out.journeys:
-        ready = there.arrival + timedelta(seconds=stay)
-        first = next((way for way in ways if way.departure >= ready), None)
-        if first is not None:
-            pairs.append(Pair(there.id, first.id, int((first.departure - there.arrival).total_seconds())))
-    return RoundTrip(out, back, tuple(pairs), ways[-1].id if pairs else None)
+    search = open_search(network, home, time.monotonic() + request.budget)
+    first, last = int(begin.timestamp()), int(until.timestamp())
+    found = [one for one in search.between(first, last, Direction.ARRIVE) if one.journey.departure >= first]
+    firsts = [_leaving_after(found, int(instant.timestamp())) for instant in ready]
+    latest = max(found, key=lambda one: (one.journey.departure, -one.journey.arrival), default=None)
+    must = frozenset(one for one in [*firsts, latest] if one is not None)
+    page = Page(found, first, max(first, last), None, None)
+    back, names = _answer_with(search, home, page, must)
+    pairs = tuple(
+        Pair(there.id, names[way], int(way.journey.departure - there.arrival.timestamp()))
+        for there, way in zip(out.journeys, firsts, strict=True)
+        if way is not None
+    )
+    return RoundTrip(out, back, pairs, names[latest] if latest and pairs else None)
 
 
-def _search(network: Network, question: Query, walk: Direct | None) -> tuple[list[TransitJourney], bool]:
-    """Search for rides, and tell whether any was left out because walking is better."""
-    if not (len(question.access) and len(question.egress)) or (walk and walk.seconds == 0):
-        return [], walk is not None
-    found = routing.search(network.days, question)
-    kept = [journey for journey in found if walk is None or journey.arrival - journey.departure < walk.seconds]
-    return kept, len(kept) < len(found)
+def _leaving_after(found: list[Candidate], instant: int) -> Candidate | None:
+    """Find the journey that arrives first of those that leave at an instant or later."""
+    later = [one for one in found if one.journey.departure >= instant]
+    return min(later, key=lambda one: (one.journey.arrival, -one.journey.departure), default=None)
 
 
-def _drop_outlived(
-    network: Network, question: Query, rides: list[TransitJourney], walk: Direct | None
-) -> list[TransitJourney]:
-    """Leave out journeys that one leaving after the window arrives before (arriving before it, leaves after).
+def _answer(search: Search, request: JourneyRequest, page: Page) -> Plan:
+    """Choose among the journeys of a page and describe them."""
+    return _answer_with(search, request, page, frozenset())[0]
 
-    Inside the window nothing beats them; still nobody would leave at nine to wait three hours at the next stop.
-    """
-    if not rides or not question.window:
-        return rides
-    beyond = question.window + 1 if question.direction is Direction.DEPART else -question.window - 1
-    others, _ = _search(network, replace(question, at=question.at + beyond, window=0), walk)
-    return [
-        ride
-        for ride in rides
-        if not any(
-            other.departure >= ride.departure and other.arrival <= ride.arrival and other.transfers <= ride.transfers
-            for other in others
+
+def _answer_with(
+    search: Search, request: JourneyRequest, page: Page, must: frozenset[Candidate]
+) -> tuple[Plan, dict[Candidate, str]]:
+    """Answer, describing some journeys in any case; also tell the ids of those described."""
+    network, direction, walk = search.network, direction_of(request), search.walk
+    chosen = Chosen(tuple(range(len(page.found))), ())
+    if not request.everything:
+        chosen = choose(
+            [_traits(search, request, one) for one in page.found],
+            request.most,
+            direction,
+            frozenset(index for index, one in enumerate(page.found) if one in must),
+            walk.seconds if walk is not None and walk.seconds <= request.max_walk else None,
         )
-    ]
+    described: dict[int, Journey] = {}
+    for index in chosen.kept:
+        one = page.found[index]
+        tidied = tidy(network, one.journey, search.preferences)
+        described[index] = combine.describe(network, tidied, search.doors[one.by])
+    journeys = list(described.values())
+    on_foot = None
+    if walk is not None and request.cursor is None and (not described or walk.seconds <= request.max_walk):
+        on_foot = _alone(search, request, walk)
+        journeys.append(on_foot)
+    instead = described | {WALKING: on_foot} if on_foot else described
+    journeys.sort(key=lambda journey: (journey.departure, journey.arrival))
+    answer = Plan(
+        combine.label(journeys, arrive_by=direction is Direction.ARRIVE),
+        network.manifest.version,
+        origin=search.ends[0],
+        destination=search.ends[1],
+        direct=tuple(
+            _alone(search, request, way) for way in search.direct if way is not walk and request.cursor is None
+        ),
+        more=tuple(
+            _brief(search, page.found[index], why, None if like is None else instead.get(like))
+            for index, why, like in chosen.left
+        ),
+        earlier=write_cursor("e", page.earlier),
+        later=write_cursor("l", page.later),
+        searched=(_local(network, page.first), _local(network, page.last)) if page.whole else None,
+        complete=search.complete,
+        alerts=_alerts(network, journeys),
+        live_at=_local(network, network.live.at) if network.live else None,
+    )
+    names = {page.found[index]: journey.id for index, journey in described.items()}
+    if described:
+        return answer, names
+    search.beaten |= bool(page.found)  # walking was better than all of them
+    found = explain(search, request, page)
+    return replace(
+        answer,
+        reason=found.reason,
+        reason_about=found.about,
+        next_departure=_departure(network, found.following),
+        previous_departure=_departure(network, found.preceding),
+        suggestions=found.suggestions,
+        complete=search.complete,
+    ), names
 
 
-def _on_foot(question: Query, seconds: int) -> TransitJourney:
-    start = question.at - seconds if question.direction is Direction.ARRIVE else question.at
-    return TransitJourney(start, start + seconds, 0, (Walk(-1, -1, start, start + seconds),))
+# ── what the choice goes by ───────────────────────────────────────────────────────────────────────────────────────────
 
 
-def _explain(network: Network, doors: combine.Doors, request: JourneyRequest, *, beaten: bool) -> Reason:
-    """Say why no vehicle serves, the most useful truth first."""
-    if not (doors.origin.located and doors.destination.located):
-        return Reason.OUTSIDE_AREA
-    if beaten:
-        return Reason.WALKING_BETTER
-    if not (len(doors.origin.stops) and len(doors.destination.stops)):
-        return Reason.NO_STOP_IN_RANGE
-    day = day_number(request.at.astimezone(network.manifest.zone).date())
-    return Reason.NOTHING_IN_WINDOW if runs_on(network.timetable, day).any() else Reason.NO_SERVICE_THAT_DAY
+def _traits(search: Search, request: JourneyRequest, one: Candidate) -> Traits:
+    """Say what speaks for and against a journey."""
+    journey, timetable = one.journey, search.network.timetable
+    rides = [leg for leg in journey.legs if isinstance(leg, Ride)]
+    weighed = request.criterion in {Criterion.WALKING, Criterion.CO2}
+    routes = timetable.trip_route[[ride.trip for ride in rides]].tolist()
+    stations = timetable.stop_station[[stop for ride in rides for stop in (ride.from_stop, ride.to_stop)]].tolist()
+    return Traits(
+        journey.departure,
+        journey.arrival,
+        journey.transfers,
+        _walking(search.doors[one.by], journey),
+        sum(_is_hop(search, ride) for ride in rides) if len(rides) == journey.transfers + 1 else 0,
+        0 if weighed else journey.cost,
+        journey.cost if weighed else 0,
+        (one.by, *routes, *stations),
+    )
 
 
-def _find_next(network: Network, question: Query, walk: Direct | None, deadline: float) -> datetime | None:
-    """Find when the next journey leaves, day after day as far as the horizon and the budget go."""
-    zone = network.manifest.zone
-    start = question.at
-    for _ in range(HORIZON_DAYS):
-        ahead = replace(question, at=start, window=0, direction=Direction.DEPART)
-        day = day_number(datetime.fromtimestamp(start, network.days.zone).date())
-        if start != question.at and not network.days.is_ready(day, Direction.DEPART):
-            events = len(network.days.view(day - 1, Direction.DEPART).arrival)
-            if time.monotonic() + events * SECONDS_PER_EVENT > deadline:
-                break
-        rides, _ = _search(network, ahead, walk)
-        if rides:
-            return datetime.fromtimestamp(min(ride.departure for ride in rides), zone)
-        if time.monotonic() > deadline:
-            break
-        tomorrow = datetime.fromtimestamp(start, zone).date() + timedelta(days=1)
-        start = int(datetime.combine(tomorrow, datetime.min.time(), zone).timestamp())
-    return None
+def _is_hop(search: Search, ride: Ride) -> bool:
+    return ride.to_pos - ride.from_pos <= HOP_STOPS and ride_metres(search.network.timetable, ride) < HOP_METRES
+
+
+def _walking(doors: Doors, journey: TransitJourney) -> int:
+    """Seconds on foot."""
+    seconds = 0
+    for leg in journey.legs:
+        if isinstance(leg, Walk):
+            door = doors.origin if leg.from_stop == DOOR else doors.destination if leg.to_stop == DOOR else None
+            if door is None:
+                seconds += leg.arrival - leg.departure
+            else:
+                place = int(np.searchsorted(door.stops, max(leg.from_stop, leg.to_stop)))
+                seconds += int(door.walk_seconds[place])
+    return seconds
+
+
+# ── in words ──────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _alone(search: Search, request: JourneyRequest, way: Direct) -> Journey:
+    """Describe a way without public transport, leaving (arriving) at the instant asked for."""
+    at = int(request.at.timestamp())
+    return combine.describe_alone(search.network, way, at - way.seconds if request.arrive_by else at, request)
+
+
+def _brief(search: Search, one: Candidate, why: Left, like: Journey | None) -> Brief:
+    """Name a journey."""
+    timetable = search.network.timetable
+    journey = one.journey
+    rides = (leg for leg in journey.legs if isinstance(leg, Ride))
+    routes = [int(timetable.trip_route[ride.trip]) for ride in rides]
+    return Brief(
+        combine.name(search.network, journey, search.doors[one.by]),
+        _local(search.network, journey.departure),
+        _local(search.network, journey.arrival),
+        journey.transfers,
+        tuple(timetable.route_short_names.at(route) or timetable.route_long_names.at(route) for route in routes),
+        why,
+        like.id if like is not None else None,
+    )
+
+
+def _departure(network: Network, one: Candidate | None) -> datetime | None:
+    return _local(network, one.journey.departure) if one is not None else None
+
+
+def _local(network: Network, instant: int) -> datetime:
+    return local_time(network, instant, network.zone_index)
+
+
+def _alerts(network: Network, journeys: list[Journey]) -> tuple[tuple[str, Alert], ...]:
+    """List the messages that the legs name."""
+    if network.live is None:
+        return ()
+    names = dict.fromkeys(name for journey in journeys for leg in journey.legs for name in leg.alerts)
+    return tuple((name, network.live.alerts[name]) for name in names)

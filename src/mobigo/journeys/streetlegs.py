@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from mobigo.journeys.emissions import emit_street
 from mobigo.journeys.model import Leg, Mode, Place, Step
 from mobigo.kit.geo import Point, haversine
 from mobigo.osm.store import Wheelchair
@@ -63,6 +64,7 @@ def describe_way(
         geometry=geometry,
         metres=round(metres, 1),
         steps=steps,
+        co2=emit_street(mode, metres),
         wheelchair=_judge(network, way) if mode is Mode.WALK else None,
         place=place,
     )

@@ -1,0 +1,242 @@
+"""All searches that one answer needs: the same ends and wishes at other times, within one budget."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from itertools import product
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from mobigo.journeys.access import find_access, find_direct, find_end
+from mobigo.journeys.combine import Doors
+from mobigo.journeys.model import Access, Mode
+from mobigo.journeys.wishes import understand
+from mobigo.transit import routing
+from mobigo.transit.model import Direction, Query, Via
+from mobigo.transit.timetable import day_number
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from mobigo.journeys.access import Access as Reached
+    from mobigo.journeys.access import Direct
+    from mobigo.journeys.model import End, JourneyRequest
+    from mobigo.journeys.network import Network
+    from mobigo.transit.model import Preferences, TransitJourney
+
+SECONDS_PER_EVENT = 1e-5
+"""What laying out a day view costs at most per stop time: a day is not begun that the budget does not cover."""
+
+HORIZON_DAYS = 14
+"""How far ahead and back the nearest journey is looked for."""
+
+
+class Candidate(NamedTuple):
+    """A journey that was found, and between which doors."""
+
+    journey: TransitJourney
+    by: int
+    """Index into `Search.doors`."""
+
+    def at(self, direction: Direction) -> int:
+        """Return the instant that questions in this direction bound: of departure, or of arrival."""
+        return self.journey.departure if direction is Direction.DEPART else self.journey.arrival
+
+
+@dataclass
+class Search:
+    """One question, asked as often as needed.
+
+    What counts as a journey: one that no other beats in departure, arrival, changes (and the criterion asked for) at
+    whatever time, and during which one could not have walked there. So the journeys of neighbouring times add up to
+    those of the time as a whole.
+    """
+
+    network: Network
+    ends: tuple[End, End]
+    doors: tuple[Doors, ...]
+    """One per way of getting to the first stop and from the last."""
+    direct: tuple[Direct, ...]
+    preferences: Preferences | None
+    max_transfers: int
+    deadline: float
+    """By `time.monotonic`."""
+    complete: bool = True
+    """False once the budget cut anything off."""
+    beaten: bool = False
+    """True once a journey by vehicle was left out because walking is better."""
+    _events: int = field(default=0, repr=False)
+
+    @property
+    def walk(self) -> Direct | None:
+        """Walking all the way, where that is possible."""
+        return next((way for way in self.direct if way.mode is Mode.WALK), None)
+
+    @property
+    def over(self) -> bool:
+        """Whether the budget is used up."""
+        return time.monotonic() > self.deadline
+
+    def best(self, at: int, direction: Direction) -> list[Candidate]:
+        """Find the journeys from an instant on that are best in arrival and changes (until it: in departure)."""
+        return [Candidate(journey, by) for by in range(len(self.doors)) for journey in self._ask(by, at, 0, direction)]
+
+    def between(self, first: int, last: int, direction: Direction) -> list[Candidate]:
+        """Find all journeys that leave (arrive) from the first to the last instant, both included."""
+        at, beyond = (first, last + 1) if direction is Direction.DEPART else (last, first - 1)
+        found = []
+        for by in range(len(self.doors)):
+            inside = [Candidate(journey, by) for journey in self._ask(by, at, max(last - first, 1), direction)]
+            inside = [one for one in inside if first <= one.at(direction) <= last]
+            if inside:
+                others = self._ask(by, beyond, 0, direction)
+                found += [one for one in inside if not any(_beats(other, one.journey) for other in others)]
+        return found
+
+    def first_after(self, at: int, direction: Direction) -> int | None:
+        """Find the first instant, not before this one, at which a journey leaves (arrives)."""
+        if direction is Direction.DEPART:
+            return min((one.journey.departure for one in self._first_day(at, direction)), default=None)
+        for first, last in self._days(at, 1):
+            found = self.between(first, last, direction)
+            if found:
+                return min(one.journey.arrival for one in found)
+        return None
+
+    def last_before(self, at: int, direction: Direction) -> int | None:
+        """Find the last instant, not after this one, at which a journey leaves (arrives)."""
+        if direction is Direction.ARRIVE:
+            return max((one.journey.arrival for one in self._first_day(at, direction)), default=None)
+        for first, last in self._days(at, -1):
+            found = self.between(first, last, direction)
+            if found:
+                return max(one.journey.departure for one in found)
+        return None
+
+    def _first_day(self, at: int, direction: Direction) -> list[Candidate]:
+        """Find the best journeys of the first day that has any, from an instant on (back from it, arriving)."""
+        for first, last in self._days(at, 1 if direction is Direction.DEPART else -1):
+            found = self.best(first if direction is Direction.DEPART else last, direction)
+            if found:
+                return found
+        return []
+
+    def _days(self, at: int, step: int) -> Iterator[tuple[int, int]]:
+        """List the local days from an instant on (back from it), as first and last second, while the budget lasts."""
+        zone = self.network.days.zone
+        for number in range(HORIZON_DAYS):
+            if number and self.over:
+                self.complete = False
+                return
+            day = datetime.fromtimestamp(at, zone).date()
+            begin = int(datetime.combine(day, datetime.min.time(), zone).timestamp())
+            end = int(datetime.combine(day + timedelta(days=1), datetime.min.time(), zone).timestamp()) - 1
+            first, last = (at, end) if step > 0 else (begin, at)
+            yield first, last
+            at = last + 1 if step > 0 else first - 1
+
+    def _ask(self, by: int, at: int, window: int, direction: Direction) -> list[TransitJourney]:
+        doors = self.doors[by]
+        origin, destination = doors.origin, doors.destination
+        if not (len(origin.stops) and len(destination.stops)) or (doors.walk and doors.walk.seconds == 0):
+            self.beaten |= doors.walk is not None
+            return []
+        if not self._affords(at, window, direction):
+            self.complete = False
+            return []
+        found = routing.answer(
+            self.network.days,
+            Query(
+                access=origin.stops,
+                access_seconds=origin.seconds,
+                egress=destination.stops,
+                egress_seconds=destination.seconds,
+                at=at,
+                window=window,
+                direction=direction,
+                max_transfers=self.max_transfers,
+                preferences=self.preferences,
+            ),
+        )
+        self.complete &= found.complete
+        kept = [journey for journey in found.journeys if self._is_worth(journey, doors.walk)]
+        self.beaten |= len(kept) < len(found.journeys)
+        return kept
+
+    def _is_worth(self, journey: TransitJourney, walk: Direct | None) -> bool:
+        """Tell whether a journey is better than walking: quicker, or by the criterion asked for."""
+        if walk is None or journey.arrival - journey.departure < walk.seconds:
+            return True
+        costs = self.preferences.costs if self.preferences else None
+        return costs is not None and journey.cost < costs.walk * walk.seconds
+
+    def _affords(self, at: int, window: int, direction: Direction) -> bool:
+        """Tell whether the days of a search are laid out, or can be in the time left; the first one always is."""
+        views = self.network.days
+        day = day_number(datetime.fromtimestamp(at, views.zone).date())
+        until = at + window if direction is Direction.DEPART else at - window
+        more = abs(day_number(datetime.fromtimestamp(until, views.zone).date()) - day) if window else 0
+        if self._events and not views.is_ready(day, direction, more):
+            return time.monotonic() + self._events * SECONDS_PER_EVENT < self.deadline
+        if not self._events:
+            self._events = len(views.view(day, direction, more).arrival)
+        return True
+
+
+def _beats(other: TransitJourney, journey: TransitJourney) -> bool:
+    """Tell whether nobody would take a journey because of another one."""
+    return (
+        other.departure >= journey.departure
+        and other.arrival <= journey.arrival
+        and other.transfers <= journey.transfers
+        and other.cost <= journey.cost
+    )
+
+
+def open_search(network: Network, request: JourneyRequest, deadline: float) -> Search:
+    """Find the ends of a question and what is asked of the way.
+
+    Raises
+    ------
+    InvalidInput, NotFound
+        When an end is no point and no stop, or a wish names what is not there.
+    """
+    ends = find_end(network, request.origin), find_end(network, request.destination)
+    places = [find_end(network, place) for place, _ in request.vias]
+    vias = tuple(
+        (find_access(network, place, _on_foot(request), backward=True),
+         find_access(network, place, _on_foot(request), backward=False))
+        for place in places
+    )  # fmt: skip
+    preferences = understand(
+        network, request, tuple(_via(*via, stay) for via, (_, stay) in zip(vias, request.vias, strict=True))
+    )
+    ways = [replace(request, access=(a,), egress=(b,)) for a, b in product(request.access, request.egress)]
+    origins = {one.access: find_access(network, ends[0], one, backward=False) for one in ways}
+    destinations = {one.egress: find_access(network, ends[1], one, backward=True) for one in ways}
+    first = origins[request.access[:1]], destinations[request.egress[:1]]
+    direct = () if vias else tuple(find_direct(network, *first, request))
+    walk = next((way for way in direct if way.mode is Mode.WALK), None)
+    return Search(
+        network,
+        ends,
+        tuple(Doors(origins[one.access], destinations[one.egress], walk, one, vias=vias) for one in ways),
+        direct,
+        preferences,
+        request.max_transfers,
+        deadline,
+    )
+
+
+def _on_foot(request: JourneyRequest) -> JourneyRequest:
+    """Return the request as it holds for a place on the way, which is reached and left on foot."""
+    return replace(request, access=(Access.WALK,), egress=(Access.WALK,))
+
+
+def _via(to: Reached, away: Reached, stay: int) -> Via:
+    """Put a place on the way in the words of the search."""
+    stops, at_to, at_away = np.intersect1d(to.stops, away.stops, assume_unique=True, return_indices=True)
+    return Via(stops, to.seconds[at_to], away.seconds[at_away], stay)
