@@ -1,0 +1,229 @@
+"""Journeys while live data change the timetable: the valley's buses late, early, cancelled, elsewhere."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from typing import TYPE_CHECKING
+
+import pytest
+from tests.journeys.conftest import at
+
+from mobigo.journeys import service
+from mobigo.journeys.live import lay_live, write_live
+from mobigo.journeys.model import JourneyRequest, Realtime
+from mobigo.journeys.network import STALE, Networks
+from mobigo.kit.clock import Clock
+from mobigo.transit.live import Alert, CallRelation, CallUpdate, LiveFeed, Relation, Target, TripUpdate, Vehicle
+from mobigo.transit.overlay import lay_over
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.journeys.conftest import Valley
+
+    from mobigo.journeys.model import Journey, Plan
+    from mobigo.journeys.network import Network
+
+MONDAY = date(2026, 11, 23)
+NOW = datetime(2026, 11, 23, 6, 30, tzinfo=UTC)
+"""07:30 in Paris."""
+
+
+@dataclass
+class Now:
+    """A copy of the valley's home into which live data are written."""
+
+    home: Path
+
+    @property
+    def network(self) -> Network:
+        return Networks(self.home).current()
+
+    def say(self, *trips: TripUpdate, alerts: tuple[Alert, ...] = (), vehicles: tuple[Vehicle, ...] = ()) -> Network:
+        """Let the source say this, and nothing else."""
+        moment = int(NOW.timestamp())
+        network = self.network
+        feed = LiveFeed("val", moment, trips, vehicles, alerts)
+        overlay, reports = lay_over(network.timetable, [feed], [], now=moment)
+        assert [report.rate for report in reports] == [1.0]
+        write_live(
+            network.folder,
+            overlay,
+            [("val", alert) for alert in alerts],
+            [("val", vehicle) for vehicle in vehicles],
+            reports,
+            now=NOW,
+        )
+        return self.network
+
+    def ask(self, when: str, realtime: Realtime = Realtime.ON, **more: object) -> Plan:
+        """Ask from one end of the valley to the other."""
+        request = JourneyRequest(at(0), at(10_000), local(when), window=0, realtime=realtime, **more)  # type: ignore[arg-type]
+        return service.plan(self.network, request)
+
+
+@pytest.fixture
+def now(valley: Valley, tmp_path: Path) -> Now:
+    shutil.copytree(valley.home, tmp_path / "home")
+    return Now(tmp_path / "home")
+
+
+def local(text: str) -> datetime:
+    """Read an hour of that Monday in Paris."""
+    return datetime.fromisoformat(f"2026-11-23T{text}:00+01:00")
+
+
+def late(trip: str, minutes: float, first: int = 1, **more: object) -> TripUpdate:
+    """Say that a trip is late from a call on."""
+    call = CallUpdate(sequence=first, departure_delay=int(60 * minutes))
+    return TripUpdate(trip, MONDAY, calls=(call,), at=int(NOW.timestamp()), **more)  # type: ignore[arg-type]
+
+
+def rides(journey: Journey) -> list[str]:
+    return [
+        f"{leg.trip_id} {leg.departure:%H:%M}-{leg.arrival:%H:%M}" + (" canceled" if leg.canceled else "")
+        + (" missed" if leg.missed else "")
+        for leg in journey.legs
+        if leg.trip_id
+    ]  # fmt: skip
+
+
+def test_without_live_data_nothing_is_known(now: Now) -> None:
+    (journey,) = now.ask("07:30").journeys
+    assert rides(journey) == ["val:early 08:00-08:15"]
+    assert [leg.planned_departure for leg in journey.legs] == [None, None, None]
+    network = now.network
+    assert network.live is None
+    assert all(network.seen(realtime) is network for realtime in Realtime)
+
+
+def test_a_late_bus_is_late_and_says_when_it_was_due(now: Now) -> None:
+    now.say(late("early", 7))
+    (journey,) = now.ask("07:30").journeys
+    (ride,) = [leg for leg in journey.legs if leg.trip_id]
+    assert rides(journey) == ["val:early 08:07-08:22"]
+    assert (ride.planned_departure, ride.planned_arrival) == (local("08:00"), local("08:15"))
+    assert [f"{call.arrival:%H:%M}" for call in ride.calls] == ["08:09"]
+    # seven minutes late: who comes at 08:05 still has it
+    assert rides(now.ask("07:58").journeys[0]) == ["val:early 08:07-08:22"]
+
+
+def test_off_is_the_timetable_and_not_a_word_more(now: Now) -> None:
+    before = now.ask("07:30", Realtime.OFF)
+    now.say(late("early", 7))
+    assert now.ask("07:30", Realtime.OFF) == before
+    assert now.ask("07:58", Realtime.OFF).journeys[0].departure > local("11:00")
+
+
+def test_annotated_journeys_are_those_of_the_timetable(now: Now) -> None:
+    now.say(late("early", 7))
+    (journey,) = now.ask("07:30", Realtime.ANNOTATE).journeys
+    assert rides(journey) == ["val:early 08:07-08:22"]
+    walk, ride, end = journey.legs
+    assert (ride.planned_departure, ride.planned_arrival) == (local("08:00"), local("08:15"))
+    assert walk.arrival <= local("08:00")
+    assert end.departure == ride.arrival
+    assert journey.arrival == end.arrival
+    # by the timetable nobody who comes later has it
+    assert now.ask("07:58", Realtime.ANNOTATE).journeys[0].departure > local("11:00")
+
+
+def test_a_cancelled_bus_is_not_taken_but_annotated(now: Now) -> None:
+    now.say(TripUpdate("early", MONDAY, relation=Relation.CANCELED))
+    assert rides(now.ask("07:30").journeys[0])[0].startswith("val:noon1")
+    assert rides(now.ask("07:30", Realtime.ANNOTATE).journeys[0]) == ["val:early 08:00-08:15 canceled"]
+    tuesday = now.ask("07:30").journeys[0]
+    assert tuesday.departure.date() == MONDAY
+
+
+def test_the_next_days_stay_as_they_are(now: Now) -> None:
+    now.say(TripUpdate("early", MONDAY, relation=Relation.CANCELED))
+    request = JourneyRequest(at(0), at(10_000), local("07:30") + timedelta(days=1), window=0)
+    (journey,) = service.plan(now.network, request).journeys
+    assert rides(journey) == ["val:early 08:00-08:15"]
+
+
+def test_a_stop_that_is_skipped_is_neither_boarded_nor_shown(now: Now) -> None:
+    skipped = CallUpdate(sequence=2, relation=CallRelation.SKIPPED)
+    now.say(TripUpdate("early", MONDAY, calls=(skipped,)))
+    (ride,) = [leg for leg in now.ask("07:30").journeys[0].legs if leg.trip_id]
+    assert ride.calls == ()
+    request = JourneyRequest(at(1000), at(10_000), local("07:30"), window=0, max_walk=400)
+    assert rides(service.plan(now.network, request).journeys[0]) == ["val:noon2 12:05-12:17"]
+
+
+def test_a_new_bus_is_ridden_and_said_not_to_be_planned(now: Now) -> None:
+    begin = int(local("09:00").timestamp())
+    calls = (
+        CallUpdate(sequence=1, stop_id="amont", departure=begin),
+        CallUpdate(sequence=2, stop_id="aval", arrival=begin + 900),
+    )
+    now.say(TripUpdate("extra", MONDAY, route_id="L", relation=Relation.NEW, calls=calls))
+    (ride,) = [leg for leg in now.ask("08:30").journeys[0].legs if leg.trip_id]
+    assert (ride.trip_id, f"{ride.departure:%H:%M}", ride.added) == ("val:extra", "09:00", True)
+    assert ride.planned_departure is None
+    assert ride.line is not None
+    assert ride.line.name == "12"
+
+
+def test_messages_stand_at_the_legs_they_are_about(now: Now) -> None:
+    header = {"fr": "Travaux", "en": "Works"}
+    now.say(
+        alerts=(
+            Alert("line", header, targets=(Target(route_id="L"),)),
+            Alert("other", header, targets=(Target(route_id="M"),)),
+            Alert("over", header, periods=((None, 1000),), targets=(Target(route_id="L"),)),
+            Alert("stop", header, targets=(Target(stop_id="aval"),)),
+            Alert("elsewhere", header, targets=(Target(stop_id="pont"),)),
+        )
+    )
+    for realtime in (Realtime.ON, Realtime.ANNOTATE):
+        (ride,) = [leg for leg in now.ask("07:30", realtime).journeys[0].legs if leg.trip_id]
+        assert ride.alerts == ("val:line", "val:stop")
+
+
+def test_searching_is_the_same_before_and_after_the_hops_are_laid(now: Now) -> None:
+    now.say(late("early", 7), late("noon1", 4))
+    before = [now.ask(when) for when in ("07:30", "08:30", "11:50", "12:10", "23:00")]
+    lay_live(now.network.folder, NOW)
+    assert [now.ask(when) for when in ("07:30", "08:30", "11:50", "12:10", "23:00")] == before
+
+
+def test_live_data_that_nobody_renews_are_not_believed(now: Now, tmp_path: Path) -> None:
+    now.say(late("early", 7))
+    clock = Clock(tmp_path / "clock.json")
+    networks = Networks(now.home, clock)
+    for seconds, believed in ((0, True), (STALE, True), (STALE + 60, False), (-STALE - 60, False)):
+        clock.move(NOW + timedelta(seconds=seconds), rate=0)
+        assert (networks.current().live is not None) == believed
+
+
+def test_a_request_keeps_what_it_began_with(now: Now) -> None:
+    before = now.say(late("early", 7))
+    for minutes in range(8, 20):  # more than stay on disk
+        now.say(late("early", minutes))
+    request = JourneyRequest(at(0), at(10_000), local("07:30"), window=0)
+    assert rides(service.plan(before, request).journeys[0]) == ["val:early 08:07-08:22"]
+    assert rides(service.plan(now.network, request).journeys[0]) == ["val:early 08:19-08:34"]
+    assert len([one for one in (before.folder / "live").iterdir() if one.name.isdecimal()]) == 4
+
+
+def test_what_a_snapshot_shares_with_the_timetable_is_not_written_again(now: Now) -> None:
+    network = now.say(late("early", 7))
+    assert network.live is not None
+    timetable = network.live.overlay.timetable
+    assert timetable.stop_lat is network.timetable.stop_lat
+    assert timetable.stop_names.blob is network.timetable.stop_names.blob
+    assert len(timetable.trip_route) == len(network.timetable.trip_route) + 1
+
+
+def test_vehicles_are_found_by_their_trip(now: Now) -> None:
+    seen = int(NOW.timestamp())
+    network = now.say(vehicles=(Vehicle("7", "early", MONDAY, "L", 47.0, 4.0, seen),))
+    assert network.live is not None
+    found = network.live.find_vehicle("val:early", MONDAY)
+    assert found is not None
+    assert found.vehicle_id == "val:7"
+    assert network.live.find_vehicle("val:early", date(2026, 11, 24)) is None
