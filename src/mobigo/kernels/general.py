@@ -286,14 +286,6 @@ def _push(
 
 
 @kernel
-def _pass(vias: Vias, layer: Int, stop: Int) -> Int:
-    """Via places behind after a call at a stop."""
-    while layer < len(vias.passes) and vias.passes[layer, stop]:
-        layer += 1
-    return layer
-
-
-@kernel
 def _spread(
     view: DayView,
     terms: Terms,
@@ -342,6 +334,7 @@ def _spread(
             line = np.int64(view.position_line[x])
             end = np.int64(view.line_position[line + 1])
             shift = np.int64(view.trip_shift[max(trip, ZERO)])
+            passed = False
             work -= end - x
             while x < end:
                 stop = np.int64(view.position_stop[x])
@@ -351,13 +344,10 @@ def _spread(
                         trip = NONE
                         if not anew:
                             break
-                if trip >= 0 and layer < n_vias and vias.passes[layer, stop]:
-                    if anew:
-                        jobs = _push(jobs, n_jobs, x, trip, layer + 1, record, own, ZERO)
-                        n_jobs += 1
-                        trip = NONE
-                    else:
-                        layer = _pass(vias, layer, stop)
+                if trip >= 0 and not passed and layer < n_vias and vias.passes[layer, stop]:
+                    passed = True  # one who is past the place may do more, except visit it
+                    jobs = _push(jobs, n_jobs, x, trip, layer + 1, record, own, ZERO)
+                    n_jobs += 1
                 if trip >= 0 and view.position_alight[x] and terms.stop_allowed[stop]:
                     time = np.int64(view.arrival[shift + x])
                     hopeful = True
@@ -406,16 +396,15 @@ def _spread(
                                     np.int64(marks.on_how[node]),
                                 )
                                 n_records += 1
-                                if layer < n_vias and vias.passes[layer, stop]:
-                                    jobs = _push(jobs, n_jobs, x + 1, trip, _pass(vias, layer, stop), record, own, ZERO)
+                                passed = False
+                                past = layer
+                                while past < n_vias and vias.passes[past, stop]:
+                                    passed = True
+                                    past += 1
+                                    jobs = _push(jobs, n_jobs, x + 1, trip, past, record, own, ZERO)
                                     n_jobs += 1
-                                    trip = NONE
                 x += 1
-            if (
-                not seats
-                or trip < 0
-                or view.stay_first[view.line_trip[line]] == view.stay_first[view.line_trip[line + 1]]
-            ):
+            if not seats or trip < 0:
                 continue
             if view.stay_first[view.line_trip[line]] == view.stay_first[view.line_trip[line + 1]]:
                 continue
@@ -592,6 +581,7 @@ def _mark(view: DayView, nodes: Nodes, layers: Int, rides: Int) -> Marks:
 def _board_first(
     view: DayView,
     vias: Vias,
+    access: Access,
     records: NDArray[np.int32],
     n_records: Int,
     jobs: NDArray[np.int32],
@@ -599,14 +589,18 @@ def _board_first(
     trip: Int,
     position: Int,
     row: Int,
-    layer: Int,
     own: Int,
-) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
-    """Board a trip as the first of a journey."""
+) -> tuple[NDArray[np.int32], NDArray[np.int32], Int]:
+    """Board a trip as the first of a journey; returns records, one more, and jobs with their number."""
     records = _add(records, n_records, trip, position, NONE, ORIGIN, row)
-    layer = _pass(vias, layer, np.int64(view.position_stop[position]))
+    layer: Int = np.int64(access.layer[row])
     jobs = _push(jobs, n_jobs, position + 1, trip, layer, n_records, own, ZERO)
-    return records, jobs
+    n_jobs += 1
+    while layer < len(vias.passes) and vias.passes[layer, view.position_stop[position]]:
+        layer += 1
+        jobs = _push(jobs, n_jobs, position + 1, trip, layer, n_records, own, ZERO)
+        n_jobs += 1
+    return records, jobs, n_jobs
 
 
 @kernel
@@ -718,8 +712,8 @@ def search(
         stop = np.int64(access.stop[i])
         if not terms.stop_allowed[stop]:
             continue
-        for row in range(view.stop_first[stop], view.stop_first[stop + 1]):
-            x = np.int64(view.stop_position[row])
+        for call in range(view.stop_first[stop], view.stop_first[stop + 1]):
+            x = np.int64(view.stop_position[call])
             line = np.int64(view.position_line[x])
             low, high = np.int64(view.line_trip[line]), np.int64(view.line_trip[line + 1])
             trip = _first_from(view, terms, low, high, x, start + access.seconds[i])
@@ -736,13 +730,14 @@ def search(
             limit[2:] = start + walk
         n_jobs = ZERO
         for i in range(n_first):
-            row = int(first_row[i])
-            trip, x, layer = np.int64(first_trip[i]), np.int64(first_position[i]), np.int64(access.layer[row])
+            row: Int = np.int64(first_row[i])
+            trip, x = np.int64(first_trip[i]), np.int64(first_position[i])
             if view.departure[view.trip_shift[trip] + x] >= limit[1]:
                 continue
-            records, jobs = _board_first(view, vias, records, n_records, jobs, n_jobs, trip, x, row, layer, ZERO)
+            records, jobs, n_jobs = _board_first(
+                view, vias, access, records, n_records, jobs, n_jobs, trip, x, row, ZERO
+            )
             n_records += 1
-            n_jobs += 1
         records, n_records, jobs, work = _spread(
             view, terms, nodes, vias, goal, marks, records, n_records, jobs, n_jobs, limit, found, rides, work
         )
@@ -790,16 +785,13 @@ def search(
             i = key[at_key] & 0xFFFFFFFF
             at_key += 1
             row = np.int64(first_row[late_first[i]])
-            trip, x, layer = (
-                np.int64(late_trip[i]),
-                np.int64(first_position[late_first[i]]),
-                np.int64(access.layer[row]),
-            )
+            trip, x = np.int64(late_trip[i]), np.int64(first_position[late_first[i]])
             if view.departure[view.trip_shift[trip] + x] >= limit[1]:
                 continue
-            records, jobs = _board_first(view, vias, records, n_records, jobs, n_jobs, trip, x, row, layer, ONE)
+            records, jobs, n_jobs = _board_first(
+                view, vias, access, records, n_records, jobs, n_jobs, trip, x, row, ONE
+            )
             n_records += 1
-            n_jobs += 1
         records, n_records, jobs, work = _spread(
             view, terms, nodes, vias, goal, marks, records, n_records, jobs, n_jobs, limit, found, rides, work
         )

@@ -7,20 +7,24 @@ the via places their order.
 from __future__ import annotations
 
 from datetime import date
+from functools import cached_property
+from math import ceil
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from mobigo.kernels import general as kernels
-from mobigo.kernels.general import Access, Goal, Terms, Vias
+from mobigo.kernels.general import Goal, Terms
 from mobigo.kernels.trip_based import NEVER, SEATED
 from mobigo.transit.model import Direction, Preferences, Ride, TransitJourney, Walk
 from mobigo.transit.timetable import EPOCH, FORBIDDEN, freeze
+from mobigo.transit.vias import Places, find_least, spread, turn
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from mobigo.kernels.trip_based import DayView
+    from mobigo.transit.days import DayViews
     from mobigo.transit.footpaths import Footpaths
     from mobigo.transit.model import Query
     from mobigo.transit.timetable import Timetable
@@ -46,7 +50,7 @@ def is_bare(view: DayView) -> bool:
 
 
 def search(
-    timetable: Timetable, footpaths: Footpaths, view: DayView, query: Query, rides: int
+    views: DayViews, view: DayView, query: Query, rides: int, work: int = ENDLESS
 ) -> tuple[list[TransitJourney], bool]:
     """Find the journeys by vehicle that no other dominates, in no order.
 
@@ -54,6 +58,8 @@ def search(
     ----------
     rides : int
         Vehicles of a journey, at most; at least 1.
+    work : int
+        How much may be done, in positions and walks looked at.
 
     Returns
     -------
@@ -65,42 +71,41 @@ def search(
     ends = Ends(query.access, query.access_seconds, query.egress, query.egress_seconds)
     if not forwards:
         ends = Ends(*ends[2:], *ends[:2])
-    ends = Ends(*(freeze_copy(end) for end in ends))
     start = query.at - base if forwards else base - query.at
-    terms = _read_terms(timetable, footpaths, view, wishes)
-    nodes = freeze(kernels.split_nodes(view))
-    n_stops = len(view.stop_first) - 1
-    vias = _no_vias(n_stops)
-    access = Access(ends.access, np.zeros(len(ends.access), np.int32), ends.access_seconds)
+    terms = _read_terms(views.timetable, views.footpaths, view, wishes)
+    places = Places(wishes.vias if forwards else turn(wishes.vias), len(view.stop_first) - 1)
+    access = places.begin(ends.access, ends.access_seconds)
     bounded = int(len(view.cell_seconds) > 0 and wishes.walk_factor >= 1 and wishes.footpaths is None)
-    out = np.full((1, n_stops), -1, np.int32)
-    for stop, seconds in zip(ends.egress.tolist(), ends.egress_seconds.tolist(), strict=True):
-        if out[0, stop] < 0 or seconds < out[0, stop]:
-            out[0, stop] = seconds
-    goal = Goal(out, bounded, *kernels.aim(view, bounded, ends.egress, ends.egress_seconds))
+    goal = Goal(
+        places.end(ends.egress, ends.egress_seconds),
+        bounded,
+        *kernels.aim(view, bounded, _fix(ends.egress), _fix(ends.egress_seconds)),
+    )
     found, rows, complete = kernels.search(
         view,
         terms,
-        nodes,
-        freeze(vias),
-        freeze(access),
+        freeze(kernels.split_nodes(view)),
+        places.vias,
+        access,
         goal,
         start,
         start + query.window if query.window else -NEVER,
         rides,
         -1 if query.walk is None else query.walk,
-        ENDLESS,
+        work,
     )
-    writer = _Writer(view, terms, access)
+    writer = _Writer(view, terms, query)
     journeys = []
     begin = 0
-    for arrival, n_rides, _, end in found.tolist():
-        journeys.append(writer.write(arrival, n_rides, rows[begin:end].tolist()))
+    for arrival, n_rides, layer, end in found.tolist():
+        legs = rows[begin:end].tolist()
+        walked = int(access.layer[legs[-1][HOW]]), int(access.seconds[legs[-1][HOW]])
+        journeys.append(writer.write(arrival, n_rides, layer, walked, legs))
         begin = end
     return journeys, complete
 
 
-def freeze_copy(values: NDArray[np.int32]) -> NDArray[np.int32]:
+def _fix(values: NDArray[np.int32]) -> NDArray[np.int32]:
     """Copy, so that kernels compile one signature whatever the array is a part of."""
     copy = np.array(values, np.int32)
     copy.setflags(write=False)
@@ -135,63 +140,105 @@ def _read_terms(timetable: Timetable, footpaths: Footpaths, view: DayView, wishe
     )
 
 
-def _no_vias(n_stops: int) -> Vias:
-    none = np.zeros(0, np.int32)
-    return Vias(
-        np.zeros((0, n_stops), np.uint8),
-        np.zeros((0, n_stops), np.int32),
-        np.zeros((0, 0), np.int32),
-        np.zeros(1, np.int32),
-        none,
-        none,
-    )
-
-
 TRIP, BOARDED, ALIGHTED, LEFT, HOW = range(5)
 """Columns of the kernel's legs."""
+VISIT, MANY_VIAS = int(kernels.VISIT), int(kernels.MANY_VIAS)
 
 
 class _Writer:
-    """Turns the kernel's rows into journeys."""
+    """Turns the kernel's rows into journeys, in the order of travel."""
 
-    def __init__(self, view: DayView, terms: Terms, access: Access) -> None:
+    def __init__(self, view: DayView, terms: Terms, query: Query) -> None:
         self.view = view
         self.terms = terms
-        self.access = access
+        self.query = query
+        self.vias = query.preferences.vias if query.preferences else ()
         self.base = int(view.base[0])
         self.mirrored = bool(view.mirrored[0])
 
-    def write(self, arrival: int, n_rides: int, rows: list[list[int]]) -> TransitJourney:
-        """Write a journey; the rows are its rides, the last of the search first."""
+    @cached_property
+    def places(self) -> Places:
+        """The via places in the order of travel."""
+        return Places(self.vias, len(self.view.stop_first) - 1)
+
+    def write(
+        self, end: int, n_rides: int, layer: int, begun: tuple[int, int], rows: list[list[int]]
+    ) -> TransitJourney:
+        """Write a journey; the rows are its rides, the last of the search first.
+
+        Parameters
+        ----------
+        end, layer : int
+            Time of the kernel, and places passed, as the search gets off its last ride.
+        begun : (int, int)
+            Places passed, and seconds on foot, before its first.
+        """
         rides = [self._ride(row) for row in rows]
-        first = rows[-1]
-        access = int(self.access.seconds[first[HOW]])
+        changes = [row[LEFT:] for row in rows[:-1]]
+        before, after = begun[0], len(self.vias) - layer
         if self.mirrored:
-            departure, arrival = self.base - arrival, rides[-1].arrival + access
+            before, after = after, before
+            departure, arrival = self.base - end, rides[-1].arrival + begun[1]
         else:
-            departure, arrival = rides[-1].departure - access, self.base + arrival
             rides.reverse()
-            rows.reverse()
-        legs: list[Ride | Walk] = []
-        here, now = -1, departure
-        walk = rides[0].departure - departure
+            changes.reverse()
+            departure, arrival = rides[0].departure - begun[1], self.base + end
+        legs: list[Ride | Walk] = [*self._begin(departure, rides[0], before)]
         for n, ride in enumerate(rides):
             if n:
-                how = rows[n - 1] if self.mirrored else rows[n]
-                walk = self._walk_seconds(how) if ride.from_stop != here else -1
-            if walk > 0 or (n and walk == 0):
-                legs.append(Walk(here, ride.from_stop, now, now + walk))
+                legs += self._change(rides[n - 1], ride, *changes[n - 1])
             legs.append(ride)
-            here, now = ride.to_stop, ride.arrival
-        if arrival > now:
-            legs.append(Walk(here, -1, now, arrival))
+        legs += self._end(rides[-1], arrival, after)
         return TransitJourney(departure, arrival, n_rides - 1, tuple(legs))
 
-    def _walk_seconds(self, row: list[int]) -> int:
-        """Seconds on foot before a ride (of the search), -1: none, one stays seated."""
-        if row[LEFT] == SEATED:
-            return -1
-        return int(np.ceil(self.view.walk_seconds[row[HOW]] * self.terms.factor))
+    def _begin(self, departure: int, ride: Ride, n_places: int) -> list[Walk]:
+        """Walk to the first ride, by the first places."""
+        if not n_places:
+            walk = Walk(-1, ride.from_stop, departure, ride.departure)
+            return [walk] if ride.departure > departure else []
+        places = self.places
+        still = places.vias.stay[0, n_places - 1] == 0 and places.away[n_places - 1, ride.from_stop] == 0
+        stop, seconds = self._near_end(self.query.access, self.query.access_seconds, places.to[0], still=still)
+        walks = [Walk(-1, stop, departure, departure + seconds)] if seconds else []
+        now = departure + seconds
+        return walks + places.visit(0, n_places - 1, stop, now, leave=ride.departure, onward=ride.from_stop)
+
+    def _end(self, ride: Ride, arrival: int, n_places: int) -> list[Walk]:
+        """Walk from the last ride, by the last places."""
+        if not n_places:
+            return [Walk(ride.to_stop, -1, ride.arrival, arrival)] if arrival > ride.arrival else []
+        places, n = self.places, len(self.vias)
+        still = places.vias.stay[n - n_places, -1] == 0 and places.to[n - n_places, ride.to_stop] == 0
+        stop, seconds = self._near_end(self.query.egress, self.query.egress_seconds, places.away[-1], still=still)
+        leave = arrival - seconds
+        walks = places.visit(n - n_places, n - 1, ride.to_stop, ride.arrival, leave=leave, onward=stop)
+        return [*walks, Walk(stop, -1, leave, arrival)] if seconds else walks
+
+    def _near_end(
+        self, stops: NDArray[np.int32], seconds: NDArray[np.int32], place: NDArray[np.int32], *, still: bool
+    ) -> tuple[int, int]:
+        """Stop by which one walks between an end and a place, and the seconds between it and the end.
+
+        It must not be at the place itself when the rest of the visit takes no time.
+        """
+        row = spread(stops, seconds, len(place))
+        stop, _ = find_least(row, place, beyond=0 if still else -1)
+        return stop, int(row[stop])
+
+    def _change(self, before: Ride, after: Ride, left: int, how: int) -> list[Walk]:
+        """Walk from one ride to the next."""
+        if left == SEATED:
+            return []
+        if how <= VISIT:
+            first, last = divmod(VISIT - how, MANY_VIAS)
+            if self.mirrored:
+                first, last = len(self.vias) - 1 - last, len(self.vias) - 1 - first
+            leave = after.departure - self.terms.slack
+            return self.places.visit(first, last, before.to_stop, before.arrival, leave=leave, onward=after.from_stop)
+        if before.to_stop == after.from_stop:
+            return []
+        seconds = ceil(float(self.view.walk_seconds[how]) * self.terms.factor)
+        return [Walk(before.to_stop, after.from_stop, before.arrival, before.arrival + seconds)]
 
     def _ride(self, row: list[int]) -> Ride:
         view, trip = self.view, row[TRIP]

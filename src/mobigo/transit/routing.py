@@ -76,7 +76,7 @@ def answer(views: DayViews, query: Query) -> Found:
     elif query.preferences is None and not general.is_bare(view):
         found = _search_quickly(view, query, rides)
     else:
-        found, complete = general.search(views.timetable, views.footpaths, view, query, rides)
+        found, complete = general.search(views, view, query, rides)
     if query.walk is not None:
         found = _offer_walk(found, query)
     found.sort(key=lambda journey: (journey.departure, journey.arrival, journey.transfers))
