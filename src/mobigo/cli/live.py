@@ -276,17 +276,18 @@ def _list(*, as_json: bool) -> None:
 
 
 def _print_table(sources: Sequence[LiveSource], rates: dict[str, Rate]) -> None:
-    from rich.console import Console
-    from rich.table import Table
-
     now = _now()
-    table = Table("source", "feed", "kind", "content", "trips", "vehicles", "alerts", "", box=None, pad_edge=False)
+    lines = [["source", "feed", "kind", "content", "trips", "vehicles", "alerts"]]
+    notes = [""]
     for one in sources:
         rate = rates.get(one.name)
         shares = [f"{found:,} of {told:,}" if told else "" for _, found, told in _counts(rate)] if rate else [""] * 4
-        note = one.problem or ("too old, not used" if rate and rate.report.stale else "")
-        table.add_row(one.name, one.feed, one.kind, _ago(one.made_at, now), shares[0], shares[2], shares[3], note)
-    Console().print(table)
+        lines.append([one.name, one.feed, one.kind, _ago(one.made_at, now), shares[0], shares[2], shares[3]])
+        notes.append(one.problem or ("too old, not used" if rate and rate.report.stale else ""))
+    widths = [max(len(cell) for cell in column) for column in zip(*lines, strict=True)]
+    for line, note in zip(lines, notes, strict=True):
+        cells = "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True))
+        print(f"{cells}  {note}".rstrip())
 
 
 def _counts(rate: Rate) -> list[tuple[str, int, int]]:

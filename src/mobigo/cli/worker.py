@@ -70,6 +70,7 @@ def list_tasks(url: str, settings: Settings) -> Mapping[str, Callable[..., objec
     def poll() -> None:
         """Ask the live sources that are due, and plan on what they say."""
         watch().run(settings.open_clock().now())
+        watch().lay_out()
 
     @cache
     def watch() -> LiveWatch:

@@ -6,6 +6,7 @@ One `LiveWatch` lives in the worker and keeps what it has read; the command line
 from __future__ import annotations
 
 import fcntl
+import threading
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -14,8 +15,9 @@ import psycopg
 import structlog
 
 from mobigo.db.engine import libpq_conninfo
-from mobigo.journeys.live import write_live
+from mobigo.journeys.live import lay_live, write_live
 from mobigo.journeys.network import Networks
+from mobigo.kit.errors import MobigoError
 from mobigo.transit import live_store
 from mobigo.transit.live_listen import Listener
 from mobigo.transit.live_service import STALE_AFTER
@@ -67,6 +69,9 @@ class LiveWatch:
         self._listener = Listener(home, allow_hosts)
         self._names: tuple[Path, Names] | None = None
         self._written: tuple[object, int] | None = None
+        self._to_lay: tuple[Path, datetime] | None = None
+        self._laying: threading.Thread | None = None
+        self._guard = threading.Lock()
 
     def run(self, now: datetime, *, names: Sequence[str] | None = None) -> list[Outcome]:
         """Ask the sources that are due (or those named, due or not) and renew the overlay when anything changed."""
@@ -77,6 +82,25 @@ class LiveWatch:
                     log.warning("a live source failed", source=one.source.name, problem=one.problem)
             self._renew(connection, now)
         return outcomes
+
+    def lay_out(self) -> None:
+        """Lay out for the quick search what was written last, in a thread beside the asking; only the last counts."""
+        with self._guard:
+            if self._laying is None and self._to_lay is not None:
+                self._laying = threading.Thread(target=self._lay_waiting, daemon=True)
+                self._laying.start()
+
+    def _lay_waiting(self) -> None:
+        while True:
+            with self._guard:
+                waiting, self._to_lay = self._to_lay, None
+                if waiting is None:
+                    self._laying = None
+                    return
+            try:
+                lay_live(*waiting)
+            except (MobigoError, OSError) as error:  # a network that was removed meanwhile; the next one is laid
+                log.warning("live data were not laid out", error=str(error))
 
     @contextmanager
     def _alone(self) -> Iterator[None]:
@@ -110,6 +134,8 @@ class LiveWatch:
         reports = self._write(network, heard, disturbances, now)
         live_store.save_rates(connection, now, reports)
         self._written = content, at
+        with self._guard:
+            self._to_lay = network.folder, now
 
     def _write(
         self, network: Network, heard: Sequence[Heard], disturbances: Sequence[Revision], now: datetime
