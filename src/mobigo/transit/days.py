@@ -56,6 +56,8 @@ CELL_DEGREES = 0.002
 """Side of the smallest cells, in degrees of latitude."""
 KEPT_VIEWS = 6
 """Day views of one timetable held in memory."""
+KEPT_WALKS = 2
+"""Other walks between stops, of wheelchairs for one, whose day views are held in memory."""
 KEPT_ON_DISK = 40
 """Day views of one network that stay written."""
 
@@ -101,6 +103,7 @@ class DayViews:
         self.base = base
         self._views: dict[tuple[int, Direction, int], DayView] = {}
         self._laying: dict[tuple[int, Direction, int], Lock] = {}
+        self._walking: list[DayViews] = []
         self._lock = Lock()
 
     def view(self, day: int, direction: Direction, more_days: int = 0) -> DayView:
@@ -138,6 +141,16 @@ class DayViews:
         place = self.folder / self._name(runs, direction)
         return place.exists() or (self.base is not None and _bare(place).exists())
 
+    def walking(self, footpaths: Footpaths) -> DayViews:
+        """Return the same days with other walks between stops, without hops, in the memory of this process."""
+        with self._lock:
+            for other in self._walking:
+                if other.footpaths is footpaths:
+                    return other
+            other = DayViews(self.timetable, footpaths, base=self)
+            self._walking = [other, *self._walking][:KEPT_WALKS]
+            return other
+
     def lay_hops(self, day: int, direction: Direction, more_days: int = 0) -> None:
         """Lay out and write the whole view of a day that live data change, for those who open it from now on."""
         assert self.folder is not None, "views in memory are for one process, which lays out what it asks for"
@@ -173,7 +186,9 @@ class DayViews:
 
     def _is_as_base(self, runs: _Runs, day: int, direction: Direction, more_days: int) -> bool:
         """Tell whether live data leave alone all that a view holds."""
-        if self.base is None or runs.trip.max(initial=-1) >= len(self.base.timetable.trip_route):
+        if self.base is None or self.base.footpaths is not self.footpaths:
+            return False
+        if runs.trip.max(initial=-1) >= len(self.base.timetable.trip_route):
             return False
         same = _collect_runs(self.base.timetable, day, direction, more_days)
         return _digest(runs) == _digest(same)

@@ -75,7 +75,7 @@ def search(
     terms = _read_terms(views.timetable, views.footpaths, view, wishes)
     places = Places(wishes.vias if forwards else turn(wishes.vias), len(view.stop_first) - 1)
     access = places.begin(ends.access, ends.access_seconds)
-    bounded = int(len(view.cell_seconds) > 0 and wishes.walk_factor >= 1 and wishes.footpaths is None)
+    bounded = int(len(view.cell_seconds) > 0 and wishes.walk_factor >= 1)
     goal = Goal(
         places.end(ends.egress, ends.egress_seconds),
         bounded,

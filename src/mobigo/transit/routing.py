@@ -68,6 +68,8 @@ def answer(views: DayViews, query: Query) -> Found:
     `query.at`.
     """
     rides = max(0, min(query.max_transfers + 1, MOST_RIDES))
+    if query.preferences is not None and query.preferences.footpaths is not None:
+        views = views.walking(query.preferences.footpaths)
     day, more_days = _frame(views, query)
     view = views.view(day, query.direction, more_days)
     complete = True
