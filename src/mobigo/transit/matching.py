@@ -342,7 +342,7 @@ class Finder:
         return onward
 
     def _following(self, day: int) -> dict[int, tuple[int]]:
-        """For each trip of a block on a day the next one, where it begins after the end of this one."""
+        """For each trip of a block on a day the next one; a block whose trips overlap that day is of no one vehicle."""
         if day not in self._next:
             table, names = self.timetable, self.names
             self.runs(0, day)
@@ -352,9 +352,13 @@ class Finder:
             trips = trips[~np.isin(trips, np.fromiter(names.repeats, np.int64, len(names.repeats)))]
             trips = trips[np.lexsort((names.end[trips], names.start[trips], table.trip_block[trips]))]
             a, b = trips[:-1], trips[1:]
-            follows = (table.trip_block[a] == table.trip_block[b]) & (names.end[a] <= names.start[b])
+            same = table.trip_block[a] == table.trip_block[b]
+            group = table.trip_block[trips].astype(np.int64) << 32
+            latest = np.maximum.accumulate(group + names.end[trips])[:-1]
+            overlapping = table.trip_block[b[same & (group[1:] + names.start[b] < latest)]]
+            same &= ~np.isin(table.trip_block[a], overlapping)
             self._next[day] = {
-                before: (after,) for before, after in zip(a[follows].tolist(), b[follows].tolist(), strict=True)
+                before: (after,) for before, after in zip(a[same].tolist(), b[same].tolist(), strict=True)
             }
         return self._next[day]
 

@@ -19,7 +19,6 @@ from mobigo.transit.laying import (
     APART,
     NO_PLACE,
     RELATIONS,
-    SKIPPED,
     Batch,
     Vocabulary,
     Words,
@@ -164,9 +163,7 @@ def lay_over(
     closed = pick(closed, close_stops(finder, closed, disturbances))
     close_stops(finder, batch, disturbances)
     batch = pick(batch, ~find_struck(finder, batch, disturbances) & _lasts(finder, batch))
-    batch = join([batch, closed])
-    _close_ends(batch)
-    return _append(finder, batch, canceled, words), changes.reports
+    return _append(finder, join([batch, closed]), canceled, words), changes.reports
 
 
 def _place(run: Run) -> tuple[int, int, int]:
@@ -190,17 +187,6 @@ def _begins(finder: Finder, batch: Batch) -> NDArray[np.int64]:
     """Seconds since 1970 from which the times of each trip count."""
     pairs = zip(batch.day.tolist(), batch.zone.tolist(), strict=True)
     return np.array([finder.begins(day, zone) for day, zone in pairs], np.int64)
-
-
-def _close_ends(batch: Batch) -> None:
-    """Let nobody alight at the first call that is made, nor board at the last one, where calls at the ends are not."""
-    first = batch.first
-    owner = np.repeat(np.arange(len(batch.base)), batch.length)
-    for trip in np.unique(owner[batch.status == SKIPPED]).tolist():
-        made = np.flatnonzero(batch.status[first[trip] : first[trip + 1]] != SKIPPED) + first[trip]
-        if len(made):
-            batch.drop_off[made[0]] = NOT_ALLOWED
-            batch.pickup[made[-1]] = NOT_ALLOWED
 
 
 def _append(finder: Finder, batch: Batch, canceled: dict[tuple[int, int, int], bool], words: Vocabulary) -> Overlay:
