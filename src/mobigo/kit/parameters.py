@@ -39,7 +39,7 @@ INSTANT_PATTERN = rf"^(?:{_DAY}|{_LEAP})[T ]{_TIME}(?:Z|[ +-](?:0[0-9]|1[0-3]):[
 
 Instant = Annotated[
     datetime,
-    BeforeValidator(lambda text: read_offset_instant(text) if isinstance(text, str) else text),
+    BeforeValidator(lambda value: value if isinstance(value, datetime) else read_offset_instant(value)),
     WithJsonSchema(
         {
             "type": "string",
@@ -93,7 +93,7 @@ def read_instant(text: str, zone: tzinfo) -> datetime:
     return instant.astimezone(zone) if instant.tzinfo else instant.replace(tzinfo=zone)
 
 
-def read_offset_instant(text: str) -> datetime:
+def read_offset_instant(text: object) -> datetime:
     """Read ISO 8601 with an offset, of the years 1971 to 2999.
 
     Raises
@@ -101,7 +101,7 @@ def read_offset_instant(text: str) -> datetime:
     ValueError
         When it is not.
     """
-    if not re.fullmatch(INSTANT_PATTERN, text) or " " in text:
+    if not isinstance(text, str) or not re.fullmatch(INSTANT_PATTERN, text) or " " in text:
         raise ValueError("no date and time with an offset of the years 1971 to 2999, as 2026-11-23T07:30:00+01:00")
     instant = datetime.fromisoformat(text)
     if instant.tzinfo is None:

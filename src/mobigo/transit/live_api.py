@@ -490,7 +490,7 @@ class TargetAnswer(BaseModel):
     route_type: int | None
 
 
-class AlertAnswer(BaseModel):
+class MessageAnswer(BaseModel):
     """A message to travellers."""
 
     id: str
@@ -505,10 +505,10 @@ class AlertAnswer(BaseModel):
     severity: str = Field(description="GTFS-Realtime SeverityLevel", examples=["WARNING"])
 
 
-class AlertsAnswer(BaseModel):
+class MessagesAnswer(BaseModel):
     """Messages to travellers."""
 
-    alerts: list[AlertAnswer]
+    alerts: list[MessageAnswer]
 
 
 @router.get("/alerts", responses=problems(422))
@@ -520,7 +520,7 @@ def list_alerts(
     line_id: Annotated[str | None, Query(max_length=200, description="Only about this line, `source:gtfs_id`")] = None,
     active: Annotated[bool, Query(description="Only those that apply now")] = False,
     limit: Annotated[int, Query(ge=1, le=1000, description="Messages, at most")] = 200,
-) -> AlertsAnswer:
+) -> MessagesAnswer:
     """List messages to travellers, of all sources and of the staff: those that apply now first."""
     network = find_network(request)
     found = list(network.live.alerts.values()) if network and network.live else []
@@ -531,11 +531,11 @@ def list_alerts(
         and (line_id is None or any(target.route_id == line_id for target in one.targets))
     ]
     answers = [one for one in answers if one.active or not active]
-    return AlertsAnswer(alerts=sorted(answers, key=lambda one: not one.active)[:limit])
+    return MessagesAnswer(alerts=sorted(answers, key=lambda one: not one.active)[:limit])
 
 
-def _alert(one: Alert, now: datetime) -> AlertAnswer:
-    return AlertAnswer(
+def _alert(one: Alert, now: datetime) -> MessageAnswer:
+    return MessageAnswer(
         id=one.id,
         active=is_active(one, int(now.timestamp())),
         header=one.header,
