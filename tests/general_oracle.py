@@ -133,6 +133,12 @@ class GeneralOracle(Oracle):
         self.ways: dict[Meeting, list[tuple[int, int, int]]] = {}
         """What `list_ways` said in this question."""
 
+    def run_as(self, runs: list[Run], seams: dict[int, list[int]], routes: dict[str, str]) -> None:
+        """Go on with other runs; `routes` of trips that the feed does not have."""
+        self.runs, self.seams = runs, seams
+        self.named.routes = routes | self.named.routes
+        self.boardings = self.list_boardings()
+
     def ask(self, question: Question) -> set[Journey]:
         """All journeys that no other dominates."""
         wishes = question.wishes

@@ -46,16 +46,21 @@ class Asked:
 
     timetable: Timetable
     views: DayViews
+    trips: list[str]
+    """Names by index; a trip that live data appended has that of the one it stands for."""
     folder: Path
     change_seconds: int
 
     def __post_init__(self) -> None:
         """Number the names."""
-        table = self.timetable
-        self.stops, self.trips, self.routes = (
-            {name: row for row, name in enumerate(names.all())}
-            for names in (table.stop_ids, table.trip_ids, table.route_ids)
-        )
+        self.stops = {name: row for row, name in enumerate(self.timetable.stop_ids.all())}
+        self.routes = self.timetable.route_ids.all()
+
+    def on(self, timetable: Timetable, trips: list[str], *, bare: bool) -> Asked:
+        """The same with live data over the timetable, laid out without hops or with them."""
+        walks = self.views.footpaths
+        views = DayViews(timetable, walks, base=self.views) if bare else DayViews(timetable, walks)
+        return Asked(timetable, views, trips, self.folder, self.change_seconds)
 
     def search(self, question: Question) -> list[TransitJourney]:
         """The program's journeys."""
@@ -86,7 +91,7 @@ class Asked:
         return Preferences(
             routes=mask(self.routes, wishes.routes),
             trips=mask(self.trips, wishes.trips),
-            stops=mask(self.stops, wishes.stops),
+            stops=mask(list(self.stops), wishes.stops),
             walk_factor=wishes.walk_factor,
             longest_walk=wishes.longest_walk,
             min_change=wishes.min_change,
@@ -116,9 +121,10 @@ class Asked:
 
     def read(self, journey: TransitJourney) -> tuple[Journey, list[Ridden]]:
         """What a journey claims, and its rides in ids."""
-        trips = list(self.trips)
         rides = [
-            Ridden(trips[leg.trip], leg.service_date.isoformat(), leg.from_pos, leg.to_pos, leg.departure, leg.arrival)
+            Ridden(
+                self.trips[leg.trip], leg.service_date.isoformat(), leg.from_pos, leg.to_pos, leg.departure, leg.arrival
+            )
             for leg in journey.legs
             if isinstance(leg, Ride)
         ]
@@ -129,7 +135,7 @@ def i32(values: Iterable[int]) -> NDArray[np.int32]:
     return np.array(list(values), np.int32)
 
 
-def mask(names: dict[str, int], allowed: frozenset[str] | None) -> NDArray[np.bool_] | None:
+def mask(names: list[str], allowed: frozenset[str] | None) -> NDArray[np.bool_] | None:
     """Which rows are allowed; None: all."""
     return None if allowed is None else np.array([name in allowed for name in names], np.bool_)
 
@@ -154,4 +160,4 @@ def open_case(case: Case, folder: Path) -> Asked:
         walks = link_stops(timetable, link_metres=case.link_metres, change_seconds=case.change_seconds)
     else:
         walks = write_walks(folder, timetable, case.footpaths, case.change_seconds)
-    return Asked(timetable, DayViews(timetable, walks), folder, case.change_seconds)
+    return Asked(timetable, DayViews(timetable, walks), timetable.trip_ids.all(), folder, case.change_seconds)

@@ -553,7 +553,11 @@ class Oracle:
         else:
             self.named = NamedRules(self.places, defaultdict(list, trips=tables["trips"]))
             self.walks, self.changes = read_footpaths(self.places, self.options.footpaths, self.options.change_seconds)
-        self.boardings = [
+        self.boardings = self.list_boardings()
+
+    def list_boardings(self) -> list[tuple[int, int]]:
+        """Where one may get on: runs and calls."""
+        return [
             (run, call)
             for run, calls in enumerate(run.calls for run in self.runs)
             for call in range(len(calls) - 1)

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from random import Random
 
     from tests.general_oracle import GeneralOracle, Journey, Question
-    from tests.questions import Asked, Ridden
+    from tests.questions import Ridden
     from tests.random_feeds import Case
 
 ORDINARY_SEEDS = range(60)
@@ -28,14 +28,14 @@ def compare(case: Case, rng: Random, folder: Path) -> list[str]:
     faults = []
     for row in case.queries:
         question = make_question(case, oracle, row, rng)
-        faults += [f"{question}: {fault}" for fault in differ(oracle, asked, question)]
+        found = [asked.read(journey) for journey in asked.search(question)]
+        faults += [f"{question}: {fault}" for fault in differ(oracle, question, found)]
     return faults
 
 
-def differ(oracle: GeneralOracle, asked: Asked, question: Question) -> list[str]:
+def differ(oracle: GeneralOracle, question: Question, found: list[tuple[Journey, list[Ridden]]]) -> list[str]:
     """Say what is missing, what is too much, and what cannot be ridden."""
     expected = oracle.ask(question)
-    found = [asked.read(journey) for journey in asked.search(question)]
     claims = [claim for claim, _ in found]
     faults = [f"missing {journey}" for journey in expected - set(claims)]
     faults += [f"{claim} is too much" for claim in claims if claim not in expected]
