@@ -9,6 +9,7 @@ import numpy as np
 
 from mobigo.journeys.model import Access as How
 from mobigo.journeys.model import End, Mode
+from mobigo.journeys.sharedbikes import find_floating, find_shared
 from mobigo.journeys.streetlegs import describe_way, door_place, stop_place
 from mobigo.journeys.wheels import find_drive, find_park, find_ride
 from mobigo.kit.errors import NotFound
@@ -190,7 +191,7 @@ def find_access(network: Network, end: End, request: JourneyRequest, *, backward
     if request.bicycle_aboard and How.BICYCLE not in asked:
         asked = (*asked, How.BICYCLE)
     ways: list[Way] = [find_walks(network, end, request, place, backward=backward)] if How.WALK in asked else []
-    found = [FINDERS[how](network, end, request, backward=backward) for how in asked if how in FINDERS]
+    found = [find(network, end, request, backward=backward) for how in asked for find in FINDERS.get(how, ())]
     ways += [way for way in found if way is not None]
     if end.stops and How.WALK not in asked:
         ways.append(_stay(network, end, backward=backward))
@@ -206,12 +207,13 @@ def find_access(network: Network, end: End, request: JourneyRequest, *, backward
     return Access(end, stops, best[stops], walked[stops].astype(np.int32), tuple(ways), chosen[stops], place, foot)
 
 
-FINDERS: dict[How, Callable[..., Way | None]] = {
-    How.BICYCLE: find_ride,
-    How.CAR_DROP_OFF: find_drive,
-    How.CAR_PARK: find_park,
+FINDERS: dict[How, tuple[Callable[..., Way | None], ...]] = {
+    How.BICYCLE: (find_ride,),
+    How.SHARED_BICYCLE: (find_shared, find_floating),
+    How.CAR_DROP_OFF: (find_drive,),
+    How.CAR_PARK: (find_park,),
 }
-"""What finds a way on wheels; each takes the network, the end, the request, and whether it leads to the end."""
+"""What finds ways on wheels; each takes the network, the end, the request, and whether it leads to the end."""
 
 
 def find_walks(network: Network, end: End, request: JourneyRequest, place: Snap | None, *, backward: bool) -> Walked:

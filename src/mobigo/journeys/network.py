@@ -24,6 +24,7 @@ from mobigo import __version__
 from mobigo.journeys.courses import Courses
 from mobigo.journeys.entrances import CarParks, Entrances, Walks
 from mobigo.journeys.model import Realtime
+from mobigo.journeys.sharedbikes import Stations
 from mobigo.kernels.trip_based import DayView
 from mobigo.kit.errors import Unavailable
 from mobigo.kit.packed import map_packed
@@ -130,6 +131,8 @@ class Network:
     """What live data say now; None without any, and when they are too old."""
     entrances: Entrances | None = None
     """Where stops meet the streets of wheels, and car parks; None without streets."""
+    sharing: Stations | None = None
+    """What stations of shared bicycles hold, whenever it is asked; None without streets."""
 
     @property
     def zones(self) -> list[ZoneInfo]:
@@ -300,7 +303,8 @@ class Networks:
             try:
                 if stamp != self._stamps[0]:
                     with suppress(Unavailable, FileNotFoundError):  # of another version, or removed by hand
-                        self._current = map_network(self.folder / (self.folder / "current").read_text())
+                        network = map_network(self.folder / (self.folder / "current").read_text())
+                        self._current = replace(network, sharing=self._share(network))
                         live = _stamp_live(self._current.folder)
                 if self._current is not None:
                     with suppress(FileNotFoundError):  # replaced twice meanwhile: the next call finds the newest
@@ -309,6 +313,11 @@ class Networks:
             finally:
                 self._loading.release()
         return self._current
+
+    def _share(self, network: Network) -> Stations | None:
+        if network.streets is None or network.stop_snaps is None:
+            return None
+        return Stations(self.folder.parent, network.streets, network.stop_snaps, self._clock)
 
     @contextmanager
     def building(self) -> Iterator[None]:

@@ -361,19 +361,33 @@ def spread_seconds(found: Spread, stops: Snaps) -> NDArray[np.int32]:
     return np.where((stops.edge >= 0) & (seconds <= found.limit), np.ceil(seconds - 1e-3), -1).astype(np.int32)
 
 
-def find_seed(found: Spread, target: Snap) -> int:
-    """Return the seed from which a stop that was reached is reached first."""
-    stop = _alone(target)
-    over = _over_nodes(found, stop)[:, 0]
-    beside, seed = _along_edge(found, stop)
-    if beside[0] <= over.min():
-        return int(seed[0])
+def find_seeds(found: Spread, stops: Snaps) -> NDArray[np.int32]:
+    """Return the seed from which each stop is reached first; int32[n], -1 where it is not reached."""
     graph = found.graph
-    node = int((graph.edge_from if over[0] <= over[1] else graph.edge_to)[target.edge])
-    while (arc := int(found.parent[np.searchsorted(found.node, node)])) >= 0:
-        node = int(graph.net.head[arc if found.backward else arc ^ 1])
+    over = _over_nodes(found, stops)
+    beside, seed = _along_edge(found, stops)
+    best = over.min(axis=0)
+    node = np.where(over[0] <= over[1], graph.edge_from[stops.edge], graph.edge_to[stops.edge])
+    roots = _find_roots(found)
     starts, first = _seed_nodes(graph, graph.cost(found.profile), found.seeds, found.begin, backward=found.backward)
-    return int(np.where(starts == node, first, np.inf).argmin()) % len(found.begin)
+    order = np.lexsort((first, starts))
+    kept = order[np.unique(starts[order], return_index=True)[1]]
+    if len(found.node):
+        root = roots[np.minimum(np.searchsorted(found.node, node), len(roots) - 1)]
+        at = np.minimum(np.searchsorted(starts[kept], root), len(kept) - 1)
+        seed = np.where(beside <= best, seed, kept[at] % len(found.begin))
+    return np.where((stops.edge >= 0) & np.isfinite(np.minimum(best, beside)), seed, -1).astype(np.int32)
+
+
+def _find_roots(found: Spread) -> NDArray[np.int32]:
+    """Return the node beside a seed from which each node was reached; int32[n_reached]."""
+    back = found.graph.net.head[found.parent if found.backward else found.parent ^ 1]
+    before = np.where(found.parent < 0, np.arange(len(found.node)), np.searchsorted(found.node, back))
+    while True:  # each round doubles how far is looked back
+        further = before[before]
+        if np.array_equal(further, before):
+            return found.node[before]
+        before = further
 
 
 def _over_nodes(found: Spread, stops: Snaps) -> NDArray[np.float64]:

@@ -1,0 +1,319 @@
+"""Ways to and from the stop, worked out by hand on the streets of the valley."""
+
+from __future__ import annotations
+
+import json
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from tests.conftest import new_database
+from tests.journeys.conftest import NOW, STREETS, Valley, at
+from tests.street_text import lonlat, osm_text
+
+from mobigo.journeys.access import find_access, find_direct, find_end
+from mobigo.journeys.model import Access as How
+from mobigo.journeys.model import JourneyRequest, Mode, Realtime
+from mobigo.journeys.network import Networks
+from mobigo.kit.clock import Clock
+from mobigo.kit.errors import NotFound
+from mobigo.osm.load import load_osm
+from mobigo.parking.service import load_places
+from mobigo.sharing import service as sharing
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from mobigo.journeys.access import Access
+    from mobigo.journeys.network import Network
+
+MORE_STREETS = (
+    STREETS
+    + """
+p 900 10 amenity=parking park_ride=yes name=Relais
+q 880 10 amenity=parking park_ride=yes access=private name=Usine
+h 400 -200
+g 700 -200
+k 700 0
+4: b h    highway=steps
+5: h g    highway=footway smoothness=good
+6: g k    highway=footway wheelchair=limited
+"""
+).replace("1: a b c", "1: a b k c wheelchair=yes")
+"""Steps lead from b down to h; a wheelchair goes round by g and k. 200 + 300 + 200 m, or 200 m of steps."""
+
+PLACES = """id_lieu,nom_lieu,type,Xlong,Ylat,ouvert,nbre_pl
+1,Mairie,Auto-stop,{auto[0]},{auto[1]},true,
+2,Sortie 6,Sortie d'autoroute,{exit[0]},{exit[1]},true,12
+3,Ancien,Parking,{old[0]},{old[1]},false,
+""".format(auto=lonlat(300, 0), exit=lonlat(9000, 0), old=lonlat(100, 0))
+
+MADE = 1_795_413_600  # NOW
+STATIONS = {"a": (300, 4, 3), "b": (990, 0, 2), "c": (9500, 1, 0), "d": (9450, 2, 5)}
+"""Metres along the road, bicycles, free docks."""
+
+
+def write_gbfs(folder: Path, stations: dict[str, tuple[float, int, int]], **more: Any) -> None:  # noqa: ANN401  documents
+    folder.mkdir(exist_ok=True)
+    places = {name: lonlat(x, 0) for name, (x, _, _) in stations.items()}
+    documents = {
+        "station_information": {
+            "stations": [
+                {"station_id": name, "name": f"Station {name.upper()}", "lon": lon, "lat": lat}
+                for name, (lon, lat) in places.items()
+            ]
+        },
+        "station_status": {
+            "stations": [
+                {"station_id": name, "is_installed": True, "is_renting": True, "is_returning": True,
+                 "num_bikes_available": bikes, "num_docks_available": docks}
+                for name, (_, bikes, docks) in stations.items()
+            ]
+        },
+        **more,
+    }  # fmt: skip
+    for name, data in documents.items():
+        (folder / f"{name}.json").write_text(
+            json.dumps({"last_updated": MADE, "ttl": 60, "version": "2.3", "data": data})
+        )
+
+
+@dataclass
+class Wheels:
+    valley: Valley
+    network: Network
+
+    def reach(self, end: str, *how: How, backward: bool = False, **more: Any) -> Access:  # noqa: ANN401  fields of the request
+        return find_access(self.network, find_end(self.network, end), ask(how, **more), backward=backward)
+
+    def seconds(self, end: str, *how: How, backward: bool = False, **more: Any) -> dict[str, int]:  # noqa: ANN401
+        found = self.reach(end, *how, backward=backward, **more)
+        ids = self.network.timetable.stop_ids
+        return {ids.at(stop)[4:]: int(s) for stop, s in zip(found.stops, found.seconds, strict=True)}
+
+    def stop(self, name: str) -> int:
+        return self.network.names.stops[f"val:{name}"]
+
+
+def ask(how: tuple[How, ...], **more: Any) -> JourneyRequest:  # noqa: ANN401  fields of the request
+    return JourneyRequest(**({"origin": "", "destination": "", "at": NOW, "access": how, "egress": how} | more))
+
+
+@pytest.fixture(scope="module")
+def wheels(test_cluster: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Wheels]:
+    folder = tmp_path_factory.mktemp("wheels")
+    (folder / "home").mkdir()
+    (folder / "files").mkdir()
+    with new_database(test_cluster) as url:
+        valley = Valley(url, folder / "home", folder / "files")
+        (folder / "streets.osm").write_text(osm_text(MORE_STREETS))
+        load_osm(folder / "streets.osm", url, now=NOW)
+        valley.load_feed()
+        (folder / "places.csv").write_text(PLACES)
+        load_places(folder / "places.csv", "bnlc", url, now=NOW)
+        valley.build()
+        yield Wheels(valley, valley.network())
+
+
+def test_walking_at_ones_own_pace(wheels: Wheels) -> None:
+    # 400 m and 5 m to the stop
+    assert wheels.seconds(at(0), How.WALK, max_walk=600) == {"amont": 338}
+    assert wheels.seconds(at(0), How.WALK, max_walk=600, walk_speed=0.9) == {"amont": 451}
+    assert wheels.seconds(at(0), How.WALK, max_walk=600, walk_speed=2.0) == {"amont": 203, "pont": 503}
+
+
+def test_ones_own_bicycle_is_locked_at_the_stop_or_comes_along(wheels: Wheels) -> None:
+    # 4.4 m/s and 5 m on foot; a minute to lock it
+    assert wheels.seconds(at(0), How.BICYCLE, max_ride=600) == {"amont": 96 + 60, "pont": 232 + 60}
+    assert wheels.seconds(at(0), bicycle_aboard=True, max_ride=600) == {"amont": 96, "pont": 232}
+    # from the last stop on only where it came along or waits there
+    assert wheels.seconds(at(0), How.WALK, backward=True, max_walk=60, bicycle_aboard=True) == {
+        "amont": 96,
+        "pont": 232,
+    }
+    found = wheels.reach(at(0), How.BICYCLE)
+    (leg,) = found.legs(wheels.stop("pont"), int(NOW.timestamp()), wheels.network)
+    assert (leg.mode, leg.departure, leg.arrival) == (Mode.BICYCLE, NOW, NOW + timedelta(seconds=292))
+    assert leg.metres == pytest.approx(1005, abs=2)
+    assert found.walk_seconds.tolist() == [0] * len(found.stops)
+
+
+def test_of_several_ways_the_quickest_counts(wheels: Wheels) -> None:
+    # near the stop nobody takes the bicycle out: 5 m beside it, against a minute to lock it
+    found = wheels.reach(at(380), How.WALK, How.BICYCLE)
+    stops = {wheels.network.timetable.stop_ids.at(stop): i for i, stop in enumerate(found.stops)}
+    assert found.seconds[stops["val:amont"]] == 21
+    assert found.walk_seconds[stops["val:amont"]] == 21
+    assert found.walk_seconds[stops["val:pont"]] == 0
+
+
+def test_somebody_drives_one_to_the_stop_and_fetches_one_there(wheels: Wheels) -> None:
+    # 25 km/h in the villages, 55 between them: 144 s, 523.6 s and 86.4 s
+    assert wheels.seconds(at(0), How.CAR_DROP_OFF) == {"amont": 62, "pont": 149, "aval": 759}
+    assert wheels.seconds(at(0), How.CAR_DROP_OFF, backward=True, max_drive=100) == {"amont": 62}
+    found = wheels.reach(at(0), How.CAR_DROP_OFF, backward=True)
+    (leg,) = found.legs(wheels.stop("aval"), int(NOW.timestamp()), wheels.network)
+    assert (leg.mode, leg.start.name, leg.end.lat) == (Mode.CAR, "Aval", pytest.approx(47.0, abs=1e-6))
+
+
+def test_the_car_is_left_at_park_and_ride_and_carpool_places_that_are_open_to_all(wheels: Wheels) -> None:
+    # to Relais at x=900, 10 m off: 523.6 + 14.4 + 8.3 s, two minutes, then 10 + 100 + 5 m on foot (and back 500)
+    found = wheels.reach(at(9000), How.CAR_PARK)
+    names = {wheels.network.timetable.stop_ids.at(stop): i for i, stop in enumerate(found.stops)}
+    assert found.seconds[names["val:pont"]] == 547 + 120 + 96
+    assert found.walk_seconds[names["val:pont"]] == 96
+    # the exit of the motorway is where one is: two minutes, 600 m and 5 m
+    assert found.seconds[names["val:aval"]] == pytest.approx(120 + 505, abs=1)
+    drive, walk = found.legs(wheels.stop("pont"), int(NOW.timestamp()), wheels.network)
+    assert (drive.mode, drive.place, drive.end.name) == (Mode.CAR, "Relais", "Relais")
+    assert (walk.mode, walk.start.name, walk.end.name) == (Mode.WALK, "Relais", "Pont")
+    assert walk.departure == drive.arrival == NOW + timedelta(seconds=667)
+    assert walk.arrival == NOW + timedelta(seconds=763)
+    # and on the way back, to where it stands
+    back = wheels.reach(at(9000), How.CAR_PARK, backward=True)
+    walk, drive = back.legs(wheels.stop("pont"), int(NOW.timestamp()), wheels.network)
+    assert [walk.mode, drive.mode] == [Mode.WALK, Mode.CAR]
+    assert (walk.end.name, drive.start.name, drive.place) == ("Relais", "Relais", "Relais")
+    assert drive.arrival == NOW + timedelta(seconds=763)
+    # at hitch-hiking posts, closed and private places nobody parks: one kilometre away there is only Relais
+    near = wheels.seconds(at(100), How.CAR_PARK, max_drive=300)
+    assert near["amont"] == pytest.approx(115.2 + 8.4 + 120 + 515 / 1.2, abs=3)
+
+
+def test_the_longest_walk_drive_and_ride_are_kept(wheels: Wheels) -> None:
+    assert "amont" not in wheels.seconds(at(9000), How.CAR_PARK, max_walk=300)
+    assert wheels.seconds(at(9000), How.CAR_PARK, max_drive=0, max_walk=0) == {}
+    assert wheels.seconds(at(0), How.BICYCLE, max_ride=100) == {"amont": 156}
+
+
+def test_a_wheelchair_takes_the_way_round_and_says_what_is_known(wheels: Wheels) -> None:
+    # 200 m of steps on foot; 300 m good, 200 m limited (half as long again), 300 m of the road
+    on_foot = wheels.seconds(at(400, -200), How.WALK)
+    assert on_foot["amont"] == pytest.approx(400 / 1.2 + 4.2, abs=2)
+    rolling = wheels.reach(at(400, -200), How.WALK, wheelchair=True)
+    index = rolling.stops.tolist().index(wheels.stop("amont"))
+    assert rolling.seconds[index] == pytest.approx((300 + 200 * 1.5 + 300) / 1.2 + 4.2, abs=2)
+    (leg,) = rolling.legs(wheels.stop("amont"), int(NOW.timestamp()), wheels.network)
+    assert leg.metres == pytest.approx(805, abs=2)
+    assert leg.wheelchair == "unknown"  # limited is not said to be possible
+    (steps,) = wheels.reach(at(400, -200), How.WALK).legs(wheels.stop("amont"), 0, wheels.network)
+    assert steps.wheelchair == "not_possible"
+    (fine,) = wheels.reach(at(650), How.WALK, wheelchair=True).legs(wheels.stop("amont"), 0, wheels.network)
+    assert fine.wheelchair == "possible"
+
+
+def test_all_the_way_by_bicycle_or_car(wheels: Wheels) -> None:
+    request = ask((How.WALK,), direct=(Mode.WALK, Mode.BICYCLE, Mode.CAR))
+    ends = [
+        find_access(wheels.network, find_end(wheels.network, place), request, backward=back)
+        for place, back in ((at(0), False), (at(10_000), True))
+    ]
+    found = {way.mode: way for way in find_direct(wheels.network, *ends, request)}
+    assert {mode: way.seconds for mode, way in found.items()} == {  # ten kilometres are no walk
+        Mode.BICYCLE: 2273,
+        Mode.CAR: pytest.approx(144 + 523.6 + 144, abs=1),
+    }
+    (leg,) = found[Mode.CAR].legs(int(NOW.timestamp()), wheels.network)
+    assert leg.arrival - leg.departure == timedelta(seconds=found[Mode.CAR].seconds)
+    assert {step.street for step in leg.steps} >= {"Rue Haute", "Grande Rue"}
+
+
+# ------------------------------------------------------------------------------------------------- shared bicycles
+
+
+def poll(wheels: Wheels, folder: Path, clock: Clock | None = None) -> Wheels:
+    """Poll one folder into the home, in place of what was polled before."""
+    reach = sharing.Reach(wheels.valley.home)
+    with suppress(NotFound):
+        sharing.remove_system("velo", wheels.valley.url, reach)
+    sharing.add_system("velo", str(folder), wheels.valley.url, every=60, now=NOW)
+    (polled,) = sharing.poll(wheels.valley.url, reach, NOW)
+    assert polled.problem is None
+    return Wheels(wheels.valley, Networks(wheels.valley.home, clock).current())
+
+
+@pytest.fixture
+def shared(wheels: Wheels, tmp_path: Path) -> Wheels:
+    """The stations above, polled from a folder."""
+    write_gbfs(tmp_path / "gbfs", STATIONS)
+    return poll(wheels, tmp_path / "gbfs")
+
+
+def test_a_shared_bicycle_from_station_to_station(shared: Wheels) -> None:
+    # 300 m on foot to A, a minute, 690 m at 4.4 m/s, half a minute, 10 and 5 m on foot to Pont
+    found = shared.reach(at(0), How.SHARED_BICYCLE)
+    names = {shared.network.timetable.stop_ids.at(stop): i for i, stop in enumerate(found.stops)}
+    assert found.seconds[names["val:pont"]] == pytest.approx(250 + 60 + 156.8 + 30 + 12.5, abs=2)
+    assert found.walk_seconds[names["val:pont"]] == pytest.approx(263, abs=1)
+    walk, ride, last = found.legs(shared.stop("pont"), int(NOW.timestamp()), shared.network)
+    assert [leg.mode for leg in (walk, ride, last)] == [Mode.WALK, Mode.SHARED_BICYCLE, Mode.WALK]
+    assert (ride.start.name, ride.end.name, ride.place) == ("Station A", "Station B", "Station B")
+    assert ride.metres == pytest.approx(690, abs=2)
+    assert last.arrival == NOW + timedelta(seconds=int(found.seconds[names["val:pont"]]))
+    assert (walk.arrival, ride.arrival) == (ride.departure, last.departure)
+
+
+def test_stations_without_bicycles_lend_none_and_full_ones_take_none(shared: Wheels) -> None:
+    # B has none to lend, and A is far; C is full: from A one ends at D, 50 m further
+    assert shared.seconds(at(990), How.SHARED_BICYCLE, max_walk=500) == {}
+    found = shared.reach(at(300), How.SHARED_BICYCLE, max_ride=3600)
+    _, ride, last = found.legs(shared.stop("aval"), int(NOW.timestamp()), shared.network)
+    assert ride.end.name == "Station D"
+    assert last.metres == pytest.approx(155, abs=2)
+
+
+def test_back_from_the_stop_by_shared_bicycle(shared: Wheels) -> None:
+    # towards x=1000: from Aval 150 m on foot to D (C has one bicycle and is nearer: 100 m), then to B
+    found = shared.reach(at(1000), How.SHARED_BICYCLE, backward=True, max_ride=3600)
+    walk, ride, last = found.legs(shared.stop("aval"), int(NOW.timestamp()), shared.network)
+    assert (walk.start.name, ride.start.name, ride.end.name) == ("Aval", "Station C", "Station B")
+    seconds = int(found.seconds[found.stops.tolist().index(shared.stop("aval"))])
+    assert seconds == pytest.approx(105 / 1.2 + 60 + 8510 / 4.4 + 30 + 10 / 1.2, abs=4)
+    assert last.arrival == NOW + timedelta(seconds=seconds)
+
+
+def test_what_stations_hold_now_says_nothing_about_tomorrow(shared: Wheels) -> None:
+    tomorrow = NOW + timedelta(days=1)
+    assert shared.seconds(at(990), How.SHARED_BICYCLE, max_walk=500) == {}
+    # B may have one tomorrow: to A and 100 m on foot
+    assert "amont" in shared.seconds(at(990), How.SHARED_BICYCLE, max_walk=500, at=tomorrow)
+    assert "amont" in shared.seconds(at(990), How.SHARED_BICYCLE, max_walk=500, realtime=Realtime.OFF)
+
+
+@pytest.mark.parametrize(("minutes", "offered"), [(14, True), (16, False)])
+def test_a_system_that_is_silent_for_long_is_left_out(
+    minutes: int, *, offered: bool, wheels: Wheels, tmp_path: Path
+) -> None:
+    write_gbfs(tmp_path / "gbfs", STATIONS)
+    clock = Clock(tmp_path / "clock")
+    clock.move(NOW + timedelta(minutes=minutes), rate=0.0)
+    assert bool(poll(wheels, tmp_path / "gbfs", clock).seconds(at(0), How.SHARED_BICYCLE)) is offered
+
+
+def test_a_bicycle_that_stands_in_the_street_is_left_beside_the_stop_where_that_is_allowed(
+    wheels: Wheels, tmp_path: Path
+) -> None:
+    lon, lat = lonlat(120, 0)
+    (west, south), (east, north) = lonlat(300, -100), lonlat(500, 100)
+    ring = [[west, south], [east, south], [east, north], [west, north], [west, south]]
+    forbidden = {"type": "Feature", "geometry": {"type": "Polygon", "coordinates": [ring]},
+                 "properties": {"rules": [{"ride_allowed": False, "ride_through_allowed": True}]}}  # fmt: skip
+    vehicle = {"bike_id": "7", "lon": lon, "lat": lat, "is_reserved": False, "is_disabled": False}
+    write_gbfs(
+        tmp_path / "gbfs",
+        {},
+        free_bike_status={
+            "bikes": [vehicle, {**vehicle, "bike_id": "8", "lon": lonlat(10, 0)[0], "is_reserved": True}]
+        },
+        geofencing_zones={"geofencing_zones": {"type": "FeatureCollection", "features": [forbidden]}},
+    )
+    there = poll(wheels, tmp_path / "gbfs")
+    # 120 m on foot, a minute, 880 m, half a minute; around Amont none may be left
+    found = there.seconds(at(0), How.SHARED_BICYCLE)
+    assert found == {"pont": pytest.approx(100 + 60 + 200 + 30 + 4.2, abs=2)}
+    walk, ride = there.reach(at(0), How.SHARED_BICYCLE).legs(there.stop("pont"), int(NOW.timestamp()), there.network)
+    assert (walk.metres, ride.metres) == (pytest.approx(120, abs=2), pytest.approx(885, abs=2))
+    assert there.seconds(at(0), How.SHARED_BICYCLE, at=NOW + timedelta(hours=2)) == {}
