@@ -216,7 +216,7 @@ class _Gatherer:
         spans = np.concatenate(([0], np.cumsum(length)))
         sums = [
             np.diff(np.concatenate(([0], np.cumsum(column)))[spans]).tolist()
-            for column in (heard.place < 0, mistaken, heard.unknown & (heard.times == NEVER).all(axis=1))
+            for column in (heard.place < 0, mistaken, heard.silent)
         ]
         for (update, run), begin, end, *counts in zip(
             found, spans[:-1].tolist(), spans[1:].tolist(), *sums, strict=True
@@ -330,7 +330,7 @@ class _Gatherer:
                 if delay is not None:
                     times[number, column] = delay
         no = np.zeros(len(seen), np.bool_)
-        heard = Heard(times, no, no, no, np.array([one.late.place for one in seen], np.int64), no)
+        heard = Heard(times, no, no, no, no, np.array([one.late.place for one in seen], np.int64), no)
         for number, one in enumerate(seen):
             at = one.update.at or self.finder.now
             change = Change(one.run, Relation.SCHEDULED, heard, number, number + 1, None, at, one.prefix, one.update)

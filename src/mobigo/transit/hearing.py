@@ -30,7 +30,9 @@ class Heard(NamedTuple):
     """int64[n, 4]: arrival and departure since 1970 UTC, delays of arrival and departure; NEVER where not said."""
     skipped: NDArray[np.bool_]
     unknown: NDArray[np.bool_]
-    """bool[n], the source knows nothing, or says nothing at all."""
+    """bool[n], the source says that it knows nothing, or says nothing."""
+    silent: NDArray[np.bool_]
+    """bool[n], the source says nothing at all."""
     special: NDArray[np.bool_]
     """bool[n], it says another stop, a platform or a sign."""
     place: NDArray[np.int64]
@@ -65,14 +67,14 @@ def hear(finder: Finder, spoken: Sequence[tuple[Sequence[CallUpdate], int]], pre
             special |= np.array([text is not None for text in columns[number]])
     skipped, lost = _are(columns[RELATION], CallRelation.SKIPPED), _are(columns[RELATION], CallRelation.NO_DATA)
     times[lost] = NEVER
-    silent = (times == NEVER).all(axis=1) & ~special & ~skipped
+    silent = (times == NEVER).all(axis=1) & ~special & ~skipped & ~lost
     names = finder.names.stops
     stop = np.array([-1 if name is None else names.get(prefix + name, -2) for name in columns[STOP]], np.int64)
     place = _place(finder, spoken, columns[SEQUENCE], stop, prefix)
     trip = np.repeat(np.array([trip for _, trip in spoken], np.int64), [len(one) for one, _ in spoken])
     rows = finder.timetable.call_first[trip] + np.maximum(place, 0)
     moved = (place >= 0) & (stop >= 0) & (finder.timetable.call_stop[rows] != stop) if n else special
-    return Heard(times, skipped, lost | silent, special, place, moved & ~special)
+    return Heard(times, skipped, lost | silent, silent, special, place, moved & ~special)
 
 
 def _are(column: Sequence[CallRelation], wanted: CallRelation) -> NDArray[np.bool_]:

@@ -31,7 +31,7 @@ SCHEDULED, LIVE, SKIPPED, NO_DATA = range(4)
 """`overlay.CallStatus`."""
 RELATIONS = tuple(Relation)
 _NO = np.zeros(0, np.bool_)
-NOTHING = Heard(np.zeros((0, 4), np.int64), _NO, _NO, _NO, np.zeros(0, np.int64), _NO)
+NOTHING = Heard(np.zeros((0, 4), np.int64), _NO, _NO, _NO, _NO, np.zeros(0, np.int64), _NO)
 """Nothing is said of any call."""
 
 

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 LEAST_CALLS, MANY_CALLS = 2, 2_000
 """Calls of a trip with stops of its own."""
+LATEST_START = 7 * DAY
+"""Seconds after the beginning of its service day at which a trip may begin: some timetables go on past 48:00."""
 LONG = 3 * DAY
 """Seconds a trip of no timetable may last."""
 FIRST_INSTANT, LAST_INSTANT = 946_684_800, 4_102_444_800
@@ -134,7 +136,7 @@ def _list_calls(
     if times[0] is None or times[-1] is None:
         raise NoTrip("a trip of its own must say when it begins and ends")
     filled = _fill(times)
-    if not -DAY <= filled[0][0] <= 2 * DAY or filled[-1][1] - filled[0][0] > LONG:
+    if not -DAY <= filled[0][0] <= LATEST_START or filled[-1][1] - filled[0][0] > LONG:
         raise NoTrip(f"it runs from {filled[0][0]} s to {filled[-1][1]} s of its day, which is a mistake")
     return [
         ListedCall(stop, *pair, *plan, call) for stop, pair, plan, call in zip(stops, filled, plans, calls, strict=True)
