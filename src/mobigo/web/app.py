@@ -13,6 +13,7 @@ from mobigo.accounts import api as accounts_api
 from mobigo.accounts.key import read_key
 from mobigo.db.engine import POOL_SIZE
 from mobigo.journeys import api as journeys_api
+from mobigo.journeys import follow_api
 from mobigo.journeys.network import Networks
 from mobigo.places import api as places_api
 from mobigo.transit import api as transit_api
@@ -59,7 +60,7 @@ def create_app(*, engine: Engine, clock: Clock, home: Path) -> FastAPI:
     app.state.token_key = read_key(home)
     app.state.networks = Networks(home, clock)
     errors.install(app)
-    for room in (journeys_api, places_api, transit_api, live_api, disturbance_api, accounts_api):
+    for room in (journeys_api, follow_api, places_api, transit_api, live_api, disturbance_api, accounts_api):
         app.include_router(room.router)
     pages.install(app)
     return app
