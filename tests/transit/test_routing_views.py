@@ -65,3 +65,20 @@ def test_a_bare_view_answers_as_the_whole_one_that_takes_its_place(tmp_path: Pat
     whole.lay_hops(TODAY + 365, Direction.DEPART)
     assert len(list(folder.iterdir())) == 2  # nothing of a day that is as in the timetable
     assert whole.is_ready(TODAY + 365, Direction.DEPART) is base.is_ready(TODAY + 365, Direction.DEPART) is False
+
+
+def test_somebody_in_a_hurry_gets_a_bare_view_until_there_is_a_whole_one(tmp_path: Path) -> None:
+    timetable = make(tmp_path, calendar_dates=DAYS)
+    views = DayViews(timetable, link_stops(timetable), tmp_path / "days")
+    hurried = views.at_once
+    assert hurried is views.at_once
+    assert not hurried.is_ready(TODAY, Direction.DEPART)
+    assert len(hurried.view(TODAY, Direction.DEPART).hop_first) == 0
+    assert not (tmp_path / "days").exists()
+    found = ask(hurried, TODAY)
+    whole = views.view(TODAY, Direction.DEPART)
+    assert hurried.view(TODAY, Direction.DEPART) is whole
+    assert ask(views, TODAY) == ask(hurried, TODAY) == found
+    other = DayViews(timetable, views.footpaths, tmp_path / "days").at_once
+    assert other.is_ready(TODAY, Direction.DEPART)
+    assert len(other.view(TODAY, Direction.DEPART).hop_first) > 1

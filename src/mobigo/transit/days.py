@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 import shutil
+from functools import cached_property
 from hashlib import sha256
 from threading import Lock, get_ident
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -128,6 +129,10 @@ class DayViews:
                     self._laying.pop(key, None)
         return view
 
+    def find_held(self, day: int, direction: Direction, more_days: int = 0) -> DayView | None:
+        """Return the view where this process has it at hand."""
+        return self._views.get((day, direction, more_days))
+
     def is_ready(self, day: int, direction: Direction, more_days: int = 0) -> bool:
         """Tell whether a view can be had without laying it out."""
         if (day, direction, more_days) in self._views:
@@ -150,6 +155,11 @@ class DayViews:
             other = DayViews(self.timetable, footpaths, base=self)
             self._walking = [other, *self._walking][:KEPT_WALKS]
             return other
+
+    @cached_property
+    def at_once(self) -> DayViews:
+        """The same days for somebody in a hurry: whole where they are laid out, else without hops, in memory."""
+        return _AtOnce(self)
 
     def lay_hops(self, day: int, direction: Direction, more_days: int = 0) -> None:
         """Lay out and write the whole view of a day that live data change, for those who open it from now on."""
@@ -211,6 +221,27 @@ class DayViews:
             ):
                 digest.update(np.ascontiguousarray(of_calls[calls]).data)
         return f"{direction.name.lower()}-{digest.hexdigest()[:16]}"
+
+
+class _AtOnce(DayViews):
+    """Views of which none is laid out with hops while somebody waits."""
+
+    def __init__(self, whole: DayViews) -> None:
+        super().__init__(whole.timetable, whole.footpaths)
+        self._whole = whole
+
+    def view(self, day: int, direction: Direction, more_days: int = 0) -> DayView:
+        whole = self._whole.find_held(day, direction, more_days)
+        return super().view(day, direction, more_days) if whole is None else whole
+
+    def is_ready(self, day: int, direction: Direction, more_days: int = 0) -> bool:
+        return (day, direction, more_days) in self._views or self._whole.is_ready(day, direction, more_days)
+
+    def _open(self, day: int, direction: Direction, more_days: int) -> DayView:
+        if self._whole.is_ready(day, direction, more_days):
+            return self._whole.view(day, direction, more_days)
+        runs = _collect_runs(self.timetable, day, direction, more_days)
+        return _date(lay_out(self.timetable, self.footpaths, runs, direction, hops=False), day, self.zone)
 
 
 def _digest(runs: _Runs) -> bytes:
