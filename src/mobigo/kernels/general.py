@@ -49,15 +49,20 @@ AT, ON, LAYER, RECORD, OWN, ANEW = range(6)
 seated and 0 when any later one of its line as well, 1 when trips are boarded on the way."""
 
 
-class Terms(NamedTuple):
-    """What the traveller asks of trips, stops and changes."""
+class Allowed(NamedTuple):
+    """Where the traveller may go, and what is known of stops."""
 
-    trip_allowed: NDArray[np.uint8]
+    trip: NDArray[np.uint8]
     """uint8[n_trips], trips of the view."""
-    stop_allowed: NDArray[np.uint8]
+    stop: NDArray[np.uint8]
     """uint8[n_stops]"""
-    stop_timed: NDArray[np.uint8]
+    timed: NDArray[np.uint8]
     """uint8[n_stops], 1 where transfers.txt says how long a change at the stop takes."""
+
+
+class Terms(NamedTuple):
+    """What the traveller asks of changes."""
+
     factor: float
     """Walks take so many times as long, and so do the times of transfers.txt."""
     usual: int
@@ -210,35 +215,20 @@ def aim(
 
 
 @kernel
-def walk_seconds(view: DayView, terms: Terms, walk: Int) -> Int:
-    """Seconds on foot."""
-    return np.int64(np.ceil(view.walk_seconds[walk] * terms.factor))
-
-
-@kernel
-def _change(view: DayView, terms: Terms, walk: Int, stop: Int, from_class: Int, to_class: Int) -> Int:
-    """Seconds from alighting to boarding over a walk between lines of two classes; -1 where that is forbidden."""
-    seconds, guaranteed = np.int64(view.walk_change[walk]), np.int64(view.walk_guaranteed[walk])
-    timed = view.walk_target[walk] == stop and terms.stop_timed[stop] == 1
-    if view.special_first[walk] < view.special_first[walk + 1]:
-        row = find_special(view, walk, from_class, to_class)
-        if row >= 0:
-            seconds, guaranteed = np.int64(view.special_change[row]), np.int64(view.special_guaranteed[row])
-            timed = False
-    if seconds < 0:
-        return NONE
-    if terms.factor != 1.0:
-        if timed or seconds != view.walk_seconds[walk] + terms.usual:
-            seconds = np.int64(np.ceil(seconds * terms.factor))
+def _lengthen(change: Int, on_foot: Int, timed: Int, guaranteed: Int, terms: Terms) -> Int:
+    """Seconds from alighting to boarding as the traveller takes them; negative where a change is forbidden."""
+    if terms.factor != 1.0 and change >= 0:
+        if timed or change != on_foot + terms.usual:
+            change = np.int64(np.ceil(change * terms.factor))
         else:
-            seconds += walk_seconds(view, terms, walk) - view.walk_seconds[walk]
-    if guaranteed:
-        return seconds
-    return max(seconds, np.int64(terms.min_change)) + terms.slack
+            change += np.int64(np.ceil(on_foot * terms.factor)) - on_foot
+    if guaranteed or change < 0:
+        return change
+    return max(change, np.int64(terms.min_change)) + terms.slack
 
 
 @kernel
-def _first_from(view: DayView, terms: Terms, low: Int, high: Int, position: Int, time: Int) -> Int:
+def _first_from(view: DayView, allowed: Allowed, low: Int, high: Int, position: Int, time: Int) -> Int:
     """First trip allowed, of trips `low` to `high` of a line, that leaves a position at or after a time, or `high`."""
     end = high
     while low < high:
@@ -247,7 +237,7 @@ def _first_from(view: DayView, terms: Terms, low: Int, high: Int, position: Int,
             low = middle + 1
         else:
             high = middle
-    while low < end and not terms.trip_allowed[low]:
+    while low < end and not allowed.trip[low]:
         low += 1
     return low
 
@@ -288,6 +278,7 @@ def _push(
 @kernel
 def _spread(
     view: DayView,
+    allowed: Allowed,
     terms: Terms,
     nodes: Nodes,
     vias: Vias,
@@ -348,7 +339,7 @@ def _spread(
                     passed = True  # one who is past the place may do more, except visit it
                     jobs = _push(jobs, n_jobs, x, trip, layer + 1, record, own, ZERO)
                     n_jobs += 1
-                if trip >= 0 and view.position_alight[x] and terms.stop_allowed[stop]:
+                if trip >= 0 and view.position_alight[x] and allowed.stop[stop]:
                     time = np.int64(view.arrival[shift + x])
                     hopeful = True
                     if goal.bounded and layer == n_vias:
@@ -380,8 +371,17 @@ def _spread(
                     if marks.on_mark[node]:
                         ready = np.int64(marks.ready[node, ride - 2])
                         if trip < 0 or view.departure[shift + x] >= ready:
+                            # as `_first_from`, written out: calls that take a view are slow
                             last = np.int64(view.line_trip[line + 1]) if trip < 0 else trip
-                            other = _first_from(view, terms, np.int64(view.line_trip[line]), last, x, ready)
+                            other, high = np.int64(view.line_trip[line]), last
+                            while other < high:
+                                middle = (other + high) // 2
+                                if view.departure[view.trip_shift[middle] + x] < ready:
+                                    other = middle + 1
+                                else:
+                                    high = middle
+                            while other < last and not allowed.trip[other]:
+                                other += 1
                             if other < last and view.departure[view.trip_shift[other] + x] < limit[ride]:
                                 trip = other
                                 shift = np.int64(view.trip_shift[trip])
@@ -416,14 +416,14 @@ def _spread(
                         break
                     marks.seated[layer * n_lines + line, more] = trip
             for seat in range(trip, last):
-                if not terms.trip_allowed[seat]:
+                if not allowed.trip[seat]:
                     continue
                 if view.arrival[view.trip_shift[seat] + end - 1] >= limit[ride]:
                     break
                 sitting = record if seat == trip else NONE
                 for row in range(view.stay_first[seat], view.stay_first[seat + 1]):
                     onward = np.int64(view.stay_trip[row])
-                    if not terms.trip_allowed[onward] or marks.sat[layer * n_trips + onward] <= ride:
+                    if not allowed.trip[onward] or marks.sat[layer * n_trips + onward] <= ride:
                         continue
                     marks.sat[layer * n_trips + onward] = ride
                     if sitting < 0:
@@ -459,33 +459,55 @@ def _spread(
             work -= view.walk_first[stop + 1] - view.walk_first[stop]
             for walk in range(view.walk_first[stop], view.walk_first[stop + 1]):
                 target = np.int64(view.walk_target[walk])
-                if not terms.stop_allowed[target]:
+                if not allowed.stop[target]:
                     continue
-                if target != stop and walk_seconds(view, terms, walk) > terms.longest:
+                on_foot = np.int64(view.walk_seconds[walk])
+                if target != stop and np.ceil(on_foot * terms.factor) > terms.longest:
                     continue
+                special = view.special_first[walk] < view.special_first[walk + 1]
+                timed = np.int64(allowed.timed[stop]) if target == stop else ZERO
+                usual: Int = np.int64(view.walk_change[walk])
+                usual = _lengthen(usual, on_foot, timed, np.int64(view.walk_guaranteed[walk]), terms)
                 first, last = np.int64(nodes.on_first[target]), np.int64(nodes.on_first[target + 1])
-                for other in range(first - 1, last):
-                    to: Int = layer * n_on + (target if other < first else n_stops + other)
-                    to_class = ZERO if other < first else np.int64(nodes.on_class[n_stops + other])
-                    change = _change(view, terms, walk, stop, kind, to_class)
-                    if change < 0:
+                for extra in range(first - 1, last):
+                    to: Int = layer * n_on + (target if extra < first else n_stops + extra)
+                    change: Int = usual
+                    if special:
+                        to_class = ZERO if extra < first else np.int64(nodes.on_class[n_stops + extra])
+                        rule = find_special(view, walk, kind, to_class)
+                        if rule >= 0:
+                            guaranteed = np.int64(view.special_guaranteed[rule])
+                            change = np.int64(view.special_change[rule])
+                            change = _lengthen(change, on_foot, ZERO, guaranteed, terms)
+                    if change < 0 or time + change >= marks.ready[to, ride - 1] or time + change >= limit[ride + 1]:
                         continue
-                    n_boardable = _ready(marks, to, time + change, ride, rides, limit, node, walk, n_boardable)
+                    # as `_ready`, written out
+                    for more in range(ride - 1, rides):
+                        if marks.ready[to, more] <= time + change:
+                            break
+                        marks.ready[to, more] = time + change
+                    marks.on_record[to] = marks.off_record[node]
+                    marks.on_at[to] = marks.off_at[node]
+                    marks.on_how[to] = walk
+                    if not marks.on_mark[to]:
+                        marks.on_mark[to] = 1
+                        marks.on_list[n_boardable] = to
+                        n_boardable += 1
             if layer < n_vias and vias.to[layer, stop] >= 0:
-                for other in range(layer, n_vias):
-                    if vias.stay[layer, other] < 0:
+                for place in range(layer, n_vias):
+                    if vias.stay[layer, place] < 0:
                         break
-                    there = np.int64(vias.to[layer, stop] + vias.stay[layer, other])
-                    for row in range(vias.first[other], vias.first[other + 1]):
+                    there = np.int64(vias.to[layer, stop] + vias.stay[layer, place])
+                    for row in range(vias.first[place], vias.first[place + 1]):
                         target = np.int64(vias.stop[row])
                         visit = there + vias.seconds[row]
-                        if visit == 0 or not terms.stop_allowed[target]:
+                        if visit == 0 or not allowed.stop[target]:
                             continue
                         visit = max(visit, np.int64(terms.min_change)) + terms.slack
                         first, last = np.int64(nodes.on_first[target]), np.int64(nodes.on_first[target + 1])
-                        for each in range(first - 1, last):
-                            to = (other + 1) * n_on + (target if each < first else n_stops + each)
-                            how = VISIT - layer * MANY_VIAS - other
+                        for extra in range(first - 1, last):
+                            to = (place + 1) * n_on + (target if extra < first else n_stops + extra)
+                            how = VISIT - layer * MANY_VIAS - place
                             n_boardable = _ready(marks, to, time + visit, ride, rides, limit, node, how, n_boardable)
         # which lines come by
         n_listed = ZERO
@@ -649,6 +671,7 @@ def _write(
 @kernel
 def search(
     view: DayView,
+    allowed: Allowed,
     terms: Terms,
     nodes: Nodes,
     vias: Vias,
@@ -659,7 +682,7 @@ def search(
     rides: Int,
     walk: Int,
     work: Int,
-) -> tuple[NDArray[np.int32], NDArray[np.int32], bool]:
+) -> tuple[NDArray[np.int32], NDArray[np.int32], Int]:
     """Find the journeys no other dominates, with their legs.
 
     First the earliest arrivals alone, unless in a window; then departures in descending order, each of them searching
@@ -686,8 +709,8 @@ def search(
         For each journey its rides, the last first: trip of the view, position of boarding, position of alighting (or
         SEATED: it goes on without), position at which the ride before is left (or SEATED, or ORIGIN), and how: row of
         the walk or of the access, or a visit.
-    complete : bool
-        False when the work was not enough: what was found holds, but better may be missing.
+    left : int
+        Work not done; below 0 it was not enough: what was found holds, but better may be missing.
     """
     window = until != -NEVER
     marks = _mark(view, nodes, np.int64(len(vias.to) + 1), rides)
@@ -710,13 +733,13 @@ def search(
     n_first = ZERO
     for i in range(len(access.stop)):
         stop = np.int64(access.stop[i])
-        if not terms.stop_allowed[stop]:
+        if not allowed.stop[stop]:
             continue
         for call in range(view.stop_first[stop], view.stop_first[stop + 1]):
             x = np.int64(view.stop_position[call])
             line = np.int64(view.position_line[x])
             low, high = np.int64(view.line_trip[line]), np.int64(view.line_trip[line + 1])
-            trip = _first_from(view, terms, low, high, x, start + access.seconds[i])
+            trip = _first_from(view, allowed, low, high, x, start + access.seconds[i])
             if trip < high:
                 first_trip[n_first] = trip
                 first_position[n_first] = x
@@ -739,7 +762,7 @@ def search(
             )
             n_records += 1
         records, n_records, jobs, work = _spread(
-            view, terms, nodes, vias, goal, marks, records, n_records, jobs, n_jobs, limit, found, rides, work
+            view, allowed, terms, nodes, vias, goal, marks, records, n_records, jobs, n_jobs, limit, found, rides, work
         )
         earliest[:] = found
         found[:] = NEVER
@@ -768,7 +791,7 @@ def search(
             left = departure - access.seconds[first_row[i]]
             if left > until or departure >= limit[1]:
                 break
-            if terms.trip_allowed[trip]:
+            if allowed.trip[trip]:
                 key[n] = (until - left) << 32 | n
                 late_trip[n] = trip
                 late_first[n] = i
@@ -793,7 +816,7 @@ def search(
             )
             n_records += 1
         records, n_records, jobs, work = _spread(
-            view, terms, nodes, vias, goal, marks, records, n_records, jobs, n_jobs, limit, found, rides, work
+            view, allowed, terms, nodes, vias, goal, marks, records, n_records, jobs, n_jobs, limit, found, rides, work
         )
         for ride in range(1, rides + 1):
             if found[ride, 0] == NEVER:
@@ -813,4 +836,4 @@ def search(
                     records, earliest[ride], np.int64(ride), journeys, n_journeys, legs, n_legs
                 )
                 n_journeys += 1
-    return journeys[:n_journeys], legs[:n_legs], bool(work >= 0)
+    return journeys[:n_journeys], legs[:n_legs], work

@@ -9,12 +9,14 @@ from __future__ import annotations
 from datetime import date
 from functools import cached_property
 from math import ceil
+from threading import local
+from time import monotonic
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from mobigo.kernels import general as kernels
-from mobigo.kernels.general import Goal, Terms
+from mobigo.kernels.general import Allowed, Goal, Terms
 from mobigo.kernels.trip_based import NEVER, SEATED
 from mobigo.transit.model import Direction, Preferences, Ride, TransitJourney, Walk
 from mobigo.transit.timetable import EPOCH, FORBIDDEN, freeze
@@ -31,8 +33,22 @@ if TYPE_CHECKING:
 
 ENDLESS = 2**62
 """Work that no search does."""
+FIRST_PACE = 20_000_000.0
+"""Work done in a second, until a thread has seen its own."""
+MUCH_WORK = 100_000
+"""From so much work on, a search tells its thread's pace."""
 FAR = 2**30
 """Seconds of a walk that nobody bounds."""
+
+
+class _Own(local):
+    """What a thread knows of itself."""
+
+    pace = FIRST_PACE
+    """Work it does in a second."""
+
+
+_own = _Own()
 
 
 class Ends(NamedTuple):
@@ -50,7 +66,7 @@ def is_bare(view: DayView) -> bool:
 
 
 def search(
-    views: DayViews, view: DayView, query: Query, rides: int, work: int = ENDLESS
+    views: DayViews, view: DayView, query: Query, rides: int, deadline: float | None = None
 ) -> tuple[list[TransitJourney], bool]:
     """Find the journeys by vehicle that no other dominates, in no order.
 
@@ -58,8 +74,8 @@ def search(
     ----------
     rides : int
         Vehicles of a journey, at most; at least 1.
-    work : int
-        How much may be done, in positions and walks looked at.
+    deadline : float, optional
+        Of `time.monotonic`: what is found by then is the answer.
 
     Returns
     -------
@@ -72,7 +88,7 @@ def search(
     if not forwards:
         ends = Ends(*ends[2:], *ends[:2])
     start = query.at - base if forwards else base - query.at
-    terms = _read_terms(views.timetable, views.footpaths, view, wishes)
+    allowed, terms = _read_terms(views.timetable, views.footpaths, view, wishes)
     places = Places(wishes.vias if forwards else turn(wishes.vias), len(view.stop_first) - 1)
     access = places.begin(ends.access, ends.access_seconds)
     bounded = int(len(view.cell_seconds) > 0 and wishes.walk_factor >= 1)
@@ -81,8 +97,11 @@ def search(
         bounded,
         *kernels.aim(view, bounded, _fix(ends.egress), _fix(ends.egress_seconds)),
     )
-    found, rows, complete = kernels.search(
+    began = monotonic()
+    work = ENDLESS if deadline is None else max(0, int((deadline - began) * _own.pace))
+    found, rows, left = kernels.search(
         view,
+        allowed,
         terms,
         freeze(kernels.split_nodes(view)),
         places.vias,
@@ -94,6 +113,8 @@ def search(
         -1 if query.walk is None else query.walk,
         work,
     )
+    if work - left > MUCH_WORK:
+        _own.pace = (_own.pace + (work - left) / (monotonic() - began)) / 2
     writer = _Writer(view, terms, query)
     journeys = []
     begin = 0
@@ -102,7 +123,7 @@ def search(
         walked = int(access.layer[legs[-1][HOW]]), int(access.seconds[legs[-1][HOW]])
         journeys.append(writer.write(arrival, n_rides, layer, walked, legs))
         begin = end
-    return journeys, complete
+    return journeys, bool(left >= 0)
 
 
 def _fix(values: NDArray[np.int32]) -> NDArray[np.int32]:
@@ -112,7 +133,9 @@ def _fix(values: NDArray[np.int32]) -> NDArray[np.int32]:
     return copy
 
 
-def _read_terms(timetable: Timetable, footpaths: Footpaths, view: DayView, wishes: Preferences) -> Terms:
+def _read_terms(
+    timetable: Timetable, footpaths: Footpaths, view: DayView, wishes: Preferences
+) -> tuple[Allowed, Terms]:
     """Turn what may be ridden and where one may change into flags of the view's trips and of stops."""
     n_stops = len(view.stop_first) - 1
     trips = np.ones(len(view.trip_row), np.uint8)
@@ -126,12 +149,7 @@ def _read_terms(timetable: Timetable, footpaths: Footpaths, view: DayView, wishe
     if wishes.walk_factor != 1 and usual >= 0:
         same = (timetable.rule_from == timetable.rule_to) & (timetable.rule_seconds >= 0)
         timed[timetable.rule_from[same & (timetable.rule_type != FORBIDDEN)]] = 1
-    for flags in (trips, stops, timed):
-        flags.setflags(write=False)
-    return Terms(
-        trips,
-        stops,
-        timed,
+    return freeze(Allowed(trips, stops, timed)), Terms(
         float(wishes.walk_factor),
         max(usual, 0),
         FAR if wishes.longest_walk is None else wishes.longest_walk,

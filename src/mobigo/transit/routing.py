@@ -58,7 +58,7 @@ def search(views: DayViews, query: Query) -> list[TransitJourney]:
     return answer(views, query).journeys
 
 
-def answer(views: DayViews, query: Query) -> Found:
+def answer(views: DayViews, query: Query, *, deadline: float | None = None) -> Found:
     """Find all journeys that no other dominates, sorted by departure, arrival, transfers.
 
     Without a window: the Pareto set over (arrival, transfers) at or after `query.at`, of equals the latest departure
@@ -66,6 +66,11 @@ def answer(views: DayViews, query: Query) -> Found:
     transfers), the departure (arriving: the arrival) within the window. A journey by vehicle that is no faster than
     walking all the way is dominated by it, also inside a window, where walking is one journey: leaving (arriving) at
     `query.at`.
+
+    Parameters
+    ----------
+    deadline : float, optional
+        Of `time.monotonic`: the general search answers with what it has found by then; the quick one needs no bound.
     """
     rides = max(0, min(query.max_transfers + 1, MOST_RIDES))
     if query.preferences is not None and query.preferences.footpaths is not None:
@@ -78,7 +83,7 @@ def answer(views: DayViews, query: Query) -> Found:
     elif query.preferences is None and not general.is_bare(view):
         found = _search_quickly(view, query, rides)
     else:
-        found, complete = general.search(views, view, query, rides)
+        found, complete = general.search(views, view, query, rides, deadline)
     if query.walk is not None:
         found = _offer_walk(found, query)
     found.sort(key=lambda journey: (journey.departure, journey.arrival, journey.transfers))
