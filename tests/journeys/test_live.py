@@ -3,94 +3,33 @@
 from __future__ import annotations
 
 import shutil
-from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, timedelta
 from typing import TYPE_CHECKING
 
 import pytest
 from tests.journeys.conftest import at
+from tests.journeys.live_valley import MONDAY, NOW, LiveValley, late, local, rides
 
 from mobigo.journeys import service
-from mobigo.journeys.live import lay_live, write_live
+from mobigo.journeys.live import lay_live
 from mobigo.journeys.model import JourneyRequest, Realtime
 from mobigo.journeys.network import STALE, Networks
 from mobigo.kit.clock import Clock
-from mobigo.transit.live import Alert, CallRelation, CallUpdate, LiveFeed, Relation, Target, TripUpdate, Vehicle
-from mobigo.transit.overlay import lay_over
+from mobigo.transit.live import Alert, CallRelation, CallUpdate, Relation, Target, TripUpdate, Vehicle
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from tests.journeys.conftest import Valley
 
-    from mobigo.journeys.model import Journey, Plan
-    from mobigo.journeys.network import Network
-
-MONDAY = date(2026, 11, 23)
-NOW = datetime(2026, 11, 23, 6, 30, tzinfo=UTC)
-"""07:30 in Paris."""
-
-
-@dataclass
-class Now:
-    """A copy of the valley's home into which live data are written."""
-
-    home: Path
-
-    @property
-    def network(self) -> Network:
-        return Networks(self.home).current()
-
-    def say(self, *trips: TripUpdate, alerts: tuple[Alert, ...] = (), vehicles: tuple[Vehicle, ...] = ()) -> Network:
-        """Let the source say this, and nothing else."""
-        moment = int(NOW.timestamp())
-        network = self.network
-        feed = LiveFeed("val", moment, trips, vehicles, alerts)
-        overlay, reports = lay_over(network.timetable, [feed], [], now=moment)
-        assert [report.rate for report in reports] == [1.0]
-        write_live(
-            network.folder,
-            overlay,
-            [("val", alert) for alert in alerts],
-            [("val", vehicle) for vehicle in vehicles],
-            reports,
-            now=NOW,
-        )
-        return self.network
-
-    def ask(self, when: str, realtime: Realtime = Realtime.ON, **more: object) -> Plan:
-        """Ask from one end of the valley to the other."""
-        request = JourneyRequest(at(0), at(10_000), local(when), window=0, realtime=realtime, **more)  # type: ignore[arg-type]
-        return service.plan(self.network, request)
-
 
 @pytest.fixture
-def now(valley: Valley, tmp_path: Path) -> Now:
+def now(valley: Valley, tmp_path: Path) -> LiveValley:
     shutil.copytree(valley.home, tmp_path / "home")
-    return Now(tmp_path / "home")
+    return LiveValley(tmp_path / "home")
 
 
-def local(text: str) -> datetime:
-    """Read an hour of that Monday in Paris."""
-    return datetime.fromisoformat(f"2026-11-23T{text}:00+01:00")
-
-
-def late(trip: str, minutes: float, first: int = 1, **more: object) -> TripUpdate:
-    """Say that a trip is late from a call on."""
-    call = CallUpdate(sequence=first, departure_delay=int(60 * minutes))
-    return TripUpdate(trip, MONDAY, calls=(call,), at=int(NOW.timestamp()), **more)  # type: ignore[arg-type]
-
-
-def rides(journey: Journey) -> list[str]:
-    return [
-        f"{leg.trip_id} {leg.departure:%H:%M}-{leg.arrival:%H:%M}" + (" canceled" if leg.canceled else "")
-        + (" missed" if leg.missed else "")
-        for leg in journey.legs
-        if leg.trip_id
-    ]  # fmt: skip
-
-
-def test_without_live_data_nothing_is_known(now: Now) -> None:
+def test_without_live_data_nothing_is_known(now: LiveValley) -> None:
     (journey,) = now.ask("07:30").journeys
     assert rides(journey) == ["val:early 08:00-08:15"]
     assert [leg.planned_departure for leg in journey.legs] == [None, None, None]
@@ -99,7 +38,7 @@ def test_without_live_data_nothing_is_known(now: Now) -> None:
     assert all(network.seen(realtime) is network for realtime in Realtime)
 
 
-def test_a_late_bus_is_late_and_says_when_it_was_due(now: Now) -> None:
+def test_a_late_bus_is_late_and_says_when_it_was_due(now: LiveValley) -> None:
     now.say(late("early", 7))
     (journey,) = now.ask("07:30").journeys
     (ride,) = [leg for leg in journey.legs if leg.trip_id]
@@ -110,14 +49,14 @@ def test_a_late_bus_is_late_and_says_when_it_was_due(now: Now) -> None:
     assert rides(now.ask("07:58").journeys[0]) == ["val:early 08:07-08:22"]
 
 
-def test_off_is_the_timetable_and_not_a_word_more(now: Now) -> None:
+def test_off_is_the_timetable_and_not_a_word_more(now: LiveValley) -> None:
     before = now.ask("07:30", Realtime.OFF)
     now.say(late("early", 7))
     assert now.ask("07:30", Realtime.OFF) == before
     assert now.ask("07:58", Realtime.OFF).journeys[0].departure > local("11:00")
 
 
-def test_annotated_journeys_are_those_of_the_timetable(now: Now) -> None:
+def test_annotated_journeys_are_those_of_the_timetable(now: LiveValley) -> None:
     now.say(late("early", 7))
     (journey,) = now.ask("07:30", Realtime.ANNOTATE).journeys
     assert rides(journey) == ["val:early 08:07-08:22"]
@@ -130,7 +69,7 @@ def test_annotated_journeys_are_those_of_the_timetable(now: Now) -> None:
     assert now.ask("07:58", Realtime.ANNOTATE).journeys[0].departure > local("11:00")
 
 
-def test_a_cancelled_bus_is_not_taken_but_annotated(now: Now) -> None:
+def test_a_cancelled_bus_is_not_taken_but_annotated(now: LiveValley) -> None:
     now.say(TripUpdate("early", MONDAY, relation=Relation.CANCELED))
     assert rides(now.ask("07:30").journeys[0])[0].startswith("val:noon1")
     assert rides(now.ask("07:30", Realtime.ANNOTATE).journeys[0]) == ["val:early 08:00-08:15 canceled"]
@@ -138,14 +77,14 @@ def test_a_cancelled_bus_is_not_taken_but_annotated(now: Now) -> None:
     assert tuesday.departure.date() == MONDAY
 
 
-def test_the_next_days_stay_as_they_are(now: Now) -> None:
+def test_the_next_days_stay_as_they_are(now: LiveValley) -> None:
     now.say(TripUpdate("early", MONDAY, relation=Relation.CANCELED))
     request = JourneyRequest(at(0), at(10_000), local("07:30") + timedelta(days=1), window=0)
     (journey,) = service.plan(now.network, request).journeys
     assert rides(journey) == ["val:early 08:00-08:15"]
 
 
-def test_a_stop_that_is_skipped_is_neither_boarded_nor_shown(now: Now) -> None:
+def test_a_stop_that_is_skipped_is_neither_boarded_nor_shown(now: LiveValley) -> None:
     skipped = CallUpdate(sequence=2, relation=CallRelation.SKIPPED)
     now.say(TripUpdate("early", MONDAY, calls=(skipped,)))
     (ride,) = [leg for leg in now.ask("07:30").journeys[0].legs if leg.trip_id]
@@ -154,7 +93,7 @@ def test_a_stop_that_is_skipped_is_neither_boarded_nor_shown(now: Now) -> None:
     assert rides(service.plan(now.network, request).journeys[0]) == ["val:noon2 12:05-12:17"]
 
 
-def test_a_new_bus_is_ridden_and_said_not_to_be_planned(now: Now) -> None:
+def test_a_new_bus_is_ridden_and_said_not_to_be_planned(now: LiveValley) -> None:
     begin = int(local("09:00").timestamp())
     calls = (
         CallUpdate(sequence=1, stop_id="amont", departure=begin),
@@ -168,7 +107,7 @@ def test_a_new_bus_is_ridden_and_said_not_to_be_planned(now: Now) -> None:
     assert ride.line.name == "12"
 
 
-def test_messages_stand_at_the_legs_they_are_about(now: Now) -> None:
+def test_messages_stand_at_the_legs_they_are_about(now: LiveValley) -> None:
     header = {"fr": "Travaux", "en": "Works"}
     now.say(
         alerts=(
@@ -184,14 +123,14 @@ def test_messages_stand_at_the_legs_they_are_about(now: Now) -> None:
         assert ride.alerts == ("val:line", "val:stop")
 
 
-def test_searching_is_the_same_before_and_after_the_hops_are_laid(now: Now) -> None:
+def test_searching_is_the_same_before_and_after_the_hops_are_laid(now: LiveValley) -> None:
     now.say(late("early", 7), late("noon1", 4))
     before = [now.ask(when) for when in ("07:30", "08:30", "11:50", "12:10", "23:00")]
     lay_live(now.network.folder, NOW)
     assert [now.ask(when) for when in ("07:30", "08:30", "11:50", "12:10", "23:00")] == before
 
 
-def test_live_data_that_nobody_renews_are_not_believed(now: Now, tmp_path: Path) -> None:
+def test_live_data_that_nobody_renews_are_not_believed(now: LiveValley, tmp_path: Path) -> None:
     now.say(late("early", 7))
     clock = Clock(tmp_path / "clock.json")
     networks = Networks(now.home, clock)
@@ -200,7 +139,7 @@ def test_live_data_that_nobody_renews_are_not_believed(now: Now, tmp_path: Path)
         assert (networks.current().live is not None) == believed
 
 
-def test_a_request_keeps_what_it_began_with(now: Now) -> None:
+def test_a_request_keeps_what_it_began_with(now: LiveValley) -> None:
     before = now.say(late("early", 7))
     for minutes in range(8, 20):  # more than stay on disk
         now.say(late("early", minutes))
@@ -210,7 +149,7 @@ def test_a_request_keeps_what_it_began_with(now: Now) -> None:
     assert len([one for one in (before.folder / "live").iterdir() if one.name.isdecimal()]) == 4
 
 
-def test_what_a_snapshot_shares_with_the_timetable_is_not_written_again(now: Now) -> None:
+def test_what_a_snapshot_shares_with_the_timetable_is_not_written_again(now: LiveValley) -> None:
     network = now.say(late("early", 7))
     assert network.live is not None
     timetable = network.live.overlay.timetable
@@ -219,7 +158,7 @@ def test_what_a_snapshot_shares_with_the_timetable_is_not_written_again(now: Now
     assert len(timetable.trip_route) == len(network.timetable.trip_route) + 1
 
 
-def test_vehicles_are_found_by_their_trip(now: Now) -> None:
+def test_vehicles_are_found_by_their_trip(now: LiveValley) -> None:
     seen = int(NOW.timestamp())
     network = now.say(vehicles=(Vehicle("7", "early", MONDAY, "L", 47.0, 4.0, seen),))
     assert network.live is not None

@@ -51,7 +51,7 @@ def describe(network: Network, found: TransitJourney, doors: Doors) -> Journey:
         else:
             legs += [
                 leg
-                for leg in _walk(network, part, doors)
+                for leg in describe_walk(network, part, doors)
                 if leg.departure < leg.arrival or leg.start != leg.end or len(found.legs) == 1
             ]
     if network.live and not network.is_running:
@@ -85,7 +85,8 @@ def follow(legs: Iterable[Leg]) -> list[Leg]:
     ready: datetime | None = None
     for leg in legs:
         if leg.trip_id is not None:
-            missed = ready is not None and leg.departure < ready and not leg.stay_seated and not leg.canceled
+            certain = leg.stay_seated or leg.guaranteed or leg.canceled
+            missed = ready is not None and leg.departure < ready and not certain
             followed.append(replace(leg, missed=missed))
             ready = leg.arrival
         elif ready is not None:
@@ -101,7 +102,7 @@ def follow(legs: Iterable[Leg]) -> list[Leg]:
 # ── legs ──────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def _walk(network: Network, walk: Walk, doors: Doors) -> list[Leg]:
+def describe_walk(network: Network, walk: Walk, doors: Doors) -> list[Leg]:
     """Describe a way on streets: from the door, to the door, between two stops, or all the way."""
     if walk.from_stop < 0 and walk.to_stop < 0:
         assert doors.walk is not None

@@ -38,6 +38,8 @@ class Found(NamedTuple):
     board: int
     """-1 where one cannot board any more."""
     alight: int
+    runs: bool = True
+    """False: the whole run is not there."""
 
 
 def describe_ride(network: Network, ride: Ride, before: Ride | None = None, *, changed: bool = True) -> Leg:
@@ -190,7 +192,8 @@ def _compare(network: Network, leg: Leg, found: Found, start: int) -> Leg:
     """Set what was planned beside what is now, as far as live data say anything."""
     assert network.live is not None
     overlay = network.live.overlay
-    board, alight = (row - int(overlay.base_calls[0]) for row in found)
+    rows = found.board, found.alight
+    board, alight = (row - int(overlay.base_calls[0]) for row in rows)
     if board < 0:
         return leg
     zone = leg.departure.tzinfo
@@ -200,7 +203,7 @@ def _compare(network: Network, leg: Leg, found: Found, start: int) -> Leg:
         overlay.call_status[call] == CallStatus.LIVE or (planned is not None and planned != now)
         for call, planned, now in ((board, departure, leg.departure), (alight, arrival, leg.arrival))
     ]
-    platforms = [platform_now(overlay, row) for row in found]
+    platforms = [platform_now(overlay, row) for row in rows]
     below = find_planned_row(overlay.timetable, overlay, found.board)
     before = platform_of(overlay.timetable, below) if below >= 0 else None
     return replace(
@@ -237,7 +240,7 @@ def find_now(overlay: Overlay, timetable: Timetable, ride: Ride, start: int) -> 
         return None
     extra = int(overlay.gone_extra[gone[0]])
     if overlay.gone_kind[gone[0]] != GoneKind.REPLACED or extra < 0:
-        return Found(-1, -1)
+        return Found(-1, -1, runs=False)
     first, last = int(now.call_first[extra]), int(now.call_first[extra + 1])
     if find_planned_row(now, overlay, first) >= 0:
         board, alight = first + ride.from_pos, first + ride.to_pos
