@@ -11,6 +11,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from sqlalchemy import exc
 from starlette.exceptions import HTTPException
+from starlette.routing import Match
 
 from mobigo.kit.errors import (
     Conflict,
@@ -73,6 +74,15 @@ def problem(
     return JSONResponse(body, status, headers, media_type="application/problem+json")
 
 
+def _methods(request: Request) -> list[str]:
+    """List what may be done at an address; several routes may share it, and the framework names the first one's."""
+    found: set[str] = set()
+    for route in request.app.routes:
+        if route.matches(request.scope)[0] is not Match.NONE:
+            found |= getattr(route, "methods", None) or set()
+    return sorted(found)
+
+
 def install(app: FastAPI) -> None:
     """Make an application answer every error as a problem document."""
 
@@ -86,6 +96,8 @@ def install(app: FastAPI) -> None:
     def _http(request: Request, error: HTTPException) -> JSONResponse:
         status = HTTPStatus(error.status_code)
         headers = dict(error.headers) if error.headers else None
+        if status == HTTPStatus.METHOD_NOT_ALLOWED:
+            headers = {"Allow": ", ".join(_methods(request))}
         return problem(request, status, CODES.get(status, status.name.lower()), str(error.detail), headers=headers)
 
     @app.exception_handler(RequestValidationError)

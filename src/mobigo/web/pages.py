@@ -113,7 +113,7 @@ def planner(request: Request, now: Now) -> Response:
         walks=WALKS,
         paces=tuple(PACES),
         span=lambda seconds: timedelta(seconds=seconds),
-        alerts=say_alerts(plan, speak.language) if plan else {},
+        alerts=say_alerts(dict(plan.alerts), speak.language) if plan else {},
         remedies=_remedies(fields, plan, speak, question) if plan else [],
         homeward=_homeward(network, question, plan, fields) if network and plan else None,
         step_text=step_text,

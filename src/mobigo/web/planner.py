@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from mobigo.journeys.model import Journey, Leg, Line, Plan, Step
+    from mobigo.transit.live import Alert
     from mobigo.web.colours import Paint
     from mobigo.web.question import Question
     from mobigo.web.words import Words
@@ -117,13 +118,13 @@ def _view_legs(legs: Sequence[Leg], question: Question, lines: dict[Line, int]) 
         before = leg.arrival
 
 
-def say_alerts(plan: Plan, language: str) -> dict[str, dict[str, str]]:
-    """Write the messages of an answer in one language, else in whichever there is."""
+def say_alerts(alerts: Mapping[str, Alert], language: str) -> dict[str, dict[str, str]]:
+    """Write messages in one language, else in whichever there is."""
 
     def said(texts: Mapping[str, str]) -> str:
         return texts.get(language) or texts.get("") or next(iter(texts.values()), "")
 
-    return {name: {"header": said(one.header), "description": said(one.description)} for name, one in plan.alerts}
+    return {name: {"header": said(one.header), "description": said(one.description)} for name, one in alerts.items()}
 
 
 def step_text(step: Step, words: Words) -> str:
