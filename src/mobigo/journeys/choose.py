@@ -23,6 +23,9 @@ CHANGE_WORTH = 120
 HOP_WORTH = 180
 """Seconds that a ride must gain besides which is no longer than a walk."""
 
+WALKING_WEIGHT = 4
+"""So many seconds more on foot are as bad as one second later."""
+
 HARDLY_CHEAPER = 60
 """Difference of the criterion asked for, in its unit, below which nobody takes a slower journey for it."""
 
@@ -136,6 +139,7 @@ def _trouble(one: Traits) -> int:
 def _serves(other: Traits, one: Traits) -> bool:
     """Tell whether nobody misses a journey who has another one: it costs less time than it spares trouble."""
     later = max(0, other.arrival - one.arrival) + max(0, one.departure - other.departure)
+    later += max(0, other.walking - one.walking) // WALKING_WEIGHT
     return later <= _trouble(one) - _trouble(other) and _trouble(one) > _trouble(other)
 
 
@@ -162,14 +166,15 @@ def _fold(
     """Keep the best at anything, then every way once before any way twice, those nearest in time first."""
     if len(rest) <= most:
         return set(rest)
-    kept = {index for index in rest if index in must} | _best(journeys, rest, direction)
 
     def nearness(index: int) -> int:
         return journeys[index].departure if direction is Direction.DEPART else -journeys[index].arrival
 
+    near = sorted(rest, key=nearness)
+    kept = {index for index in rest if index in must} | _best(journeys, near, direction)
     seen: Counter[Hashable] = Counter()
     rank = {}
-    for index in sorted(rest, key=nearness):
+    for index in near:
         rank[index] = seen[journeys[index].way]
         seen[journeys[index].way] += 1
     for index in sorted(rest, key=lambda index: (rank[index], nearness(index))):
@@ -180,7 +185,10 @@ def _fold(
 
 
 def _best(journeys: Sequence[Traits], rest: list[int], direction: Direction) -> set[int]:
-    """Find those that are best at something: first or last, quickest, fewest changes, least walking, cheapest."""
+    """Find those that are best at something: first or last, quickest, fewest changes, least walking, cheapest.
+
+    Of equals the first of the list.
+    """
 
     def lasting(index: int) -> int:
         return journeys[index].arrival - journeys[index].departure
