@@ -431,12 +431,12 @@ def test_pages_of_disturbances_neither_repeat_nor_skip(town: Town) -> None:
 @pytest.mark.parametrize(
     ("change", "status", "said"),
     [
-        ({"targets": [{"stop_id": "val:nowhere"}]}, 400, "nowhere"),
+        ({"targets": [{"stop_id": "val:nowhere"}]}, 404, "nowhere"),
         ({"targets": [{"stop_id": "other:pont"}]}, 400, "not of feed val"),
         ({"targets": [{}]}, 400, "names nothing"),
         ({"targets": [{"line_id": "val:L"}]}, 400, "which stop"),
         ({"does": "canceled"}, 400, "what does not run"),
-        ({"feed": "other", "targets": [], "does": "message"}, 400, "no feed"),
+        ({"feed": "other", "targets": [], "does": "message"}, 404, "no feed"),
         ({"periods": [{"start": "2026-11-24T06:00:00+01:00", "end": "2026-11-24T06:00:00+01:00"}]}, 400, "end after"),
         ({"periods": [{"start": "2026-11-24T06:00:00", "end": None}]}, 422, "offset"),
         ({"header": {"fr": "Fermé"}}, 422, "header.en"),

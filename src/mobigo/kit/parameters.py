@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import datetime
+from datetime import date, datetime
 from typing import TYPE_CHECKING, Annotated
 
 from fastapi import Query
@@ -50,6 +50,9 @@ Instant = Annotated[
     ),
 ]
 """An instant in a body: ISO 8601 with an offset, of the years 1971 to 2999."""
+
+Day = Annotated[date, BeforeValidator(lambda value: value if isinstance(value, date) else _read_day(value))]
+"""A day in a body, as 2026-11-23; not the number that pydantic would take too."""
 
 Cursor = Annotated[
     str | None,
@@ -107,6 +110,12 @@ def read_offset_instant(text: object) -> datetime:
     if instant.tzinfo is None:
         raise ValueError("it has no offset from UTC; write it like 2026-11-23T07:30:00+01:00")
     return instant
+
+
+def _read_day(text: object) -> date:
+    if not isinstance(text, str):
+        raise ValueError("no day; write it like 2026-11-23")  # noqa: TRY004 - pydantic turns only this into an answer
+    return date.fromisoformat(text)
 
 
 def link_next(request: Request, response: Response, cursor: str | None, **more: str) -> None:

@@ -12,7 +12,7 @@ from mobigo.accounts.model import Person, Role
 from mobigo.db.session import Database
 from mobigo.jobs.queue import enqueue
 from mobigo.kit.errors import InvalidInput, Unavailable
-from mobigo.kit.parameters import Cursor, Instant, link_next
+from mobigo.kit.parameters import Day, Instant, link_next
 from mobigo.kit.problems import problems
 from mobigo.kit.requests import Now
 from mobigo.transit import disturbances, live_store
@@ -116,12 +116,12 @@ class TargetBody(_Body):
     """What is hit: all that is named here together; null: any."""
 
     line_id: _Id | None = Field(None, description="`source:gtfs_id`", examples=["mobigo:L120"])
-    direction_id: Annotated[int, Field(ge=0, le=1)] | None = None
+    direction_id: Annotated[int, Field(ge=0, le=1, strict=True)] | None = None
     stop_id: _Id | None = Field(None, description="`source:gtfs_id`; a station means all its platforms")
     trip_id: _Id | None = Field(None, description="`source:gtfs_id`")
-    service_date: date | None = Field(None, description="Only on this service day")
+    service_date: Day | None = Field(None, description="Only on this service day")
     agency_id: _Id | None = Field(None, description="`source:gtfs_id`")
-    route_type: Annotated[int, Field(ge=0, le=1800)] | None = Field(None, description="GTFS route_type")
+    route_type: Annotated[int, Field(ge=0, le=1800, strict=True)] | None = Field(None, description="GTFS route_type")
 
 
 class DisturbanceBody(_Body):
@@ -214,10 +214,12 @@ def list_disturbances(
     person: Reader,  # noqa: ARG001 - only guards
     past: Annotated[bool, Query(description="Also those that are over or withdrawn")] = False,
     limit: Annotated[int, Query(ge=1, le=200, description="Disturbances per page")] = 50,
-    cursor: Cursor = None,
+    cursor: Annotated[
+        str | None, Query(pattern=r"^[0-9]{1,9}$", description="Where the page before ended: its `next_cursor`")
+    ] = None,
 ) -> DisturbancesAnswer:
     """List disturbances that are or will be in force, newest first."""
-    before = _read_cursor(cursor)
+    before = None if cursor is None else int(cursor)
     found = live_store.list_disturbances(
         live_store.driver(session), not_over_at=None if past else now, before=before, limit=limit + 1
     )
@@ -226,7 +228,7 @@ def list_disturbances(
     return DisturbancesAnswer(disturbances=[_answer(one) for one in found[:limit]], next_cursor=next_cursor)
 
 
-@router.post("", status_code=201, responses=problems(400, 401, 403, 422, 503))
+@router.post("", status_code=201, responses=problems(400, 401, 403, 404, 422, 503))
 def write_disturbance(
     *, request: Request, session: Database, now: Now, person: Writer, body: DisturbanceBody
 ) -> WrittenAnswer:
@@ -237,7 +239,7 @@ def write_disturbance(
     return _written(written, timetable, now)
 
 
-@router.post("/preview", responses=problems(400, 401, 403, 422, 503))
+@router.post("/preview", responses=problems(400, 401, 403, 404, 422, 503))
 def preview_disturbance(
     *,
     request: Request,
@@ -250,7 +252,7 @@ def preview_disturbance(
     return _preview(disturbances.preview(timetable, one, now))
 
 
-@router.get("/{id}", responses=problems(401, 403, 404, 422))
+@router.get("/{id:int}", responses=problems(401, 403, 404, 422))
 def get_disturbance(
     *,
     session: Database,
@@ -262,7 +264,7 @@ def get_disturbance(
     return HistoryAnswer(**_answer(newest).model_dump(), history=[_answer(one) for one in revisions])
 
 
-@router.put("/{id}", responses=problems(400, 401, 403, 404, 409, 422, 503))
+@router.put("/{id:int}", responses=problems(400, 401, 403, 404, 409, 422, 503))
 def change_disturbance(
     *,
     request: Request,
@@ -280,7 +282,7 @@ def change_disturbance(
     return _written(written, timetable, now)
 
 
-@router.delete("/{id}", responses=problems(401, 403, 404, 409, 422))
+@router.delete("/{id:int}", responses=problems(401, 403, 404, 409, 422))
 def withdraw_disturbance(
     *,
     session: Database,
@@ -295,7 +297,7 @@ def withdraw_disturbance(
     return _answer(written)
 
 
-@router.post("/{id}/undo", responses=problems(401, 403, 404, 409, 422))
+@router.post("/{id:int}/undo", responses=problems(401, 403, 404, 409, 422))
 def undo_disturbance(
     *,
     request: Request,
@@ -310,14 +312,6 @@ def undo_disturbance(
     enqueue(session, POLL, once=POLL)
     network = cast("Network | None", request.app.state.networks.find_current())
     return _written(written, network.timetable if network else None, now)
-
-
-def _read_cursor(cursor: str | None) -> int | None:
-    if cursor is None:
-        return None
-    if not (cursor.isascii() and cursor.isdecimal() and len(cursor) <= 9):  # noqa: PLR2004  fits an integer
-        raise InvalidInput("the cursor is none of ours; begin again without it", code="invalid_cursor")
-    return int(cursor)
 
 
 def _read(request: Request, body: DisturbanceBody) -> tuple[Disturbance, Timetable]:

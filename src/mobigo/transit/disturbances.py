@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mobigo.kit.errors import InvalidInput
+from mobigo.kit.errors import InvalidInput, NotFound
 from mobigo.transit.live import Effect
 from mobigo.transit.matching import Finder, find_target, read_names
 from mobigo.transit.striking import find_hit
@@ -55,16 +55,19 @@ def check_disturbance(timetable: Timetable, one: Disturbance) -> None:
     Raises
     ------
     InvalidInput
+        When a period does not end after it starts, or the targets are too wide.
+    NotFound
+        When the feed, or what a target names, is not in the timetable.
     """
     for start, end in one.alert.periods:
         if start is not None and end is not None and not 0 < end - start <= LONGEST:
             raise InvalidInput("a period must end after it starts, and within a year; correct its start or end")
     names = read_names(timetable)
     if one.source not in names.sources:
-        raise InvalidInput(f"the network has no feed {one.source!r}; /v1/feeds lists them")
+        raise NotFound(f"the network has no feed {one.source!r}; /v1/feeds lists them")
     for target in one.alert.targets:
         if find_target(timetable, names, one.source, target) is None:
-            raise InvalidInput(f"{_say(target)} is not in the timetable of {one.source}; check its ids")
+            raise NotFound(f"{_say(target)} is not in the timetable of {one.source}; check its ids")
     targets = one.alert.targets
     if one.effect is Effect.STOP_CLOSED and not any(target.stop_id for target in targets):
         raise InvalidInput("nothing says which stop is closed or left out; name it in `targets` with `stop_id`")

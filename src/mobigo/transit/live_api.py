@@ -13,7 +13,7 @@ from mobigo.accounts.model import Person, Role
 from mobigo.db.session import Database
 from mobigo.jobs.queue import enqueue
 from mobigo.kit.errors import InvalidInput
-from mobigo.kit.parameters import BOX_PATTERN, Instant
+from mobigo.kit.parameters import BOX_PATTERN, Day, Instant
 from mobigo.kit.problems import problems
 from mobigo.kit.requests import Now
 from mobigo.transit import live_publish, live_store
@@ -230,13 +230,15 @@ class PositionBody(BaseModel):
         examples=["car-12"],
     )
     trip_id: _Id | None = Field(None, description="`source:gtfs_id` of the trip it runs", examples=["mobigo:L120-0712"])
-    service_date: date | None = Field(None, description="Service day of the trip; without it, the run under way")
+    service_date: Day | None = Field(None, description="Service day of the trip; without it, the run under way")
     line_id: _Id | None = Field(None, description="`source:gtfs_id` of its line, when the trip is not known")
-    lat: float = Field(ge=-90, le=90, allow_inf_nan=False, examples=[47.4906])
-    lon: float = Field(ge=-180, le=180, allow_inf_nan=False, examples=[4.3347])
+    lat: float = Field(ge=-90, le=90, allow_inf_nan=False, strict=True, examples=[47.4906])
+    lon: float = Field(ge=-180, le=180, allow_inf_nan=False, strict=True, examples=[4.3347])
     at: Instant = Field(description="When it was there, with an offset")
-    bearing: float | None = Field(None, ge=0, le=360, allow_inf_nan=False, description="Degrees from north, clockwise")
-    speed: float | None = Field(None, ge=0, le=150, allow_inf_nan=False, description="Metres per second")
+    bearing: float | None = Field(
+        None, ge=0, le=360, allow_inf_nan=False, strict=True, description="Degrees from north, clockwise"
+    )
+    speed: float | None = Field(None, ge=0, le=150, allow_inf_nan=False, strict=True, description="Metres per second")
     occupancy: Crowd | None = None
 
 
