@@ -127,22 +127,25 @@ def _read_trip(entity: messages.FeedEntity) -> TripUpdate:
     calls = update.stop_time_update
     if trip.HasField("modified_trip"):
         raise _Senseless("it is of a trip that trip_modifications change, which are not read")
+    read_calls = tuple(map(_read_call, calls))
+    if not {type(text) for call in read_calls for text in (call[1], call[7], call[11])} <= {str, type(None)}:
+        raise _Senseless("a text of its calls is not UTF-8")
     return TripUpdate(
-        trip_id=trip.trip_id or None,
+        trip_id=_text(trip.trip_id),
         start_date=_date(trip.start_date),
         start_time=_clock(trip.start_time),
-        route_id=trip.route_id or None,
+        route_id=_text(trip.route_id),
         direction=trip.direction_id if trip.HasField("direction_id") else None,
         relation=relation,
-        calls=tuple(map(_read_call, calls)),
+        calls=read_calls,
         delay=update.delay if update.HasField("delay") else None,
         at=_instant(update.timestamp),
-        vehicle=update.vehicle.id or None,
-        new_trip_id=properties.trip_id or None,
+        vehicle=_text(update.vehicle.id),
+        new_trip_id=_text(properties.trip_id),
         new_start_date=_date(properties.start_date),
         new_start_time=_clock(properties.start_time),
-        headsign=properties.trip_headsign or None,
-        short_name=properties.trip_short_name or None,
+        headsign=_text(properties.trip_headsign),
+        short_name=_text(properties.trip_short_name),
     )
 
 
@@ -180,18 +183,18 @@ def _read_vehicle(entity: messages.FeedEntity, at: int) -> Vehicle:
         raise _Senseless(f"latitude {lat}, longitude {lon} is no place")
     seen = _instant(vehicle.timestamp) or at
     return Vehicle(
-        vehicle_id=vehicle.vehicle.id or vehicle.vehicle.label or entity.id,
-        trip_id=vehicle.trip.trip_id or None,
+        vehicle_id=_text(vehicle.vehicle.id) or _text(vehicle.vehicle.label) or _text(entity.id) or "unnamed",
+        trip_id=_text(vehicle.trip.trip_id),
         start_date=_date(vehicle.trip.start_date),
-        route_id=vehicle.trip.route_id or None,
+        route_id=_text(vehicle.trip.route_id),
         lat=lat,
         lon=lon,
         at=seen,
         bearing=_finite(position, "bearing"),
         speed=_finite(position, "speed"),
-        stop_id=vehicle.stop_id or None,
+        stop_id=_text(vehicle.stop_id),
         sequence=vehicle.current_stop_sequence if vehicle.HasField("current_stop_sequence") else None,
-        label=vehicle.vehicle.label or None,
+        label=_text(vehicle.vehicle.label),
         occupancy=Occupancy(vehicle.occupancy_status) if vehicle.HasField("occupancy_status") else None,
     )
 
@@ -209,7 +212,7 @@ def _read_alert(entity: messages.FeedEntity) -> Alert:
         raise _Senseless("it has no text")
     periods = tuple((_instant(one.start), _instant(one.end)) for one in alert.active_period or alert.impact_period)
     return Alert(
-        id=entity.id,
+        id=_text(entity.id) or "unnamed",
         header=header or description,
         description=description if header else {},
         url=_texts(alert.url),
@@ -228,12 +231,12 @@ def _read_target(selector: Any) -> Target:  # noqa: ANN401 - messages have no ty
         if direction is None and place.HasField("direction_id"):
             direction = place.direction_id
     return Target(
-        agency_id=selector.agency_id or None,
-        route_id=selector.route_id or trip.route_id or None,
+        agency_id=_text(selector.agency_id),
+        route_id=_text(selector.route_id) or _text(trip.route_id),
         direction=direction,
-        trip_id=trip.trip_id or None,
+        trip_id=_text(trip.trip_id),
         start_date=_date(trip.start_date),
-        stop_id=selector.stop_id or None,
+        stop_id=_text(selector.stop_id),
         route_type=selector.route_type if selector.HasField("route_type") and selector.route_type >= 0 else None,
     )
 
@@ -242,8 +245,9 @@ def _texts(text: Any) -> dict[str, str]:  # noqa: ANN401 - messages have no type
     """Texts by language, as its first part in lower case; "" where none is said."""
     found: dict[str, str] = {}
     for one in text.translation:
-        if one.text.strip():
-            found.setdefault(re.split("[-_]", one.language.strip().lower())[0], one.text.strip())
+        words, language = (_text(one.text) or "").strip(), (_text(one.language) or "").strip().lower()
+        if words:
+            found.setdefault(re.split("[-_]", language)[0], words)
     return found
 
 
@@ -254,9 +258,16 @@ def _instant(seconds: int) -> int | None:
     return seconds if 0 < seconds < LAST_INSTANT else None
 
 
+def _text(value: str | bytes) -> str | None:
+    """Text of a field, None where there is none; the reader hands over bytes where it is not UTF-8."""
+    if isinstance(value, bytes):
+        raise _Senseless(f"its text {value[:40]!r} is not UTF-8")
+    return value.replace("\0", "") or None
+
+
 def _date(text: str) -> date | None:
     """Read ``YYYYMMDD`` (or with hyphens)."""
-    digits = text.strip().replace("-", "")
+    digits = (_text(text) or "").strip().replace("-", "")
     if not digits:
         return None
     try:
@@ -273,9 +284,10 @@ def _no(text: str) -> date:
 
 def _clock(text: str) -> int | None:
     """Read ``HH:MM:SS``, hours above 24 too."""
-    if not text.strip():
+    words = (_text(text) or "").strip()
+    if not words:
         return None
-    match = re.fullmatch(r"([0-9]{1,3}):([0-5][0-9])(?::([0-5][0-9]))?", text.strip())
+    match = re.fullmatch(r"([0-9]{1,3}):([0-5][0-9])(?::([0-5][0-9]))?", words)
     if match is None:
         raise _Senseless(f"{text[:40]!r} is no time; it should be like 07:30:00")
     hours, minutes, seconds = (int(part or 0) for part in match.groups())
