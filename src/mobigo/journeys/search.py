@@ -25,10 +25,11 @@ if TYPE_CHECKING:
     from mobigo.journeys.access import Direct
     from mobigo.journeys.model import End, JourneyRequest
     from mobigo.journeys.network import Network
+    from mobigo.transit.days import DayViews
     from mobigo.transit.model import Preferences, TransitJourney
 
-SECONDS_PER_EVENT = 1e-5
-"""What laying out a day view costs at most per stop time: a day is not begun that the budget does not cover."""
+SECONDS_PER_EVENT = 5e-6
+"""What laying the hops of a day costs per stop time; where the budget does not cover it, one searches without."""
 
 HORIZON_DAYS = 14
 """How far ahead and back the nearest journey is looked for."""
@@ -68,7 +69,8 @@ class Search:
     """False once the budget cut anything off."""
     beaten: bool = False
     """True once a journey by vehicle was left out because walking is better."""
-    _events: int = field(default=0, repr=False)
+    _day: int | None = field(default=None, repr=False)
+    """The day asked about: that of the first search."""
 
     @property
     def walk(self) -> Direct | None:
@@ -144,11 +146,8 @@ class Search:
         if not (len(origin.stops) and len(destination.stops)) or (doors.walk and doors.walk.seconds == 0):
             self.beaten |= doors.walk is not None
             return []
-        if not self._affords(at, window, direction):
-            self.complete = False
-            return []
         found = routing.answer(
-            self.network.days,
+            self._views(at, window, direction),
             Query(
                 access=origin.stops,
                 access_seconds=origin.seconds,
@@ -160,6 +159,7 @@ class Search:
                 max_transfers=self.max_transfers,
                 preferences=self.preferences,
             ),
+            deadline=self.deadline,
         )
         self.complete &= found.complete
         kept = [journey for journey in found.journeys if self._is_worth(journey, doors.walk)]
@@ -173,17 +173,21 @@ class Search:
         costs = self.preferences.costs if self.preferences else None
         return costs is not None and journey.cost < costs.walk * walk.seconds
 
-    def _affords(self, at: int, window: int, direction: Direction) -> bool:
-        """Tell whether the days of a search are laid out, or can be in the time left; the first one always is."""
+    def _views(self, at: int, window: int, direction: Direction) -> DayViews:
+        """Return the days to search on: with hops where they are laid, or can be for the day asked about."""
         views = self.network.days
         day = day_number(datetime.fromtimestamp(at, views.zone).date())
         until = at + window if direction is Direction.DEPART else at - window
         more = abs(day_number(datetime.fromtimestamp(until, views.zone).date()) - day) if window else 0
-        if self._events and not views.is_ready(day, direction, more):
-            return time.monotonic() + self._events * SECONDS_PER_EVENT < self.deadline
-        if not self._events:
-            self._events = len(views.view(day, direction, more).arrival)
-        return True
+        if self._day is None:
+            self._day = day
+        if views.is_ready(day, direction, more):
+            return views
+        bare = views.at_once
+        if day != self._day:
+            return bare
+        events = len(bare.view(day, direction, more).arrival)
+        return views if time.monotonic() + events * SECONDS_PER_EVENT < self.deadline else bare
 
 
 def _beats(other: TransitJourney, journey: TransitJourney) -> bool:
