@@ -122,7 +122,7 @@ class _Found(NamedTuple):
     mistaken: int
     """Calls with times that cannot be true."""
     silent: int
-    """Calls of which nothing is said."""
+    """Calls of which nothing is said, or that are not in the trip."""
 
 
 class _Seen(NamedTuple):
@@ -216,7 +216,7 @@ class _Gatherer:
         spans = np.concatenate(([0], np.cumsum(length)))
         sums = [
             np.diff(np.concatenate(([0], np.cumsum(column)))[spans]).tolist()
-            for column in (heard.place < 0, mistaken, heard.silent)
+            for column in (heard.place < 0, mistaken, heard.silent | (heard.place < 0))
         ]
         for (update, run), begin, end, *counts in zip(
             found, spans[:-1].tolist(), spans[1:].tolist(), *sums, strict=True
