@@ -6,6 +6,7 @@ clear where it cannot go on: every refusal names file, what is wrong and what to
 
 from __future__ import annotations
 
+import csv
 import io
 import zipfile
 from pathlib import PurePosixPath
@@ -72,6 +73,8 @@ def read_feed_tables(path: Path) -> FeedTables:
         frequencies=_typed("frequencies", raw.table("frequencies"), times=("start_time", "end_time")),
         transfers=_typed("transfers", raw.table("transfers")),
         shapes=_typed("shapes", raw.table("shapes")).sort("shape_id", "shape_pt_sequence"),
+        pathways=_typed("pathways", raw.table("pathways")),
+        levels=_typed("levels", raw.table("levels")).unique("level_id", keep="first", maintain_order=True),
     )
 
 
@@ -109,8 +112,11 @@ class _Files:
             table = pl.read_csv(
                 io.BytesIO(content), infer_schema=False, encoding="utf8-lossy", truncate_ragged_lines=True
             )
-        except pl.exceptions.PolarsError as error:
-            raise InvalidInput(f"{self.path}: {file} cannot be read as CSV ({error}); check its quotes") from None
+        except pl.exceptions.PolarsError:
+            try:
+                table = _read_loosely(content)
+            except (csv.Error, pl.exceptions.PolarsError) as error:
+                raise InvalidInput(f"{self.path}: {file} cannot be read as CSV ({error}); check its quotes") from None
         table = table.rename({column: column.strip().strip('"') for column in table.columns})
         missing = [column for column in required if column not in table.columns]
         if missing:
@@ -125,6 +131,14 @@ class _Files:
         except (OSError, zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError) as error:
             raise InvalidInput(f"{self.path}: {file} cannot be unpacked ({error}); fetch the feed again") from None
         return content.removeprefix(b"\xef\xbb\xbf")
+
+
+def _read_loosely(content: bytes) -> pl.DataFrame:
+    """Read what strict readers refuse, such as a space behind a closing quote."""
+    header, *rows = csv.reader(io.StringIO(content.decode(errors="replace"), newline=""), skipinitialspace=True)
+    width = len(header)
+    cells = [(row + [""] * width)[:width] for row in rows if row]
+    return pl.DataFrame(cells, schema=dict.fromkeys(header, pl.String), orient="row")
 
 
 def _file(name: str) -> str:

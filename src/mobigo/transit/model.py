@@ -42,6 +42,8 @@ class FeedTables(NamedTuple):
     transfers: pl.DataFrame
     shapes: pl.DataFrame
     """Sorted by shape_id, shape_pt_sequence."""
+    pathways: pl.DataFrame
+    levels: pl.DataFrame
 
 
 COLUMNS: dict[str, dict[str, type[pl.DataType]]] = {
@@ -63,6 +65,8 @@ COLUMNS: dict[str, dict[str, type[pl.DataType]]] = {
         "platform_code": pl.String,
         "stop_timezone": pl.String,
         "wheelchair_boarding": pl.Int8,  # 0 when absent
+        "level_id": pl.String,
+        "stop_access": pl.Int8,  # null when absent
         "station_id": pl.String,
     },
     "routes": {
@@ -122,6 +126,20 @@ COLUMNS: dict[str, dict[str, type[pl.DataType]]] = {
         "shape_pt_lon": pl.Float64,
         "shape_dist_traveled": pl.Float64,
     },
+    "pathways": {
+        "from_stop_id": pl.String,
+        "to_stop_id": pl.String,
+        "pathway_mode": pl.Int8,
+        "is_bidirectional": pl.Int8,
+        "length": pl.Float64,
+        "traversal_time": pl.Int32,
+        "stair_count": pl.Int32,
+        "max_slope": pl.Float64,
+        "min_width": pl.Float64,
+        "signposted_as": pl.String,
+        "reversed_signposted_as": pl.String,
+    },
+    "levels": {"level_id": pl.String, "level_index": pl.Float64, "level_name": pl.String},
 }
 """Column types of each table of `FeedTables`."""
 

@@ -442,6 +442,9 @@ def _read(connection: Connection[Any], table: str, query: str, **more: type[pl.D
 _ACTIVE = "JOIN feed f ON f.active_version = x.version_id"
 
 
+_PATHWAY = [f"x.{name}" for name in COLUMNS["pathways"] if not name.endswith("stop_id")]
+
+
 def read_feed_tables(connection: Connection[Any]) -> FeedTables:
     """Read all active versions as one feed; every id is ``source:id``."""
     with connection.transaction():
@@ -464,7 +467,8 @@ def _read_feed_tables(connection: Connection[Any]) -> FeedTables:
         "stops",
         f"SELECT {own('stop_id')}, x.stop_code, x.stop_name, x.stop_lat, x.stop_lon, coalesce(x.location_type, 0), "
         f"{own('parent_station')}, x.platform_code, x.stop_timezone, coalesce(x.wheelchair_boarding, 0), "
-        f"coalesce(m.station_id, {own('parent_station')}, {own('stop_id')}), x.line, x.version_id "
+        f"{own('level_id')}, x.stop_access, coalesce(m.station_id, {own('parent_station')}, {own('stop_id')}), "
+        "x.line, x.version_id "
         f"FROM stops x {_ACTIVE} LEFT JOIN station_stop m ON m.stop_id = {own('stop_id')}",
         line=pl.Int32,
         version=pl.Int32,
@@ -510,6 +514,17 @@ def _read_feed_tables(connection: Connection[Any]) -> FeedTables:
             f"SELECT {own('shape_id')}, x.shape_pt_sequence, x.shape_pt_lat, x.shape_pt_lon, x.shape_dist_traveled "
             f"FROM shapes x {_ACTIVE}",
         ).sort("shape_id", "shape_pt_sequence"),
+        pathways=_read(
+            connection,
+            "pathways",
+            f"SELECT {own('from_stop_id')}, {own('to_stop_id')}, {', '.join(_PATHWAY)} FROM pathways x {_ACTIVE} "
+            "ORDER BY f.source, x.pathway_id",
+        ),
+        levels=_read(
+            connection,
+            "levels",
+            f"SELECT {own('level_id')}, x.level_index, x.level_name FROM levels x {_ACTIVE} ORDER BY 1",
+        ),
     )
 
 
