@@ -25,6 +25,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "load": ("mobigo.cli.load:load", "Load a GTFS feed or an OpenStreetMap extract."),
     "feeds": ("mobigo.cli.feeds:feeds", "List feeds and their versions; show, roll back."),
     "live": ("mobigo.cli.live:live", "Sources of live data: add, list, show, poll; replay a recorded day."),
+    "parking": ("mobigo.cli.parking:parking", "List where a car may be left on the way; forget a register."),
+    "sharing": ("mobigo.cli.sharing:sharing", "Systems of shared bicycles: add, list, poll, remove."),
     "network": ("mobigo.cli.network:network", "Build or describe the network that journeys are planned on."),
     "plan": ("mobigo.cli.plan:plan", "Plan a journey from door to door."),
     "route": ("mobigo.cli.route:route", "Answer stop-to-stop queries on a feed, without a database."),

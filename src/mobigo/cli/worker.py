@@ -10,6 +10,7 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 import click
+import structlog
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -44,6 +45,7 @@ def worker(*, leash: bool) -> None:
     schedule = [
         Periodic("network.build", timedelta(days=1), timedelta(hours=2)),
         Periodic("live.poll", timedelta(seconds=LIVE_EVERY), at_once=True),
+        Periodic("sharing.poll", timedelta(seconds=LIVE_EVERY), at_once=True),
     ]
     working = Worker(libpq_conninfo(url), list_tasks(url, settings), schedule, clock=settings.open_clock())
 
@@ -78,4 +80,13 @@ def list_tasks(url: str, settings: Settings) -> Mapping[str, Callable[..., objec
 
         return LiveWatch(url, settings.home, settings.allow_hosts)
 
-    return {"network.build": build, "live.poll": poll}
+    def poll_bicycles() -> None:
+        """Ask the systems of shared bicycles that are due."""
+        from mobigo.sharing import service
+
+        reach = service.Reach(settings.home, settings.allow_hosts)
+        for one in service.poll(url, reach, settings.open_clock().now()):
+            if one.problem is not None:
+                structlog.get_logger().warning("a system of shared bicycles failed", system=one.system, why=one.problem)
+
+    return {"network.build": build, "live.poll": poll, "sharing.poll": poll_bicycles}

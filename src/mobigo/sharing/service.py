@@ -6,11 +6,12 @@ and switched in whole: the file ``<home>/sharing/current`` names the one that co
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from fcntl import LOCK_EX, flock
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -43,6 +44,9 @@ PATIENCE = Patience(connect=5, read=15, total=60, attempts=2)
 
 KEPT = 3
 """How many states stay on disk."""
+
+SAID = "said.json"
+"""What a system said when it was understood last."""
 
 LASTING = {"system_information", "vehicle_types", "station_information", "geofencing_zones"}
 """Documents without which a system still says what it holds; the last that could be had is taken."""
@@ -110,18 +114,25 @@ def poll(url: str, reach: Reach, now: datetime, *, everything: bool = False) -> 
     """
     with psycopg.connect(libpq_conninfo(url), autocommit=True) as connection, _polling(reach):
         systems = store.list_systems(connection)
-        due = [one for one in systems if everything or one.next_at is None or one.next_at <= now]
+        due = [one for one in systems if everything or _is_due(one, now)]
         polled = [_poll_one(connection, reach, one, now) for one in due]
-        if due or not (reach.folder / "current").exists():
+        if due:
             _switch(reach, store.list_systems(connection))
     return polled
+
+
+def _is_due(system: System, now: datetime) -> bool:
+    """Tell whether a system is to be asked; also when the clock was put back since."""
+    return system.next_at is None or not now < system.next_at <= now + timedelta(seconds=LONGEST)
 
 
 def _poll_one(connection: psycopg.Connection, reach: Reach, system: System, now: datetime) -> Polled:
     folder = reach.folder / system.name
     folder.mkdir(parents=True, exist_ok=True)
     try:
-        contents = read_system(_fetch(system, folder, reach) if is_url(system.address) else _copy(system, folder))
+        documents = _fetch(system, folder, reach) if is_url(system.address) else read_folder(Path(system.address))
+        contents = read_system(documents)
+        _keep(folder, documents)
     except (MobigoError, OSError) as error:
         store.note_failure(connection, system, now, str(error))
         return Polled(system.name, 0, 0, 0, None, str(error))
@@ -145,9 +156,6 @@ def _fetch(system: System, folder: Path, reach: Reach) -> dict[str, bytes]:
             if name not in LASTING or not file.exists():
                 raise
         documents[name] = file.read_bytes()
-    for name in FEEDS:
-        if name not in listed:
-            (folder / f"{name}.json").unlink(missing_ok=True)
     return documents
 
 
@@ -155,16 +163,11 @@ def _download(address: str, file: Path, reach: Reach) -> None:
     fetch_newer(address, file, max_bytes=MAX_BYTES, allow_hosts=reach.allow_hosts, patience=PATIENCE)
 
 
-def _copy(system: System, folder: Path) -> dict[str, bytes]:
-    """Take over the files of a folder."""
-    documents = read_folder(Path(system.address))
-    for name in FEEDS:
-        file = folder / f"{name}.json"
-        if name in documents:
-            file.write_bytes(documents[name])
-        else:
-            file.unlink(missing_ok=True)
-    return documents
+def _keep(folder: Path, documents: Mapping[str, bytes]) -> None:
+    """Keep what was understood, whatever the next answer is."""
+    new = folder / f"{SAID}.new"
+    new.write_text(json.dumps({name: content.decode(errors="replace") for name, content in documents.items()}))
+    new.replace(folder / SAID)
 
 
 def read_folder(path: Path) -> dict[str, bytes]:
@@ -224,10 +227,11 @@ def _switch(reach: Reach, systems: Sequence[System]) -> None:
 
 
 def _read_kept(folder: Path) -> Contents | None:
-    documents: Mapping[str, bytes] = {
-        name: file.read_bytes() for name in FEEDS if (file := folder / f"{name}.json").is_file()
-    }
-    return read_system(documents) if documents else None
+    try:
+        documents = json.loads((folder / SAID).read_text())
+    except FileNotFoundError:
+        return None
+    return read_system({name: text.encode() for name, text in documents.items()})
 
 
 def _dated(contents: Contents, system: System) -> Contents:
