@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -13,6 +14,7 @@ from tests.conftest import new_database
 from tests.journeys.conftest import NOW, STREETS, Valley, at
 from tests.street_text import lonlat, osm_text
 
+from mobigo.journeys import service
 from mobigo.journeys.access import find_access, find_direct, find_end
 from mobigo.journeys.model import Access as How
 from mobigo.journeys.model import JourneyRequest, Mode, Realtime
@@ -317,3 +319,36 @@ def test_a_bicycle_that_stands_in_the_street_is_left_beside_the_stop_where_that_
     walk, ride = there.reach(at(0), How.SHARED_BICYCLE).legs(there.stop("pont"), int(NOW.timestamp()), there.network)
     assert (walk.metres, ride.metres) == (pytest.approx(120, abs=2), pytest.approx(885, abs=2))
     assert there.seconds(at(0), How.SHARED_BICYCLE, at=NOW + timedelta(hours=2)) == {}
+
+
+# ---------------------------------------------------------------------------------------------------- door to door
+
+
+@pytest.mark.parametrize(
+    ("how", "modes"),
+    [
+        (How.BICYCLE, [Mode.BICYCLE, Mode.BUS, Mode.WALK]),
+        (How.CAR_DROP_OFF, [Mode.CAR, Mode.BUS, Mode.WALK]),
+        (How.CAR_PARK, [Mode.CAR, Mode.WALK, Mode.BUS, Mode.WALK]),
+    ],
+)
+def test_a_farm_no_walk_from_any_stop_is_served_on_wheels(how: How, modes: list[Mode], wheels: Wheels) -> None:
+    # 4 km from Pont, where the bus of 08:03 goes to Aval
+    morning = NOW + timedelta(hours=0, minutes=30)
+    request = ask((How.WALK,), origin=at(5000), destination=at(10_000), at=morning, window=3600, direct=())
+    assert service.plan(wheels.network, request).journeys == ()
+    plan = service.plan(wheels.network, replace(request, access=(how,)))
+    journey = next(one for one in plan.journeys if [leg.mode for leg in one.legs] == modes)
+    ride = next(leg for leg in journey.legs if leg.mode is Mode.BUS)
+    assert ride.trip_id == "val:early"
+    for before, after in pairwise(journey.legs):
+        assert before.arrival <= after.departure
+    assert journey.departure == journey.legs[0].departure
+
+
+def test_back_home_to_where_the_car_stands(wheels: Wheels) -> None:
+    request = ask((How.WALK,), origin="val:aval", destination=at(5000), at=NOW + timedelta(hours=9), window=7200)
+    plan = service.plan(wheels.network, replace(request, egress=(How.CAR_PARK,)))
+    (journey,) = plan.journeys
+    assert [leg.mode for leg in journey.legs if leg.departure < leg.arrival] == [Mode.BUS, Mode.WALK, Mode.CAR]
+    assert journey.legs[-1].place == "Relais"
