@@ -312,3 +312,34 @@ def test_a_file_that_finds_no_room_is_told(tmp_path: Path) -> None:
         finally:
             resource.setrlimit(resource.RLIMIT_FSIZE, before)
     assert not to.exists()
+
+
+def test_a_drip_that_is_fast_enough_for_every_stretch_still_has_an_end(tmp_path: Path) -> None:
+    def drip(_: Request, connection: socket.socket) -> None:
+        connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n")
+        for _ in range(1000):
+            connection.sendall(bytes(100))
+            time.sleep(0.01)
+
+    patience = HASTE._replace(window_bytes=10, attempts=1, total=0.5)
+    begin = time.monotonic()
+    with serving(drip) as server, pytest.raises(Unavailable, match=r"not whole within"):
+        fetch(server.url(), tmp_path / "feed.zip", allow_hosts=[server.pair], max_bytes=MB, patience=patience)
+    assert time.monotonic() - begin < 5
+
+
+def test_headers_go_to_the_host_they_are_for_and_no_further(tmp_path: Path) -> None:
+    with (
+        serving(ok(BODY)) as other,
+        serving(status(302, Location="/near"), status(302, Location=other.url())) as server,
+    ):
+        fetch_newer(
+            server.url(),
+            tmp_path / "feed.zip",
+            allow_hosts=[server.pair, other.pair],
+            max_bytes=MB,
+            patience=HASTE,
+            headers={"X-Api-Key": "secret"},
+        )
+        assert [request.headers.get("x-api-key") for request in server.requests] == ["secret", "secret"]
+        assert "x-api-key" not in other.requests[0].headers

@@ -117,6 +117,22 @@ def test_a_nightly_task_is_due_once_a_night(database_url: str) -> None:
     assert [(hour, queue_due(conninfo, schedule, MIDNIGHT + timedelta(hours=hour))) for hour, _ in looks] == looks
 
 
+def test_a_task_that_cannot_wait_is_queued_when_it_is_met_and_when_the_clock_was_put_back(database_url: str) -> None:
+    conninfo = libpq_conninfo(database_url)
+    schedule = [Periodic("look", timedelta(seconds=20), at_once=True)]
+    done: list[int] = []
+
+    def look(second: int) -> bool:
+        queued = bool(queue_due(conninfo, schedule, MIDNIGHT + timedelta(seconds=second)))
+        run_waiting(database_url, look=lambda: done.append(second))
+        return queued
+
+    assert [look(second) for second in (5, 15, 20, 39, -86400, -86390, 60)] == [
+        True, False, True, False, True, False, True
+    ]  # fmt: skip
+    assert done == [5, 20, -86400, 60]
+
+
 def test_skipping_a_night_in_a_sandbox_has_the_nightly_task_done(database_url: str, tmp_path: Path) -> None:
     clock, done = Clock(tmp_path / "clock.json"), []
     clock.move(MIDNIGHT, 0)
