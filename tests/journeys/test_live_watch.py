@@ -1,0 +1,178 @@
+"""From live sources to the network that serves: written when something changes, again after a swap, by the worker."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+import psycopg
+import pytest
+from google.transit import gtfs_realtime_pb2 as gtfs
+from sqlalchemy.orm import Session
+from tests.journeys.conftest import FEED, stop
+from tests.live_provider import message
+
+from mobigo.cli.worker import list_tasks
+from mobigo.db.engine import libpq_conninfo, open_engine
+from mobigo.jobs.queue import enqueue
+from mobigo.jobs.worker import Worker
+from mobigo.journeys.live_watch import RENEW, LiveWatch
+from mobigo.journeys.network import Networks
+from mobigo.kit.clock import Clock
+from mobigo.settings import Settings
+from mobigo.transit import live_store
+from mobigo.transit.live import Alert, Disturbance, Effect, Target
+from mobigo.transit.live_api import POLL
+from mobigo.transit.live_service import add_source
+from mobigo.transit.live_store import LiveSource
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.journeys.conftest import Valley
+
+NOW = datetime(2026, 11, 23, 7, 5, tzinfo=UTC)
+AT = int(NOW.timestamp())
+
+
+class Desk:
+    """A valley with one live source, and who watches it."""
+
+    def __init__(self, valley: Valley, folder: Path) -> None:
+        self.valley = valley
+        self.file = folder / "trips.pb"
+        self.file.write_bytes(message(AT, early=60))
+        self.watch = LiveWatch(valley.url, valley.home)
+        with psycopg.connect(libpq_conninfo(valley.url)) as connection:
+            source = LiveSource("val-live", "val", "auto", str(self.file), {}, 5, 300, None, NOW)
+            add_source(connection, valley.home, source)
+
+    def run(self, seconds: int = 0) -> str:
+        """Watch once, so many seconds later; the number of the overlay that serves then, empty without any."""
+        self.watch.run(NOW + timedelta(seconds=seconds))
+        return self.number()
+
+    def number(self) -> str:
+        live = Networks(self.valley.home).current().live
+        return live.folder.name if live else ""
+
+    def delay(self) -> int | None:
+        """How late the early bus reaches its last stop."""
+        live = Networks(self.valley.home).current().live
+        if live is None or not len(live.overlay.call_planned_arrival):
+            return None
+        return int(live.overlay.timetable.call_arrival[-1]) - int(live.overlay.call_planned_arrival[-1])
+
+
+@pytest.fixture
+def desk(own_valley: Valley, tmp_path: Path) -> Desk:
+    return Desk(own_valley, tmp_path)
+
+
+def test_it_is_written_when_something_changes_and_else_only_to_stay_young(desk: Desk) -> None:
+    first = desk.run()
+    assert desk.delay() == 60
+    assert [desk.run(seconds) for seconds in (10, 20, RENEW - 1)] == [first] * 3
+    second = desk.run(RENEW)
+    assert second != first
+    desk.file.write_bytes(message(AT + RENEW + 5, early=90))
+    assert desk.run(RENEW + 10) != second
+    assert desk.delay() == 90
+
+
+def test_what_grows_too_old_is_taken_back(desk: Desk) -> None:
+    desk.run()
+    desk.run(301)
+    assert desk.delay() is None
+    with psycopg.connect(libpq_conninfo(desk.valley.url)) as connection:
+        rate = live_store.list_latest_rates(connection, NOW + timedelta(seconds=301))["val-live"]
+    assert rate.report.stale
+
+
+def test_without_anything_live_nothing_is_written(own_valley: Valley) -> None:
+    LiveWatch(own_valley.url, own_valley.home).run(NOW)
+    assert not (own_valley.network().folder / "live").exists()
+
+
+def test_a_home_without_a_network_only_asks(desk: Desk) -> None:
+    (desk.valley.home / "networks/current").unlink()
+    (outcome,) = desk.watch.run(NOW)
+    assert not outcome.failed
+
+
+def test_a_new_network_gets_its_own_overlay(desk: Desk) -> None:
+    desk.run()
+    before = desk.valley.network().manifest.version
+    desk.valley.load_feed(stops=FEED["stops.txt"] + stop("new", 5000) + "\n")
+    desk.valley.build()
+    assert desk.valley.network().manifest.version != before
+    assert desk.delay() is None
+    desk.run(1)
+    assert desk.delay() == 60
+
+
+def test_a_message_of_a_source_that_stands_by_it_stays_though_it_is_old(desk: Desk) -> None:
+    feed = gtfs.FeedMessage()
+    feed.header.gtfs_realtime_version, feed.header.timestamp = "2.0", AT - 86_400
+    alert = feed.entity.add(id="works").alert
+    alert.header_text.translation.add(text="Travaux", language="fr")
+    alert.informed_entity.add(stop_id="pont")
+    desk.file.write_bytes(feed.SerializeToString())
+    desk.run()
+    live = desk.valley.network().live
+    assert live is not None
+    assert list(live.alerts) == ["val:works"]
+    desk.file.unlink()  # from now on it does not answer
+    for seconds in range(60, 1000, 60):
+        desk.run(seconds)
+    live = desk.valley.network().live
+    assert live is not None
+    assert list(live.alerts) == []
+
+
+def test_a_disturbance_counts_though_no_source_says_anything(own_valley: Valley) -> None:
+    watch = LiveWatch(own_valley.url, own_valley.home)
+    closed = Disturbance(
+        Alert("", {"fr": "Fermé", "en": "Closed"}, targets=(Target(stop_id="pont"),)), Effect.STOP_CLOSED, "val"
+    )
+    with psycopg.connect(libpq_conninfo(own_valley.url)) as connection:
+        live_store.add_disturbance(connection, closed, by="ada", now=NOW)
+    watch.run(NOW)
+    live = own_valley.network().live
+    assert live is not None
+    assert len(live.overlay.trip_base) > 1
+    assert list(live.alerts) == ["val:disturbance-1"]
+
+
+def test_the_worker_does_it_when_it_is_asked(desk: Desk) -> None:
+    url, home = desk.valley.url, desk.valley.home
+    (home / "sandbox").touch()
+    clock = Clock(home / "clock.json")
+    clock.move(NOW, 0)
+    settings = Settings(home, url, None, (), home)
+    engine = open_engine(url)
+    with Session(engine) as session:
+        enqueue(session, POLL, once=POLL)
+        session.commit()
+    engine.dispose()
+    Worker(libpq_conninfo(url), list_tasks(url, settings), clock=clock).run_waiting()
+    assert desk.delay() == 60
+
+
+def test_two_watches_take_turns(desk: Desk) -> None:
+    other = LiveWatch(desk.valley.url, desk.valley.home)
+    other.run(NOW)
+    assert desk.delay() == 60
+    assert desk.run(1)  # not knowing what the other wrote, it writes its own
+    assert desk.delay() == 60
+
+
+def test_what_was_written_is_laid_out_for_the_quick_search(desk: Desk) -> None:
+    desk.run()
+    desk.watch.lay_out()
+    for thread in [desk.watch._laying]:
+        if thread is not None:
+            thread.join()
+    network = desk.valley.network()
+    assert network.live is not None
+    assert list((network.folder / "live/days").iterdir())
