@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections import defaultdict
 from typing import TYPE_CHECKING, NamedTuple
 from zoneinfo import ZoneInfo
@@ -143,6 +144,16 @@ def find_target(timetable: Timetable, names: Names, source: str, target: Target)
     return Found(agency, route, trip, below)
 
 
+class _Calls(NamedTuple):
+    """Where a trip calls."""
+
+    stops: list[int]
+    numbers: dict[int, int]
+    """Place of each stop_sequence."""
+    places: dict[int, list[int]]
+    """Places of each stop, ascending."""
+
+
 class Finder:
     """Finds runs and calls in one timetable at one moment; keeps what it worked out on the way.
 
@@ -163,7 +174,7 @@ class Finder:
         self.today = now // DAY
         self._begins: dict[tuple[int, int], int] = {}
         self._running: dict[int, NDArray[np.bool_]] = {}
-        self._calls: dict[int, tuple[list[int], dict[int, int]]] = {}
+        self._calls: dict[int, _Calls] = {}
         self._next: dict[int, dict[int, tuple[int]]] = {}
         self._numbers: NDArray[np.int64] | None = None
         self._reach = int(names.end.max(initial=0)) // DAY + 1
@@ -181,13 +192,16 @@ class Finder:
             self._running[day] = np.append(runs_on(self.timetable, day), False)  # False: of service -1
         return bool(self._running[day][self.timetable.trip_service[trip]])
 
-    def calls(self, trip: int) -> tuple[list[int], dict[int, int]]:
-        """Stops of a trip, and the place of each sequence number."""
+    def calls(self, trip: int) -> _Calls:
+        """Where a trip calls."""
         if trip not in self._calls:
             rows = slice(self.timetable.call_first[trip], self.timetable.call_first[trip + 1])
-            sequences = self.timetable.call_sequence[rows].tolist()
-            places = {sequence: place for place, sequence in enumerate(sequences)}
-            self._calls[trip] = (self.timetable.call_stop[rows].tolist(), places)
+            stops = self.timetable.call_stop[rows].tolist()
+            places: dict[int, list[int]] = {}
+            for place, stop in enumerate(stops):
+                places.setdefault(stop, []).append(place)
+            numbers = {number: place for place, number in enumerate(self.timetable.call_sequence[rows].tolist())}
+            self._calls[trip] = _Calls(stops, numbers, places)
         return self._calls[trip]
 
     def find_sequences(self, trip: NDArray[np.int64], sequence: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -283,34 +297,38 @@ class Finder:
         """Find the position of each call in a trip's stop list, -1 where there is none.
 
         A stop in order says more than a number: some sources number anew. What names another stop of the station a
-        call is at is that call.
+        call is at is that call. Where calls out of order stand in the way of others, as many as can be are found.
         """
-        stops, at_sequence = self.calls(trip)
-        known = self.names.stops
+        own, known = self.calls(trip), self.names.stops
         places: list[int] = []
-        after = 0
+        after, lost = 0, 0
         for call in calls:
             sequence, name = call[0], call[1]
-            place = -1 if sequence is None else at_sequence.get(sequence, -1)
+            place = -1 if sequence is None else own.numbers.get(sequence, -1)
             if name is not None:
                 stop = known.get(prefix + name, -1)
-                if place < after or stops[place] != stop:
-                    place = self._find_call(call, stop, trip, after, place)
+                if place < after or own.stops[place] != stop:
+                    here = own.places.get(stop, ())
+                    if len(here) == 1 and here[0] >= after:
+                        place = here[0]
+                    else:
+                        lost += bool(here)
+                        place = self._find_call(call, stop, trip, after, place)
             if place < after:
                 places.append(-1)
             else:
                 places.append(place)
                 after = place + 1
-        return places
+        return self._place_most(calls, trip, prefix, places) if lost and -1 in places else places
 
     def _find_call(self, call: CallUpdate, stop: int, trip: int, after: int, numbered: int) -> int:
         """Find the call at a stop from position `after` on: the nearest in time, or the next."""
         if stop < 0:
             return -1
-        stops, station = self.calls(trip)[0], self.timetable.stop_station
-        here = [place for place in range(after, len(stops)) if stops[place] == stop]
-        if not here:
-            here = [place for place in range(after, len(stops)) if station[stops[place]] == station[stop]]
+        own, station = self.calls(trip), self.timetable.stop_station
+        here = [place for place in own.places.get(stop, ()) if place >= after]
+        if not here and stop not in own.places:
+            here = [place for place in range(after, len(own.stops)) if station[own.stops[place]] == station[stop]]
             if numbered in here:
                 return numbered
         said = _instant(call)
@@ -319,6 +337,33 @@ class Finder:
             within = said - self.begins(said // DAY, zone)
             return min(here, key=lambda at: _round_the_clock(int(self.timetable.call_departure[row + at]) - within))
         return here[0] if here else -1
+
+    def _place_most(self, calls: Sequence[CallUpdate], trip: int, prefix: str, places: list[int]) -> list[int]:
+        """Place as many calls as can be in order, if that is more than there are: the longest ascending choice.
+
+        References
+        ----------
+        Hunt, Szymanski (1977), A fast algorithm for computing longest common subsequences.
+        """
+        own, known = self.calls(trip), self.names.stops
+        ends: list[int] = []
+        chosen: list[tuple[int, int, int]] = []  # call, place, the choice before
+        heads: list[int] = []
+        for number, call in enumerate(calls):
+            stop = -1 if call.stop_id is None else known.get(prefix + call.stop_id, -1)
+            for place in reversed(own.places.get(stop, ())):
+                length = bisect_left(ends, place)
+                chosen.append((number, place, heads[length - 1] if length else -1))
+                ends[length : length + 1] = [place]
+                heads[length : length + 1] = [len(chosen) - 1]
+        if len(ends) <= len(places) - places.count(-1):
+            return places
+        found = [-1] * len(calls)
+        at = heads[-1]
+        while at >= 0:
+            number, place, at = chosen[at]
+            found[number] = place
+        return found
 
     def find_platform(self, stop: int, platform: str) -> int:
         """Find the stop of the same station with a platform's name; itself when there is none."""
