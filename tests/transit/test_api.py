@@ -180,6 +180,52 @@ def test_feeds_say_until_when_and_whom_to_credit(town: Town) -> None:
     ]
 
 
+def test_the_timetable_of_a_stop_hangs_line_by_line(town: Town) -> None:
+    table = get(town, "/v1/stops/bus:gare/timetable", date="2026-11-23")
+    assert table["service_date"] == "2026-11-23"
+    assert [
+        (
+            one["line"]["name"],
+            one["direction_id"],
+            [(call["departure"][11:16], call["headsign"]) for call in one["departures"]],
+        )
+        for one in table["lines"]
+    ] == [
+        ("1", 0, [("07:40", "Époisses")]),
+        ("1", 1, [("07:31", "Montbard")]),
+        ("N", None, [("23:50", "Nuit")]),
+        ("TER", None, [("07:50", "Semur")]),
+    ]
+    assert get(town, "/v1/stops/bus:gare/timetable")["service_date"] == "2026-11-23"
+    assert get(town, "/v1/stops/bus:gare/timetable", date="2027-01-01")["lines"] == []
+    montbard = get(town, "/v1/stops/bus:montbard/timetable", date="2026-11-23")
+    assert "2026-11-24T00:30:00+01:00" in [call["departure"] for one in montbard["lines"] for call in one["departures"]]
+
+
+def test_the_timetable_of_a_line_has_stops_in_rows_and_trips_in_columns(town: Town) -> None:
+    table = get(town, "/v1/lines/bus:L1/timetable", date="2026-11-23")
+    there, back = table["directions"]
+    assert [stop["id"] for stop in there["stops"]] == [
+        "bus:montbard", "bus:jean", "bus:gare:1", "bus:lib/a", "bus:œuvre", "bus:epoisses"
+    ]  # fmt: skip
+    assert [
+        [trip["trip_id"], *(call and call["departure"][11:16] for call in trip["calls"])] for trip in there["trips"]
+    ] == [
+        ["bus:out", "07:00", None, "07:40", "07:45", "07:58", "08:00"],
+        ["bus:short", "08:00", "08:05", "08:40", None, None, None],
+    ]
+    assert (back["direction_id"], len(back["trips"])) == (1, 1)
+    only = get(town, "/v1/lines/bus:L1/timetable", date="2026-11-23", direction=1)
+    assert only["directions"] == [back]
+    assert get(town, "/v1/lines/bus:L1/timetable", date="2027-06-01")["directions"] == []
+
+
+@pytest.mark.parametrize("day", ["0001-01-01", "1970-01-01", "9999-12-31"])
+def test_timetables_of_another_age_are_empty(town: Town, day: str) -> None:
+    assert get(town, "/v1/stops/bus:gare/timetable", date=day)["lines"] == []
+    assert get(town, "/v1/lines/bus:L1/timetable", date=day)["directions"] == []
+
+
 @pytest.mark.parametrize(
     ("path", "status", "code"),
     [
@@ -187,6 +233,10 @@ def test_feeds_say_until_when_and_whom_to_credit(town: Town) -> None:
         ("/v1/stops/bus:nowhere/departures", 404, "unknown_stop"),
         ("/v1/stops/'%20OR%201=1", 404, "unknown_stop"),
         ("/v1/lines/bus:nowhere", 404, "unknown_line"),
+        ("/v1/lines/bus:nowhere/timetable", 404, "unknown_line"),
+        ("/v1/stops/bus:nowhere/timetable", 404, "unknown_stop"),
+        ("/v1/stops/bus:nowhere/arrivals", 404, "unknown_stop"),
+        ("/v1/lines/bus:L1/timetable?date=tomorrow", 422, "validation_failed"),
         ("/v1/stops/bus:gare/departures?at=tomorrow", 400, "invalid_instant"),
         ("/v1/stops/bus:gare/departures?at=0001-01-01T00:00:00%2B14:00", 400, "invalid_instant"),
         ("/v1/stops/bus:gare/departures?minutes=0", 422, "validation_failed"),

@@ -8,10 +8,13 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from tests.town import write_feed
 
 from mobigo.transit import boards
 from mobigo.transit.feed import read_feed_tables
+from mobigo.transit.merging import merge_stops
 from mobigo.transit.timetable import build
 
 if TYPE_CHECKING:
@@ -291,7 +294,18 @@ def test_boards_agree_with_a_search_through_every_trip_of_every_day(tmp_path: Pa
         assert sorted(board(timetable, "X", at, 6 * HOUR)) == sorted(expected)
 
 
-def test_stop_lists_merge_each_new_stop_after_the_one_it_follows() -> None:
-    assert boards.merge_sequences([[1, 2, 4], [1, 2, 3, 4], [4, 5]]) == [1, 2, 3, 4, 5]
-    assert boards.merge_sequences([[1, 2, 1]]) == [1, 2]
-    assert boards.merge_sequences([]) == []
+def test_stop_lists_merge_into_one_column_that_keeps_every_order() -> None:
+    assert merge_stops([[1, 2, 4], [1, 2, 3, 4], [4, 5]]) == ([1, 2, 3, 4, 5], [[0, 1, 3], [0, 1, 2, 3], [3, 4]])
+    assert merge_stops([[1, 2, 3], [1, 7, 8, 3]])[0] == [1, 2, 7, 8, 3]
+    assert merge_stops([[1, 2, 1]]) == ([1, 2, 1], [[0, 1, 2]])
+    assert merge_stops([[1, 2], [2, 1]]) == ([2, 1, 2], [[1, 2], [0, 1]])
+    assert merge_stops([]) == ([], [])
+
+
+@given(st.lists(st.lists(st.integers(0, 6), max_size=8), max_size=6))
+def test_every_stop_list_runs_down_the_column(sequences: list[list[int]]) -> None:
+    stops, rows = merge_stops(sequences)
+    assert len(stops) <= sum(map(len, sequences))
+    for sequence, its in zip(sequences, rows, strict=True):
+        assert [stops[row] for row in its] == sequence
+        assert its == sorted(set(its))

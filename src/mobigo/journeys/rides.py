@@ -15,7 +15,7 @@ from mobigo.journeys.model import Call, Leg, Line
 from mobigo.journeys.modes import mode_of
 from mobigo.journeys.streetlegs import local_time, pairs, stop_place
 from mobigo.transit.alerts import concern_of_ride
-from mobigo.transit.boards import find_planned_row, headsign, permission_of, phone_of
+from mobigo.transit.boards import find_planned_row, headsign, permission_of, phone_of, platform_now, platform_of
 from mobigo.transit.overlay import NEVER, CallStatus, GoneKind
 from mobigo.transit.timetable import ALL_RUNS, GUARANTEED, LINKED, NOT_ALLOWED, OFTEN, begin_day, day_number
 from mobigo.transit.transfers import find_rule
@@ -203,7 +203,7 @@ def _compare(network: Network, leg: Leg, found: Found, start: int) -> Leg:
         overlay.call_status[call] == CallStatus.LIVE or (planned is not None and planned != now)
         for call, planned, now in ((board, departure, leg.departure), (alight, arrival, leg.arrival))
     ]
-    platforms = [platform_now(overlay, row) for row in rows]
+    platforms = [platform_now(overlay.timetable, overlay, row) for row in rows]
     below = find_planned_row(overlay.timetable, overlay, found.board)
     before = platform_of(overlay.timetable, below) if below >= 0 else None
     return replace(
@@ -228,18 +228,12 @@ def find_now(overlay: Overlay, timetable: Timetable, ride: Ride, start: int) -> 
         Seconds since 1970 UTC from which the times of its day count.
     """
     now = overlay.timetable
-    day = day_number(ride.service_date)
     shift = ride.departure - start - int(timetable.call_departure[timetable.call_first[ride.trip] + ride.from_pos])
-    rows = slice(*np.searchsorted(now.gone_trip, [ride.trip, ride.trip + 1]).tolist())
-    gone = [
-        rows.start + int(row)
-        for row in np.flatnonzero(now.gone_day[rows] == day)
-        if now.gone_shift[rows][row] in {ALL_RUNS, shift}
-    ]
-    if not gone:
+    gone = find_gone(overlay, ride.trip, day_number(ride.service_date), shift)
+    if gone is None:
         return None
-    extra = int(overlay.gone_extra[gone[0]])
-    if overlay.gone_kind[gone[0]] != GoneKind.REPLACED or extra < 0:
+    kind, extra = gone
+    if kind != GoneKind.REPLACED or extra < 0:
         return Found(-1, -1, runs=False)
     first, last = int(now.call_first[extra]), int(now.call_first[extra + 1])
     if find_planned_row(now, overlay, first) >= 0:
@@ -252,6 +246,16 @@ def find_now(overlay: Overlay, timetable: Timetable, ride: Ride, start: int) -> 
     return Found(board, _find_stop(now, ride.to_stop, range(board + 1, last), now.call_drop_off) if board >= 0 else -1)
 
 
+def find_gone(overlay: Overlay, trip: int, day: int, shift: int) -> tuple[int, int] | None:
+    """Tell why a run is not there as planned (`GoneKind`), and which trip is instead (-1: none); None where it is."""
+    now = overlay.timetable
+    rows = slice(*np.searchsorted(now.gone_trip, [trip, trip + 1]).tolist())
+    for row in (rows.start + np.flatnonzero(now.gone_day[rows] == day)).tolist():
+        if now.gone_shift[row] in {ALL_RUNS, shift}:
+            return int(overlay.gone_kind[row]), int(overlay.gone_extra[row])
+    return None
+
+
 def _find_stop(timetable: Timetable, stop: int, rows: range, permission: NDArray[np.int8]) -> int:
     """Find a stop among calls, or another platform of its station; -1 where there is none."""
     usable = [row for row in rows if permission[row] != NOT_ALLOWED]
@@ -259,18 +263,6 @@ def _find_stop(timetable: Timetable, stop: int, rows: range, permission: NDArray
     same = [row for row in usable if timetable.call_stop[row] == stop]
     near = [row for row in usable if timetable.stop_station[timetable.call_stop[row]] == station]
     return (same or near or [-1])[0]
-
-
-def platform_of(timetable: Timetable, row: int) -> str | None:
-    """Return the platform of a call by the timetable."""
-    return timetable.stop_platforms.at(int(timetable.call_stop[row])) or None
-
-
-def platform_now(overlay: Overlay, row: int) -> str | None:
-    """Return the platform of a call as live data name it, else as the timetable does."""
-    number = row - int(overlay.base_calls[0])
-    named = int(overlay.call_platform[number]) if number >= 0 else -1
-    return overlay.platforms.at(named) if named >= 0 else platform_of(overlay.timetable, row)
 
 
 # ── lines and courses ─────────────────────────────────────────────────────────────────────────────────────────────────

@@ -1,12 +1,13 @@
 """HTTP: stops, departures and lines from the network that serves; feeds from the database."""
 
+import sys
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from bisect import bisect_right
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, datetime, time, timedelta
 from enum import StrEnum
 from functools import cached_property
-from itertools import islice
+from itertools import islice, takewhile
 from math import isnan
 from typing import Annotated, Any, Literal, Protocol, cast
 
@@ -26,7 +27,9 @@ from mobigo.transit import boards, sources
 from mobigo.transit.alerts import Concern, concern_of_place, concern_of_ride
 from mobigo.transit.live import Alert
 from mobigo.transit.live_snapshot import LiveSnapshot
-from mobigo.transit.timetable import Timetable, day_number, zone_of
+from mobigo.transit.overlay import Overlay
+from mobigo.transit.printed import Cell, Column, Printed, print_line
+from mobigo.transit.timetable import NOT_ALLOWED, Timetable, day_number, zone_of
 
 router = APIRouter(prefix="/v1", tags=["transit"])
 
@@ -111,7 +114,7 @@ class CourseAnswer(BaseModel):
     headsigns: list[str] = Field(description="What its vehicles show, most frequent first")
     trips: int = Field(description="Trips in the feed, of all days")
     stops: list[StopOfLine] = Field(
-        description="In order; a stop that only some trips serve stands after the one they come from"
+        description="In order; a stop that only some trips serve stands before the next one that others serve too"
     )
 
 
@@ -243,6 +246,70 @@ class ArrivalsAnswer(BoardAnswer):
     arrivals: list[ArrivalAnswer] = Field(description="Earliest first")
 
 
+class StopTimetableLine(BaseModel):
+    """A line in one direction at a stop."""
+
+    line: LineAnswer | None
+    direction_id: int | None = Field(description="0 or 1; null where the feed has none")
+    departures: list[DepartureAnswer] = Field(description="Earliest first")
+
+
+class StopTimetableAnswer(BaseModel):
+    """All departures of a stop on a service day, line by line, as they hang at the stop."""
+
+    stop_id: str
+    stop_name: str
+    service_date: date
+    lines: list[StopTimetableLine] = Field(description="By the line's name")
+    alerts: list[AlertAnswer] = Field(description="Messages about the stop, and those that departures name")
+    live_at: datetime | None = Field(description="When the live data were put together; null: there are none")
+    network_version: str
+
+
+class CellAnswer(BaseModel):
+    """A trip at a stop."""
+
+    arrival: datetime = Field(description="As it is expected now; of what does not come, as it was planned")
+    departure: datetime
+    planned_arrival: datetime | None = Field(description="By the timetable; null: it is not in it")
+    planned_departure: datetime | None
+    state: boards.State
+    stop_id: str = Field(description="Where it calls now, which may be another platform")
+    platform: str | None
+    pickup: Literal["regular", "none", "phone", "driver"] = Field(description="How one boards")
+    drop_off: Literal["regular", "none", "phone", "driver"] = Field(description="How one alights")
+
+
+class ColumnAnswer(BaseModel):
+    """A trip of a printed timetable."""
+
+    trip_id: str = Field(description="`source:gtfs_id`; `/v1/trips/{id}` shows its course")
+    state: boards.State = Field(description="Of the trip as a whole; `live`: something is known about it")
+    headsign: str
+    frequency: bool = Field(description="It runs every so many minutes rather than at these very minutes")
+    wheelchair: Wheelchair
+    bikes: Wheelchair = Field(description="Whether bicycles are allowed aboard")
+    calls: list[CellAnswer | None] = Field(description="One per row of `stops`; null where it does not pass")
+
+
+class PrintedAnswer(BaseModel):
+    """A line in one direction on a day: stops in rows, trips in columns."""
+
+    direction_id: int | None = Field(description="0 or 1; null where the feed has none")
+    stops: list[StopOfLine] = Field(description="One per row, in order; a stop that trips pass twice has two rows")
+    trips: list[ColumnAnswer] = Field(description="One per column, earliest first")
+
+
+class LineTimetableAnswer(BaseModel):
+    """The timetable of a line on a service day."""
+
+    line: LineAnswer
+    service_date: date
+    directions: list[PrintedAnswer] = Field(description="Those with a trip on that day")
+    live_at: datetime | None = Field(description="When the live data were put together; null: there are none")
+    network_version: str
+
+
 class AttributionAnswer(BaseModel):
     """Somebody to credit."""
 
@@ -304,6 +371,14 @@ BoardScope = Annotated[
         " posts of the same name around"
     ),
 ]
+ServiceDay = Annotated[
+    date | None,
+    Query(
+        alias="date",
+        description="Service day; what runs after its midnight belongs to it; default today",
+        openapi_examples={"day": {"value": "2026-11-23"}},
+    ),
+]
 BoardLimit = Annotated[int, Query(ge=1, le=500, description="Calls per page, at most")]
 Live = Annotated[
     Literal["on", "off"],
@@ -353,6 +428,46 @@ def list_arrivals(
     board = _find_board(request, id, at, now, minutes=minutes, scope=scope, live=live)
     page, head = _read_page(request, response, board, limit, cursor, arrivals=True)
     return ArrivalsAnswer(**head, arrivals=[_arrival(board, one) for one in page])
+
+
+@router.get("/stops/{id:path}/timetable", responses=problems(400, 404, 422))
+def get_stop_timetable(
+    *,
+    request: Request,
+    now: Now,
+    id: StopId,  # noqa: A002 - the path's own name
+    day: ServiceDay = None,
+    scope: BoardScope = Scope.STOP,
+    live: Live = "on",
+) -> StopTimetableAnswer:
+    """List all departures of a service day, also those after its midnight, line by line, as they hang at the stop."""
+    network, stop = _get_stop(find_network(request), id)
+    board = _board_of_day(network, stop, _day(day, network, now), scope, live)
+    timetable = board.timetable
+    calls = boards.list_calls_of_day(
+        timetable, board.stops, board.start.date(), overlay=board.live.overlay if board.live else None
+    )
+    groups: dict[tuple[int, int], list[boards.BoardCall]] = {}
+    for call in calls:
+        key = int(timetable.trip_route[call.trip]), int(timetable.trip_direction[call.trip])
+        groups.setdefault(key, []).append(call)
+    lines = [
+        StopTimetableLine(
+            line=_line(timetable, route) if route >= 0 else None,
+            direction_id=direction if direction >= 0 else None,
+            departures=[_departure(board, call) for call in found],
+        )
+        for (route, direction), found in groups.items()
+    ]
+    return StopTimetableAnswer(
+        stop_id=id,
+        stop_name=timetable.stop_names.at(stop),
+        service_date=board.start.date(),
+        lines=sorted(lines, key=lambda one: _in_order(one.line.name if one.line else "", one.direction_id)),
+        alerts=_alerts(board, calls),
+        live_at=_live_at(board),
+        network_version=network.manifest.version,
+    )
 
 
 @router.get("/stops/{id:path}", responses=problems(400, 404, 422))
@@ -420,34 +535,54 @@ def list_lines(
     return LinesAnswer(lines=[_line(timetable, route) for route in page[:limit]], next_cursor=next_cursor)
 
 
+LineId = Annotated[
+    str, Path(description="`source:gtfs_id` of a line", openapi_examples={"line": {"value": "mobigo:L120"}})
+]
+
+
+@router.get("/lines/{id:path}/timetable", responses=problems(400, 404, 422))
+def get_line_timetable(
+    *,
+    request: Request,
+    now: Now,
+    id: LineId,  # noqa: A002 - the path's own name
+    day: ServiceDay = None,
+    direction: Annotated[int | None, Query(ge=0, le=1, description="Only this direction_id")] = None,
+    live: Live = "on",
+) -> LineTimetableAnswer:
+    """Print the timetable of a line on a service day: its stops in rows, its trips in columns.
+
+    Trips of different stops are merged as printed timetables have it: every trip runs down its column in order.
+    """
+    network, route = _get_line(find_network(request), id)
+    known = network.live if live == "on" else None
+    timetable = known.overlay.timetable if known else network.timetable
+    overlay = known.overlay if known else None
+    on = _day(day, network, now)
+    return LineTimetableAnswer(
+        line=_line(timetable, route),
+        service_date=on,
+        directions=[_printed(timetable, overlay, one) for one in print_line(timetable, overlay, route, on, direction)],
+        live_at=datetime.fromtimestamp(known.at, zone_of(timetable)) if known else None,
+        network_version=network.manifest.version,
+    )
+
+
 @router.get("/lines/{id:path}", responses=problems(400, 404, 422))
 def get_line(
     *,
     request: Request,
-    id: Annotated[  # noqa: A002 - the path's own name
-        str, Path(description="`source:gtfs_id` of a line", openapi_examples={"line": {"value": "mobigo:L120"}})
-    ],
+    id: LineId,  # noqa: A002 - the path's own name
 ) -> LineDetailAnswer:
     """Describe a line: its directions and their stops."""
-    network = find_network(request)
-    ids = network.timetable.route_ids.all() if network else []
-    if network is None or id not in ids:
-        raise NotFound(f"no line {id!r}; /v1/lines lists them", code="unknown_line")
-    timetable, route = network.timetable, ids.index(id)
+    network, route = _get_line(find_network(request), id)
+    timetable = network.timetable
     directions = [
         CourseAnswer(
             direction_id=course.direction,
             headsigns=list(course.headsigns),
             trips=course.trips,
-            stops=[
-                StopOfLine(
-                    id=timetable.stop_ids.at(stop),
-                    name=timetable.stop_names.at(stop),
-                    lat=_degrees(timetable.stop_lat[stop]),
-                    lon=_degrees(timetable.stop_lon[stop]),
-                )
-                for stop in course.stops
-            ],
+            stops=[_stop_of_line(timetable, stop) for stop in course.stops],
         )
         for course in boards.list_courses(timetable, route)
     ]
@@ -514,7 +649,10 @@ class _Board:
         return [one for one in self._find(ride) if one not in self.about_stop]
 
     def _find(self, concern: Concern) -> list[str]:
-        return self.live.messages.find(concern, self.start.timestamp(), self.end.timestamp()) if self.live else []
+        if self.live is None:
+            return []
+        start = self.start.timestamp()
+        return self.live.messages.find(concern, start, start + self.within.total_seconds())
 
 
 def _find_board(
@@ -546,14 +684,13 @@ def _read_page(
     page = found[:limit]
     next_cursor = _write_cursor(boards.key_of(timetable, page[-1])) if len(found) > limit else None
     link_next(request, response, next_cursor, at=board.start.isoformat())
-    named = {*board.about_stop, *(one for call in page for one in board.about_call(call))}
     return page, {
         "stop_id": timetable.stop_ids.at(board.stop),
         "stop_name": timetable.stop_names.at(board.stop),
         "start": board.start,
         "end": board.end,
-        "alerts": [_alert(live.alerts[one]) for one in sorted(named)] if live else [],
-        "live_at": datetime.fromtimestamp(live.at, board.start.tzinfo) if live else None,
+        "alerts": _alerts(board, page),
+        "live_at": _live_at(board),
         "network_version": board.network.manifest.version,
         "next_cursor": next_cursor,
     }
@@ -574,6 +711,93 @@ def _read_cursor(text: str) -> boards.Key:
             f"{text[:40]!r} is no cursor of a board; take next_cursor of its page", code="invalid_cursor"
         )
     return key
+
+
+def _get_line(network: Network | None, id_: str) -> tuple[Network, int]:
+    route = network.timetable.route_ids.find(id_) if network else -1
+    if network is None or route < 0:
+        raise NotFound(f"no line {id_!r}; /v1/lines lists them", code="unknown_line")
+    return network, route
+
+
+def _day(asked: date | None, network: Network, now: datetime) -> date:
+    """Return the service day asked for, else today."""
+    return asked or now.astimezone(zone_of(network.timetable)).date()
+
+
+def _board_of_day(network: Network, stop: int, day: date, scope: Scope, live: str) -> _Board:
+    """Return the board of a whole day; nobody asks when it ends."""
+    known = network.live if live == "on" else None
+    timetable = known.overlay.timetable if known else network.timetable
+    stops = boards.stops_meant(timetable, stop) if scope is Scope.STOP else boards.stops_of_place(timetable, stop)
+    start = datetime.combine(day, time(), zone_of(timetable))
+    return _Board(network, timetable, known, stop, stops, start, timedelta(days=1))
+
+
+def _alerts(board: _Board, calls: list[boards.BoardCall]) -> list[AlertAnswer]:
+    """Return the messages that a board and its calls name."""
+    if board.live is None:
+        return []
+    named = {*board.about_stop, *(one for call in calls for one in board.about_call(call))}
+    return [_alert(board.live.alerts[one]) for one in sorted(named)]
+
+
+def _live_at(board: _Board) -> datetime | None:
+    return datetime.fromtimestamp(board.live.at, board.start.tzinfo) if board.live else None
+
+
+def _in_order(name: str, direction: int | None) -> tuple[int, str, int]:
+    """Sort lines as people do: 2 before 10."""
+    digits = "".join(takewhile(str.isdecimal, name))
+    return (int(digits) if digits else sys.maxsize, name, -1 if direction is None else direction)
+
+
+def _printed(timetable: Timetable, overlay: Overlay | None, printed: Printed) -> PrintedAnswer:
+    return PrintedAnswer(
+        direction_id=printed.direction,
+        stops=[_stop_of_line(timetable, stop) for stop in printed.stops],
+        trips=[_column(timetable, overlay, column, len(printed.stops)) for column in printed.columns],
+    )
+
+
+def _column(timetable: Timetable, overlay: Overlay | None, column: Column, n_rows: int) -> ColumnAnswer:
+    calls: list[CellAnswer | None] = [None] * n_rows
+    for place, cell in zip(column.places, column.cells, strict=True):
+        calls[place] = cell_answer(timetable, overlay, cell)
+    return ColumnAnswer(
+        trip_id=timetable.trip_ids.at(column.trip),
+        state=column.state,
+        headsign=column.headsign,
+        frequency=column.repeats,
+        wheelchair=_wheelchair(int(timetable.trip_wheelchair[column.trip])),
+        bikes=_wheelchair(int(timetable.trip_bikes[column.trip])),
+        calls=calls,
+    )
+
+
+def cell_answer(timetable: Timetable, overlay: Overlay | None, cell: Cell) -> CellAnswer:
+    """Describe a trip at a stop."""
+    pickup, drop_off = int(timetable.call_pickup[cell.row]), int(timetable.call_drop_off[cell.row])
+    return CellAnswer(
+        arrival=cell.arrival,
+        departure=cell.departure,
+        planned_arrival=cell.planned_arrival,
+        planned_departure=cell.planned_departure,
+        state=cell.state,
+        stop_id=timetable.stop_ids.at(int(timetable.call_stop[cell.row])),
+        platform=boards.platform_now(timetable, overlay, cell.row),
+        pickup="none" if pickup == NOT_ALLOWED else boards.permission_of(pickup),
+        drop_off="none" if drop_off == NOT_ALLOWED else boards.permission_of(drop_off),
+    )
+
+
+def _stop_of_line(timetable: Timetable, stop: int) -> StopOfLine:
+    return StopOfLine(
+        id=timetable.stop_ids.at(stop),
+        name=timetable.stop_names.at(stop),
+        lat=_degrees(timetable.stop_lat[stop]),
+        lon=_degrees(timetable.stop_lon[stop]),
+    )
 
 
 def _departure(board: _Board, found: boards.BoardCall) -> DepartureAnswer:
@@ -606,14 +830,15 @@ def _call(board: _Board, found: boards.BoardCall, permission: Boarding) -> dict[
     route = int(timetable.trip_route[found.trip])
     trip_id = timetable.trip_ids.at(found.trip)
     vehicle = board.live.find_vehicle(trip_id, found.service_date) if board.live else None
-    moved = found.planned_stop >= 0 and found.planned_stop != found.stop
+    platform = boards.platform_now(timetable, board.live.overlay if board.live else None, found.row)
+    planned = (timetable.stop_platforms.at(found.planned_stop) or None) if found.planned_stop >= 0 else platform
     return {
         "state": found.state,
         "service_date": found.service_date,
         "stop_id": timetable.stop_ids.at(found.stop),
         "stop_name": timetable.stop_names.at(found.stop),
-        "platform": timetable.stop_platforms.at(found.stop) or None,
-        "planned_platform": (timetable.stop_platforms.at(found.planned_stop) or None) if moved else None,
+        "platform": platform,
+        "planned_platform": planned if planned != platform else None,
         "trip_id": trip_id,
         "line": _line(timetable, route) if route >= 0 else None,
         "frequency": found.repeats,

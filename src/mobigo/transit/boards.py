@@ -14,6 +14,7 @@ import numpy as np
 from mobigo.kit.geo import Point, haversine
 from mobigo.kit.names import fold
 from mobigo.transit.live import Relation
+from mobigo.transit.merging import merge_stops
 from mobigo.transit.overlay import NEVER, CallStatus, GoneKind
 from mobigo.transit.timetable import (
     ALL_RUNS,
@@ -169,34 +170,45 @@ def list_calls(
         ties = int((instant == start).sum())
         cut = min(limit + ties, len(fits)) - 1
         fits = fits[: np.searchsorted(instant, instant[cut], side="right")]
-    row, trip, day, planned, state, repeats = (
-        np.concatenate([getattr(part, name) for part in found])[fits].tolist()
-        for name in ("row", "trip", "day", "planned", "state", "repeats")
-    )
-    keys = [
-        Key(one, timetable.trip_ids.at(trip[at]), day[at], row[at] - int(timetable.call_first[trip[at]]))
-        for at, one in enumerate(instant[: len(fits)].tolist())
-    ]
+    part = _Part(*(np.concatenate(columns)[fits] for columns in zip(*found, strict=True)))
+    calls = _name_calls(timetable, overlay, part)
+    if after is not None:
+        calls = [call for call in calls if key_of(timetable, call) > after]
+    return calls[:limit]
+
+
+def list_calls_of_day(
+    timetable: Timetable,
+    stops: NDArray[np.int32],
+    day: date,
+    *,
+    arrivals: bool = False,
+    overlay: Overlay | None = None,
+) -> list[BoardCall]:
+    """List the departures (or arrivals) of a service day, also those after its midnight, earliest first."""
+    return _name_calls(timetable, overlay, _Board(timetable, overlay, stops, arrivals=arrivals).day(day_number(day)))
+
+
+def _name_calls(timetable: Timetable, overlay: Overlay | None, part: _Part) -> list[BoardCall]:
+    """Turn rows into calls in the order of a board."""
     calls = []
-    for n in sorted(range(len(keys)), key=keys.__getitem__):
-        if after is not None and keys[n] <= after:
-            continue
-        zone = ZoneInfo(timetable.zones.at(int(timetable.trip_zone[trip[n]])))
-        below = find_planned_row(timetable, overlay, row[n])
+    for row, trip, day, instant, planned, state, repeats in zip(*(column.tolist() for column in part), strict=True):
+        zone = ZoneInfo(timetable.zones.at(int(timetable.trip_zone[trip])))
+        below = find_planned_row(timetable, overlay, row)
         calls.append(
             BoardCall(
-                stop=int(timetable.call_stop[row[n]]),
+                stop=int(timetable.call_stop[row]),
                 planned_stop=int(timetable.call_stop[below]) if below >= 0 else -1,
-                trip=trip[n],
-                row=row[n],
-                service_date=service_date(day[n]),
-                time=datetime.fromtimestamp(keys[n].instant, zone),
-                planned=None if planned[n] == UNPLANNED else datetime.fromtimestamp(planned[n], zone),
-                state=STATES[state[n]],
-                repeats=bool(repeats[n]),
+                trip=trip,
+                row=row,
+                service_date=service_date(day),
+                time=datetime.fromtimestamp(instant, zone),
+                planned=None if planned == UNPLANNED else datetime.fromtimestamp(planned, zone),
+                state=STATES[state],
+                repeats=bool(repeats),
             )
         )
-    return calls[:limit]
+    return sorted(calls, key=lambda call: key_of(timetable, call))
 
 
 def key_of(timetable: Timetable, call: BoardCall) -> Key:
@@ -262,6 +274,9 @@ class _Board:
     def day(self, day: int) -> _Part:
         """List the calls of one service day."""
         timetable, calls = self.timetable, self.calls
+        if not len(calls.row):
+            none = np.zeros(0, np.int64)
+            return _Part(none, none, none, none, none, none, np.zeros(0, np.bool_))
         runs = np.append(runs_on(timetable, day), False)[timetable.trip_service[self.trip]]
         running = list_running(timetable, day)[calls.run] if runs.any() else runs
         begins = self._begin(day)
@@ -444,6 +459,20 @@ def phone_of(timetable: Timetable, route: int) -> str | None:
     return (timetable.agency_phones.at(agency) or None) if agency >= 0 else None
 
 
+def platform_of(timetable: Timetable, row: int) -> str | None:
+    """Return the platform of a call by the timetable."""
+    return timetable.stop_platforms.at(int(timetable.call_stop[row])) or None
+
+
+def platform_now(timetable: Timetable, overlay: Overlay | None, row: int) -> str | None:
+    """Return the platform of a call as live data name it, else as the timetable does."""
+    if overlay is not None and row >= overlay.base_calls[0]:
+        named = int(overlay.call_platform[row - int(overlay.base_calls[0])])
+        if named >= 0:
+            return overlay.platforms.at(named)
+    return platform_of(timetable, row)
+
+
 def headsign(timetable: Timetable, trip: int, row: int) -> str:
     """Return what the vehicle shows at a stop: of the stop time, else of the trip, else its last stop."""
     own = int(timetable.call_headsign[row])
@@ -476,7 +505,7 @@ class Course:
     """What its vehicles show at their first stop, most frequent first."""
     trips: int
     stops: tuple[int, ...]
-    """Stop indices, in order; stops that only some trips serve stand after the one they follow."""
+    """Stop indices, in order; stops that only some trips serve stand before the next one that others serve too."""
 
 
 def list_courses(timetable: Timetable, route: int) -> list[Course]:
@@ -500,26 +529,10 @@ def list_courses(timetable: Timetable, route: int) -> list[Course]:
                 direction=None if direction < 0 else direction,
                 headsigns=tuple(sorted(signs, key=lambda sign: (-signs[sign], sign))),
                 trips=len(mine),
-                stops=tuple(merge_sequences(sequences)),
+                stops=tuple(dict.fromkeys(merge_stops(sequences)[0])),
             )
         )
     return courses
-
-
-def merge_sequences(sequences: list[list[int]]) -> list[int]:
-    """Merge stop lists into one without repeats: each new stop goes after the stop it follows in its own list."""
-    merged: list[int] = []
-    for sequence in sequences:
-        known = set(merged)
-        place = 0
-        for stop in sequence:
-            if stop in known:
-                place = merged.index(stop) + 1
-            else:
-                merged.insert(place, stop)
-                known.add(stop)
-                place += 1
-    return merged
 
 
 def _point(timetable: Timetable, stop: int) -> Point:
