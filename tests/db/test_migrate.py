@@ -7,14 +7,21 @@ from typing import TYPE_CHECKING
 
 import psycopg
 import pytest
+from alembic import command
+from sqlalchemy import text
 from sqlalchemy.engine import make_url
 
 from mobigo.db import migrate
-from mobigo.db.engine import libpq_conninfo
+from mobigo.db.engine import SCHEMA, libpq_conninfo, open_engine
 from mobigo.kit.errors import Refused, Unavailable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
+
+    from alembic.config import Config
+
+FIRST_RELEASE = "0004_places"
+"""The newest revision of release 0.1.0."""
 
 
 @pytest.fixture
@@ -40,6 +47,35 @@ def test_programs_that_start_at_once_migrate_once(bare_url: str) -> None:
             " AND tablename <> 'spatial_ref_sys'"
         ).fetchall()
     assert schemas == [("mobigo",)]  # nothing of ours elsewhere
+
+
+def test_what_the_first_release_stored_survives_and_the_way_back_is_clean(bare_url: str) -> None:
+    engine = open_engine(bare_url, pool_size=1)
+
+    def step(go: Callable[[Config, str], None], revision: str) -> None:
+        config = migrate._config()
+        with engine.begin() as connection:
+            connection.execute(text(f"CREATE SCHEMA IF NOT EXISTS {SCHEMA}"))
+            config.attributes["connection"] = connection
+            go(config, revision)
+
+    def read() -> tuple[object, object]:
+        with psycopg.connect(libpq_conninfo(bare_url)) as connection:
+            feeds = connection.execute("SELECT source FROM feed").fetchall()
+            tables = connection.execute("SELECT tablename FROM pg_tables WHERE schemaname = 'mobigo'").fetchall()
+        return feeds, sorted(tables)
+
+    try:
+        step(command.upgrade, FIRST_RELEASE)
+        with psycopg.connect(libpq_conninfo(bare_url)) as connection:
+            connection.execute("INSERT INTO feed VALUES ('ter', NULL)")
+        before = read()
+        migrate.upgrade(bare_url)
+        assert read()[0] == [("ter",)]
+        step(command.downgrade, FIRST_RELEASE)
+        assert read() == before
+    finally:
+        engine.dispose()
 
 
 def test_a_database_of_a_newer_program_is_left_alone(database_url: str) -> None:
