@@ -57,7 +57,7 @@ def test_a_short_walk_is_better_than_one_short_ride() -> None:
 def test_further_departures_of_a_way_are_named_and_other_ways_come_first() -> None:
     # a tram every ten minutes, and a slow bus without walking in between
     journeys = [one(10 * n, 10 * n + 20, way="tram") for n in range(12)] + [one(35, 75, way="bus", walking=0)]
-    chosen = choose(journeys, 4, Direction.DEPART)
+    chosen = choose(journeys, 8, Direction.DEPART)
     assert chosen.kept == (0, 1, 2, 12)
     assert {index: (why, like) for index, why, like in chosen.left} == dict.fromkeys(range(3, 12), (Left.SAME_WAY, 0))
     assert choose(journeys, 4, Direction.ARRIVE).kept == (9, 10, 11, 12)

@@ -1,104 +1,200 @@
-"""``mobigo plan``: a journey from door to door, in the terminal."""
+"""``mobigo plan``: journeys from door to door, in the terminal."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 if TYPE_CHECKING:
-    from mobigo.journeys.model import Journey, Leg, Plan
+    from collections.abc import Callable
+    from datetime import datetime
+
+    from mobigo.journeys.model import Brief, Journey, Leg, Plan, RoundTrip, Suggestion
 
 REASONS = {
     "outside_area": "an end is near no street and no stop that is loaded; try another place or load its region",
-    "no_stop_in_range": "no stop within the longest walk of an end; try --max-walk",
+    "no_stop_in_range": "no stop within the longest walk of an end; try --max-walk-minutes",
     "no_service_that_day": "no trip runs on that day; try another day",
     "walking_better": "walking is quicker than any vehicle",
     "nothing_in_window": "nothing runs in the time asked for",
-    "no_connection": "no trips of the next days make this journey",
+    "no_connection": "no trips of the days around make this journey",
     "outside_service_period": "the day is outside the timetables that are loaded; load newer ones",
     "filtered_out": "what was asked besides leaves none",
     "no_accessible_path": "no way is known to be, or may be, possible in a wheelchair",
     "budget_reached": "the time for computing was over; try --budget-ms",
 }
+WAYS = ["walk", "bicycle", "shared_bicycle", "car_park", "car_drop_off"]
+WORDS = "mode:tram, line:ID, agency:ID or stop:ID; may be repeated."
+
+OPTIONS: list[Callable[[Callable[..., None]], Callable[..., None]]] = [
+    click.option("--from", "from", required=True, metavar="LAT,LON|STOP", help="Where from: a point or a stop id."),
+    click.option("--to", required=True, metavar="LAT,LON|STOP", help="Where to."),
+    click.option("--at", metavar="TIME", help="ISO 8601; without an offset, local time of the network. Default: now."),
+    click.option("--arrive-by", is_flag=True, help="Arrive by TIME instead of leaving after it."),
+    click.option("--of-day", type=click.Choice(["first", "last"]), help="The first or the last journey of that day."),
+    click.option("--window-minutes", type=int, help="Leave within so many minutes after TIME."),
+    click.option("--cursor", metavar="CURSOR", help="The page before or after an answer to the same question."),
+    click.option("--via", multiple=True, metavar="LAT,LON|STOP", help="Pass this place; may be repeated, in order."),
+    click.option("--via-minutes", multiple=True, type=int, help="How long to stay at each --via."),
+    click.option("--max-transfers", type=int, default=15, show_default=True, help="Changes, at most."),
+    click.option("--max-walk-minutes", type=int, default=30, show_default=True, help="Longest single walk."),
+    click.option("--walk-speed", type=float, default=1.2, show_default=True, help="Metres per second."),
+    click.option("--min-change-minutes", type=int, default=0, help="Minutes between two vehicles, at least."),
+    click.option("--slack-minutes", type=int, default=0, help="Minutes added to what each change takes."),
+    click.option("--only", multiple=True, metavar="WORD", help="Ride only mode:tram, line:ID, agency:ID."),
+    click.option("--forbid", multiple=True, metavar="WORD", help=f"Never use {WORDS}"),
+    click.option("--avoid", multiple=True, metavar="WORD", help=f"Use only where it spares 20 minutes: {WORDS}"),
+    click.option("--prefer", multiple=True, metavar="WORD", help=f"Rather use {WORDS}"),
+    click.option("--wheelchair", is_flag=True, help="Leave out what is known to be impossible in a wheelchair."),
+    click.option("--access", multiple=True, type=click.Choice(WAYS), default=["walk"], help="Ways to the first stop."),
+    click.option("--egress", multiple=True, type=click.Choice(WAYS), default=["walk"], help="Ways from the last stop."),
+    click.option("--max-ride-minutes", type=int, default=30, show_default=True, help="Longest way by bicycle."),
+    click.option("--max-drive-minutes", type=int, default=20, show_default=True, help="Longest way by car."),
+    click.option(
+        "--direct",
+        multiple=True,
+        type=click.Choice(["walk", "bicycle", "car"]),
+        default=["walk"],
+        help="Ways without public transport to offer.",
+    ),
+    click.option("--bicycle-aboard", is_flag=True, help="Take a bicycle along."),
+    click.option("--criterion", type=click.Choice(["walking", "co2", "cost"]), help="What counts beside time."),
+    click.option("--realtime", type=click.Choice(["on", "annotate", "off"]), default="on", show_default=True),
+    click.option("--max-journeys", type=int, default=6, show_default=True, help="Journeys to describe."),
+    click.option("--all", "all", is_flag=True, help="Describe every journey that no other beats."),
+    click.option("--budget-ms", type=int, default=1000, show_default=True, help="Computing time, at most."),
+]
+"""One per parameter of GET /v1/journeys, under its name there."""
+
+
+def _all_options(command: Callable[..., None]) -> Callable[..., None]:
+    for option in reversed(OPTIONS):
+        command = option(command)
+    return command
 
 
 @click.command()
-@click.option("--from", "origin", required=True, metavar="LAT,LON|STOP", help="Where from: a point or a stop id.")
-@click.option("--to", "destination", required=True, metavar="LAT,LON|STOP", help="Where to.")
-@click.option("--at", metavar="TIME", help="ISO 8601; without an offset, local time of the network. Default: now.")
-@click.option("--arrive-by", is_flag=True, help="Arrive by TIME instead of leaving after it.")
-@click.option("--window-minutes", type=click.IntRange(0, 1440), help="Leave within so many minutes after TIME.")
-@click.option("--max-transfers", type=click.IntRange(0, 15), default=15, show_default=True)
-@click.option(
-    "--max-walk-minutes", type=click.IntRange(0, 120), default=30, show_default=True, help="Longest single walk."
-)
-@click.option("--json", "as_json", is_flag=True, help="Print what GET /v1/journeys answers.")
-def plan(
-    *,
-    origin: str,
-    destination: str,
-    at: str | None,
-    arrive_by: bool,
-    window_minutes: int | None,
-    max_transfers: int,
-    max_walk_minutes: int,
-    as_json: bool,
-) -> None:
+@_all_options
+@click.option("--back", is_flag=True, help="There and back.")
+@click.option("--stay-minutes", type=int, default=60, show_default=True, help="With --back: how long to stay.")
+@click.option("--back-by", metavar="TIME", help="With --back: be back by TIME. Default: that night at four.")
+@click.option("--json", "as_json", is_flag=True, help="Print what GET /v1/journeys or /v1/round-trips answers.")
+def plan(*, back: bool, stay_minutes: int, back_by: str | None, as_json: bool, **asked: Any) -> None:  # noqa: ANN401 - one per option
     r"""Plan a journey on the network that is built; needs no running server and no database.
 
     \b
     Example:
       mobigo plan --from 47.4906,4.3347 --to 47.3234,5.0272 --at 2026-11-23T07:30
     """
-    import orjson
+    from pydantic import ValidationError
 
     from mobigo.journeys import service
-    from mobigo.journeys.answer import plan_as_json
-    from mobigo.journeys.model import JourneyRequest
+    from mobigo.journeys.answer import plan_as_json, round_trip_as_json
     from mobigo.journeys.network import Networks
-    from mobigo.kit.parameters import read_instant
+    from mobigo.journeys.parameters import AskedBack
     from mobigo.settings import read_settings
 
+    given = {name: list(value) if isinstance(value, tuple) else value for name, value in asked.items()}
+    try:
+        question = AskedBack.model_validate(given | {"stay_minutes": stay_minutes, "back_by": back_by})
+    except ValidationError as error:
+        first = error.errors()[0]
+        option = str(first["loc"][0]).replace("_", "-")
+        raise click.UsageError(f"--{option} {first['input']}: {first['msg']}") from None
     settings = read_settings()
-    network = Networks(settings.home).current()
-    found = service.plan(
-        network,
-        JourneyRequest(
-            origin=origin,
-            destination=destination,
-            at=read_instant(at, network.manifest.zone) if at else settings.open_clock().now(),
-            arrive_by=arrive_by,
-            window=None if window_minutes is None else window_minutes * 60,
-            max_transfers=max_transfers,
-            max_walk=max_walk_minutes * 60,
-        ),
-    )
-    if as_json:
-        print(orjson.dumps(plan_as_json(found), option=orjson.OPT_INDENT_2).decode())
+    clock = settings.open_clock()
+    network = Networks(settings.home, clock).current()
+    zone = network.manifest.zone
+    request = question.request(clock.now(), zone)
+    if back:
+        trip = service.plan_round_trip(network, request, **question.back(zone))
+        print(_as_text(round_trip_as_json(trip)) if as_json else _describe_round_trip(trip))
     else:
-        print(_describe(found))
+        found = service.plan(network, request)
+        print(_as_text(plan_as_json(found)) if as_json else _describe(found))
+
+
+def _as_text(answer: dict[str, Any]) -> str:
+    import orjson
+
+    return orjson.dumps(answer, option=orjson.OPT_INDENT_2).decode()
+
+
+# ── in words ──────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _describe_round_trip(trip: RoundTrip) -> str:
+    lines = ["There", _describe(trip.out), "", "And back", _describe(trip.back), ""]
+    out = {journey.id: journey for journey in trip.out.journeys}
+    back = {journey.id: journey for journey in trip.back.journeys}
+    for pair in trip.pairs:
+        stay = f"{pair.stay // 3600} h {pair.stay % 3600 // 60:02} min"
+        lines.append(f"Leave {_clock(out[pair.out].departure)}, stay {stay}, home {_clock(back[pair.back].arrival)}.")
+    if trip.last_return:
+        lines.append(f"The last way back leaves {_clock(back[trip.last_return].departure)}.")
+    if not trip.pairs:
+        lines.append("There is no way back in time.")
+    return "\n".join(lines)
 
 
 def _describe(found: Plan) -> str:
-    lines = [_describe_journey(journey) for journey in found.journeys]
+    parts = ["\n\n".join([_describe_journey(one) for one in (*found.journeys, *found.direct)])]
     if found.reason:
-        later = f"; the next journey leaves {found.next_departure:%Y-%m-%d %H:%M}" if found.next_departure else ""
-        lines.append(f"No journey by public transport: {REASONS[found.reason]}{later}.")
-    return "\n\n".join(lines)
+        about = f" ({found.reason_about.replace('_', '-')})" if found.reason_about else ""
+        parts.append(f"No journey by public transport{about}: {REASONS[found.reason]}.")
+        for instant, words in ((found.next_departure, "next leaves"), (found.previous_departure, "one before left")):
+            if instant:
+                parts.append(f"The {words} {instant:%Y-%m-%d %H:%M}.")
+        parts += [_describe_suggestion(one) for one in found.suggestions]
+    if found.more:
+        parts.append("Also " + ", ".join(_describe_brief(one) for one in found.more[:20]) + ".")
+    if not found.complete:
+        parts.append("The time for computing was over: there may be better ones.")
+    parts += [f"Note {number}: {_message(alert.header)}" for number, (_, alert) in enumerate(found.alerts, start=1)]
+    turns = (("Earlier", found.earlier), ("Later", found.later))
+    parts += [f"{name}: --cursor {cursor}" for name, cursor in turns if cursor]
+    return "\n".join(part for part in parts if part)
+
+
+def _message(texts: dict[str, str]) -> str:
+    return texts.get("en") or texts.get("") or next(iter(texts.values()), "")
+
+
+def _describe_suggestion(one: Suggestion) -> str:
+    option = f"--{one.parameter.replace('_', '-')}"
+    changed = f"without {option}" if one.value is None else f"with {option} {one.value}"
+    return f"There is one {changed}: {one.departure:%Y-%m-%d %H:%M} → {_clock(one.arrival)}."
+
+
+def _describe_brief(one: Brief) -> str:
+    return f"{_clock(one.departure)} → {_clock(one.arrival)} ({' '.join(one.lines)})"
 
 
 def _describe_journey(journey: Journey) -> str:
     minutes = round((journey.arrival - journey.departure).total_seconds() / 60)
     changes = {0: "no change", 1: "1 change"}.get(journey.transfers, f"{journey.transfers} changes")
+    co2 = f", {journey.co2} g CO2" if journey.rides and journey.co2 is not None else ""
     labels = f"  [{', '.join(label.replace('_', ' ') for label in journey.labels)}]" if journey.labels else ""
-    head = f"{journey.departure:%Y-%m-%d %H:%M} → {journey.arrival:%H:%M}  {minutes} min, {changes}{labels}"
+    head = f"{journey.departure:%Y-%m-%d %H:%M} → {_clock(journey.arrival)}  {minutes} min, {changes}{co2}{labels}"
     return "\n".join([head, *(_describe_leg(leg) for leg in journey.legs)])
 
 
 def _describe_leg(leg: Leg) -> str:
-    times = f"  {leg.departure:%H:%M} {leg.start.name} → {leg.arrival:%H:%M} {leg.end.name}"
+    times = f"  {_clock(leg.departure)} {leg.start.name} → {_clock(leg.arrival)} {leg.end.name}"
     if leg.line is None:
-        return f"{times}  ({leg.mode}, {leg.metres or 0:.0f} m)"
-    seated = ", stay seated" if leg.stay_seated else ""
-    return f"{times}  ({leg.mode} {leg.line.name}{' to ' + leg.headsign if leg.headsign else ''}{seated})"
+        return f"{times}  ({leg.mode.replace('_', ' ')}, {leg.metres or 0:.0f} m)"
+    notes = [
+        "stay seated" if leg.stay_seated else "",
+        "it waits for you" if leg.guaranteed else "",
+        f"about every {round(leg.every / 60)} min" if leg.every else "",
+        f"planned {_clock(leg.planned_departure)}" if leg.planned_departure not in {None, leg.departure} else "",
+        "cancelled" if leg.canceled else "",
+        f"call {leg.phone} before" if leg.phone else "",
+    ]
+    said = "".join(f", {note}" for note in notes if note)
+    return f"{times}  ({leg.mode} {leg.line.name}{' to ' + leg.headsign if leg.headsign else ''}{said})"
+
+
+def _clock(instant: datetime | None) -> str:
+    return f"{instant:%H:%M}" if instant else ""

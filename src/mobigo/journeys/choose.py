@@ -26,6 +26,9 @@ HOP_WORTH = 180
 WALKING_WEIGHT = 4
 """So many seconds more on foot are as bad as one second later."""
 
+MOST_OF_A_WAY = 3
+"""Departures of one way that are described where there are too many journeys."""
+
 HARDLY_CHEAPER = 60
 """Difference of the criterion asked for, in its unit, below which nobody takes a slower journey for it."""
 
@@ -178,7 +181,7 @@ def _fold(
         rank[index] = seen[journeys[index].way]
         seen[journeys[index].way] += 1
     for index in sorted(rest, key=lambda index: (rank[index], nearness(index))):
-        if len(kept) >= most:
+        if len(kept) >= most or rank[index] >= MOST_OF_A_WAY:
             break
         kept.add(index)
     return kept

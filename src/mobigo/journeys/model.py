@@ -194,7 +194,7 @@ class JourneyRequest:
     realtime: Realtime = Realtime.ON
     of_day: OfDay | None = None
     """The first or the last journey of the day of `at`, whose hour then says nothing."""
-    most: int = 8
+    most: int = 6
     """Journeys that are described; the others of the time searched are named in `Plan.more`."""
     everything: bool = False
     """Describe all journeys that no other beats, without choosing among them."""

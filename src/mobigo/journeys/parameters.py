@@ -126,7 +126,7 @@ class Asked(BaseModel):
         description="`on`: journeys as vehicles really run; `annotate`: by the timetable, with what is known about"
         " them; `off`: by the timetable",
     )
-    max_journeys: int = Field(default=8, ge=1, le=100, description="Journeys to describe; the others are in `more`")
+    max_journeys: int = Field(default=6, ge=1, le=100, description="Journeys to describe; the others are in `more`")
     all: bool = Field(
         default=False, description="Describe every journey that none beats, without choosing a small set among them"
     )
