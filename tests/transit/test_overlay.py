@@ -413,6 +413,21 @@ def test_a_trip_without_its_id_is_found_by_line_stops_and_planned_times(town: Ti
         assert (say(overlay), report.rate) == ([], 0)
 
 
+def test_structured_ids_are_known_by_their_last_part_where_one_alone_has_it(town: Timetable) -> None:
+    overlay, report = lay(town, described("FR:1:Line:R:LOC", None, "FR:1:Quay:a:LOC FR:1:Quay:b1:LOC", "8:00 8:12"))
+    assert say(overlay) == ["t1 23: a 8:02, b1 8:12-8:14, c 8:24, d 8:34"]
+    assert report.calls_matched == 2
+    _, report = lay(town, described("R", None, "FR:1:Quay:zz:LOC FR:1:Quay:b1:LOC", "8:00 8:12"))
+    assert report.trips_matched == 0
+
+
+def test_calls_out_of_order_do_not_hide_those_in_order(town: Timetable) -> None:
+    calls = tuple(CallUpdate(None, stop, departure_delay=60) for stop in ("d", "a", "b1", "c"))
+    overlay, report = lay(town, TripUpdate("t1", MONDAY, calls=calls))
+    assert say(overlay) == ["t1 23: a 8:01, b1 8:11-8:13, c 8:23, d 8:33"]
+    assert report.calls_matched == 3
+
+
 def test_two_sources_about_one_trip_the_newer_counts(town: Timetable) -> None:
     older = LiveFeed("", at("8:04"), (TripUpdate("t1", MONDAY, delay=60),))
     newer = LiveFeed("", at("8:05"), (TripUpdate("t1", MONDAY, delay=120),))

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from mobigo.transit.describing import FAR_DAYS
 from mobigo.transit.hearing import Heard, hear
 from mobigo.transit.listing import Listed, NoTrip, list_instead, list_new
 from mobigo.transit.live import MatchReport, Relation, TripUpdate
-from mobigo.transit.matching import DAY, FAR_DAYS, Finder, Run, find_target
+from mobigo.transit.matching import DAY, Finder, Run, find_target
 from mobigo.transit.progress import Late, find_delay
 from mobigo.transit.settling import NEVER
 from mobigo.transit.timetable import day_number
@@ -315,7 +316,7 @@ class _Gatherer:
         if abs(age) > self.stale_after:
             count.say(f"{named}: observed {age} s ago, over {self.stale_after} s: ignored")
         elif not count.stale and _key(run) not in self.known:
-            stop = None if vehicle.stop_id is None else finder.names.stops.get(prefix + vehicle.stop_id)
+            stop = None if vehicle.stop_id is None else finder.stops(prefix)[vehicle.stop_id]
             late = find_delay(finder.timetable, run.trip, self._begins(run), vehicle, stop)
             if isinstance(late, str):
                 count.say(f"{named}: {late}")

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 SEQUENCE, STOP, ARRIVAL, RELATION, ASSIGNED, PLATFORM, HEADSIGN = 0, 1, 2, 6, 7, 8, 11
 """Places in a `CallUpdate`; its four times follow `ARRIVAL`."""
+NO_STOP = -2
+"""Where no stop is named; -1: it is not in the timetable."""
 UNKNOWN = 2.0**40
 """Seconds beyond which a number is no time."""
 
@@ -68,12 +70,12 @@ def hear(finder: Finder, spoken: Sequence[tuple[Sequence[CallUpdate], int]], pre
     skipped, lost = _are(columns[RELATION], CallRelation.SKIPPED), _are(columns[RELATION], CallRelation.NO_DATA)
     times[lost] = NEVER
     silent = (times == NEVER).all(axis=1) & ~special & ~skipped & ~lost
-    names = finder.names.stops
-    stop = np.array([-1 if name is None else names.get(prefix + name, -2) for name in columns[STOP]], np.int64)
+    rows = finder.stops(prefix)
+    stop = np.array([NO_STOP if name is None else rows[name] for name in columns[STOP]], np.int64)
     place = _place(finder, spoken, columns[SEQUENCE], stop, prefix)
     trip = np.repeat(np.array([trip for _, trip in spoken], np.int64), [len(one) for one, _ in spoken])
-    rows = finder.timetable.call_first[trip] + np.maximum(place, 0)
-    moved = (place >= 0) & (stop >= 0) & (finder.timetable.call_stop[rows] != stop) if n else special
+    call = finder.timetable.call_first[trip] + np.maximum(place, 0)
+    moved = (place >= 0) & (stop >= 0) & (finder.timetable.call_stop[call] != stop) if n else special
     return Heard(times, skipped, lost | silent, silent, special, place, moved & ~special)
 
 
@@ -99,7 +101,7 @@ def _place(
     wanted = np.array([-1 if number is None else min(number, NEVER) for number in sequences], np.int64)
     rows = finder.find_sequences(trip, wanted)
     agrees = rows >= 0
-    agrees[agrees] &= (stop[agrees] == -1) | (table.call_stop[rows[agrees]] == stop[agrees])
+    agrees[agrees] &= (stop[agrees] == NO_STOP) | (table.call_stop[rows[agrees]] == stop[agrees])
     place = rows - table.call_first[trip]
     agrees[1:] &= (owner[1:] != owner[:-1]) | (place[1:] > place[:-1])
     for number in np.unique(owner[~agrees]).tolist():

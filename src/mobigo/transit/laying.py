@@ -256,7 +256,8 @@ def _adjust(finder: Finder, batch: Batch, special: tuple[int, CallUpdate, str], 
     if call.platform is not None:
         batch.platform[row] = words.platforms.number(call.platform)
     stop = int(batch.stop[row])
-    other = finder.names.stops.get(prefix + call.assigned_stop_id, stop) if call.assigned_stop_id is not None else stop
+    other = stop if call.assigned_stop_id is None else finder.stops(prefix)[call.assigned_stop_id]
+    other = stop if other < 0 else other
     if other == stop and call.platform is not None:
         other = finder.find_platform(stop, call.platform)
     if table.stop_station[other] == table.stop_station[stop] and table.stop_type[other] != STATION:

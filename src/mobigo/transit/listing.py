@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from mobigo.transit.describing import FAR_DAYS
 from mobigo.transit.live import CallRelation, Relation
-from mobigo.transit.matching import DAY, FAR_DAYS, say_day
+from mobigo.transit.matching import DAY, say_day
 from mobigo.transit.timetable import day_number
 
 if TYPE_CHECKING:
@@ -74,7 +75,7 @@ def list_new(finder: Finder, update: TripUpdate, prefix: str, at: int) -> Listed
     route = -1 if base < 0 else int(finder.timetable.trip_route[base])
     for name in (update.route_id, update.line_name):
         if route < 0 and name is not None:
-            route = names.routes.get(prefix + name, -1)
+            route = finder.routes(prefix)[name]
     agency = int(finder.timetable.route_agency[route]) if route >= 0 else -1
     zone = int(finder.timetable.agency_zone[agency]) if agency >= 0 else 0
     first = next((said for call in update.calls for said in _instants(call)), None)
@@ -148,8 +149,8 @@ def _find_stops(finder: Finder, calls: list[CallUpdate], prefix: str) -> list[in
     stops: list[int] = []
     for call in calls:
         name = call.assigned_stop_id or call.stop_id
-        stop = None if name is None else finder.names.stops.get(prefix + name)
-        if stop is None:
+        stop = -1 if name is None else finder.stops(prefix)[name]
+        if stop < 0:
             raise NoTrip(f"its stop {name} is not in the timetable")
         stops.append(stop)
     return stops

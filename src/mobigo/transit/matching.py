@@ -10,11 +10,12 @@ from zoneinfo import ZoneInfo
 import numpy as np
 
 from mobigo.kit.names import fold
+from mobigo.transit.describing import FAR_DAYS, SPAN, find_described
 from mobigo.transit.live import Relation
 from mobigo.transit.timetable import ALL_RUNS, LINKED, STATION, begin_day, day_number, runs_on, service_date
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -22,14 +23,8 @@ if TYPE_CHECKING:
     from mobigo.transit.timetable import Timetable
 
 DAY = 86_400
-FAR_DAYS = 31
-"""Days before or after now of which live data may speak."""
 NEAR = 43_200
 """Seconds by which a time without a date may differ from the timetable's, to be of that day."""
-ALIKE = 60
-"""Seconds by which planned times of two sources may differ and still be the same call."""
-LEAST_CALLS = 2
-"""Calls that must agree before a trip is found without its id."""
 
 
 class Names(NamedTuple):
@@ -43,15 +38,16 @@ class Names(NamedTuple):
     """What ids begin with, up to their first colon."""
     lines: dict[str, tuple[int, ...]]
     """Routes by folded short or long name."""
-    trips_of: tuple[NDArray[np.int32], NDArray[np.int32]]
-    """First and trips: trips of each route (CSR)."""
+    starting: tuple[NDArray[np.int64], NDArray[np.int32]]
+    """Line and first departure of every run as one number (`key`), ascending, and its trip."""
+    calling: tuple[NDArray[np.int64], NDArray[np.int64]]
+    """Stop and departure of every call as one number (`key`), ascending, and its row."""
     repeats: dict[int, NDArray[np.int32]]
     """`run_shift` of the runs of each trip with frequencies, ascending."""
     start: NDArray[np.int32]
     """int32[n_trips], first departure; 0 for a trip without calls."""
     end: NDArray[np.int32]
     """int32[n_trips], last arrival."""
-
     linked: dict[int, tuple[int, ...]]
     """Trips that the vehicle of a trip goes on as, by transfers.txt."""
 
@@ -90,8 +86,6 @@ def read_names(timetable: Timetable) -> Names:
         for row, name in enumerate(names):
             if name:
                 lines[fold(name)][row] = None
-    by_route = np.argsort(timetable.trip_route, kind="stable").astype(np.int32)
-    first = np.searchsorted(timetable.trip_route[by_route], np.arange(len(routes) + 1)).astype(np.int32)
     repeats = np.flatnonzero(timetable.run_repeats)
     shifts: dict[int, list[int]] = defaultdict(list)
     for trip, shift in zip(timetable.run_trip[repeats].tolist(), timetable.run_shift[repeats].tolist(), strict=True):
@@ -106,6 +100,9 @@ def read_names(timetable: Timetable) -> Names:
     start, end = np.zeros(len(trips), np.int32), np.zeros(len(trips), np.int32)
     start[some] = timetable.call_departure[timetable.call_first[some]]
     end[some] = timetable.call_arrival[timetable.call_first[some + 1] - 1]
+    starting = _keys(timetable.trip_route[timetable.run_trip], start[timetable.run_trip] + timetable.run_shift)
+    calling = _keys(timetable.call_stop, timetable.call_departure)
+    by_start, by_call = np.argsort(starting, kind="stable"), np.argsort(calling, kind="stable")
     return Names(
         trips=_rows(trips),
         stops=_rows(stops),
@@ -113,12 +110,18 @@ def read_names(timetable: Timetable) -> Names:
         agencies=_rows(timetable.agency_ids.all()),
         sources=frozenset(name.partition(":")[0] for name in (*trips, *stops) if ":" in name),
         lines={name: tuple(rows) for name, rows in lines.items()},
-        trips_of=(first, by_route),
+        starting=(starting[by_start], timetable.run_trip[by_start]),
+        calling=(calling[by_call], by_call),
         repeats={trip: np.unique(np.array(values, np.int32)) for trip, values in shifts.items()},
         start=start,
         end=end,
         linked={trip: tuple(after) for trip, after in linked.items()},
     )
+
+
+def _keys(rows: NDArray[np.int32], seconds: NDArray[np.int32]) -> NDArray[np.int64]:
+    """`describing.key` of many."""
+    return (rows.astype(np.int64) << 32) + seconds + SPAN
 
 
 def _rows(names: Iterable[str]) -> dict[str, int]:
@@ -142,6 +145,42 @@ def find_target(timetable: Timetable, names: Names, source: str, target: Target)
     agency, route, trip, stop = rows
     below = None if stop is None else timetable.meant[timetable.meant_first[stop] : timetable.meant_first[stop + 1]]
     return Found(agency, route, trip, below)
+
+
+class _Rows(dict[str, int]):
+    """Rows by the names of one source: as they are in the timetable, else by their last part.
+
+    Structured ids (``FR:21231:StopPoint:4821:LOC``, ``STIF:StopPoint:Q:41322:``) often differ between two files of one
+    provider in all but the number at their end; where one row alone has that number, it is meant.
+    """
+
+    def __init__(self, known: dict[str, int], prefix: str) -> None:
+        super().__init__()
+        self.known = known
+        self.prefix = prefix
+        self.tails: dict[str, int] | None = None
+
+    def __missing__(self, name: str) -> int:
+        row = self.known.get(self.prefix + name, -1)
+        if row < 0 and ":" in name:
+            row = self._by_tail().get(_tail(name), -1)
+        self[name] = row
+        return row
+
+    def _by_tail(self) -> dict[str, int]:
+        if self.tails is None:
+            self.tails = {}
+            for name, row in self.known.items():
+                if name.startswith(self.prefix):
+                    tail = _tail(name.removeprefix(self.prefix))
+                    self.tails[tail] = -1 if tail in self.tails else row
+        return self.tails
+
+
+def _tail(name: str) -> str:
+    """Last part of a structured id that says something."""
+    parts = [part for part in name.split(":") if part and part != "LOC"]
+    return parts[-1] if parts else name
 
 
 class _Calls(NamedTuple):
@@ -172,6 +211,7 @@ class Finder:
         self.now = now
         self.zones = [ZoneInfo(name) for name in timetable.zones.all()]
         self.today = now // DAY
+        self._named: dict[tuple[str, str], _Rows] = {}
         self._begins: dict[tuple[int, int], int] = {}
         self._running: dict[int, NDArray[np.bool_]] = {}
         self._calls: dict[int, _Calls] = {}
@@ -185,6 +225,23 @@ class Finder:
         if key not in self._begins:
             self._begins[key] = begin_day(day, self.zones[zone])
         return self._begins[key]
+
+    def stops(self, prefix: str) -> Mapping[str, int]:
+        """Rows of stops by the names a source gives them, -1 for those it has none of."""
+        return self._rows("stop", self.names.stops, prefix)
+
+    def routes(self, prefix: str) -> Mapping[str, int]:
+        """Rows of lines by the names a source gives them, -1 for those it has none of."""
+        return self._rows("route", self.names.routes, prefix)
+
+    def _rows(self, kind: str, known: dict[str, int], prefix: str) -> Mapping[str, int]:
+        if (kind, prefix) not in self._named:
+            self._named[kind, prefix] = _Rows(known, prefix)
+        return self._named[kind, prefix]
+
+    def days_around(self) -> range:
+        """Service days that may have trips under way now or soon."""
+        return range(self.today - self._reach - 1, self.today + 3)
 
     def runs(self, trip: int, day: int) -> bool:
         """Tell whether a trip runs on a day by the timetable."""
@@ -219,7 +276,8 @@ class Finder:
         """Find the run an update speaks of; else a sentence that says why there is none."""
         trip = None if update.trip_id is None else self.names.trips.get(prefix + update.trip_id)
         if trip is None:
-            return self._find_described(update, prefix)
+            described = find_described(self, update, prefix)
+            return described if isinstance(described, str) else Run(*described)
         if self.timetable.trip_pattern[trip] < 0:
             return "its times in the timetable make no sense"
         day = self._find_day(update, trip, prefix)
@@ -237,7 +295,7 @@ class Finder:
                 return day - 1  # a source that counts a trip after midnight to the next day
             return f"it does not run on {update.start_date}"
         zone = int(self.timetable.trip_zone[trip])
-        days = [day for day in range(self.today - self._reach - 1, self.today + 3) if self.runs(trip, day)]
+        days = [day for day in self.days_around() if self.runs(trip, day)]
         anchor = self._anchor(update, trip, prefix)
         if anchor is not None:
             planned, said = anchor
@@ -299,14 +357,14 @@ class Finder:
         A stop in order says more than a number: some sources number anew. What names another stop of the station a
         call is at is that call. Where calls out of order stand in the way of others, as many as can be are found.
         """
-        own, known = self.calls(trip), self.names.stops
+        own, known = self.calls(trip), self.stops(prefix)
         places: list[int] = []
         after, lost = 0, 0
         for call in calls:
             sequence, name = call[0], call[1]
             place = -1 if sequence is None else own.numbers.get(sequence, -1)
             if name is not None:
-                stop = known.get(prefix + name, -1)
+                stop = known[name]
                 if place < after or own.stops[place] != stop:
                     here = own.places.get(stop, ())
                     if len(here) == 1 and here[0] >= after:
@@ -345,12 +403,12 @@ class Finder:
         ----------
         Hunt, Szymanski (1977), A fast algorithm for computing longest common subsequences.
         """
-        own, known = self.calls(trip), self.names.stops
+        own, known = self.calls(trip), self.stops(prefix)
         ends: list[int] = []
         chosen: list[tuple[int, int, int]] = []  # call, place, the choice before
         heads: list[int] = []
         for number, call in enumerate(calls):
-            stop = -1 if call.stop_id is None else known.get(prefix + call.stop_id, -1)
+            stop = -1 if call.stop_id is None else known[call.stop_id]
             for place in reversed(own.places.get(stop, ())):
                 length = bisect_left(ends, place)
                 chosen.append((number, place, heads[length - 1] if length else -1))
@@ -406,83 +464,6 @@ class Finder:
                 before: (after,) for before, after in zip(a[same].tolist(), b[same].tolist(), strict=True)
             }
         return self._next[day]
-
-    def _find_described(self, update: TripUpdate, prefix: str) -> Run | str:
-        """Find a run without its id: line, direction, start, stops and planned times must agree, with one run only."""
-        routes = self._find_routes(update, prefix)
-        if not routes:
-            return "it is not in the timetable, nor is its line"
-        first, trips = self.names.trips_of
-        candidates = np.concatenate([trips[first[route] : first[route + 1]] for route in routes])
-        table = self.timetable
-        candidates = candidates[table.trip_pattern[candidates] >= 0]
-        if update.direction is not None:
-            way = table.trip_direction[candidates]
-            candidates = candidates[(way < 0) | (way == update.direction)]
-        if update.start_time is not None:
-            candidates = candidates[[self._starts_at(trip, update.start_time) for trip in candidates.tolist()]]
-        if update.start_date is not None:
-            days: Sequence[int] = [day_number(update.start_date)]
-        else:
-            days = range(self.today - self._reach - 1, self.today + 3)
-        found = {
-            run
-            for trip in candidates.tolist()
-            for day in days
-            if abs(day - self.today) <= FAR_DAYS and self.runs(trip, day)
-            for run in self._fits(update, trip, day, prefix)
-        }
-        if len(found) == 1:
-            return found.pop()
-        if not found:
-            return "it is not in the timetable, and no trip of its line has its stops and times"
-        return f"it is not in the timetable, and {len(found)} trips of its line fit what is said of it"
-
-    def _find_routes(self, update: TripUpdate, prefix: str) -> tuple[int, ...]:
-        if update.route_id is not None and prefix + update.route_id in self.names.routes:
-            return (self.names.routes[prefix + update.route_id],)
-        if update.line_name is None:
-            return ()
-        if prefix + update.line_name in self.names.routes:
-            return (self.names.routes[prefix + update.line_name],)
-        return tuple(
-            route
-            for route in self.names.lines.get(fold(update.line_name), ())
-            if self.timetable.route_ids.at(route).startswith(prefix)
-        )
-
-    def _starts_at(self, trip: int, start: int) -> bool:
-        shifts = self.names.repeats.get(trip)
-        own = int(self.names.start[trip])
-        return own == start if shifts is None else start - own in shifts
-
-    def _fits(self, update: TripUpdate, trip: int, day: int, prefix: str) -> list[Run]:
-        """Runs of a trip on a day that agree with all that is said: stops in order, planned times, start."""
-        places = self.place_calls(update.calls, trip, prefix)
-        if any(place < 0 for place in places):
-            return []
-        begins = self.begins(day, int(self.timetable.trip_zone[trip]))
-        row = int(self.timetable.call_first[trip])
-        agree = 0
-        shifts = self.names.repeats.get(trip)
-        shift = 0
-        if shifts is not None:
-            if update.start_time is None:
-                return []
-            shift = update.start_time - int(self.names.start[trip])
-        for call, place in zip(update.calls, places, strict=True):
-            for said, times in (
-                (call.planned_arrival, self.timetable.call_arrival),
-                (call.planned_departure, self.timetable.call_departure),
-            ):
-                if said is None:
-                    continue
-                if abs(said - begins - shift - int(times[row + place])) > ALIKE:
-                    return []
-                agree += 1
-        if update.start_time is None and agree < LEAST_CALLS:
-            return []
-        return [Run(trip, day, shift, ALL_RUNS if shifts is None else shift)]
 
 
 def _instant(call: CallUpdate) -> int | None:
