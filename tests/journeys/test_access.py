@@ -253,6 +253,7 @@ def test_a_shared_bicycle_from_station_to_station(shared: Wheels) -> None:
     walk, ride, last = found.legs(shared.stop("pont"), int(NOW.timestamp()), shared.network)
     assert [leg.mode for leg in (walk, ride, last)] == [Mode.WALK, Mode.SHARED_BICYCLE, Mode.WALK]
     assert (ride.start.name, ride.end.name, ride.place) == ("Station A", "Station B", "Station B")
+    assert (walk.available, ride.available, last.available) == (None, 4, None)
     assert ride.metres == pytest.approx(690, abs=2)
     assert last.arrival == NOW + timedelta(seconds=int(found.seconds[names["val:pont"]]))
     assert (walk.arrival, ride.arrival) == (ride.departure, last.departure)
@@ -281,7 +282,9 @@ def test_what_stations_hold_now_says_nothing_about_tomorrow(shared: Wheels) -> N
     tomorrow = NOW + timedelta(days=1)
     assert shared.seconds(at(990), How.SHARED_BICYCLE, max_walk=500) == {}
     # B may have one tomorrow: to A and 100 m on foot
-    assert "amont" in shared.seconds(at(990), How.SHARED_BICYCLE, max_walk=500, at=tomorrow)
+    found = shared.reach(at(990), How.SHARED_BICYCLE, max_walk=500, at=tomorrow)
+    _, ride, _ = found.legs(shared.stop("amont"), int(tomorrow.timestamp()), shared.network)
+    assert (ride.start.name, ride.end.name, ride.available) == ("Station B", "Station A", None)
     assert "amont" in shared.seconds(at(990), How.SHARED_BICYCLE, max_walk=500, realtime=Realtime.OFF)
 
 

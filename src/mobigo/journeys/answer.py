@@ -20,6 +20,7 @@ from mobigo.journeys.model import (
     RoundTrip,
     Suggestion,
 )
+from mobigo.transit.answers import AlertAnswer
 from mobigo.transit.live import Alert
 
 
@@ -101,6 +102,10 @@ class LegAnswer(BaseModel):
     bikes: Possible | None
     co2: int | None = Field(description="Grams of CO2 equivalent for one traveller; null: no factor is known.")
     place: str | None = Field(description="Car park or bicycle station where this leg ends or begins.")
+    available: int | None = Field(
+        description="Shared bicycles at the station where this leg begins, as last said; null: nobody knows, or the"
+        " journey is not that soon."
+    )
     alerts: list[str] = Field(description="Ids of the answer's `alerts`.")
     calls: list[CallAnswer] = Field(description="Stops between boarding and alighting.")
     metres: float | None
@@ -145,18 +150,6 @@ class SuggestionAnswer(BaseModel):
     departure: datetime = Field(description="Of the journey found then.")
     arrival: datetime
     transfers: int
-
-
-class AlertAnswer(BaseModel):
-    """A message to travellers."""
-
-    id: str
-    header: dict[str, str] = Field(description='By language; "" where the source does not say which.')
-    description: dict[str, str]
-    url: dict[str, str]
-    cause: str
-    effect: str
-    severity: str
 
 
 class PlanAnswer(BaseModel):
@@ -333,6 +326,7 @@ def _leg_as_json(leg: Leg, wait: int) -> dict[str, Any]:
         "bikes": leg.bikes,
         "co2": leg.co2,
         "place": leg.place,
+        "available": leg.available,
         "alerts": leg.alerts,
         "calls": [
             {

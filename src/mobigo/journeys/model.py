@@ -291,6 +291,8 @@ class Leg:
     """Ids of `Plan.alerts`."""
     place: str | None = None
     """Name of the car park or bicycle station where the leg ends (begins), if any."""
+    available: int | None = None
+    """Shared bicycles at the station where the leg begins, as last said; None: nobody knows, or not that soon."""
     pickup: str = "regular"
     """``regular``, ``phone`` (call the agency before) or ``driver`` (wave or ask)."""
     drop_off: str = "regular"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -208,7 +208,12 @@ class Shared:
     """int32[n_stops], on foot between station and stop."""
     walk_seconds: NDArray[np.int32]
     """int32[n_stops], all that is on foot."""
+    known: NDArray[np.bool_]
+    """bool[n_systems], whether what a system holds now says something about the journey."""
     _walks: dict[int, Path | None] = field(default_factory=dict)
+    """Found so far, by stop."""
+    _rides: dict[int, Path | None] = field(default_factory=dict)
+    """Found so far, by the station far from the door."""
 
     def legs(self, stop: int, at: int, network: Network) -> list[Leg]:
         """Describe the walk, the ride and the walk, in the order of travel."""
@@ -218,15 +223,28 @@ class Shared:
         to_door = int(self.door_seconds[near])
         ride, walk = int(self.station_seconds[far]) - to_door, int(self.stop_walk[stop])
         door, post = door_place(self.end), stop_place(network, stop)
-        first, last = _station_place(self.sharing.bikes, near), _station_place(self.sharing.bikes, far)
+        bikes = self.sharing.bikes
+        first, last = _station_place(bikes, near), _station_place(bikes, far)
         doorstep = path(self.found, target) if target is not None else None
-        way = _draw_ride(network, self.sharing.ride.one(near), self.sharing.ride.one(far), backward=self.found.backward)
+        way = self._find_ride(network, near, far)
         parts = [
             (Mode.WALK, (door, first), to_door, doorstep),
             (Mode.SHARED_BICYCLE, (first, last), ride, way),
             (Mode.WALK, (last, post), walk, self._find_walk(network, far, stop)),
         ]
-        return _describe(network, parts, at, backward=self.found.backward)
+        lending = far if self.found.backward else near
+        return _describe(network, parts, at, self._count(lending), backward=self.found.backward)
+
+    def _find_ride(self, network: Network, near: int, far: int) -> Path | None:
+        if far not in self._rides:
+            ride = self.sharing.ride
+            self._rides[far] = _draw_ride(network, ride.one(near), ride.one(far), backward=self.found.backward)
+        return self._rides[far]
+
+    def _count(self, station: int) -> int | None:
+        """Return the bicycles that a station holds, where that says something."""
+        count = int(self.sharing.bikes.bikes[station])
+        return count if count >= 0 and self.known[self.sharing.bikes.station_system[station]] else None
 
     def _find_walk(self, network: Network, station: int, stop: int) -> Path | None:
         if stop not in self._walks:
@@ -273,7 +291,8 @@ def find_shared(network: Network, end: End, request: JourneyRequest, *, backward
     n_stops = len(network.timetable.stop_lat)
     last, seconds, walk = change_at_best(station, sharing.walks, pace, request.max_walk, n_stops)
     walked = np.where(last >= 0, walk + on_foot[doors[last]], 0).astype(np.int32)
-    return Shared(end, sharing, found, doors, network.stop_snaps, on_foot, station, last, seconds, walk, walked)
+    known = sharing.is_now(request)
+    return Shared(end, sharing, found, doors, network.stop_snaps, on_foot, station, last, seconds, walk, walked, known)
 
 
 @dataclass(frozen=True)
@@ -315,7 +334,7 @@ class Floating:
                 _draw_ride(network, self.sharing.vehicle_ride.one(vehicle), target, backward=False),
             ),
         ]
-        return _describe(network, parts, at, backward=False)
+        return _describe(network, parts, at, 1, backward=False)
 
 
 def find_floating(network: Network, end: End, request: JourneyRequest, *, backward: bool) -> Floating | None:
@@ -384,6 +403,7 @@ def _describe(
     network: Network,
     parts: list[tuple[Mode, tuple[Place, Place], int, Path | None]],
     at: int,
+    available: int | None,
     *,
     backward: bool,
 ) -> list[Leg]:
@@ -391,7 +411,9 @@ def _describe(
     legs = []
     for mode, (near, far), seconds, way in reversed(parts) if backward else parts:
         ends = (far, near) if backward else (near, far)
-        name = ends[1].name if mode is Mode.SHARED_BICYCLE else None
-        legs.append(describe_way(network, mode, ends, (at, at + seconds), way, place=name))
+        leg = describe_way(network, mode, ends, (at, at + seconds), way)
+        if mode is Mode.SHARED_BICYCLE:
+            leg = replace(leg, place=ends[1].name, available=available)
+        legs.append(leg)
         at += seconds
     return legs

@@ -46,6 +46,8 @@ class Wheeled:
     """Seconds at the stop, to lock or unlock."""
     seconds: NDArray[np.int32]
     """int32[n_stops], -1 where out of reach."""
+    _paths: dict[int, Path | None] = field(default_factory=dict)
+    """Found so far, by stop: the journeys of one answer share most of them."""
 
     @property
     def walk_seconds(self) -> NDArray[np.int32]:
@@ -54,12 +56,13 @@ class Wheeled:
 
     def legs(self, stop: int, at: int, network: Network) -> list[Leg]:
         """Describe the way to (from, when backward) a stop, departing at an instant."""
-        target = self.stops.one(stop)
-        way = path(self.found, target) if target is not None else None
+        if stop not in self._paths:
+            target = self.stops.one(stop)
+            self._paths[stop] = path(self.found, target) if target is not None else None
         ends = door_place(self.end), stop_place(network, stop)
         if self.found.backward:
             ends = ends[1], ends[0]
-        return [describe_way(network, self.mode, ends, (at, at + int(self.seconds[stop])), way)]
+        return [describe_way(network, self.mode, ends, (at, at + int(self.seconds[stop])), self._paths[stop])]
 
 
 def find_ride(network: Network, end: End, request: JourneyRequest, *, backward: bool) -> Wheeled | None:
@@ -114,6 +117,9 @@ class Parked:
     walk_seconds: NDArray[np.int32]
     """int32[n_stops]."""
     _walks: dict[int, Path | None] = field(default_factory=dict)
+    """Found so far, by stop."""
+    _drives: dict[int, Path | None] = field(default_factory=dict)
+    """Found so far, by car park."""
 
     def legs(self, stop: int, at: int, network: Network) -> list[Leg]:
         """Describe the drive and the walk, in the order of travel."""
@@ -122,8 +128,10 @@ class Parked:
         kind = KINDS[int(parks.kind[park])]
         name = parks.names.at(park) or NAMELESS[kind]
         left = Place(name, float(parks.lat[park]), float(parks.lon[park]))
-        target = parks.drive.one(park)
-        way = path(self.found, target) if target is not None else None
+        if park not in self._drives:
+            target = parks.drive.one(park)
+            self._drives[park] = path(self.found, target) if target is not None else None
+        way = self._drives[park]
         door, post = door_place(self.end), stop_place(network, stop)
         walk = self._find_walk(network, park, stop)
         drive, on_foot = int(self.drive_seconds[park]), int(self.walk_seconds[stop])
