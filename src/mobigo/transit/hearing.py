@@ -59,10 +59,7 @@ def hear(finder: Finder, spoken: Sequence[tuple[Sequence[CallUpdate], int]], pre
     columns = list(zip(*calls, strict=True)) or [()] * len(CallUpdate._fields)
     times = np.full((n, 4), NEVER, np.int64)
     for number in range(4):
-        column = columns[ARRIVAL + number]
-        if column.count(None) < n:
-            said = np.nan_to_num(np.array(column, np.float64), nan=UNKNOWN, posinf=UNKNOWN, neginf=UNKNOWN)
-            times[:, number] = np.where(np.abs(said) < UNKNOWN, said, NEVER).astype(np.int64)
+        times[:, number] = _numbers(columns[ARRIVAL + number], NEVER)
     special = np.zeros(n, np.bool_)
     for number in (ASSIGNED, PLATFORM, HEADSIGN):
         if columns[number].count(None) < n:
@@ -77,6 +74,14 @@ def hear(finder: Finder, spoken: Sequence[tuple[Sequence[CallUpdate], int]], pre
     call = finder.timetable.call_first[trip] + np.maximum(place, 0)
     moved = (place >= 0) & (stop >= 0) & (finder.timetable.call_stop[call] != stop) if n else special
     return Heard(times, skipped, lost | silent, silent, special, place, moved & ~special)
+
+
+def _numbers(column: Sequence[int | None], missing: int) -> NDArray[np.int64]:
+    """Numbers of a column; `missing` where there is none, or one that cannot be computed with."""
+    if column.count(None) == len(column):
+        return np.full(len(column), missing, np.int64)
+    said = np.nan_to_num(np.array(column, np.float64), nan=UNKNOWN, posinf=UNKNOWN, neginf=UNKNOWN)
+    return np.where(np.abs(said) < UNKNOWN, said, missing).astype(np.int64)
 
 
 def _are(column: Sequence[CallRelation], wanted: CallRelation) -> NDArray[np.bool_]:
@@ -98,8 +103,7 @@ def _place(
     start = np.cumsum(length) - length
     trip = np.repeat(np.array([trip for _, trip in spoken], np.int64), length)
     owner = np.repeat(np.arange(len(spoken)), length)
-    wanted = np.array([-1 if number is None else min(number, NEVER) for number in sequences], np.int64)
-    rows = finder.find_sequences(trip, wanted)
+    rows = finder.find_sequences(trip, np.minimum(_numbers(sequences, -1), NEVER))
     agrees = rows >= 0
     agrees[agrees] &= (stop[agrees] == NO_STOP) | (table.call_stop[rows[agrees]] == stop[agrees])
     place = rows - table.call_first[trip]

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from mobigo.kit.memory import sweep_later
 from mobigo.kit.packed import Strings, pack_strings
 from mobigo.transit.changes import gather
 from mobigo.transit.laying import (
@@ -142,7 +143,14 @@ def lay_over(
     -------
     Overlay, and one report for each feed, in their order.
     """
-    finder = Finder(timetable, names or read_names(timetable), now)
+    with sweep_later():
+        return _lay_over(Finder(timetable, names or read_names(timetable), now), feeds, disturbances, stale_after)
+
+
+def _lay_over(
+    finder: Finder, feeds: Sequence[LiveFeed], disturbances: Sequence[Disturbance], stale_after: int
+) -> tuple[Overlay, list[MatchReport]]:
+    timetable = finder.timetable
     words = Vocabulary(Words(len(timetable.headsigns.first) - 1), Words(), Words(len(timetable.route_type)))
     changes = gather(finder, feeds, stale_after)
     canceled = {_place(run): hidden for run, hidden in changes.canceled.items()}

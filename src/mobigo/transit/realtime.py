@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import math
 import re
+from dataclasses import replace
 from datetime import date
+from itertools import chain
 from typing import Any
 
 import orjson
@@ -14,6 +16,7 @@ from google.transit import gtfs_realtime_pb2 as messages
 
 from mobigo.kit.errors import InvalidInput
 from mobigo.kit.geo import MAX_LAT, MAX_LON
+from mobigo.kit.memory import sweep_later
 from mobigo.transit.live import (
     Alert,
     CallRelation,
@@ -69,6 +72,15 @@ def read(content: bytes, source: str) -> LiveFeed:
     message = _parse(content, source)
     if len(message.entity) > MANY_ENTITIES:
         raise InvalidInput(f"live data of {source} have {len(message.entity)} entities, {MANY_ENTITIES} are the most")
+    with sweep_later():
+        feed = _read_message(message, source)
+    more = len(feed.problems) - SHOWN
+    if more > 0:
+        feed = replace(feed, problems=(*feed.problems[:SHOWN], f"and {more} more of the kind"))
+    return feed
+
+
+def _read_message(message: messages.FeedMessage, source: str) -> LiveFeed:
     trips: list[TripUpdate] = []
     vehicles: list[Vehicle] = []
     alerts: list[Alert] = []
@@ -88,9 +100,6 @@ def read(content: bytes, source: str) -> LiveFeed:
                 alerts.append(_read_alert(entity))
         except _Senseless as problem:
             problems.append(f"entity {entity.id}: {problem}")
-    more = len(problems) - SHOWN
-    if more > 0:
-        problems[SHOWN:] = [f"and {more} more of the kind"]
     return LiveFeed(source, at, tuple(trips), tuple(vehicles), tuple(alerts), tuple(problems))
 
 
@@ -128,7 +137,7 @@ def _read_trip(entity: messages.FeedEntity) -> TripUpdate:
     if trip.HasField("modified_trip"):
         raise _Senseless("it is of a trip that trip_modifications change, which are not read")
     read_calls = tuple(map(_read_call, calls))
-    if not {type(text) for call in read_calls for text in (call[1], call[7], call[11])} <= {str, type(None)}:
+    if bytes in map(type, chain.from_iterable(read_calls)):
         raise _Senseless("a text of its calls is not UTF-8")
     return TripUpdate(
         trip_id=_text(trip.trip_id),
