@@ -10,13 +10,14 @@ import numpy as np
 from mobigo.journeys.model import Access as How
 from mobigo.journeys.model import End, Mode
 from mobigo.journeys.sharedbikes import find_floating, find_shared
-from mobigo.journeys.streetlegs import describe_way, door_place, stop_place
+from mobigo.journeys.streetlegs import describe_parts, describe_way, door_place, stop_place
 from mobigo.journeys.wheels import find_drive, find_park, find_ride
 from mobigo.kit.errors import NotFound
 from mobigo.kit.geo import Point, parse_point
 from mobigo.street.graph import Profile
 from mobigo.street.routing import PATIENCE, between, path, reach, snap, stop_seconds
-from mobigo.transit.footpaths import meant_by
+from mobigo.transit.footpaths import WALKING_SPEED, meant_by
+from mobigo.transit.pathways import enter, find_course
 from mobigo.transit.timetable import arc_metres
 
 if TYPE_CHECKING:
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
     from mobigo.journeys.model import JourneyRequest, Leg
     from mobigo.journeys.network import Network
+    from mobigo.journeys.streetlegs import Part
     from mobigo.street.routing import Path, Reach, Snap, Snaps
 
 CROW_DETOUR = 1.4
@@ -109,7 +111,11 @@ class Walked:
     """Where stops meet the streets."""
     seconds: NDArray[np.int32]
     """int32[n_stops], -1 where out of reach."""
-    _paths: dict[int, Path | None] = field(default_factory=dict)
+    doors: NDArray[np.int32]
+    """int32[n_stops], the entrance of the station for a stop inside one, -1 for others."""
+    wheels: bool = False
+    """Whether the traveller rolls."""
+    _paths: dict[int, tuple[Part, ...]] = field(default_factory=dict)
     """Found so far, by stop: the journeys of one answer share most of them."""
 
     @property
@@ -120,18 +126,29 @@ class Walked:
     def legs(self, stop: int, at: int, network: Network) -> list[Leg]:
         """Describe the walk."""
         if stop not in self._paths:
-            self._paths[stop] = self._find_path(stop)
+            self._paths[stop] = self._find_parts(stop, network)
         ends = door_place(self.end), stop_place(network, stop)
         if self.backward:
             ends = ends[1], ends[0]
         times = at, at + int(self.seconds[stop])
-        return [describe_way(network, Mode.WALK, ends, times, self._paths[stop])]
+        return [describe_parts(network, ends, times, self._paths[stop])]
 
-    def _find_path(self, stop: int) -> Path | None:
-        """Find the streets; None where the walk goes straight over unmapped ground."""
+    def _find_parts(self, stop: int, network: Network) -> tuple[Part, ...]:
+        """Find the streets, and the pathways between the entrance and the stop, in the order they are gone."""
+        door = int(self.doors[stop])
+        if door < 0 or network.inside is None:
+            return self._find_path(stop)
+        ends = (stop, door) if self.backward else (door, stop)
+        course = find_course(network.inside, *ends, wheels=self.wheels)
+        parts = (*self._find_path(door), *((course,) if course else ()))
+        return parts[::-1] if self.backward else parts
+
+    def _find_path(self, stop: int) -> tuple[Path, ...]:
+        """Find the streets; nothing where the walk goes straight over unmapped ground."""
         target = self.stops.one(stop) if self.stops is not None else None
         way = path(self.found, target) if self.found is not None and target is not None else None
-        return way if way is not None and way.seconds <= self.seconds[stop] + 1 else None
+        most = self.found.limit if self.doors[stop] >= 0 and self.found else self.seconds[stop]
+        return (way,) if way is not None and way.seconds <= max(most, self.seconds[stop]) + 1 else ()
 
 
 @dataclass(frozen=True)
@@ -230,9 +247,15 @@ def find_walks(network: Network, end: End, request: JourneyRequest, place: Snap 
         if not request.wheelchair:
             off = (stops.metres > OFF_STREET) | (place.metres > OFF_STREET)
             seconds = _across(network, end.point, request, off, seconds)
+    doors = np.full(len(seconds), -1, np.int32)
+    if network.inside is not None:
+        pace = WALKING_SPEED / speed
+        seconds, doors = enter(network.inside, seconds, backward=backward, wheels=request.wheelchair, pace=pace)
+        seconds[seconds > longest] = -1
     if end.stops:
+        seconds = seconds.copy()
         seconds[list(end.stops)] = 0
-    return Walked(end, backward, found, stops, seconds)
+    return Walked(end, backward, found, stops, seconds, doors, request.wheelchair)
 
 
 def _foot_entrances(network: Network, request: JourneyRequest) -> Snaps | None:
@@ -245,7 +268,7 @@ def _stay(network: Network, end: End, *, backward: bool) -> Walked:
     """Be at the stop already."""
     seconds = np.full(len(network.timetable.stop_lat), -1, np.int32)
     seconds[list(end.stops)] = 0
-    return Walked(end, backward, None, None, seconds)
+    return Walked(end, backward, None, None, seconds, np.full(len(seconds), -1, np.int32))
 
 
 def _across(

@@ -6,9 +6,9 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from mobigo.journeys.identity import identify, write_id
-from mobigo.journeys.model import Journey, Label, Leg, Mode
+from mobigo.journeys.model import Journey, Label, Leg
 from mobigo.journeys.rides import describe_ride
-from mobigo.journeys.streetlegs import describe_way, find_change_way, stop_place
+from mobigo.journeys.streetlegs import describe_parts, find_change, stop_place
 from mobigo.transit.model import Ride, TransitJourney, Walk
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from mobigo.journeys.access import Access, Direct
     from mobigo.journeys.model import JourneyRequest
     from mobigo.journeys.network import Network
-    from mobigo.street.routing import Path
+    from mobigo.journeys.streetlegs import Part
 
 
 DOOR = -1
@@ -34,7 +34,7 @@ class Doors:
     walk: Direct | None
     request: JourneyRequest
     """The question, with the one way to the first stop and the one from the last that these are."""
-    ways: dict[tuple[int, int], Path | None] = field(default_factory=dict)
+    ways: dict[tuple[int, int], tuple[Part, ...]] = field(default_factory=dict)
     """Ways between stops found so far: the journeys of one answer share most of them."""
     vias: tuple[tuple[Access, Access], ...] = ()
     """Places to pass: the ways to each, and from it."""
@@ -114,9 +114,9 @@ def describe_walk(network: Network, walk: Walk, doors: Doors) -> list[Leg]:
         return [] if stays else access.legs(stop, walk.departure, network)
     key = walk.from_stop, walk.to_stop
     if key not in doors.ways:
-        doors.ways[key] = find_change_way(network, *key, doors.origin.foot)
+        doors.ways[key] = find_change(network, *key, doors.origin.foot)
     ends = stop_place(network, walk.from_stop), stop_place(network, walk.to_stop)
-    return [describe_way(network, Mode.WALK, ends, (walk.departure, walk.arrival), doors.ways[key])]
+    return [describe_parts(network, ends, (walk.departure, walk.arrival), doors.ways[key])]
 
 
 def _access_of(doors: Doors, place: int, *, leaving: bool) -> Access:

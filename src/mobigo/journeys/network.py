@@ -30,6 +30,7 @@ from mobigo.kit.errors import Unavailable
 from mobigo.kit.packed import map_packed
 from mobigo.street.graph import StreetGraph
 from mobigo.street.routing import Snaps
+from mobigo.transit import pathways
 from mobigo.transit.days import DayViews
 from mobigo.transit.footpaths import Footpaths
 from mobigo.transit.live_snapshot import LiveSnapshot, map_snapshot
@@ -59,6 +60,7 @@ LAYOUT = sha256(
                     Entrances,
                     CarParks,
                     Walks,
+                    pathways.Stations,
                 )
             ),
         ]
@@ -131,6 +133,10 @@ class Network:
     """What live data say now; None without any, and when they are too old."""
     entrances: Entrances | None = None
     """Where stops meet the streets of wheels, and car parks; None without streets."""
+    inside: pathways.Stations | None = None
+    """Pathways inside stations."""
+    wheelchair_footpaths: Footpaths | None = None
+    """Walks between stops for those who do not climb stairs; None without streets."""
     sharing: Stations | None = None
     """What stations of shared bicycles hold, whenever it is asked; None without streets."""
 
@@ -224,6 +230,8 @@ def map_network(folder: Path) -> Network:
         DayViews(timetable, walks, folder / "days"),
         Names(timetable),
         entrances=map_packed(folder / "entrances", Entrances) if streets else None,
+        inside=map_packed(folder / "inside", pathways.Stations),
+        wheelchair_footpaths=map_packed(folder / "wheelchair_footpaths", Footpaths) if streets else None,
     )
 
 

@@ -29,6 +29,7 @@ from mobigo.transit import store as transit_store
 from mobigo.transit import timetable as timetables
 from mobigo.transit.footpaths import Footpaths, follow_streets, link_stops
 from mobigo.transit.model import Direction
+from mobigo.transit.pathways import on_the_street, read_stations, walk_through
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
 
     from mobigo.parking.model import ParkingPlace
     from mobigo.street.graph import StreetGraph
+    from mobigo.transit.pathways import Stations
     from mobigo.transit.timetable import Timetable
 
 
@@ -118,14 +120,17 @@ def _write(connection: psycopg.Connection, new: Path, content: Content, now: dat
     if new.exists():
         shutil.rmtree(new)  # of a build that was killed
     new.mkdir(parents=True)
-    timetable = timetables.build(transit_store.read_feed_tables(connection))
+    tables = transit_store.read_feed_tables(connection)
+    timetable = timetables.build(tables)
     write_packed(new / "timetable", timetable)
+    inside = read_stations(tables, timetable)
+    write_packed(new / "inside", inside)
     counts = {"stops": len(timetable.stop_lat), "trips": len(timetable.trip_route), "calls": len(timetable.call_stop)}
     if content.streets:
         graph = street_store.read_graph(connection)
         write_packed(new / "streets", graph)
         places = parking.list_car_parks(connection)
-        walks = _write_walks(new, timetable, graph, places)
+        walks = _write_walks(new, timetable, inside, graph, places)
         write_packed(new / "courses", draw_courses(timetable, graph))
         counts |= {"street nodes": len(graph.node_osm), "street edges": len(graph.edge_way), "car parks": len(places)}
     else:
@@ -139,15 +144,37 @@ def _write(connection: psycopg.Connection, new: Path, content: Content, now: dat
     return new
 
 
-def _write_walks(folder: Path, timetable: Timetable, graph: StreetGraph, places: Sequence[ParkingPlace]) -> Footpaths:
-    """Join the stops to the streets, and to each other along them; and the car parks to them."""
+def _write_walks(
+    folder: Path, timetable: Timetable, inside: Stations, graph: StreetGraph, places: Sequence[ParkingPlace]
+) -> Footpaths:
+    """Join the stops to the streets, and to each other along them and through stations; and the car parks to them."""
     snaps = snap(graph, np.stack([timetable.stop_lon, timetable.stop_lat], axis=1), Profile.FOOT)
     write_packed(folder / "stop_snaps", snaps)
-    write_packed(folder / "entrances", survey(timetable, graph, snaps, places))
+    entrances = survey(timetable, graph, snaps, places)
+    write_packed(folder / "entrances", entrances)
     called = np.zeros(len(timetable.stop_lat), np.bool_)
     called[timetable.pattern_stop] = True
-    idle = snaps._replace(edge=np.where(called, snaps.edge, -1).astype(np.int32))
-    return follow_streets(timetable, footpaths(graph, idle, CHANGE_WALK))
+    joined = on_the_street(inside, called)
+    rolled, walked = (
+        follow_streets(
+            timetable,
+            walk_through(
+                inside,
+                called,
+                footpaths(
+                    graph,
+                    there._replace(edge=np.where(joined, there.edge, -1).astype(np.int32)),
+                    CHANGE_WALK,
+                    profile=profile,
+                ),
+                CHANGE_WALK,
+                wheels=profile is Profile.WHEELCHAIR,
+            ),
+        )
+        for there, profile in ((entrances.wheelchair, Profile.WHEELCHAIR), (snaps, Profile.FOOT))
+    )
+    write_packed(folder / "wheelchair_footpaths", rolled)
+    return walked
 
 
 def _zone(timetable: Timetable) -> str:

@@ -364,6 +364,13 @@ def enter(
     return found, through
 
 
+def list_doors(stations: Stations, stop: int, *, leaving: bool, wheels: bool = False) -> list[tuple[int, int]]:
+    """List the entrances of a stop inside a station, with the seconds between them."""
+    rows = slice(int(stations.door_first[stop]), int(stations.door_first[stop + 1]))
+    seconds = stations.door_seconds[rows, int(leaving) + 2 * wheels].tolist()
+    return [(door, one) for door, one in zip(stations.door[rows].tolist(), seconds, strict=True) if one >= 0]
+
+
 def on_the_street(stations: Stations, called: NDArray[np.bool_]) -> NDArray[np.bool_]:
     """Tell which stops join the streets: of those vehicles call at the ones not inside, and the entrances."""
     joined: NDArray[np.bool_] = called & (stations.inside == 0)
