@@ -148,6 +148,27 @@ def test_the_vehicle_is_on_the_map_and_in_our_feed(town: Town) -> None:
     assert not town.feed("vehicle-positions", feed="other").entity
 
 
+def test_the_map_says_how_late_a_vehicle_is_at_its_next_stop(town: Town) -> None:
+    report(town, position(1000), position(1000, vehicle_id="car-9", trip_id=None, line_id="val:L"))
+    town.renew()
+    delays = {
+        one["properties"]["vehicle_id"]: one["properties"]["delay"] for one in town.get("/v1/vehicles")["features"]
+    }
+    assert delays["val:car-7"] == 120
+
+
+def test_our_feeds_say_when_nothing_is_newer(town: Town) -> None:
+    report(town, position(1000))
+    town.renew()
+    first = town.http.get("/v1/live/trip-updates.pb")
+    again = town.http.get("/v1/live/trip-updates.pb", headers={"If-None-Match": first.headers["etag"]})
+    assert (again.status_code, again.content) == (304, b"")
+    report(town, position(1000, 10))
+    town.renew()
+    newer = town.http.get("/v1/live/trip-updates.pb", headers={"If-None-Match": first.headers["etag"]})
+    assert (newer.status_code, newer.headers["etag"] != first.headers["etag"]) == (200, True)
+
+
 def test_only_vehicles_inside_the_box_or_of_the_line_are_shown(town: Town) -> None:
     report(town, position(5000))
     town.renew()

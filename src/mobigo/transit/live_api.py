@@ -172,7 +172,7 @@ def _source(source: live_store.LiveSource, rate: live_store.Rate | None, now: da
         age_seconds=age,
         stale=age is None or abs(age) > source.stale_after,
         failures=source.failures,
-        problem=source.problem,
+        problem=source.problem and source.problem.replace(source.address, show_address(source.address)),
         match=rate and _rate(rate),
         unmatched=list(rate.report.unmatched) if rate else [],
     )
@@ -381,6 +381,7 @@ class VehicleProperties(BaseModel):
     line: str | None = Field(description="As painted on the vehicle", examples=["120"])
     color: str | None = Field(description="RRGGBB")
     headsign: str | None
+    delay: int | None = Field(description="Seconds it is late at its next stop (negative: early); null: not known")
     at: datetime = Field(description="When it was there")
     bearing: float | None = Field(description="Degrees from north, clockwise")
     speed: float | None = Field(description="Metres per second")
@@ -423,12 +424,13 @@ def list_vehicles(
     if network is None or network.live is None:
         return VehiclesAnswer(features=[])
     west, south, east, north = _read_box(box)
+    delays = live_publish.Delays(network.live)
     features = []
     for one in network.live.vehicles:
         across = west <= one.lon <= east if west <= east else one.lon >= west or one.lon <= east
         if not (across and south <= one.lat <= north):
             continue
-        feature = _vehicle(network.timetable, one)
+        feature = _vehicle(network.timetable, one, delays)
         if line_id is None or feature.properties.line_id == line_id:
             features.append(feature)
         if len(features) == limit:
@@ -445,7 +447,7 @@ def _read_box(box: str | None) -> tuple[float, float, float, float]:
     return west, south, east, north
 
 
-def _vehicle(timetable: Timetable, one: Vehicle) -> VehicleFeature:
+def _vehicle(timetable: Timetable, one: Vehicle, delays: live_publish.Delays) -> VehicleFeature:
     trip = find_trip(timetable, one.trip_id) if one.trip_id else None
     routes = timetable.route_ids
     if trip is not None:
@@ -465,6 +467,7 @@ def _vehicle(timetable: Timetable, one: Vehicle) -> VehicleFeature:
             else None,
             color=timetable.route_colors.at(route) or None if route >= 0 else None,
             headsign=timetable.trip_headsigns.at(trip) or None if trip is not None else None,
+            delay=None if trip is None else delays.find(trip, one.start_date),
             at=datetime.fromtimestamp(one.at, UTC),
             bearing=one.bearing,
             speed=one.speed,
@@ -588,7 +591,8 @@ BINARY: dict[int | str, dict[str, Any]] = {
     200: {
         "description": "A GTFS-Realtime 2.0 FeedMessage",
         "content": {PROTOBUF: {"schema": {"type": "string", "format": "binary"}}},
-    }
+    },
+    304: {"description": "Nothing newer than what `If-None-Match` names"},
 }
 
 
@@ -610,11 +614,38 @@ def alerts(*, request: Request, now: Now, feed: FeedName = None) -> Response:
     return _publish(live_publish.alerts, request, now, feed)
 
 
+class Published:
+    """What was written last, kept until live data are switched: many read the same message."""
+
+    MOST = 32
+    """Messages kept; readers may ask for feeds that do not exist."""
+
+    def __init__(self) -> None:
+        self._kept: dict[tuple[live_publish.Writer, str | None], tuple[str, bytes]] = {}
+
+    def write(
+        self, write: live_publish.Writer, live: LiveSnapshot | None, feed: str | None, now: datetime
+    ) -> tuple[str, bytes]:
+        """Return a message and the tag of its version."""
+        if live is None:
+            return f"none-{int(now.timestamp())}", write(None, feed, int(now.timestamp()))
+        tag = f"{live.folder.parent.parent.name}-{live.folder.name}-{live.at}"
+        known = self._kept.get((write, feed))
+        if known is None or known[0] != tag:
+            known = tag, write(live, feed, live.at)
+            if len(self._kept) >= self.MOST:
+                self._kept.clear()
+            self._kept[write, feed] = known
+        return known
+
+
+_published = Published()
+
+
 def _publish(write: live_publish.Writer, request: Request, now: datetime, feed: str | None) -> Response:
     network = find_network(request)
-    live = network.live if network else None
-    return Response(
-        write(live, feed, int(now.timestamp())),
-        media_type=PROTOBUF,
-        headers={"Cache-Control": "public, max-age=10"},
-    )
+    tag, content = _published.write(write, network.live if network else None, feed, now)
+    headers = {"Cache-Control": "public, max-age=10", "ETag": f'"{tag}"'}
+    if f'"{tag}"' in request.headers.get("if-none-match", ""):
+        return Response(status_code=304, headers=headers)
+    return Response(content, media_type=PROTOBUF, headers=headers)

@@ -6,14 +6,17 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
+import numpy as np
 from google.transit import gtfs_realtime_pb2 as gtfs
 
 from mobigo.transit.live import Relation
 from mobigo.transit.live_snapshot import LiveSnapshot
 from mobigo.transit.overlay import NEVER, CallStatus, GoneKind
-from mobigo.transit.timetable import ALL_RUNS, begin_day, service_date
+from mobigo.transit.timetable import ALL_RUNS, begin_day, day_number, service_date
 
 if TYPE_CHECKING:
+    from datetime import date
+
     from mobigo.transit.live import Alert, LiveFeed, Target, Vehicle
     from mobigo.transit.overlay import Overlay
 
@@ -271,6 +274,45 @@ def _list_calls(overlay: Overlay, trip: int, base: int, midnight: int, names: _I
             if plan != NEVER:
                 event.delay = seconds - plan
         yield call
+
+
+# ── delays ────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+class Delays:
+    """How late trips are at the stop they reach next."""
+
+    def __init__(self, live: LiveSnapshot) -> None:
+        self._live = live
+        self._zones = _zones(live.overlay)
+        self._numbers: dict[int, list[int]] = {}
+        for number, base in enumerate(live.overlay.trip_base.tolist()):
+            self._numbers.setdefault(base, []).append(number)
+
+    def find(self, trip: int, day: date | None) -> int | None:
+        """Return the seconds a trip is late at its next stop, at its last stop when it is there; None: not known.
+
+        Without a day, that of its first run of which anything is known.
+        """
+        days = self._live.overlay.trip_day
+        numbers = sorted(self._numbers.get(trip, []), key=lambda number: int(days[number]))
+        fitting = [number for number in numbers if day is None or int(days[number]) == day_number(day)]
+        return self._delay(fitting[0]) if fitting else None
+
+    def _delay(self, number: int) -> int | None:
+        overlay, table = self._live.overlay, self._live.overlay.timetable
+        trip, offset = int(overlay.base_trips[0]) + number, int(overlay.base_calls[0])
+        rows = slice(int(table.call_first[trip]), int(table.call_first[trip + 1]))
+        here = slice(rows.start - offset, rows.stop - offset)
+        planned = overlay.call_planned_arrival[here]
+        known = np.flatnonzero((overlay.call_status[here] == CallStatus.LIVE) & (planned != NEVER))
+        if not len(known):
+            return None
+        begin = begin_day(int(overlay.trip_day[number]), self._zones[int(table.trip_zone[trip])])
+        arrival = table.call_arrival[rows]
+        ahead = known[arrival[known] >= self._live.at - begin]
+        call = int(ahead[0] if len(ahead) else known[-1])
+        return int(arrival[call]) - int(planned[call])
 
 
 def _clock(seconds: int) -> str:
