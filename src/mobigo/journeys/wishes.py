@@ -65,6 +65,7 @@ def understand(network: Network, request: JourneyRequest, vias: tuple[Via, ...] 
         longest_walk=request.max_walk if request.max_walk < LONGEST_LINKED * max(walk_factor, 1.0) else None,
         min_change=request.min_change,
         slack=request.slack,
+        footpaths=network.wheelchair_footpaths if request.wheelchair else None,
         costs=_costs(network, request),
         vias=vias,
     )
@@ -72,9 +73,10 @@ def understand(network: Network, request: JourneyRequest, vias: tuple[Via, ...] 
 
 
 def _says_nothing(preferences: Preferences) -> bool:
-    asked = preferences.routes, preferences.trips, preferences.stops, preferences.longest_walk, preferences.costs
+    asked = preferences.routes, preferences.trips, preferences.stops, preferences.footpaths, preferences.costs
     return (
         all(one is None for one in asked)
+        and preferences.longest_walk is None
         and preferences.walk_factor == 1
         and not (preferences.min_change or preferences.slack or preferences.vias)
     )
