@@ -215,7 +215,7 @@ def aim(
 
 
 @kernel
-def _lengthen(change: Int, on_foot: Int, timed: Int, guaranteed: Int, terms: Terms) -> Int:
+def lengthen(change: Int, on_foot: Int, timed: Int, guaranteed: Int, terms: Terms) -> Int:
     """Seconds from alighting to boarding as the traveller takes them; negative where a change is forbidden."""
     if terms.factor != 1.0 and change >= 0:
         if timed or change != on_foot + terms.usual:
@@ -228,7 +228,7 @@ def _lengthen(change: Int, on_foot: Int, timed: Int, guaranteed: Int, terms: Ter
 
 
 @kernel
-def _first_from(view: DayView, allowed: Allowed, low: Int, high: Int, position: Int, time: Int) -> Int:
+def first_from(view: DayView, allowed: Allowed, low: Int, high: Int, position: Int, time: Int) -> Int:
     """First trip allowed, of trips `low` to `high` of a line, that leaves a position at or after a time, or `high`."""
     end = high
     while low < high:
@@ -243,7 +243,7 @@ def _first_from(view: DayView, allowed: Allowed, low: Int, high: Int, position: 
 
 
 @kernel
-def _add(
+def add_record(
     records: NDArray[np.int32], size: Int, trip: Int, boarded: Int, parent: Int, left: Int, how: Int
 ) -> NDArray[np.int32]:
     """Write a record at the end."""
@@ -371,7 +371,7 @@ def _spread(
                     if marks.on_mark[node]:
                         ready = np.int64(marks.ready[node, ride - 2])
                         if trip < 0 or view.departure[shift + x] >= ready:
-                            # as `_first_from`, written out: calls that take a view are slow
+                            # as `first_from`, written out: calls that take a view are slow
                             last = np.int64(view.line_trip[line + 1]) if trip < 0 else trip
                             other, high = np.int64(view.line_trip[line]), last
                             while other < high:
@@ -386,7 +386,7 @@ def _spread(
                                 trip = other
                                 shift = np.int64(view.trip_shift[trip])
                                 record = n_records
-                                records = _add(
+                                records = add_record(
                                     records,
                                     n_records,
                                     trip,
@@ -428,7 +428,7 @@ def _spread(
                     marks.sat[layer * n_trips + onward] = ride
                     if sitting < 0:
                         sitting = n_records
-                        records = _add(
+                        records = add_record(
                             records,
                             n_records,
                             seat,
@@ -439,7 +439,7 @@ def _spread(
                         )
                         n_records += 1
                     start = np.int64(view.line_position[view.trip_line[onward]])
-                    records = _add(records, n_records, onward, start, sitting, SEATED, SEATED)
+                    records = add_record(records, n_records, onward, start, sitting, SEATED, SEATED)
                     jobs = _push(jobs, n_jobs, start, onward, layer, n_records, ONE, ZERO)
                     n_records += 1
                     n_jobs += 1
@@ -467,7 +467,7 @@ def _spread(
                 special = view.special_first[walk] < view.special_first[walk + 1]
                 timed = np.int64(allowed.timed[stop]) if target == stop else ZERO
                 usual: Int = np.int64(view.walk_change[walk])
-                usual = _lengthen(usual, on_foot, timed, np.int64(view.walk_guaranteed[walk]), terms)
+                usual = lengthen(usual, on_foot, timed, np.int64(view.walk_guaranteed[walk]), terms)
                 first, last = np.int64(nodes.on_first[target]), np.int64(nodes.on_first[target + 1])
                 for extra in range(first - 1, last):
                     to: Int = layer * n_on + (target if extra < first else n_stops + extra)
@@ -478,7 +478,7 @@ def _spread(
                         if rule >= 0:
                             guaranteed = np.int64(view.special_guaranteed[rule])
                             change = np.int64(view.special_change[rule])
-                            change = _lengthen(change, on_foot, ZERO, guaranteed, terms)
+                            change = lengthen(change, on_foot, ZERO, guaranteed, terms)
                     if change < 0 or time + change >= marks.ready[to, ride - 1] or time + change >= limit[ride + 1]:
                         continue
                     # as `_ready`, written out
@@ -614,7 +614,7 @@ def _board_first(
     own: Int,
 ) -> tuple[NDArray[np.int32], NDArray[np.int32], Int]:
     """Board a trip as the first of a journey; returns records, one more, and jobs with their number."""
-    records = _add(records, n_records, trip, position, NONE, ORIGIN, row)
+    records = add_record(records, n_records, trip, position, NONE, ORIGIN, row)
     layer: Int = np.int64(access.layer[row])
     jobs = _push(jobs, n_jobs, position + 1, trip, layer, n_records, own, ZERO)
     n_jobs += 1
@@ -636,36 +636,114 @@ def _aim(limit: NDArray[np.int32], got: NDArray[np.int32], rides: Int) -> None:
 
 
 @kernel
-def _write(
-    records: NDArray[np.int32],
-    end: NDArray[np.int32],
-    ride: Int,
-    journeys: NDArray[np.int32],
-    n_journeys: Int,
-    legs: NDArray[np.int32],
-    n_legs: Int,
-) -> tuple[NDArray[np.int32], NDArray[np.int32], Int]:
-    """Append a journey, its rides from its end to its begin; see `search`."""
-    at, left = np.int64(end[1]), np.int64(end[2])
-    while at >= 0:
+def write_legs(
+    records: NDArray[np.int32], record: Int, left: Int, legs: NDArray[np.int32], n_legs: Int
+) -> tuple[NDArray[np.int32], Int]:
+    """Append the rides of a journey, from its end to its begin; see `search`."""
+    while record >= 0:
         if n_legs == len(legs):
             legs = np.concatenate((legs, legs))
         leg = legs[n_legs]
-        leg[0] = records[at, TRIP]
-        leg[1] = records[at, BOARDED]
+        leg[0] = records[record, TRIP]
+        leg[1] = records[record, BOARDED]
         leg[2] = left
-        leg[3] = records[at, LEFT]
-        leg[4] = records[at, HOW]
-        left = np.int64(records[at, LEFT])
-        at = np.int64(records[at, PARENT])
+        leg[3] = records[record, LEFT]
+        leg[4] = records[record, HOW]
+        left = np.int64(records[record, LEFT])
+        record = np.int64(records[record, PARENT])
         n_legs += 1
-    if n_journeys == len(journeys):
+    return legs, n_legs
+
+
+@kernel
+def write_journey(
+    journeys: NDArray[np.int64], size: Int, arrival: Int, rides: Int, layer: Int, n_legs: Int, cost: Int
+) -> NDArray[np.int64]:
+    """Append a journey whose legs were appended; see `search`."""
+    if size == len(journeys):
         journeys = np.concatenate((journeys, journeys))
-    journeys[n_journeys, 0] = end[0]
-    journeys[n_journeys, 1] = ride
-    journeys[n_journeys, 2] = end[3]
-    journeys[n_journeys, 3] = n_legs
-    return journeys, legs, n_legs
+    row = journeys[size]
+    row[0] = arrival
+    row[1] = rides
+    row[2] = layer
+    row[3] = n_legs
+    row[4] = cost
+    return journeys
+
+
+@kernel
+def list_first(view: DayView, allowed: Allowed, access: Access, start: Int) -> NDArray[np.int64]:
+    """List what can be boarded first.
+
+    Returns
+    -------
+    int64[n, 3], the first trip of its line, the position, and the row of the access.
+    """
+    n = ZERO
+    for i in range(len(access.stop)):
+        n += view.stop_first[access.stop[i] + 1] - view.stop_first[access.stop[i]]
+    first = np.empty((n, 3), np.int64)
+    n = ZERO
+    for i in range(len(access.stop)):
+        stop = np.int64(access.stop[i])
+        if not allowed.stop[stop]:
+            continue
+        for call in range(view.stop_first[stop], view.stop_first[stop + 1]):
+            x = np.int64(view.stop_position[call])
+            line = np.int64(view.position_line[x])
+            low, high = np.int64(view.line_trip[line]), np.int64(view.line_trip[line + 1])
+            trip = first_from(view, allowed, low, high, x, start + access.seconds[i])
+            if trip < high:
+                first[n, 0] = trip
+                first[n, 1] = x
+                first[n, 2] = i
+                n += 1
+    return first[:n]
+
+
+@kernel
+def list_departures(
+    view: DayView, allowed: Allowed, access: Access, first: NDArray[np.int64], until: Int, end: Int
+) -> NDArray[np.int64]:
+    """List all departures from the origin, the latest first.
+
+    Parameters
+    ----------
+    first : int64[n, 3], see `list_first`
+    until, end : int
+        Latest departure from the origin, and time at which it is too late to board.
+
+    Returns
+    -------
+    int64[n, 4], departure from the origin, trip, position, and row of the access.
+    """
+    n = ZERO
+    for i in range(len(first)):
+        n += view.line_trip[view.position_line[first[i, 1]] + 1] - first[i, 0]
+    key = np.empty(n, np.int64)
+    which = np.empty((n, 2), np.int64)
+    n = ZERO
+    for i in range(len(first)):
+        x = first[i, 1]
+        for trip in range(first[i, 0], view.line_trip[view.position_line[x] + 1]):
+            departure = np.int64(view.departure[view.trip_shift[trip] + x])
+            left = departure - access.seconds[first[i, 2]]
+            if left > until or departure >= end:
+                break
+            if allowed.trip[trip]:
+                key[n] = (until - left) << 32 | n
+                which[n, 0] = trip
+                which[n, 1] = i
+                n += 1
+    key = np.sort(key[:n])
+    departures = np.empty((n, 4), np.int64)
+    for i in range(n):
+        row = key[i] & 0xFFFFFFFF
+        departures[i, 0] = until - (key[i] >> 32)
+        departures[i, 1] = which[row, 0]
+        departures[i, 2] = first[which[row, 1], 1]
+        departures[i, 3] = first[which[row, 1], 2]
+    return departures
 
 
 @kernel
@@ -682,7 +760,7 @@ def search(
     rides: Int,
     walk: Int,
     work: Int,
-) -> tuple[NDArray[np.int32], NDArray[np.int32], Int]:
+) -> tuple[NDArray[np.int64], NDArray[np.int32], Int]:
     """Find the journeys no other dominates, with their legs.
 
     First the earliest arrivals alone, unless in a window; then departures in descending order, each of them searching
@@ -703,8 +781,8 @@ def search(
 
     Returns
     -------
-    journeys : int32[n, 4]
-        Arrival, rides, layer at the end, end of its legs.
+    journeys : int64[n, 5]
+        Arrival, rides, layer at the end, end of its legs, and 0.
     legs : int32[m, 5]
         For each journey its rides, the last first: trip of the view, position of boarding, position of alighting (or
         SEATED: it goes on without), position at which the ride before is left (or SEATED, or ORIGIN), and how: row of
@@ -720,31 +798,11 @@ def search(
     records = np.empty((1024, 5), np.int32)
     n_records = ZERO
     jobs = np.empty((256, 6), np.int32)
-    journeys = np.empty((8, 4), np.int32)
+    journeys = np.empty((8, 5), np.int64)
     n_journeys = ZERO
     legs = np.empty((32, 5), np.int32)
     n_legs = ZERO
-    n_first = ZERO
-    for i in range(len(access.stop)):
-        n_first += view.stop_first[access.stop[i] + 1] - view.stop_first[access.stop[i]]
-    first_trip = np.empty(n_first, np.int32)
-    first_position = np.empty(n_first, np.int32)
-    first_row = np.empty(n_first, np.int32)
-    n_first = ZERO
-    for i in range(len(access.stop)):
-        stop = np.int64(access.stop[i])
-        if not allowed.stop[stop]:
-            continue
-        for call in range(view.stop_first[stop], view.stop_first[stop + 1]):
-            x = np.int64(view.stop_position[call])
-            line = np.int64(view.position_line[x])
-            low, high = np.int64(view.line_trip[line]), np.int64(view.line_trip[line + 1])
-            trip = _first_from(view, allowed, low, high, x, start + access.seconds[i])
-            if trip < high:
-                first_trip[n_first] = trip
-                first_position[n_first] = x
-                first_row[n_first] = i
-                n_first += 1
+    first = list_first(view, allowed, access, start)
     n_wanted = ZERO
     earliest = found.copy()
     if not window:
@@ -752,9 +810,8 @@ def search(
             limit[1] = start + walk + 1
             limit[2:] = start + walk
         n_jobs = ZERO
-        for i in range(n_first):
-            row: Int = np.int64(first_row[i])
-            trip, x = np.int64(first_trip[i]), np.int64(first_position[i])
+        for i in range(len(first)):
+            trip, x, row = first[i, 0], first[i, 1], first[i, 2]
             if view.departure[view.trip_shift[trip] + x] >= limit[1]:
                 continue
             records, jobs, n_jobs = _board_first(
@@ -776,39 +833,17 @@ def search(
         rides = most
         _aim(limit, got, rides)
         _forget(marks)
-    # departures, the latest first
-    n = ZERO
-    for i in range(n_first):
-        n += view.line_trip[view.position_line[first_position[i]] + 1] - first_trip[i]
-    key = np.empty(n, np.int64)
-    late_trip = np.empty(n, np.int32)
-    late_first = np.empty(n, np.int32)
-    n = ZERO
-    for i in range(n_first):
-        x = np.int64(first_position[i])
-        for trip in range(first_trip[i], view.line_trip[view.position_line[x] + 1]):
-            departure = np.int64(view.departure[view.trip_shift[trip] + x])
-            left = departure - access.seconds[first_row[i]]
-            if left > until or departure >= limit[1]:
-                break
-            if allowed.trip[trip]:
-                key[n] = (until - left) << 32 | n
-                late_trip[n] = trip
-                late_first[n] = i
-                n += 1
-    key = np.sort(key[:n])
-    at_key = ZERO
-    while at_key < n and work >= 0 and (window or n_wanted > 0):
-        left = until - (key[at_key] >> 32)
+    departures = list_departures(view, allowed, access, first, until, np.int64(limit[1]))
+    at = ZERO
+    while at < len(departures) and work >= 0 and (window or n_wanted > 0):
+        left = departures[at, 0]
         if window and walk >= 0:
             for ride in range(1, rides + 1):
                 limit[ride] = min(limit[ride], left + walk)
         n_jobs = ZERO
-        while at_key < n and until - (key[at_key] >> 32) == left:
-            i = key[at_key] & 0xFFFFFFFF
-            at_key += 1
-            row = np.int64(first_row[late_first[i]])
-            trip, x = np.int64(late_trip[i]), np.int64(first_position[late_first[i]])
+        while at < len(departures) and departures[at, 0] == left:
+            trip, x, row = departures[at, 1], departures[at, 2], departures[at, 3]
+            at += 1
             if view.departure[view.trip_shift[trip] + x] >= limit[1]:
                 continue
             records, jobs, n_jobs = _board_first(
@@ -819,11 +854,15 @@ def search(
             view, allowed, terms, nodes, vias, goal, marks, records, n_records, jobs, n_jobs, limit, found, rides, work
         )
         for ride in range(1, rides + 1):
-            if found[ride, 0] == NEVER:
+            end = found[ride]
+            if end[0] == NEVER:
                 continue
-            journeys, legs, n_legs = _write(records, found[ride], np.int64(ride), journeys, n_journeys, legs, n_legs)
+            legs, n_legs = write_legs(records, np.int64(end[1]), np.int64(end[2]), legs, n_legs)
+            journeys = write_journey(
+                journeys, n_journeys, np.int64(end[0]), np.int64(ride), np.int64(end[3]), n_legs, ZERO
+            )
             n_journeys += 1
-            found[ride, 0] = NEVER
+            end[0] = NEVER
             if not window:
                 got[ride] = NEVER
                 n_wanted -= 1
@@ -831,9 +870,11 @@ def search(
             _aim(limit, got, rides)
     if not window:  # no work left to find their latest departure
         for ride in range(1, rides + 1):
+            end = earliest[ride]
             if got[ride] != NEVER:
-                journeys, legs, n_legs = _write(
-                    records, earliest[ride], np.int64(ride), journeys, n_journeys, legs, n_legs
+                legs, n_legs = write_legs(records, np.int64(end[1]), np.int64(end[2]), legs, n_legs)
+                journeys = write_journey(
+                    journeys, n_journeys, np.int64(end[0]), np.int64(ride), np.int64(end[3]), n_legs, ZERO
                 )
                 n_journeys += 1
     return journeys[:n_journeys], legs[:n_legs], work

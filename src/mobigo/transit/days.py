@@ -21,6 +21,7 @@ import numpy as np
 from mobigo.kernels import trip_based as kernels
 from mobigo.kernels.trip_based import NEVER, DayView
 from mobigo.kit.packed import map_packed, write_packed
+from mobigo.transit.distances import pattern_metres
 from mobigo.transit.footpaths import FORBIDDEN_CHANGE
 from mobigo.transit.model import Direction
 from mobigo.transit.timetable import (
@@ -145,6 +146,11 @@ class DayViews:
             return False
         place = self.folder / self._name(runs, direction)
         return place.exists() or (self.base is not None and _bare(place).exists())
+
+    @cached_property
+    def metres(self) -> NDArray[np.int32]:
+        """How far it is along the patterns of the timetable, see `pattern_metres`."""
+        return pattern_metres(self.timetable)
 
     def walking(self, footpaths: Footpaths) -> DayViews:
         """Return the same days with other walks between stops, without hops, in the memory of this process."""

@@ -6,6 +6,7 @@ the via places their order.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date
 from functools import cached_property
 from math import ceil
@@ -16,7 +17,9 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from mobigo.kernels import general as kernels
+from mobigo.kernels import priced
 from mobigo.kernels.general import Allowed, Goal, Terms
+from mobigo.kernels.priced import Prices
 from mobigo.kernels.trip_based import NEVER, SEATED
 from mobigo.transit.model import Direction, Preferences, Ride, TransitJourney, Walk
 from mobigo.transit.timetable import EPOCH, FORBIDDEN, freeze
@@ -28,9 +31,11 @@ if TYPE_CHECKING:
     from mobigo.kernels.trip_based import DayView
     from mobigo.transit.days import DayViews
     from mobigo.transit.footpaths import Footpaths
-    from mobigo.transit.model import Query
+    from mobigo.transit.model import Costs, Query
     from mobigo.transit.timetable import Timetable
 
+THOUSAND = 1000
+"""The kernel counts costs in thousandths."""
 ENDLESS = 2**62
 """Work that no search does."""
 FIRST_PACE = 20_000_000.0
@@ -97,33 +102,50 @@ def search(
         bounded,
         *kernels.aim(view, bounded, _fix(ends.egress), _fix(ends.egress_seconds)),
     )
+    until = start + query.window if query.window else -NEVER
+    walk = -1 if query.walk is None else query.walk
     began = monotonic()
     work = ENDLESS if deadline is None else max(0, int((deadline - began) * _own.pace))
-    found, rows, left = kernels.search(
-        view,
-        allowed,
-        terms,
-        freeze(kernels.split_nodes(view)),
-        places.vias,
-        access,
-        goal,
-        start,
-        start + query.window if query.window else -NEVER,
-        rides,
-        -1 if query.walk is None else query.walk,
-        work,
-    )
+    question = (view, allowed, terms, freeze(kernels.split_nodes(view)), places.vias, access, goal)
+    bounds = (start, until, rides, walk, work)
+    if wishes.costs is None:
+        found, rows, left = kernels.search(*question, *bounds)
+    else:
+        prices = _read_prices(views, view, wishes.costs, places)
+        found, rows, left = priced.search(*question, prices, *bounds)
     if work - left > MUCH_WORK:
         _own.pace = (_own.pace + (work - left) / (monotonic() - began)) / 2
     writer = _Writer(view, terms, query)
     journeys = []
     begin = 0
-    for arrival, n_rides, layer, end in found.tolist():
+    for arrival, n_rides, layer, end, cost in found.tolist():
         legs = rows[begin:end].tolist()
         walked = int(access.layer[legs[-1][HOW]]), int(access.seconds[legs[-1][HOW]])
-        journeys.append(writer.write(arrival, n_rides, layer, walked, legs))
+        journey = writer.write(arrival, n_rides, layer, walked, legs)
+        journeys.append(replace(journey, cost=cost // THOUSAND))
         begin = end
+    if wishes.costs is not None:
+        journeys = drop_dominated(journeys)
     return journeys, bool(left >= 0)
+
+
+def drop_dominated(journeys: list[TransitJourney]) -> list[TransitJourney]:
+    """Leave out journeys that another beats, or equals and comes before."""
+    kept: list[TransitJourney] = []
+    worth: dict[tuple[int, int, int, int], TransitJourney] = {}
+    for journey in journeys:
+        worth.setdefault((journey.departure, journey.arrival, journey.transfers, journey.cost), journey)
+    for key in sorted(worth, key=lambda key: (-key[0], *key[1:])):
+        departure, arrival, transfers, cost = key
+        if not any(
+            other.departure >= departure
+            and other.arrival <= arrival
+            and other.transfers <= transfers
+            and other.cost <= cost
+            for other in kept
+        ):
+            kept.append(worth[key])
+    return kept
 
 
 def _fix(values: NDArray[np.int32]) -> NDArray[np.int32]:
@@ -155,6 +177,35 @@ def _read_terms(
         FAR if wishes.longest_walk is None else wishes.longest_walk,
         wishes.min_change,
         wishes.slack,
+    )
+
+
+def _read_prices(views: DayViews, view: DayView, costs: Costs, places: Places) -> Prices:
+    """Write what a cost counts, in thousandths and for the view's trips and positions."""
+    timetable = views.timetable
+    trip = costs.trip[view.trip_row].astype(np.int64) * THOUSAND
+    metre = costs.kilometre[timetable.trip_route[view.trip_row]].astype(np.int64)
+    leaders = view.line_trip[:-1]
+    alike = np.zeros(len(leaders), np.uint8)
+    if len(leaders):
+        spread = [np.maximum.reduceat(price, leaders) - np.minimum.reduceat(price, leaders) for price in (trip, metre)]
+        alike[(spread[0] == 0) & (spread[1] == 0)] = 1
+        alike[view.trip_line[np.flatnonzero(np.diff(view.stay_first))]] = 0
+    pattern = timetable.trip_pattern[view.trip_row[leaders]]
+    length = np.diff(view.line_position)
+    at = np.arange(len(view.position_stop)) - np.repeat(view.line_position[:-1], length)
+    metres = views.metres
+    first = timetable.pattern_first[pattern]
+    if view.mirrored[0]:
+        last = np.repeat(first + length - 1, length)
+        walked = metres[last] - metres[last - at]
+    else:
+        walked = metres[np.repeat(first, length) + at]
+    rested = np.concatenate(([0], np.cumsum(places.stays))).astype(np.int32)
+    return Prices(
+        costs.walk,
+        *freeze((trip, metre, costs.stop.astype(np.int64) * THOUSAND)),
+        *freeze((walked.astype(np.int32), alike, rested)),
     )
 
 

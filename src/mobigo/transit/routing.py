@@ -86,7 +86,7 @@ def answer(views: DayViews, query: Query, *, deadline: float | None = None) -> F
         found, complete = general.search(views, view, query, rides, deadline)
     if query.walk is not None:
         found = _offer_walk(found, query)
-    found.sort(key=lambda journey: (journey.departure, journey.arrival, journey.transfers))
+    found.sort(key=lambda journey: (journey.departure, journey.arrival, journey.transfers, journey.cost))
     return Found(found, complete)
 
 
@@ -181,7 +181,11 @@ def _scratch(n_positions: int, n_lines: int, stride: int, segments: int) -> Scra
         marked=np.zeros(n_lines, np.uint8),
         segment=np.zeros((segments, 6), np.int32),
         need=np.full(n_positions, kernels.UNKNOWN, np.uint8),
+        left=np.zeros(n_positions, np.int32),
         known=np.zeros(n_lines + 1, np.int32),
+        whole_need=np.full(n_lines, kernels.UNKNOWN, np.uint8),
+        whole_left=np.zeros(n_lines, np.int32),
+        whole_known=np.zeros(n_lines + 1, np.int32),
     )
 
 
@@ -262,19 +266,21 @@ def _whole(view: DayView, trip: int) -> list[int]:
 
 
 def _offer_walk(found: list[TransitJourney], query: Query) -> list[TransitJourney]:
-    """Add walking all the way, unless a vehicle without change is as early and leaves later."""
+    """Add walking all the way, unless a vehicle without change is as early and as cheap and leaves later."""
     assert query.walk is not None
+    costs = query.preferences.costs if query.preferences else None
+    cost = query.walk * costs.walk if costs else 0
     departure = query.at if query.direction is Direction.DEPART else query.at - query.walk
     arrival = departure + query.walk
     for journey in found:
-        if journey.transfers or journey.departure < departure or journey.arrival > arrival:
+        if journey.transfers or journey.departure < departure or journey.arrival > arrival or journey.cost > cost:
             continue
-        if (journey.departure, journey.arrival) == (departure, arrival):
+        if (journey.departure, journey.arrival, journey.cost) == (departure, arrival, cost):
             found.remove(journey)
             break
         return found
     legs = (Walk(-1, -1, departure, arrival),) if query.walk else ()
-    return [*found, TransitJourney(departure, arrival, 0, legs)]
+    return [*found, TransitJourney(departure, arrival, 0, legs, cost)]
 
 
 def ask(
