@@ -50,7 +50,7 @@ def network(folder: Path, stops: dict[str, float], trips: dict[str, str], **file
     stops : metres to the east by stop id
     trips : by trip id, ``line stop 08:00 stop 08:10 ...``
         `stop 08:10-08:12` arrives and departs.
-    files : further files, or other ones in place of the usual (``calendar="..."``)
+    files : further files, or other ones in place of the usual (``calendar="..."``, ``trips_txt="..."``)
     """
     feed = folder / "feed"
     feed.mkdir(parents=True)
@@ -67,7 +67,7 @@ def network(folder: Path, stops: dict[str, float], trips: dict[str, str], **file
         "stop_times": "trip_id,stop_sequence,stop_id,arrival_time,departure_time\n"
         + "".join(f"{trip},{row}\n" for trip, text in trips.items() for row in _calls(text)),
     }
-    for name, content in (usual | files).items():
+    for name, content in (usual | {name.removesuffix("_txt"): text for name, text in files.items()}).items():
         (feed / f"{name}.txt").write_text("".join(line.strip() + "\n" for line in content.strip().splitlines()))
     timetable = build(read_feed_tables(feed))
     walks = link_stops(timetable, link_metres=300)

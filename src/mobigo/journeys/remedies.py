@@ -43,6 +43,10 @@ class Explanation:
 def explain(search: Search, request: JourneyRequest, page: Page) -> Explanation:
     """Say why no vehicle serves, the most useful truth first, and what would help."""
     reason, about = _find_obstacle(search, request)
+    if reason is Reason.OUTSIDE_AREA and search.network.streets is None:
+        # stops alone do not tell how far the area reaches
+        further = tuple(_walk_further(search, request))
+        return Explanation(Reason.NO_STOP_IN_RANGE if further else reason, about, suggestions=further)
     if reason in {Reason.OUTSIDE_AREA, Reason.WALKING_BETTER} or request.cursor is not None:
         return Explanation(reason or Reason.NOTHING_IN_WINDOW, about)
     cut = not search.complete

@@ -75,12 +75,14 @@ def plan_round_trip(network: Network, request: JourneyRequest, *, stay: int, bac
     ready = [there.arrival + timedelta(seconds=stay) for there in out.journeys]
     begin = min(ready, default=request.at + timedelta(seconds=stay))
     until = back_by or day_of(begin, zone)[1] - timedelta(seconds=1)
+    first, last = int(begin.timestamp()), int(until.timestamp())
     home = replace(
         request,
         origin=request.destination,
         destination=request.origin,
         at=max(begin, until),
         arrive_by=True,
+        window=max(1, last - first),
         of_day=None,
         cursor=None,
         vias=request.vias[::-1],
@@ -88,7 +90,6 @@ def plan_round_trip(network: Network, request: JourneyRequest, *, stay: int, bac
         egress=request.access,
     )
     search = open_search(network, home, time.monotonic() + request.budget)
-    first, last = int(begin.timestamp()), int(until.timestamp())
     found = [one for one in search.between(first, last, Direction.ARRIVE) if one.journey.departure >= first]
     firsts = [_leaving_after(found, int(instant.timestamp())) for instant in ready]
     latest = max(found, key=lambda one: (one.journey.departure, -one.journey.arrival), default=None)
