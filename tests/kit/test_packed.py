@@ -84,3 +84,4 @@ def test_a_string_is_found_without_a_table_of_all(texts: list[str], wanted: str)
     for text in {*texts, wanted}:
         last = max((at for at, one in enumerate(texts) if one == text), default=-1)
         assert packed.find(text) == last
+        assert packed.find_all(text) == [at for at, one in enumerate(texts) if one == text]

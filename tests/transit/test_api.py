@@ -194,7 +194,7 @@ def test_the_timetable_of_a_stop_hangs_line_by_line(town: Town) -> None:
         ("1", 0, [("07:40", "Époisses")]),
         ("1", 1, [("07:31", "Montbard")]),
         ("N", None, [("23:50", "Nuit")]),
-        ("TER", None, [("07:50", "Semur")]),
+        ("TER Montbard", None, [("07:50", "Semur")]),
     ]
     assert get(town, "/v1/stops/bus:gare/timetable")["service_date"] == "2026-11-23"
     assert get(town, "/v1/stops/bus:gare/timetable", date="2027-01-01")["lines"] == []

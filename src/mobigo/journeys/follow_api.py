@@ -1,17 +1,32 @@
-"""HTTP: a journey as it goes now."""
+"""HTTP: a journey as it goes now, and a trip."""
 
-from datetime import datetime
+from datetime import date, datetime, tzinfo
 from typing import Annotated, Any, Literal
 
 import orjson
 from fastapi import APIRouter, Path, Query, Request, Response
 from pydantic import BaseModel, Field
 
-from mobigo.journeys.answer import AlertAnswer, JourneyAnswer, alerts_as_json, journey_as_json
+from mobigo.journeys.answer import JourneyAnswer, LineString, alerts_as_json, journey_as_json
 from mobigo.journeys.model import Realtime
 from mobigo.journeys.refresh import Change, Difference, Phase, refresh
+from mobigo.journeys.trips import find_trip
 from mobigo.kit.problems import problems
 from mobigo.kit.requests import Now
+from mobigo.transit.answers import (
+    AlertAnswer,
+    LineAnswer,
+    Wheelchair,
+    degrees,
+    describe_alert,
+    describe_line,
+    three_states,
+)
+from mobigo.transit.board_api import CellAnswer, Live, ServiceDay, cell_answer
+from mobigo.transit.boards import State
+from mobigo.transit.live import Vehicle
+from mobigo.transit.printed import Cell
+from mobigo.transit.timetable import Timetable
 
 router = APIRouter(prefix="/v1", tags=["journeys"])
 
@@ -96,6 +111,113 @@ def _difference_as_json(one: Difference) -> dict[str, Any]:
         "platform": one.platform or None,
         "text": say(one),
     }
+
+
+class TripCallAnswer(CellAnswer):
+    """A stop of a trip."""
+
+    stop_name: str
+    lat: float | None
+    lon: float | None
+
+
+class PositionAnswer(BaseModel):
+    """A vehicle on its way."""
+
+    id: str
+    lat: float
+    lon: float
+    at: datetime = Field(description="When it was there")
+    bearing: float | None = Field(description="Degrees from north, clockwise")
+    speed: float | None = Field(description="Metres per second")
+    label: str | None
+    occupancy: str | None = Field(description="GTFS-Realtime OccupancyStatus", examples=["FEW_SEATS_AVAILABLE"])
+
+
+class TripAnswer(BaseModel):
+    """A trip on a service day."""
+
+    id: str = Field(description="`source:gtfs_id`")
+    service_date: date
+    state: State = Field(description="Of the trip as a whole; `live`: something is known about it")
+    line: LineAnswer | None
+    headsign: str
+    short_name: str | None = Field(description="Its number, as trains have")
+    direction_id: int | None
+    frequency: bool = Field(description="It runs every so many minutes rather than at these very minutes")
+    wheelchair: Wheelchair
+    bikes: Wheelchair = Field(description="Whether bicycles are allowed aboard")
+    calls: list[TripCallAnswer]
+    geometry: LineString
+    vehicle: PositionAnswer | None
+    alerts: list[AlertAnswer]
+    live_at: datetime | None = Field(description="When the live data were put together; null: there are none")
+    network_version: str
+
+
+@router.get("/trips/{id:path}", responses=problems(400, 404, 422, 503), tags=["transit"])
+def get_trip(
+    *,
+    request: Request,
+    now: Now,
+    id: Annotated[  # noqa: A002 - the path's own name
+        str, Path(description="`source:gtfs_id` of a trip", openapi_examples={"trip": {"value": "mobigo:L120-1"}})
+    ],
+    day: ServiceDay = None,
+    live: Live = "on",
+) -> TripAnswer:
+    """Show a trip on a day: its calls as they were planned and as they are expected, its course, its vehicle.
+
+    Of a trip that runs every so many minutes the run that is under way, else the next.
+    """
+    found = find_trip(
+        request.app.state.networks.current().seen(Realtime.ON if live == "on" else Realtime.OFF), id, day, now
+    )
+    network, trip = found.network, found.trip
+    timetable = network.timetable
+    overlay = network.live.overlay if network.live else None
+    route, direction = int(timetable.trip_route[trip]), int(timetable.trip_direction[trip])
+    return TripAnswer(
+        id=id,
+        service_date=found.service_date,
+        state=found.column.state,
+        line=describe_line(timetable, route) if route >= 0 else None,
+        headsign=found.column.headsign,
+        short_name=timetable.trip_short_names.at(trip) or None,
+        direction_id=direction if direction >= 0 else None,
+        frequency=found.column.repeats,
+        wheelchair=three_states(int(timetable.trip_wheelchair[trip])),
+        bikes=three_states(int(timetable.trip_bikes[trip])),
+        calls=[_trip_call(timetable, cell_answer(timetable, overlay, cell), cell) for cell in found.column.cells],
+        geometry=LineString(coordinates=list(found.geometry)),
+        vehicle=_position(found.vehicle, network.manifest.zone) if found.vehicle else None,
+        alerts=[describe_alert(network.live.alerts[one]) for one in found.alerts] if network.live else [],
+        live_at=datetime.fromtimestamp(network.live.at, network.manifest.zone) if network.live else None,
+        network_version=network.manifest.version,
+    )
+
+
+def _trip_call(timetable: Timetable, answer: CellAnswer, cell: Cell) -> TripCallAnswer:
+    stop = int(timetable.call_stop[cell.row])
+    return TripCallAnswer(
+        **answer.model_dump(),
+        stop_name=timetable.stop_names.at(stop),
+        lat=degrees(timetable.stop_lat[stop]),
+        lon=degrees(timetable.stop_lon[stop]),
+    )
+
+
+def _position(vehicle: Vehicle, zone: tzinfo) -> PositionAnswer:
+    return PositionAnswer(
+        id=vehicle.vehicle_id,
+        lat=vehicle.lat,
+        lon=vehicle.lon,
+        at=datetime.fromtimestamp(vehicle.at, zone),
+        bearing=vehicle.bearing,
+        speed=vehicle.speed,
+        label=vehicle.label,
+        occupancy=vehicle.occupancy.name if vehicle.occupancy is not None else None,
+    )
 
 
 SENTENCES = {

@@ -46,11 +46,17 @@ class Strings(NamedTuple):
 
     def find(self, value: str) -> int:
         """Return the last index of a string, -1 when it is not there; needs no table of all of them in memory."""
+        found = self.find_all(value)
+        return found[-1] if found else -1
+
+    def find_all(self, value: str) -> list[int]:
+        """Return every index of a string, ascending."""
         wanted = value.encode()
         found = np.flatnonzero(np.diff(self.first) == len(wanted))
         for place in range(len(wanted) - 1, -1, -1):  # ids differ at their ends
             found = found[self.blob[self.first[found] + place] == wanted[place]]
-        return int(found[-1]) if len(found) else -1
+        found_all: list[int] = found.tolist()
+        return found_all
 
 
 def pack_strings(values: Iterable[str | None]) -> Strings:

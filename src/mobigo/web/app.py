@@ -13,11 +13,11 @@ from mobigo.accounts import api as accounts_api
 from mobigo.accounts.key import read_key
 from mobigo.db.engine import POOL_SIZE
 from mobigo.journeys import api as journeys_api
-from mobigo.journeys import follow_api
+from mobigo.journeys import follow_api, nearby_api
 from mobigo.journeys.network import Networks
 from mobigo.places import api as places_api
 from mobigo.transit import api as transit_api
-from mobigo.transit import disturbance_api, live_api
+from mobigo.transit import board_api, disturbance_api, live_api
 from mobigo.web import errors, pages
 
 if TYPE_CHECKING:
@@ -60,7 +60,18 @@ def create_app(*, engine: Engine, clock: Clock, home: Path) -> FastAPI:
     app.state.token_key = read_key(home)
     app.state.networks = Networks(home, clock)
     errors.install(app)
-    for room in (journeys_api, follow_api, places_api, transit_api, live_api, disturbance_api, accounts_api):
+    apis = (
+        journeys_api,
+        follow_api,
+        nearby_api,
+        places_api,
+        board_api,
+        transit_api,
+        live_api,
+        disturbance_api,
+        accounts_api,
+    )
+    for room in apis:
         app.include_router(room.router)
     pages.install(app)
     return app

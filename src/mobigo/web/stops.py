@@ -8,7 +8,7 @@ from fastapi import APIRouter, Request, Response
 from mobigo.journeys.modes import mode_of
 from mobigo.kit.requests import Now
 from mobigo.transit import alerts, boards
-from mobigo.transit.api import find_network
+from mobigo.transit.answers import find_network
 from mobigo.transit.timetable import Timetable, zone_of
 from mobigo.web import words
 from mobigo.web.colours import Paint, paint
