@@ -437,6 +437,26 @@ def test_what_is_written_is_read_back_changed_and_its_history_kept(town: Town) -
     assert town.http.get("/v1/disturbances/999", headers=headers).status_code == 404
 
 
+def test_without_a_period_it_begins_when_it_is_written(town: Town) -> None:
+    written = town.post("/v1/disturbances", CLOSED | {"periods": []}, status=201)
+    assert written["content"]["periods"] == [{"start": "2026-11-23T07:05:00Z", "end": None}]
+    assert written["preview"]["days"][0]["changed"] == 2  # the bus that has been there is not hit
+    assert len(written["preview"]["days"]) == 11  # the working days of two weeks
+    assert town.get(f"/v1/disturbances/{written['id']}")["lost"] == []
+
+
+def test_targets_that_a_new_timetable_no_longer_has_are_named(town: Town) -> None:
+    number = town.post("/v1/disturbances", CLOSED, status=201)["id"]
+    with psycopg.connect(libpq_conninfo(town.valley.url)) as connection:
+        connection.execute(
+            "UPDATE disturbance_revision SET content = jsonb_set(content, '{targets,0,stop_id}', '\"bridge\"')"
+        )
+    read = town.get(f"/v1/disturbances/{number}")
+    assert (read["lost"], read["preview"]["days"]) == (["stop bridge"], [])
+    town.renew()
+    assert len(town.http.get("/v1/alerts").json()["alerts"]) == 1  # the message is still told
+
+
 def test_pages_of_disturbances_neither_repeat_nor_skip(town: Town) -> None:
     numbers = [town.post("/v1/disturbances", CLOSED, status=201)["id"] for _ in range(5)]
     seen, cursor = [], None

@@ -330,7 +330,7 @@ def _as_json(source: LiveSource, rate: Rate | None) -> dict[str, Any]:
         "problem": source.problem,
         "match": report
         and {
-            "rate": report.rate,
+            "rate": report.rate if report.trips else None,
             **{name: getattr(report, name) for name in report.__dataclass_fields__ if name != "source"},
         },
     }

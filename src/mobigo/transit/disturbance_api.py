@@ -103,10 +103,10 @@ class Addresses(_Body):
 
 
 class Period(_Body):
-    """A stretch of time; open where null."""
+    """A stretch of time."""
 
-    start: Instant | None = None
-    end: Instant | None = None
+    start: Instant | None = Field(None, description="Null: when it is written")
+    end: Instant | None = Field(None, description="Null: until it is withdrawn")
 
 
 _Id = Annotated[str, Field(min_length=1, max_length=200, pattern=PRINTABLE)]
@@ -135,7 +135,7 @@ class DisturbanceBody(_Body):
     description: LongText | None = None
     url: Addresses | None = None
     periods: Annotated[list[Period], Field(max_length=50)] = Field(
-        default_factory=list, description="When it lasts; empty: from now until it is withdrawn"
+        default_factory=list, description="When it lasts; empty: from when it is written until it is withdrawn"
     )
     targets: Annotated[list[TargetBody], Field(max_length=200)] = Field(
         default_factory=list,
@@ -186,9 +186,12 @@ class DisturbancesAnswer(BaseModel):
     next_cursor: str | None = Field(description="`cursor` of the next page; null on the last. Also as `Link` header")
 
 
-class HistoryAnswer(DisturbanceAnswer):
-    """A disturbance, and everything it was before."""
+class HistoryAnswer(WrittenAnswer):
+    """A disturbance, what it does, and everything it was before."""
 
+    lost: list[str] = Field(
+        description="Targets that are not in the timetable any more, since it was loaded anew: they hit nothing"
+    )
     history: list[DisturbanceAnswer] = Field(description="Newest first")
 
 
@@ -233,7 +236,7 @@ def write_disturbance(
     *, request: Request, session: Database, now: Now, person: Writer, body: DisturbanceBody
 ) -> WrittenAnswer:
     """Write a disturbance: planner, boards and feeds know it within seconds."""
-    one, timetable = _read(request, body)
+    one, timetable = _read(request, body, now)
     written = live_store.add_disturbance(live_store.driver(session), one, by=person.user, now=now)
     enqueue(session, POLL, once=POLL)
     return _written(written, timetable, now)
@@ -248,20 +251,29 @@ def preview_disturbance(
     body: DisturbanceBody,
 ) -> PreviewAnswer:
     """Say what a disturbance would do, without writing it."""
-    one, timetable = _read(request, body)
+    one, timetable = _read(request, body, now)
     return _preview(disturbances.preview(timetable, one, now))
 
 
 @router.get("/{id:int}", responses=problems(401, 403, 404, 422))
 def get_disturbance(
     *,
+    request: Request,
     session: Database,
+    now: Now,
     person: Reader,  # noqa: ARG001 - only guards
     id: Id,  # noqa: A002 - the path's own name
 ) -> HistoryAnswer:
-    """Read a disturbance and everything it was before."""
+    """Read a disturbance, what it does from now on, and everything it was before."""
     newest, *_ = revisions = live_store.list_revisions(live_store.driver(session), id)
-    return HistoryAnswer(**_answer(newest).model_dump(), history=[_answer(one) for one in revisions])
+    network = cast("Network | None", request.app.state.networks.find_current())
+    timetable = network.timetable if network else None
+    told = newest.disturbance
+    return HistoryAnswer(
+        **_written(newest, timetable, now).model_dump(),
+        lost=disturbances.list_lost(timetable, told) if timetable and told else [],
+        history=[_answer(one) for one in revisions],
+    )
 
 
 @router.put("/{id:int}", responses=problems(400, 401, 403, 404, 409, 422, 503))
@@ -276,7 +288,7 @@ def change_disturbance(
     seen: Seen = None,
 ) -> WrittenAnswer:
     """Write a disturbance anew, also one that was withdrawn."""
-    one, timetable = _read(request, body)
+    one, timetable = _read(request, body, now)
     written = live_store.change_disturbance(live_store.driver(session), id, one, seen=seen, by=person.user, now=now)
     enqueue(session, POLL, once=POLL)
     return _written(written, timetable, now)
@@ -314,7 +326,7 @@ def undo_disturbance(
     return _written(written, network.timetable if network else None, now)
 
 
-def _read(request: Request, body: DisturbanceBody) -> tuple[Disturbance, Timetable]:
+def _read(request: Request, body: DisturbanceBody, now: datetime) -> tuple[Disturbance, Timetable]:
     network = cast("Network | None", request.app.state.networks.find_current())
     if network is None:
         raise Unavailable("no network has been built that a disturbance could be about", code="no_network")
@@ -335,7 +347,10 @@ def _read(request: Request, body: DisturbanceBody) -> tuple[Disturbance, Timetab
             header=body.header.model_dump(),
             description=body.description.model_dump() if body.description else {},
             url=body.url.model_dump() if body.url else {},
-            periods=tuple((_seconds(one.start), _seconds(one.end)) for one in body.periods),
+            periods=tuple(
+                (int((one.start or now).timestamp()), None if one.end is None else int(one.end.timestamp()))
+                for one in body.periods or [Period(start=now, end=None)]
+            ),
             targets=tuple(targets),
             cause=body.cause,
             effect=GTFS_EFFECTS[body.does],
@@ -362,10 +377,6 @@ GTFS_EFFECTS = {
     Does.CANCELED: "REDUCED_SERVICE",
 }
 """How each is called in GTFS-Realtime."""
-
-
-def _seconds(at: datetime | None) -> int | None:
-    return None if at is None else int(at.timestamp())
 
 
 def _written(one: live_store.Revision, timetable: Timetable | None, now: datetime) -> WrittenAnswer:

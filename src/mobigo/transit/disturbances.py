@@ -95,6 +95,12 @@ def _say(target: Target) -> str:
     return ", ".join(told)
 
 
+def list_lost(timetable: Timetable, one: Disturbance) -> list[str]:
+    """Name the targets of a disturbance that are not in the timetable."""
+    names = read_names(timetable)
+    return [_say(target) for target in one.alert.targets if find_target(timetable, names, one.source, target) is None]
+
+
 def preview(timetable: Timetable, one: Disturbance, now: datetime) -> Preview:
     """Tell what a disturbance does from its beginning, or from now when that is past, for two weeks."""
     starts = [start for start, _ in one.alert.periods]

@@ -58,8 +58,8 @@ class RateAnswer(BaseModel):
     """How much of what a source says is found in the timetable."""
 
     at: datetime
-    rate: float = Field(
-        description="Share of its trips that are in the timetable; 1 when it named none", examples=[0.97]
+    rate: float | None = Field(
+        description="Share of its trips that are in the timetable; null when none was read", examples=[0.97]
     )
     trips: int = Field(description="Trips it speaks of, new ones apart")
     trips_matched: int
@@ -143,7 +143,7 @@ def _rate(one: live_store.Rate) -> RateAnswer:
     report = one.report
     return RateAnswer(
         at=one.at,
-        rate=report.rate,
+        rate=report.rate if report.trips else None,
         trips=report.trips,
         trips_matched=report.trips_matched,
         calls=report.calls,
