@@ -10,6 +10,7 @@ from hypothesis import HealthCheck, settings
 
 from mobigo.places import api as places_api
 from mobigo.transit import api as transit_api
+from mobigo.transit import board_api
 
 if TYPE_CHECKING:
     from schemathesis import Case
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
 app = FastAPI(generate_unique_id_function=lambda route: route.name)
 app.include_router(places_api.router)
+app.include_router(board_api.router)
 app.include_router(transit_api.router)
 schema = schemathesis.openapi.from_dict(app.openapi())
 
@@ -45,5 +47,6 @@ def test_operations_are_named_as_their_functions_and_say_what_may_go_wrong() -> 
             assert "422" in wrong
             assert all(list(answer["content"]) == ["application/problem+json"] for answer in wrong.values())
     assert names == [
-        "find_places", "list_stops", "list_departures", "get_stop", "list_lines", "get_line", "list_feeds"
+        "find_places", "list_stops", "list_departures", "list_arrivals", "get_stop_timetable", "get_line_timetable",
+        "get_stop", "list_lines", "get_line", "list_feeds"
     ]  # fmt: skip
