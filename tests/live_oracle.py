@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
     from mobigo.transit.live import CallUpdate, TripUpdate
 
-LOST = (Relation.CANCELED, Relation.DELETED, Relation.REPLACEMENT)
+LOST = (Relation.CANCELED, Relation.DELETED)
 
 
 class Times(NamedTuple):
@@ -75,7 +75,7 @@ class LiveOracle:
             if update.relation in LOST:
                 gone.add(number)
             if update.relation is Relation.REPLACEMENT:
-                new.append(self.make(update, runs[number].trip, runs[number].day))
+                told[number] = update
             elif update.relation is Relation.NEW:
                 new.append(self.make(update, update.trip_id, update.start_date))
             elif update.relation is Relation.DUPLICATED:
@@ -83,7 +83,10 @@ class LiveOracle:
             elif update.relation is Relation.SCHEDULED:
                 told[number] = update
         for number, update in told.items():
-            runs[number] = self.run_as(runs[number], update.calls, update.delay)
+            if update.relation is Relation.REPLACEMENT:  # by the same vehicle
+                runs[number] = self.make(update, runs[number].trip, runs[number].day)
+            else:
+                runs[number] = self.run_as(runs[number], update.calls, update.delay)
         self.carry_through_blocks(runs, told, gone)
         kept = [number for number in range(len(runs)) if number not in gone]
         row = {number: place for place, number in enumerate(kept)}

@@ -230,6 +230,12 @@ def test_a_cancelled_trip_is_passed_over(town: Timetable) -> None:
     assert gone(overlay) == ["t1 23: REPLACED", "t2 23: CANCELED", "t3 23: REPLACED"]
 
 
+def test_a_replacement_that_ends_late_makes_the_next_trip_late(town: Timetable) -> None:
+    calls = (CallUpdate(None, "a", departure=at("8:05")), CallUpdate(None, "d", arrival=at("8:50")))
+    overlay, _ = lay(town, TripUpdate("t1", MONDAY, relation=Relation.REPLACEMENT, calls=calls))
+    assert say(overlay) == ["t1 23: a 8:05, d 8:50", "t2 23: d 8:50, a 9:20"]
+
+
 # --- relations --------------------------------------------------------------------------------------------------------
 
 
@@ -343,6 +349,16 @@ def test_departures_of_frequencies(town: Timetable) -> None:
     )
     assert say(overlay) == ["f 23: a 10:13, c 10:33", "f 23: a 10:47, c 11:07"]
     assert gone(overlay) == ["f 23 10:10: REPLACED"]
+    # two ask for the place of one: the nearer takes it
+    overlay, _ = lay(
+        town,
+        frequent("10:14", relation=Relation.UNSCHEDULED, delay=0),
+        frequent("10:08", relation=Relation.UNSCHEDULED, delay=0),
+        now="10:00",
+    )
+    assert say(overlay) == ["f 23: a 10:08, c 10:28", "f 23: a 10:14, c 10:34"]
+    assert gone(overlay) == ["f 23 10:10: REPLACED"]
+    assert overlay.timetable.trip_ids.at(int(overlay.gone_extra[0])) == "f"
     _, report = lay(town, TripUpdate("f", MONDAY, delay=60), now="10:00")
     assert "start_time must say which departure" in report.unmatched[0]
 

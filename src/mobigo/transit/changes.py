@@ -14,7 +14,7 @@ from mobigo.transit.live import MatchReport, Relation, TripUpdate
 from mobigo.transit.matching import DAY, Finder, Run, find_target
 from mobigo.transit.progress import Late, find_delay
 from mobigo.transit.settling import NEVER
-from mobigo.transit.timetable import day_number
+from mobigo.transit.timetable import ALL_RUNS, day_number
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -159,10 +159,11 @@ class _Gatherer:
         seen = [place for voice in voices for vehicle in voice.feed.vehicles for place in self._place(vehicle, voice)]
         self._keep_places(seen)
         kept = [known for _, known in self.known.values()]
+        canceled = {one[0]: one[1] for one in kept if not isinstance(one, Change | Listed)}
         return Changes(
-            changed=[one for one in kept if isinstance(one, Change)],
+            changed=_give_places([one for one in kept if isinstance(one, Change)], canceled),
             listed=[one for one in kept if isinstance(one, Listed)],
-            canceled={one[0]: one[1] for one in kept if not isinstance(one, Change | Listed)},
+            canceled=canceled,
             reports=[voice.count.report() for voice in voices],
         )
 
@@ -346,6 +347,23 @@ def _name_call(call: CallUpdate) -> str:
     return f"stop {call.stop_id} (stop_sequence {call.sequence})"
 
 
+def _give_places(changes: list[Change], canceled: dict[Run, bool]) -> list[Change]:
+    """Let each run of frequencies give its place to the nearest departure that asks for it; the others are more."""
+    taken = {(run.trip, run.day, run.nominal) for run in canceled}
+    for number in sorted(range(len(changes)), key=lambda number: _off(changes[number].run)):
+        run = changes[number].run
+        if run.nominal in (None, ALL_RUNS):
+            continue
+        if (run.trip, run.day, run.nominal) in taken:
+            changes[number] = changes[number]._replace(run=run._replace(nominal=None))
+        taken.add((run.trip, run.day, run.nominal))
+    return changes
+
+
+def _off(run: Run) -> int:
+    return 0 if run.nominal is None else abs(run.shift - run.nominal)
+
+
 def _key(run: Run) -> tuple[object, ...]:
-    """Name a run: what takes the place of none is named by its start."""
-    return (run.trip, run.day, run.nominal) if run.nominal is not None else ("more", run.trip, run.day, run.shift)
+    """Name a run: one of frequencies by its own start, as several may ask for the place of one."""
+    return (run.trip, run.day, run.shift, run.nominal == ALL_RUNS)

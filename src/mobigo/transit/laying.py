@@ -338,7 +338,8 @@ def lay_next_trips(
     late: dict[tuple[int, int], tuple[int, int]] = {}
     passed: set[tuple[int, int, int]] = set()
     ends = batch.first[1:] - 1
-    sources = np.flatnonzero((batch.nominal == ALL_RUNS) & (batch.arrival[ends] > batch.planned_arrival[ends]))
+    late_ends = batch.arrival[ends] > finder.names.end[np.maximum(batch.base, 0)] if len(ends) else ends
+    sources = np.flatnonzero((batch.nominal == ALL_RUNS) & late_ends)
     fresh = [
         (int(batch.base[at]), int(batch.day[at]), int(batch.arrival[ends[at]]), int(batch.at[at]))
         for at in sources.tolist()

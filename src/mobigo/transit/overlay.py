@@ -160,11 +160,11 @@ def _lay_over(
             canceled.setdefault(_place(run), False)
     changed = lay_changes(finder, [one for one in changes.changed if _place(one.run) not in canceled], words)
     listed = [one for one in changes.listed if one.run is None or _place(one.run) not in canceled]
-    taken = {(change.run.trip, change.run.day) for change in changes.changed}
-    taken |= {(one.base, one.day) for one in listed}
+    known = join([changed, lay_listed(finder, listed, words)])
+    own = known.nominal == ALL_RUNS
+    taken = set(zip(known.base[own].tolist(), known.day[own].tolist(), strict=True))
     gone = {(trip, day) for trip, day, _ in canceled}
-    following = lay_next_trips(finder, changed, taken, gone, words)
-    batch = join([changed, lay_listed(finder, listed, words), following])
+    batch = join([known, lay_next_trips(finder, known, taken, gone, words)])
     spoken = {*zip(batch.base.tolist(), batch.day.tolist(), batch.nominal.tolist(), strict=True), *canceled}
     passing = dict.fromkeys(run for hit in hits for run in hit.changed if _place(run) not in spoken)
     closed = lay_planned(finder, passing, words)
