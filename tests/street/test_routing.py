@@ -601,3 +601,20 @@ def test_threads_do_not_meet() -> None:
     alone = [answer(pair) for pair in pairs]
     with ThreadPoolExecutor(8) as pool:
         assert list(pool.map(answer, pairs)) == alone
+
+
+def test_an_extract_loaded_before_wheelchairs_were_asked_about_serves_on(
+    database_url: str, tmp_path: pathlib.Path
+) -> None:
+    streets(RAMP, database_url, tmp_path)
+    with psycopg.connect(libpq_conninfo(database_url)) as connection:  # as the first release left it
+        connection.execute("UPDATE street_edge_versions SET wheelchair = NULL")
+        connection.execute("UPDATE street_node_versions SET passable = passable & 7")
+        connection.commit()
+        graph = read_graph(connection)
+    places = at(graph, 100, 0, Profile.WHEELCHAIR), at(graph, 100, 100, Profile.WHEELCHAIR)
+    way = between(graph, *places, Profile.WHEELCHAIR)
+    assert way is not None
+    # round by a and d, or by e: the kerb and the rough ground are forgotten, the steps are still steps
+    assert way.metres == pytest.approx(241.4, abs=1)
+    assert not graph.edge_wheelchair.any()
