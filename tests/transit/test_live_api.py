@@ -5,6 +5,7 @@ The valley's bus ``early`` leaves Amont at 08:00, calls at Pont 08:02 to 08:03 a
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -189,6 +190,15 @@ def test_sending_the_same_again_changes_nothing(town: Town) -> None:
     assert report(town, position(900, -20), position(1000)) == ["known", "accepted"]
     assert report(town, position(900, -20), position(1000)) == ["known", "known"]
     assert report(town, position(1000, 5), position(1000, 5)) == ["accepted", "known"]
+
+
+def test_a_thousand_positions_come_in_at_once(town: Town) -> None:
+    fleet = [position(1000, vehicle_id=f"car-{number}") for number in range(1000)]
+    begin = time.monotonic()
+    assert report(town, *fleet) == ["accepted"] * 1000
+    assert time.monotonic() - begin < 5
+    assert report(town, *fleet[::-1]) == ["known"] * 1000
+    town.post("/v1/vehicles/positions", {"positions": [*fleet, fleet[0]]}, Role.DRIVER, 422)
 
 
 def test_what_is_late_or_of_the_future_is_dropped(town: Town) -> None:

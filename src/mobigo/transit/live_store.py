@@ -419,35 +419,43 @@ def save_positions(connection: Connection[Any], positions: Sequence[tuple[str, V
         key = (feed, one.vehicle_id)
         if key not in newest or one.at > newest[key].at:
             newest[key] = one
-    moved = set()
-    for (feed, vehicle_id), one in sorted(newest.items(), key=lambda item: item[0]):  # one order: no deadlock
-        written = connection.execute(
-            """
-            INSERT INTO vehicle_position AS known
-            VALUES (%s, %s, %s, %s, %s, %s, ST_SetSRID(ST_MakePoint(%s, %s), 4326), %s, %s, %s)
-            ON CONFLICT (feed, vehicle_id) DO UPDATE SET
-                at = excluded.at, trip_id = excluded.trip_id, start_date = excluded.start_date,
-                route_id = excluded.route_id, point = excluded.point, bearing = excluded.bearing,
-                speed = excluded.speed, occupancy = excluded.occupancy
-            WHERE excluded.at > known.at
-            """,
-            (
-                feed,
-                vehicle_id,
-                datetime.fromtimestamp(one.at, UTC),
-                one.trip_id,
-                one.start_date,
-                one.route_id,
-                one.lon,
-                one.lat,
-                one.bearing,
-                one.speed,
-                None if one.occupancy is None else one.occupancy.value,
+    rows = connection.execute(
+        """
+        INSERT INTO vehicle_position AS known
+        SELECT feed, vehicle_id, at, trip_id, start_date, route_id, ST_SetSRID(ST_MakePoint(lon, lat), 4326), bearing,
+               speed, occupancy
+        FROM jsonb_to_recordset(%s) AS sent (feed text, vehicle_id text, at timestamptz, trip_id text, start_date date,
+            route_id text, lon float8, lat float8, bearing real, speed real, occupancy smallint)
+        ORDER BY feed, vehicle_id  -- one order for all, so that nobody waits for somebody who waits for him
+        ON CONFLICT (feed, vehicle_id) DO UPDATE SET
+            at = excluded.at, trip_id = excluded.trip_id, start_date = excluded.start_date,
+            route_id = excluded.route_id, point = excluded.point, bearing = excluded.bearing,
+            speed = excluded.speed, occupancy = excluded.occupancy
+        WHERE excluded.at > known.at
+        RETURNING feed, vehicle_id
+        """,
+        (
+            Jsonb(
+                [
+                    {
+                        "feed": feed,
+                        "vehicle_id": vehicle_id,
+                        "at": datetime.fromtimestamp(one.at, UTC).isoformat(),
+                        "trip_id": one.trip_id,
+                        "start_date": None if one.start_date is None else one.start_date.isoformat(),
+                        "route_id": one.route_id,
+                        "lon": one.lon,
+                        "lat": one.lat,
+                        "bearing": one.bearing,
+                        "speed": one.speed,
+                        "occupancy": None if one.occupancy is None else one.occupancy.value,
+                    }
+                    for (feed, vehicle_id), one in newest.items()
+                ]
             ),
-        )
-        if written.rowcount:
-            moved.add((feed, vehicle_id))
-    return moved
+        ),
+    )
+    return {(feed, vehicle_id) for feed, vehicle_id in rows}
 
 
 def list_positions(connection: Connection[Any], since: datetime, until: datetime) -> list[tuple[str, Vehicle]]:
