@@ -8,7 +8,7 @@ import schemathesis
 from fastapi import FastAPI
 from hypothesis import HealthCheck, settings
 
-from mobigo.journeys import api
+from mobigo.journeys import api, follow_api
 
 if TYPE_CHECKING:
     import httpx
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 app = FastAPI(generate_unique_id_function=lambda route: route.name)
 app.include_router(api.router)
+app.include_router(follow_api.router)
 schema = schemathesis.openapi.from_dict(app.openapi())
 
 

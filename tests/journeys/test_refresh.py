@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import replace
 from datetime import datetime, timedelta
+from itertools import product
 from typing import TYPE_CHECKING
 
 import httpx
@@ -16,10 +18,11 @@ from tests.journeys.live_valley import MONDAY, NOW, LiveValley, late, local, rid
 from mobigo.db.engine import open_engine
 from mobigo.journeys import service
 from mobigo.journeys.follow_api import SENTENCES, say
-from mobigo.journeys.model import JourneyRequest, Realtime
+from mobigo.journeys.identity import NamedWalk, read_id, write_id
+from mobigo.journeys.model import JourneyRequest, Mode, Realtime
 from mobigo.journeys.refresh import Change, Difference, Phase, refresh
 from mobigo.kit.clock import Clock
-from mobigo.kit.errors import InvalidInput, NotFound
+from mobigo.kit.errors import NotFound
 from mobigo.transit.live import Alert, CallRelation, CallUpdate, Relation, Target, TripUpdate
 from mobigo.web.app import create_app
 
@@ -195,10 +198,42 @@ def test_walking_all_the_way_holds_always(now: LiveValley) -> None:
     assert (found.holds, found.journey.legs) == (True, journey.legs)
 
 
+def test_a_ride_on_a_bicycle_all_the_way_holds_too(now: LiveValley) -> None:
+    request = JourneyRequest(at(0), at(9000), local("07:30"), window=0, direct=(Mode.WALK, Mode.BICYCLE))
+    (journey,) = service.plan(now.network, request).direct
+    found = refresh(now.network, journey.id, NOW)
+    assert [leg.mode for leg in found.journey.legs] == [Mode.BICYCLE]
+    assert (found.holds, found.journey.legs) == (True, journey.legs)
+
+
 @pytest.mark.parametrize("name", ["x", "eJwrzEEAAA", "é", "A" * 300, ""])
 def test_what_is_no_id_is_refused(now: LiveValley, name: str) -> None:
-    with pytest.raises(InvalidInput, match="no name of a journey"):
+    with pytest.raises(NotFound, match="no journey"):
         refresh(now.network, name, NOW)
+
+
+def test_a_name_that_was_tampered_with_does_no_harm(now: LiveValley) -> None:
+    whole = read_id(plan(now.network).id)
+    walks = [NamedWalk(*ends, whole.departure, whole.departure + 60) for ends in product((-1, 0), repeat=2)]
+    for legs in (
+        walks[:1],
+        walks[1:2],
+        walks[2:3],
+        walks[3:],
+        walks,
+        [*walks, *whole.legs],
+        whole.legs[1:2],
+        whole.legs[::-1],
+    ):
+        try:
+            refresh(now.network, write_id(replace(whole, legs=tuple(legs))), NOW)
+        except NotFound:
+            continue
+    far = replace(whole, legs=(NamedWalk(-3, 0, whole.departure, whole.departure),))
+    with pytest.raises(NotFound):
+        refresh(now.network, write_id(far), NOW)
+    with pytest.raises(NotFound, match="nowhere"):
+        refresh(now.network, write_id(replace(whole, request=replace(whole.request, origin="nowhere"))), NOW)
 
 
 def test_an_id_outlives_the_network(own_valley: Valley) -> None:
@@ -239,7 +274,7 @@ def test_over_http(now: LiveValley, upper_valley: Valley, tmp_path: Path) -> Non
         assert found["alternatives"][0]["arrival"] == "2026-11-23T09:30:00+01:00"
         assert datetime.fromisoformat(found["live_at"]) == NOW
         answer = http.get("/v1/journeys/nonsense")
-        assert (answer.status_code, answer.json()["code"]) == (400, "invalid_journey")
+        assert (answer.status_code, answer.json()["code"]) == (404, "unknown_journey")
     app.state.engine.dispose()
 
 

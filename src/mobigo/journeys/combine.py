@@ -109,7 +109,7 @@ def describe_walk(network: Network, walk: Walk, doors: Doors) -> list[Leg]:
         return doors.walk.legs(walk.departure, network)
     if walk.from_stop < 0 or walk.to_stop < 0:
         place, stop = min(walk.from_stop, walk.to_stop), max(walk.from_stop, walk.to_stop)
-        access = _access_of(doors, place, leaving=walk.from_stop < 0)
+        access = access_of(doors, place, leaving=walk.from_stop < 0)
         stays = place != DOOR and stop in access.end.stops  # where the vehicle stops is the place on the way
         return [] if stays else access.legs(stop, walk.departure, network)
     key = walk.from_stop, walk.to_stop
@@ -119,7 +119,7 @@ def describe_walk(network: Network, walk: Walk, doors: Doors) -> list[Leg]:
     return [describe_parts(network, ends, (walk.departure, walk.arrival), doors.ways[key])]
 
 
-def _access_of(doors: Doors, place: int, *, leaving: bool) -> Access:
+def access_of(doors: Doors, place: int, *, leaving: bool) -> Access:
     """Return the ways from (to) an end, or a place on the way."""
     if place == DOOR:
         return doors.origin if leaving else doors.destination

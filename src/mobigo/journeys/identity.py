@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Annotated, Literal, NamedTuple
 from pydantic import BaseModel, Field, TypeAdapter
 
 from mobigo.journeys.model import Access, Criterion, JourneyRequest, Mode
-from mobigo.kit.errors import InvalidInput
+from mobigo.kit.errors import NotFound
 from mobigo.transit.boards import find_planned_row
 from mobigo.transit.model import Ride
 from mobigo.transit.overlay import NEVER
@@ -241,15 +241,14 @@ def read_id(text: str) -> Identity:
 
     Raises
     ------
-    InvalidInput
+    NotFound
         When it is none.
     """
     try:
         return _read(text)
     except (ValueError, OverflowError, zlib.error):
-        raise InvalidInput(
-            f"{text[:40]!r} is no name of a journey; give the id of a journey as /v1/journeys answered it",
-            code="invalid_journey",
+        raise NotFound(
+            f"no journey {text[:40]!r}; give the id of a journey as /v1/journeys answered it", code="unknown_journey"
         ) from None
 
 
@@ -262,6 +261,8 @@ def _read(text: str) -> Identity:
     _, origin, destination, start, arrival, transfers, legs, wishes = _CONTENT.validate_json(unfolded)
     asked = {name: value for name, value in wishes if value is not None}
     request = JourneyRequest(origin, destination, datetime.fromtimestamp(start, UTC), **asked)
+    if any(min(leg.from_end, leg.to_end) < -1 - len(request.vias) for leg in legs if isinstance(leg, _WalkWord)):
+        raise ValueError(text)  # a place that is not named
     read = tuple(_read_walk(leg, start) if isinstance(leg, _WalkWord) else _read_ride(leg, start) for leg in legs)
     return Identity(request, start, start + arrival, transfers, read)
 

@@ -27,9 +27,9 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from mobigo.journeys.combine import Doors
     from mobigo.journeys.model import Leg
     from mobigo.journeys.network import Network
+    from mobigo.journeys.search import Search
     from mobigo.transit.overlay import Overlay
     from mobigo.transit.timetable import Timetable
 
@@ -128,10 +128,8 @@ def refresh(network: Network, name: str, now: datetime, realtime: Realtime = Rea
 
     Raises
     ------
-    InvalidInput
-        When the id is none.
     NotFound
-        When its ends, or all its rides, are not known any more.
+        When the id is none, or the ends or all rides of the journey are not known any more.
     """
     identity = read_id(name)
     network = network.as_planned if realtime is Realtime.OFF else network
@@ -142,6 +140,8 @@ def refresh(network: Network, name: str, now: datetime, realtime: Realtime = Rea
             code="unknown_journey",
         )
     legs = combine.follow(_leave_earlier(_describe(network.as_it_runs, identity, looked), now))
+    if not legs:
+        raise NotFound("nothing is left of this journey; ask /v1/journeys again", code="unknown_journey")
     journey = Journey(name, legs[0].departure, legs[-1].arrival, identity.transfers, tuple(legs))
     differences = tuple(_compare(identity, journey, looked))
     broken = min((one.ride for one in differences if one.change in BREAKING), default=None)
@@ -289,7 +289,7 @@ def _find_call(timetable: Timetable, rows: range, stop: int, permission: NDArray
 
 def _describe(network: Network, identity: Identity, looked: Sequence[_Looked]) -> list[Leg]:
     """Describe the parts that are still known: rides as they go now, ways on foot when they were to begin."""
-    doors = open_search(network, identity.request, time.monotonic()).doors[0]
+    search = open_search(network, identity.request, time.monotonic())
     rides = iter(looked)
     parts: list[_Looked | NamedWalk] = [next(rides) if isinstance(leg, NamedRide) else leg for leg in identity.legs]
     legs: list[Leg] = []
@@ -299,7 +299,7 @@ def _describe(network: Network, identity: Identity, looked: Sequence[_Looked]) -
         if isinstance(part, NamedWalk):
             walk = _walk(part, *beside)
             if walk is not None:
-                legs += [leg for leg in _describe_walk(network, walk, doors) if leg.departure < leg.arrival]
+                legs += [leg for leg in _describe_walk(search, identity, walk) if leg.departure < leg.arrival]
         elif part.ride is not None:
             leg = describe_ride(network, part.ride, before, changed=not isinstance(beside[0], _Looked))
             legs.append(leg if part.goes else replace(leg, canceled=True))
@@ -333,16 +333,25 @@ def _walk(named: NamedWalk, before: _Looked | NamedWalk | None, after: _Looked |
     return Walk(from_stop, to_stop, named.departure, named.arrival)
 
 
-def _describe_walk(network: Network, walk: Walk, doors: Doors) -> list[Leg]:
-    """Describe a way on foot; straight where the stop was moved out of reach."""
-    times = walk.departure, walk.arrival
-    if walk.from_stop == combine.DOOR and 0 <= walk.to_stop not in doors.origin.stops:
-        ends = door_place(doors.origin.end), stop_place(network, walk.to_stop)
-        return [describe_way(network, Mode.WALK, ends, times, None)]
-    if walk.to_stop == combine.DOOR and 0 <= walk.from_stop not in doors.destination.stops:
-        ends = stop_place(network, walk.from_stop), door_place(doors.destination.end)
-        return [describe_way(network, Mode.WALK, ends, times, None)]
-    return combine.describe_walk(network, walk, doors)
+def _describe_walk(search: Search, identity: Identity, walk: Walk) -> list[Leg]:
+    """Describe a way on foot; straight where it was possible and is not any more."""
+    network, doors = search.network, search.doors[0]
+    if walk.from_stop < 0 and walk.to_stop < 0:
+        way = next((one for one in search.direct if one.mode in identity.request.direct[:1]), None)
+        if way is not None:
+            return way.legs(walk.departure, network)
+        ends = door_place(doors.origin.end), door_place(doors.destination.end)
+    elif walk.from_stop < 0 or walk.to_stop < 0:
+        place, stop = min(walk.from_stop, walk.to_stop), max(walk.from_stop, walk.to_stop)
+        access = combine.access_of(doors, place, leaving=walk.from_stop < 0)
+        if stop in access.stops:
+            return combine.describe_walk(network, walk, doors)
+        ends = door_place(access.end), stop_place(network, stop)
+        if walk.to_stop < 0:
+            ends = ends[::-1]
+    else:
+        return combine.describe_walk(network, walk, doors)
+    return [describe_way(network, Mode.WALK, ends, (walk.departure, walk.arrival), None)]
 
 
 # ── comparing ─────────────────────────────────────────────────────────────────────────────────────────────────────────

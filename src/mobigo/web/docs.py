@@ -12,7 +12,6 @@ CODES = {
     "ambiguous_place": 400,
     "invalid_cursor": 400,
     "invalid_instant": 400,
-    "invalid_journey": 400,
     "bad_request": 400,
     "unauthorised": 401,
     "forbidden": 403,
