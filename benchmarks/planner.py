@@ -202,21 +202,21 @@ def _ask(server: Server, questions: list[Question], **parameters: object) -> Ask
 def _kernel_share(network: object, question: Question, window: int | None) -> float:
     """Milliseconds that a plan spends searching the timetable."""
     spent = 0.0
-    search = routing.search
+    answer = routing.answer
 
     def timed(*args: object, **more: object) -> object:
         nonlocal spent
         started = time.perf_counter()
-        found = search(*args, **more)
+        found = answer(*args, **more)
         spent += time.perf_counter() - started
         return found
 
-    routing.search = timed
+    routing.answer = timed
     try:
         origin, destination = (f"{lat:.6f},{lon:.6f}" for lat, lon in (question.origin, question.destination))
         service.plan(network, JourneyRequest(origin, destination, question.at, window=window))
     finally:
-        routing.search = search
+        routing.answer = answer
     return 1e3 * spent
 
 

@@ -105,7 +105,7 @@ def serve(environment: dict[str, str]) -> Iterator[Server]:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     command = [sys.executable, "-m", "mobigo", "serve", "--port", str(port)]
-    process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL)
     try:
         with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=PATIENCE) as client:
             yield Server(process, client)
@@ -127,10 +127,12 @@ def await_answer(server: Server, path: str = "/v1/health") -> None:
         try:
             server.client.get(path)
         except httpx.ConnectError:
+            if server.process.poll() is not None:
+                break
             time.sleep(0.005)
         else:
             return
-    raise TimeoutError(f"no answer from {path} in {PATIENCE:.0f} s")
+    raise TimeoutError(f"no answer from {path} within {PATIENCE:.0f} s, or the server ended")
 
 
 def test_data() -> Path:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from mobigo.journeys.model import Plan, Reason
+from mobigo.journeys.model import Plan, Reason, Remedy, Suggestion
 from mobigo.places.model import AmbiguousPlace, Kind, Place, UnknownPlace
 from mobigo.web import pages
 
@@ -111,6 +111,70 @@ def test_when_there_is_nothing_the_reason_and_the_next_departure_are_said(
     assert "Rien ne part dans le temps demandé." in page
     assert "Prochain départ : mardi 24 novembre 2026 à 07:12." in page
     assert "date=2026-11-24&amp;time=07%3A12&amp;by=depart" in page
+
+
+@pytest.mark.usefixtures("known")
+def test_what_would_help_is_a_link_that_does_it(site: Site, http: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    leaves, arrives = datetime(2026, 11, 23, 6, 12, tzinfo=UTC), datetime(2026, 11, 23, 7, 12, tzinfo=UTC)
+    suggestions = (
+        Suggestion(Remedy.LONGER_WALK, "max_walk_minutes", "40", leaves, arrives, 0),
+        Suggestion(Remedy.WITHOUT_FILTER, "only", None, leaves, arrives, 0),
+        Suggestion(Remedy.EARLIER, "at", "2026-11-23T07:12:00+01:00", leaves, arrives, 0),
+    )
+    answer = Plan((), "v", Reason.FILTERED_OUT, suggestions=suggestions)
+    monkeypatch.setattr(pages.journeys, "plan", lambda _network, _request: answer)
+    page = http.get(f"{site.address}{PLAN}&ride=rail").text
+    links = re.findall(r'<li><a href="([^"]+)">([^<]+)</a></li>', page)
+    assert [text for _, text in links] == [
+        "Marcher jusqu&#39;à 40 minutes : il y a un trajet à 07:12",
+        "Avec tous les véhicules, il y a un trajet à 07:12",
+        "Partir plus tôt, à 07:12, lundi 23 novembre 2026",
+    ]
+    assert "walk=45" in links[0][0]
+    assert "ride=" not in links[1][0]
+    assert "time=07%3A12&amp;by=depart" in links[2][0]
+
+
+@pytest.mark.usefixtures("known")
+def test_the_last_way_back_is_said_before_one_leaves(site: Site, http: Client) -> None:
+    page = http.get(site.address + PLAN).text
+    (said,) = re.findall(r'<p class="homeward">([^<]+)<', page)
+    assert said.strip() == "Le dernier trajet de retour part à 18:19, lundi 23 novembre 2026."
+
+
+@pytest.mark.usefixtures("known")
+def test_pages_of_a_day_neither_repeat_nor_skip_a_journey(site: Site, http: Client) -> None:
+    seen: list[str] = []
+    address = f"{site.address}/?from=Semur-en-Auxois&to=Dijon&date=2026-11-23&time=05:00"
+    for _ in range(8):
+        page = http.get(address).text
+        shown = re.findall(r'<span class="hours"><time datetime="([^"]+)"', page)
+        assert shown == sorted(shown)
+        assert not set(shown) & set(seen)
+        seen += shown
+        (later,) = re.findall(r'href="([^"]+)" rel="next"', page)
+        address = site.address + later.replace("&amp;", "&")
+    assert seen == sorted(seen)
+    assert len(seen) >= 8
+
+
+def test_a_line_is_printed_as_it_hangs_at_its_stops(site: Site, http: Client) -> None:
+    page = http.get(f"{site.address}/lines/demonstration:122", params={"date": "2026-11-23", "lang": "en"}).text
+    assert "Towards Les Laumes" in page
+    row = page[page.index("Semur-en-Auxois Place Gaveau") :]
+    assert re.findall(r">(\d\d:\d\d)<", row[: row.index("</tr>")]) == ["06:25", "07:20", "08:20", "13:10", "17:30"]
+    assert (
+        "does not run on that day" in http.get(f"{site.address}/lines/demonstration:122?date=2029-11-22&lang=en").text
+    )
+    assert http.get(f"{site.address}/lines/nonsense").status_code == 404
+
+
+def test_arrivals_say_where_vehicles_come_from(site: Site, http: Client) -> None:
+    page = http.get(
+        f"{site.address}/stops/demonstration:montbard?show=arrivals&lang=en&date=2026-11-23&time=08:00"
+    ).text
+    assert "Next arrivals" in page
+    assert "Saulieu" in page
 
 
 @pytest.mark.usefixtures("known")

@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from mobigo.journeys.model import Access, Criterion, OfDay
 from mobigo.places.model import Kind, Place
 from mobigo.web.question import End, address, read_end, read_question, settle
 
@@ -41,6 +42,33 @@ def test_a_moment_that_does_not_exist_is_said_so(date: str, clock: str) -> None:
 def test_options_nobody_offers_fall_back() -> None:
     question = read_question({"window": "7", "changes": "-1", "by": "magic"}, NOW, PARIS)
     assert (question.window, question.changes, question.arrive_by) == ("", "", False)
+
+
+def test_the_form_says_all_that_the_planner_is_asked() -> None:
+    fields = {
+        "from": "47.5,4.3", "to": "47.3,5.0", "via": "47.4,4.5", "stay": "30", "by": "last", "ride": "rail,bus",
+        "pace": "slow", "walk": "45", "access": "bicycle", "wheelchair": "1", "bicycle": "1", "rather": "walking",
+        "changes": "1", "window": "60", "cursor": "e1",
+    }  # fmt: skip
+    question = read_question(fields, NOW, PARIS)
+    assert question.ready
+    assert question.has_options
+    request = question.request()
+    assert request.vias == (("47.4,4.5", 1800),)
+    assert request.of_day is OfDay.LAST
+    assert not request.arrive_by
+    assert request.only == ("mode:rail", "mode:bus", "mode:coach")
+    assert (request.walk_speed, request.max_walk, request.max_transfers, request.window) == (0.8, 2700, 1, 3600)
+    assert request.access == (Access.WALK, Access.BICYCLE)
+    assert request.wheelchair
+    assert request.bicycle_aboard
+    assert request.criterion is Criterion.WALKING
+    assert request.cursor == "e1"
+
+
+def test_all_boxes_ticked_are_no_wish() -> None:
+    question = read_question({"from": "47.5,4.3", "to": "47.3,5.0", "ride": "rail,tram,bus,other"}, NOW, PARIS)
+    assert question.request().only == ()
 
 
 def test_a_chosen_place_is_kept_until_its_text_changes() -> None:

@@ -15,7 +15,7 @@ from mobigo.kit.errors import InvalidInput, MobigoError
 from mobigo.kit.requests import Now
 from mobigo.places import service as places
 from mobigo.places.model import AmbiguousPlace, UnknownPlace
-from mobigo.web import assets, docs, stops, tiles, words
+from mobigo.web import assets, docs, lines, stops, tiles, words
 from mobigo.web.html import READ, page
 from mobigo.web.planner import map_journeys, say_alerts, step_text, view_plan
 from mobigo.web.question import (
@@ -55,7 +55,7 @@ def install(app: FastAPI) -> None:
     """Give an application its pages, the files they need, and the map's tiles."""
     app.state.assets = assets.read_assets()
     app.state.tiles = tiles.Kept()
-    for one in (router, stops.router, docs.router, tiles.router):
+    for one in (router, stops.router, lines.router, docs.router, tiles.router):
         app.include_router(one)
 
 
@@ -216,7 +216,7 @@ def _remedies(fields: dict[str, str], plan: Plan, speak: Words, question: Questi
         if changes is None:
             continue
         said = {"hour": speak.hour(leaves), "day": speak.day(leaves.date()), "value": one.value or ""}
-        text = speak.find(f"remedy.{one.remedy}.{one.parameter}") or speak(f"remedy.{one.remedy}")
+        text = speak.find(f"remedy.{one.remedy}.{one.parameter}") or speak.find(f"remedy.{one.remedy}") or ""
         found.append({"address": address(fields, **{"cursor": None, **changes}), "text": text.format(**said)})
     return found
 

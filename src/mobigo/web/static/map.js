@@ -4,6 +4,7 @@ const colourScheme = matchMedia('(prefers-color-scheme: dark)');
 const still = matchMedia('(prefers-reduced-motion: reduce)').matches;
 const NOTHING = {type: 'FeatureCollection', features: []};
 const FITTING = {padding: {top: 60, bottom: 60, left: 60, right: 70}, maxZoom: 16};
+const VEHICLES_EVERY = 20_000; // milliseconds
 const FRANCE = [-5.2, 41.3, 9.6, 51.1];
 
 function coloured(value, colours) {
@@ -22,6 +23,7 @@ function style({colours, layers}, ground) {
       base: {type: 'vector', tiles: [tiles(ground.base)], minzoom: ground.minzoom, maxzoom: ground.maxzoom, attribution: ground.attribution},
       stops: {type: 'vector', tiles: [tiles(ground.stops)], minzoom: ground.minzoom, maxzoom: ground.maxzoom},
       journey: {type: 'geojson', data: NOTHING},
+      vehicles: {type: 'geojson', data: NOTHING},
     },
     layers: coloured(layers, colours[colourScheme.matches ? 'dark' : 'light']),
   };
@@ -108,7 +110,7 @@ export async function open(chart, data, first, choosePoint) {
   map.on('error', ({error}) => console.warn('map:', error?.message));
 
   const pins = [];
-  let current = NOTHING;
+  let current = NOTHING, running = NOTHING, waiting = 0;
   function mark(points) {
     pins.splice(0).forEach(one => one.remove());
     points.forEach((point, n) => {
@@ -124,7 +126,7 @@ export async function open(chart, data, first, choosePoint) {
 
   colourScheme.addEventListener('change', () => {
     map.setStyle(style(look, ground));
-    map.once('styledata', () => map.getSource('journey').setData(current));
+    map.once('styledata', () => { map.getSource('journey').setData(current); map.getSource('vehicles').setData(running); });
   });
 
   function popup(point, name, stop) {
@@ -145,6 +147,7 @@ export async function open(chart, data, first, choosePoint) {
   }
   map.on('click', event => {
     const [stop] = map.queryRenderedFeatures([[event.point.x - 8, event.point.y - 8], [event.point.x + 8, event.point.y + 8]], {layers: ['stop']});
+    if (map.queryRenderedFeatures(event.point, {layers: ['vehicle']}).length) return;
     if (!stop) return popup(event.lngLat, '', null);
     const [lng, lat] = stop.geometry.coordinates;
     popup({lng, lat}, stop.properties.name, stop.properties.id);
@@ -152,7 +155,35 @@ export async function open(chart, data, first, choosePoint) {
   map.on('mouseenter', 'stop', () => { map.getCanvas().style.cursor = 'pointer'; });
   map.on('mouseleave', 'stop', () => { map.getCanvas().style.cursor = ''; });
 
+  map.on('click', 'vehicle', ({features: [vehicle]}) => {
+    const {line, headsign, delay, at} = vehicle.properties;
+    const content = document.createElement('div');
+    content.append(Object.assign(document.createElement('strong'), {textContent: [line, headsign].filter(said => said && said !== 'null').join(' → ')}));
+    const minutes = Math.round(Number(delay) / 60);
+    const state = delay === undefined || delay === 'null' ? '' : minutes > 0 ? words.map_late.replace('{n}', minutes) : words.map_on_time;
+    const hour = new Date(at).toLocaleTimeString(data.language, {hour: '2-digit', minute: '2-digit'});
+    content.append(Object.assign(document.createElement('p'), {textContent: [state, words.map_seen.replace('{hour}', hour)].filter(Boolean).join(' · ')}));
+    new maplibre.Popup({maxWidth: '20rem'}).setLngLat(vehicle.geometry.coordinates.slice()).setDOMContent(content).addTo(map);
+  });
+
   await new Promise(done => map.once('load', done));
+
+  // vehicles where they are, while somebody looks; who knows of none is asked again only after the map was moved
+  async function follow() {
+    clearTimeout(waiting);
+    if (document.hidden) return;
+    const {_sw: low, _ne: high} = map.getBounds();
+    const clamp = (value, most) => Math.max(-most, Math.min(most, value)).toFixed(4);
+    const box = [clamp(low.lng, 180), clamp(low.lat, 90), clamp(high.lng, 180), clamp(high.lat, 90)];
+    running = await json(`/v1/vehicles?box=${box}`).catch(() => NOTHING);
+    for (const {properties} of running.features) if (!properties.color) delete properties.color;
+    map.getSource('vehicles')?.setData(running);
+    chart.dataset.vehicles = running.features.length;
+    if (running.features.length) waiting = setTimeout(follow, VEHICLES_EVERY);
+  }
+  map.on('moveend', follow);
+  document.addEventListener('visibilitychange', follow);
+  follow();
   return {
     /** Draw a journey and bring all of it into view. */
     show(journey, number) {
