@@ -143,7 +143,8 @@ def test_a_search_leaves_its_memory_at_rest_and_asks_for_more_of_it(
         assert (scratch.reached == NEVER).all()
         assert (scratch.seated == NEVER).all()
         assert not scratch.marked.any()
-        assert (scratch.need == UNKNOWN).all()
+        assert (scratch.ahead == UNKNOWN).all()
+        assert (scratch.whole == UNKNOWN).all()
     assert (working.egress == -1).all()
     routing._own.__dict__.clear()
 

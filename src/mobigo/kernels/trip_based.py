@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from mobigo.kernels import kernel
+from mobigo.kernels import inner_kernel, kernel
 
 if TYPE_CHECKING:
     from typing import TypeAlias
@@ -32,8 +32,14 @@ SECONDS_PER_UNIT = 4
 """Seconds of one unit of `DayView.cell_seconds`."""
 NO_WAY = 65535
 NO_RIDE: Int = np.int64(254)
-UNKNOWN = 255
-"""Instead of a number of rides, until it is worked out."""
+FAR: Int = np.int64(2**22)
+"""Seconds a distance has at most."""
+MOST_TRIPS = 2**16
+"""Trips of a line at most."""
+LONGEST_WAIT = 2**16 - 1
+"""Of a hop, in its units, where it waits longer."""
+UNKNOWN: Int = np.int64(-1)
+"""Instead of a distance, until it is worked out."""
 ORIGIN: Int = np.int64(-1)
 SEATED: Int = np.int64(-2)
 """Instead of a position to alight at: the segment is the first; it goes on without alighting."""
@@ -62,6 +68,8 @@ class DayView(NamedTuple):
     position_cell: NDArray[np.int32]
     position_board: NDArray[np.uint8]
     position_alight: NDArray[np.uint8]
+    position_quick: NDArray[np.int32]
+    """int32[n_positions], seconds of the quickest ride to there from the position before, 0 at a line's first."""
     trip_line: NDArray[np.int32]
     trip_shift: NDArray[np.int32]
     """int32[n_trips], what to add to a position of the trip's line for its event."""
@@ -112,9 +120,10 @@ class DayView(NamedTuple):
     special_guaranteed: NDArray[np.uint8]
     """uint8[n], 1 where the onward vehicle waits."""
     hop_first: NDArray[np.int32]
-    """int32[n_events + 1], index of the hops of the event."""
-    hop: NDArray[np.int32]
-    """int32[n, 2], trip and position to board it at."""
+    """int32[n_events + 1, 2], index of the hops of the event; its arrival once more, being read together."""
+    hop: NDArray[np.uint32]
+    """uint32[n, 2], position to board at; the trip's number on its line (upper 16 bits) and how long after the arrival
+    it leaves at least (lower 16 bits, in units of SECONDS_PER_UNIT)."""
     stop_cell: NDArray[np.int32]
     """int32[n_stops], cell the stop lies in, -1 when no vehicle calls."""
     cell_seconds: NDArray[np.uint16]
@@ -139,25 +148,38 @@ class Scratch(NamedTuple):
     segment: NDArray[np.int32]
     """int32[capacity, 6]: trip, boarding position, last position, parent segment, the position the parent is left at
     (or ORIGIN, SEATED), the trip to sit in on the parent."""
-    need: NDArray[np.uint8]
-    """uint8[n_positions], see `Goal`; UNKNOWN at rest."""
+    ahead: NDArray[np.int32]
+    """int32[n_positions], see `Goal`; UNKNOWN at rest."""
+    there: NDArray[np.int32]
+    """int32[n_positions], see `Goal`."""
     known: NDArray[np.int32]
+    """int32[n_lines + 1], see `Goal`; its last 0 at rest."""
+    whole: NDArray[np.int32]
+    """int32[n_lines], see `Goal`; UNKNOWN at rest."""
+    whole_known: NDArray[np.int32]
     """int32[n_lines + 1], see `Goal`; its last 0 at rest."""
 
 
 class Goal(NamedTuple):
-    """Where a search is bound, and how far that is at least."""
+    """Where a search is bound, and how far that is at least.
+
+    A *distance* is two lower bounds in one number: seconds in the upper 24 bits, further rides in the lower 8.
+    """
 
     egress: NDArray[np.int32]
     """int32[n_stops], seconds on foot to the destination, -1 where that is too far."""
-    seconds: NDArray[np.int32]
-    """int32[n_cells], lower bound on the time from alighting in the cell."""
-    rides: NDArray[np.int32]
-    """int32[n_cells], lower bound on further rides."""
-    need: NDArray[np.uint8]
-    """uint8[n_positions], lower bound on further rides when boarding at the position; UNKNOWN until asked for."""
+    cell: NDArray[np.int32]
+    """int32[n_cells], distance from alighting in the cell."""
+    ahead: NDArray[np.int32]
+    """int32[n_positions], distance from departing at the position, seated; UNKNOWN until asked for."""
+    there: NDArray[np.int32]
+    """int32[n_positions], distance from alighting at the position, where `ahead` is known."""
     known: NDArray[np.int32]
-    """int32[n_lines + 1], lines whose `need` is known, their number at the end."""
+    """int32[n_lines + 1], lines whose `ahead` is known, their number at the end."""
+    whole: NDArray[np.int32]
+    """int32[n_lines], as `ahead` at the line's first position, alighting on that line; UNKNOWN until asked for."""
+    whole_known: NDArray[np.int32]
+    """int32[n_lines + 1], lines whose `whole` is known, their number at the end."""
 
 
 # --- laying a view out -----------------------------------------------------------------------------------------------
@@ -238,6 +260,20 @@ def lay_events(
 
 
 @kernel
+def find_quickest(view: DayView) -> NDArray[np.int32]:
+    """Work out `DayView.position_quick`."""
+    quick = np.zeros(len(view.position_stop), np.int32)
+    for line in range(len(view.line_position) - 1):
+        for x in range(view.line_position[line] + 1, view.line_position[line + 1]):
+            least = NEVER
+            for trip in range(view.line_trip[line], view.line_trip[line + 1]):
+                event = view.trip_shift[trip] + x
+                least = min(least, view.arrival[event] - view.departure[event - 1])
+            quick[x] = least
+    return quick
+
+
+@inner_kernel
 def find_special(view: DayView, walk: Int, from_class: Int, to_class: Int) -> Int:
     """Row of the change over a walk that is special for a class of line left and one boarded; -1: it is as usual."""
     low, high = view.special_first[walk], view.special_first[walk + 1]
@@ -255,7 +291,7 @@ def find_special(view: DayView, walk: Int, from_class: Int, to_class: Int) -> In
     return np.int64(-1)
 
 
-@kernel
+@inner_kernel
 def change_seconds(view: DayView, walk: Int, from_class: Int, to_class: Int) -> Int:
     """Seconds from alighting to boarding over a walk, by the classes of both lines; -1 where forbidden."""
     if view.special_first[walk] < view.special_first[walk + 1]:
@@ -270,7 +306,7 @@ def link_trips(
     view: DayView,
     position_key: NDArray[np.int32],
     n_keys: Int,
-) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
+) -> tuple[NDArray[np.int32], NDArray[np.uint32]]:
     """Find the hops worth considering: per event and line the earliest trip, kept when it brings something.
 
     A hop is kept when, among all that one more ride can do for somebody sitting in the trip, it brings an earlier
@@ -288,8 +324,8 @@ def link_trips(
     hop_first, hop : see `DayView`
     """
     n_lines = len(view.line_position) - 1
-    hop_first = np.zeros(len(view.arrival) + 1, np.int32)
-    hops = np.empty((max(16, len(view.arrival)), 2), np.int32)
+    hop_first = np.zeros((len(view.arrival) + 1, 2), np.int32)
+    hops = np.empty((max(16, len(view.arrival)), 2), np.uint32)
     n = 0
     best = np.zeros(n_keys, np.int32)
     best_of = np.full(n_keys, -1, np.int32)
@@ -381,15 +417,19 @@ def link_trips(
                                 keep = True
                     c_taken[c] = keep
             for x in range(start, end):
-                hop_first[shift + x] = n
+                hop_first[shift + x, 0] = n
+                hop_first[shift + x, 1] = view.arrival[shift + x]
                 for c in range(group[end - 1 - x], group[end - x]):
                     if c_taken[c]:
                         if n == len(hops):
                             hops = np.concatenate((hops, hops))
-                        hops[n, 0] = c_trip[c]
-                        hops[n, 1] = c_position[c]
+                        other = view.position_line[c_position[c]]
+                        leaves = view.departure[view.trip_shift[c_trip[c]] + c_position[c]]
+                        wait = min((leaves - view.arrival[shift + x]) // SECONDS_PER_UNIT, LONGEST_WAIT)
+                        hops[n, 0] = c_position[c]
+                        hops[n, 1] = (c_trip[c] - view.line_trip[other]) << 16 | wait
                         n += 1
-    hop_first[len(view.arrival)] = n
+    hop_first[len(view.arrival), 0] = n
     return hop_first, hops[:n].copy()
 
 
@@ -567,7 +607,7 @@ def bound_rides(
 # --- searching -------------------------------------------------------------------------------------------------------
 
 
-@kernel
+@inner_kernel
 def _board(
     view: DayView,
     scratch: Scratch,
@@ -609,7 +649,7 @@ def _board(
     return size + 1, n_touched
 
 
-@kernel
+@inner_kernel
 def _sit(
     scratch: Scratch, trip: Int, position: Int, parent: Int, parent_position: Int, parent_trip: Int, size: Int
 ) -> Int:
@@ -624,7 +664,7 @@ def _sit(
     return size + 1
 
 
-@kernel
+@inner_kernel
 def _stay(
     view: DayView,
     scratch: Scratch,
@@ -674,7 +714,7 @@ def _stay(
     return size, n_touched
 
 
-@kernel
+@inner_kernel
 def _begin(
     view: DayView,
     scratch: Scratch,
@@ -726,31 +766,67 @@ def _begin(
     return size, n_touched
 
 
-@kernel
-def _need(view: DayView, goal: Goal, position: Int) -> Int:
-    """Least number of further rides when boarding at a position, by where its line and its onward lines go."""
-    if goal.need[position] != UNKNOWN:
-        return np.int64(goal.need[position])
+@inner_kernel
+def _nearer(a: Int, b: Int) -> Int:
+    """Take the less of two distances, seconds and rides apart."""
+    return min(a & ~255, b & ~255) | min(a & 255, b & 255)
+
+
+@inner_kernel
+def _add(distance: Int, seconds: Int) -> Int:
+    """Lengthen a distance."""
+    return min((distance >> 8) + seconds, FAR) << 8 | distance & 255
+
+
+@inner_kernel
+def _look_along(view: DayView, goal: Goal, line: Int) -> None:
+    """Work out `goal.whole` of a line."""
+    distance = FAR << 8 | NO_RIDE
+    first, end = view.line_position[line], view.line_position[line + 1]
+    for back in range(1, end - first):
+        x = end - back
+        if view.position_alight[x]:
+            distance = _nearer(distance, np.int64(goal.cell[view.position_cell[x]]))
+        distance = _add(distance, np.int64(view.position_quick[x]))
+    goal.whole[line] = distance
+    goal.whole_known[goal.whole_known[-1]] = line
+    goal.whole_known[-1] += 1
+
+
+@inner_kernel
+def _look_ahead(view: DayView, goal: Goal, position: Int) -> Int:
+    """Work out `goal.ahead` and `goal.there` of a position's line, by where it and its onward lines go."""
     line = view.position_line[position]
-    onward = NO_RIDE
+    nowhere = FAR << 8 | NO_RIDE
+    distance = nowhere
     for row in range(view.onward_first[line], view.onward_first[line + 1]):
-        other = view.onward_line[row]
-        for x in range(view.line_position[other] + 1, view.line_position[other + 1]):
-            if view.position_alight[x]:
-                onward = min(onward, np.int64(goal.rides[view.position_cell[x]]))
-    least = onward
+        other = np.int64(view.onward_line[row])
+        if goal.whole[other] == UNKNOWN:
+            _look_along(view, goal, other)
+        distance = _nearer(distance, np.int64(goal.whole[other]))
     first, end = view.line_position[line], view.line_position[line + 1]
     for back in range(1, end - first + 1):
         x = end - back
-        goal.need[x] = least
+        goal.ahead[x] = distance
+        goal.there[x] = nowhere
         if view.position_alight[x]:
-            least = min(least, np.int64(goal.rides[view.position_cell[x]]))
+            here = np.int64(goal.cell[view.position_cell[x]])
+            goal.there[x] = here
+            distance = _nearer(distance, here)
+        distance = _add(distance, np.int64(view.position_quick[x]))
     goal.known[goal.known[-1]] = line
     goal.known[-1] += 1
-    return np.int64(goal.need[position])
+    return np.int64(goal.ahead[position])
 
 
-@kernel
+@inner_kernel
+def _ahead(view: DayView, goal: Goal, position: Int) -> Int:
+    """Distance from departing at a position."""
+    distance = np.int64(goal.ahead[position])
+    return _look_ahead(view, goal, position) if distance == UNKNOWN else distance
+
+
+@inner_kernel
 def _spread(
     view: DayView,
     scratch: Scratch,
@@ -784,7 +860,17 @@ def _spread(
     size, n_touched, and the least budget that allows more (NO_RIDE: there is no more).
     """
     postponed = NO_RIDE
-    reached, segment = scratch.reached, scratch.segment
+    # names of their own: reading a field costs each time
+    reached, segment, marked, touched, seated = (
+        scratch.reached,
+        scratch.segment,
+        scratch.marked,
+        scratch.touched,
+        scratch.seated,
+    )
+    trip_shift, hop_first, hops = view.trip_shift, view.hop_first, view.hop
+    position_line, line_position, line_trip = view.position_line, view.line_position, view.line_trip
+    ahead, there, onward_first = goal.ahead, goal.there, view.onward_first
     blocks = len(view.onward_table) > 0
     last = min(budget, rides)
     ride: Int = np.int64(1)
@@ -792,21 +878,24 @@ def _spread(
         end = size
         level = min(ride + 1, levels)
         for at in range(begin, end):
-            shift = view.trip_shift[segment[at, 0]]
+            shift = np.int64(trip_shift[segment[at, 0]])
+            if blocks and ahead[segment[at, 1]] == UNKNOWN:  # a line one came to by staying seated
+                _look_ahead(view, goal, np.int64(segment[at, 1]))
             for x in range(segment[at, 1] + 1, segment[at, 2] + 1):
-                cell = view.position_cell[x]
-                need = ride + max(1, goal.rides[cell])
+                distance: Int = np.int64(there[x])
+                further = distance & 255
+                need = ride + max(ONE, further)
                 if need > last:  # most segments of the last ride end here, their times unread
                     if need <= rides:
                         postponed = min(postponed, need)
-                    if goal.rides[cell] > 0:
+                    if further > 0:
                         continue
-                arrival = view.arrival[shift + x]
+                arrival = np.int64(hop_first[shift + x, 1])
                 if arrival >= limit[ride]:
                     break
-                if goal.rides[cell] == 0:
+                if further == 0:
                     out = goal.egress[view.position_stop[x]]
-                    if out >= 0 and view.position_alight[x] and arrival + out < min(limit[ride], found[ride, 0]):
+                    if out >= 0 and arrival + out < min(limit[ride], found[ride, 0]):
                         found[ride, 0] = arrival + out
                         found[ride, 1] = at
                         found[ride, 2] = x
@@ -815,30 +904,31 @@ def _spread(
                                 limit[more] = min(limit[more], arrival + out)
                 if need > last:
                     continue
-                bound = arrival + goal.seconds[cell]
-                if bound >= limit[need]:
+                if arrival + (distance >> 8) >= limit[need]:
                     continue
-                for h in range(view.hop_first[shift + x], view.hop_first[shift + x + 1]):
-                    trip, y = np.int64(view.hop[h, 0]), np.int64(view.hop[h, 1])
-                    by_line: Int = np.int64(goal.need[y])
-                    if by_line == UNKNOWN:
-                        by_line = _need(view, goal, y)
-                    by_line += ride + 1
-                    if by_line > last:
-                        if by_line <= rides:
-                            postponed = min(postponed, by_line)
+                for h in range(hop_first[shift + x, 0], hop_first[shift + x + 1, 0]):
+                    y = np.int64(hops[h, 0])
+                    distance = np.int64(ahead[y])
+                    if distance == UNKNOWN:
+                        distance = _look_ahead(view, goal, y)
+                    need = ride + 1 + (distance & 255)
+                    if need > last:
+                        if need <= rides:
+                            postponed = min(postponed, need)
                         continue
-                    if bound >= limit[by_line]:
+                    which = np.int64(hops[h, 1])
+                    if arrival + (which & 0xFFFF) * SECONDS_PER_UNIT + (distance >> 8) >= limit[need]:
                         continue
+                    line = np.int64(position_line[y])
+                    trip = line_trip[line] + (which >> 16)
                     new: Int = np.int64(-1)
                     if reached[y * stride + level - 1] > trip:  # as in `_board`, written out: calls are slow here
                         new = size
-                        line = view.position_line[y]
-                        if not scratch.marked[line]:
-                            scratch.marked[line] = 1
-                            scratch.touched[n_touched] = line
+                        if not marked[line]:
+                            marked[line] = 1
+                            touched[n_touched] = line
                             n_touched += 1
-                        stop = view.line_position[line + 1]
+                        stop = line_position[line + 1]
                         z = y
                         while z < stop and reached[z * stride + level - 1] > trip:
                             for mark in range(z * stride + level - 1, z * stride + levels):
@@ -854,21 +944,18 @@ def _spread(
                             segment[size, 4] = x
                             segment[size, 5] = trip
                         size += 1
-                    if blocks:
-                        line = view.position_line[y]
-                        if (
-                            view.onward_first[line] < view.onward_first[line + 1]
-                            and scratch.seated[line * stride + level - 1] > trip
-                        ):
-                            size, n_touched = _stay(
-                                view, scratch, stride, level, levels, trip, y, at, x, new, size, n_touched
-                            )
+                    if not blocks or onward_first[line] == onward_first[line + 1]:
+                        continue
+                    if seated[line * stride + level - 1] > trip:
+                        size, n_touched = _stay(
+                            view, scratch, stride, level, levels, trip, y, at, x, new, size, n_touched
+                        )
         begin = end
         ride += 1
     return size, n_touched, postponed
 
 
-@kernel
+@inner_kernel
 def _rest(view: DayView, scratch: Scratch, stride: Int, n_touched: Int) -> None:
     """Put the lines that were touched back to rest."""
     for at in range(n_touched):
@@ -878,7 +965,7 @@ def _rest(view: DayView, scratch: Scratch, stride: Int, n_touched: Int) -> None:
         scratch.reached[view.line_position[line] * stride : view.line_position[line + 1] * stride] = NEVER
 
 
-@kernel
+@inner_kernel
 def _find_earliest(
     view: DayView,
     scratch: Scratch,
@@ -915,10 +1002,11 @@ def _find_earliest(
         n_touched = ZERO
         for i in range(n_first):
             trip, x = np.int64(first_trip[i]), np.int64(first_position[i])
-            need = 1 + _need(view, goal, x)
+            distance = _ahead(view, goal, x)
+            need = 1 + (distance & 255)
             if need > rides:
                 continue
-            if view.departure[view.trip_shift[trip] + x] + goal.seconds[view.position_cell[x]] >= limit[need]:
+            if view.departure[view.trip_shift[trip] + x] + (distance >> 8) >= limit[need]:
                 continue
             if need > budget:
                 postponed = min(postponed, need)
@@ -937,7 +1025,7 @@ def _find_earliest(
             budget = NO_RIDE
 
 
-@kernel
+@inner_kernel
 def _first_from(view: DayView, line: Int, position: Int, time: Int) -> Int:
     """First trip of a line that leaves a position at or after a time; the line's end when there is none."""
     low, high = int(view.line_trip[line]), int(view.line_trip[line + 1])
@@ -950,7 +1038,7 @@ def _first_from(view: DayView, line: Int, position: Int, time: Int) -> Int:
     return low
 
 
-@kernel
+@inner_kernel
 def _sort(key: NDArray[np.int64]) -> None:
     """Sort ascending, in place (shell sort: short code, few thousand keys)."""
     gap = 1
@@ -1018,7 +1106,7 @@ def _write_legs(
     return legs, n_legs
 
 
-@kernel
+@inner_kernel
 def _aim(limit: NDArray[np.int32], got: NDArray[np.int32]) -> None:
     """Set the limits by rides such that just the arrivals still wanted come in."""
     bound = -NEVER
@@ -1077,7 +1165,13 @@ def search(
     """
     n_cells = len(view.cell_seconds)
     goal = Goal(
-        egress, np.full(n_cells, NEVER // 2, np.int32), np.full(n_cells, NO_RIDE, np.int32), once.need, once.known
+        egress,
+        np.full(n_cells, FAR << 8 | NO_RIDE, np.int32),
+        once.ahead,
+        once.there,
+        once.known,
+        once.whole,
+        once.whole_known,
     )
     for i in range(len(egress_stop)):
         cell = view.stop_cell[egress_stop[i]]
@@ -1087,10 +1181,11 @@ def search(
             egress[egress_stop[i]] = egress_seconds[i]
         seconds_row, rides_row = view.cell_seconds[cell], view.cell_rides[cell]
         for other in range(n_cells):
-            bound = seconds_row[other] * SECONDS_PER_UNIT + egress_seconds[i]
-            if seconds_row[other] != NO_WAY and bound < goal.seconds[other]:
-                goal.seconds[other] = bound
-            goal.rides[other] = min(goal.rides[other], rides_row[other])
+            if seconds_row[other] != NO_WAY:
+                seconds = np.int64(seconds_row[other]) * SECONDS_PER_UNIT + egress_seconds[i]
+                goal.cell[other] = _nearer(
+                    np.int64(goal.cell[other]), min(seconds, FAR) << 8 | np.int64(rides_row[other])
+                )
     window = until != -NEVER
     limit = np.full(rides + 2, NEVER, np.int32)
     found = np.full((rides + 2, 3), NEVER, np.int32)
@@ -1143,14 +1238,14 @@ def search(
     n = 0
     for i in range(n_first):
         x = np.int64(first_position[i])
-        cell = view.position_cell[x]
-        need = 1 + _need(view, goal, x)
+        distance = _ahead(view, goal, x)
+        need = 1 + (distance & 255)
         if need > most:
             continue
         for trip in range(first_trip[i], view.line_trip[view.position_line[x] + 1]):
             departure = view.departure[view.trip_shift[trip] + x]
             left = departure - first_access[i]
-            if left > until or departure + goal.seconds[cell] >= limit[need]:
+            if left > until or departure + (distance >> 8) >= limit[need]:
                 break
             key[n] = np.int64(until - left) << 32 | n
             late_trip[n] = trip
@@ -1190,8 +1285,9 @@ def search(
         begin = np.int64(size)
         for i in range(n_group):
             trip, x = np.int64(group_trip[i]), np.int64(group_position[i])
-            need = 1 + _need(view, goal, x)
-            if view.departure[view.trip_shift[trip] + x] + goal.seconds[view.position_cell[x]] < limit[need]:
+            distance = _ahead(view, goal, x)
+            need = 1 + (distance & 255)
+            if view.departure[view.trip_shift[trip] + x] + (distance >> 8) < limit[need]:
                 size, n_touched = _begin(
                     view, scratch, stride, most, trip, x, ONE, np.int64(limit[need]), size, n_touched
                 )
@@ -1229,8 +1325,11 @@ def search(
         egress[egress_stop[i]] = -1
     for i in range(once.known[-1]):
         line = once.known[i]
-        once.need[view.line_position[line] : view.line_position[line + 1]] = UNKNOWN
+        once.ahead[view.line_position[line] : view.line_position[line + 1]] = UNKNOWN
     once.known[-1] = 0
+    for i in range(once.whole_known[-1]):
+        once.whole[once.whole_known[i]] = UNKNOWN
+    once.whole_known[-1] = 0
     if not fits:
         journeys[0, :] = -1
         n_journeys = 1

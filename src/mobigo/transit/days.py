@@ -19,7 +19,7 @@ from zoneinfo import ZoneInfo
 import numpy as np
 
 from mobigo.kernels import trip_based as kernels
-from mobigo.kernels.trip_based import NEVER, DayView
+from mobigo.kernels.trip_based import MOST_TRIPS, NEVER, DayView
 from mobigo.kit.packed import map_packed, write_packed
 from mobigo.transit.distances import pattern_metres
 from mobigo.transit.footpaths import FORBIDDEN_CHANGE
@@ -464,6 +464,8 @@ def _sort_into_lines(
     new = np.ones(len(order), np.bool_)
     new[1:] = (group[1:] != group[:-1]) | (line[1:] != line[:-1])
     leaders = np.flatnonzero(new)
+    nth = np.arange(len(order)) - np.repeat(leaders, np.diff(np.append(leaders, len(order))))
+    leaders = np.flatnonzero(nth % MOST_TRIPS == 0)
     sorted_runs = _Runs(runs.trip[order], runs.day[order], runs.shift[order], runs.block[order], runs.linked[order])
     return sorted_runs, np.concatenate((leaders, [len(order)])), run_class[again][leaders]
 
@@ -685,6 +687,7 @@ def _index(timetable: Timetable, lines: _Lines, walks: _Walks, direction: Direct
         position_cell=stop_cell[lines.stop],
         position_board=np.ascontiguousarray(lines.board),
         position_alight=np.ascontiguousarray(lines.alight),
+        position_quick=nothing,
         trip_line=trip_line,
         trip_shift=(event - lines.line_position[trip_line]).astype(np.int32),
         trip_row=np.ascontiguousarray(lines.row),
@@ -702,8 +705,8 @@ def _index(timetable: Timetable, lines: _Lines, walks: _Walks, direction: Direct
         stop_position=stop_position,
         line_class=np.ascontiguousarray(lines.kind),
         **walks._asdict(),
-        hop_first=nothing,
-        hop=np.zeros((0, 2), np.int32),
+        hop_first=np.zeros((0, 2), np.int32),
+        hop=np.zeros((0, 2), np.uint32),
         stop_cell=stop_cell,
         cell_seconds=np.zeros((0, 0), np.uint16),
         cell_rides=np.zeros((0, 0), np.uint8),
@@ -713,6 +716,7 @@ def _index(timetable: Timetable, lines: _Lines, walks: _Walks, direction: Direct
 
 def _finish(view: DayView, lines: _Lines, n_cells: int) -> DayView:
     """Find the hops and the lower bounds."""
+    view = freeze(view._replace(position_quick=kernels.find_quickest(view)))
     key, n_keys = _tell_apart(view)
     hop_first, hop = kernels.link_trips(view, key, n_keys)
     cell_seconds, cell_rides = _bound(view, lines, n_cells)
@@ -838,16 +842,12 @@ def _fastest_hops(
     """Fastest way ever from stop to next stop, by vehicle, by staying seated, or by changing; CSR by target."""
     n_stops = len(stop_cell)
     starts, ends, quickest = [], [], []
-    for line in range(len(view.line_position) - 1):
-        first, last = view.line_position[line], view.line_position[line + 1]
-        trips = slice(view.line_trip[line], view.line_trip[line + 1])
-        event = view.trip_shift[trips][0] + first
-        size = (last - first) * (trips.stop - trips.start)
-        arrivals = view.arrival[event : event + size].reshape(-1, last - first)
-        departures = view.departure[event : event + size].reshape(-1, last - first)
-        starts.append(view.position_stop[first : last - 1])
-        ends.append(view.position_stop[first + 1 : last])
-        quickest.append((arrivals[:, 1:] - departures[:, :-1]).min(axis=0))
+    after = np.ones(len(view.position_stop), np.bool_)
+    after[view.line_position[:-1]] = False
+    later = np.flatnonzero(after)
+    starts.append(view.position_stop[later - 1])
+    ends.append(view.position_stop[later])
+    quickest.append(view.position_quick[later])
     if len(lines.seats):
         a, b = lines.seats[:, 0], lines.seats[:, 1]
         last = view.line_position[view.trip_line[a] + 1] - 1

@@ -73,8 +73,9 @@ def answer(views: DayViews, query: Query, *, deadline: float | None = None) -> F
         Of `time.monotonic`: the general search answers with what it has found by then; the quick one needs no bound.
     """
     rides = max(0, min(query.max_transfers + 1, MOST_RIDES))
-    if query.preferences is not None and query.preferences.footpaths is not None:
-        views = views.walking(query.preferences.footpaths)
+    if query.preferences is not None:  # needs no hops
+        footpaths = query.preferences.footpaths
+        views = views.at_once if footpaths is None else views.walking(footpaths)
     day, more_days = _frame(views, query)
     view = views.view(day, query.direction, more_days)
     complete = True
@@ -180,11 +181,10 @@ def _scratch(n_positions: int, n_lines: int, stride: int, segments: int) -> Scra
         touched=np.zeros(n_lines, np.int32),
         marked=np.zeros(n_lines, np.uint8),
         segment=np.zeros((segments, 6), np.int32),
-        need=np.full(n_positions, kernels.UNKNOWN, np.uint8),
-        left=np.zeros(n_positions, np.int32),
+        ahead=np.full(n_positions, kernels.UNKNOWN, np.int32),
+        there=np.zeros(n_positions, np.int32),
         known=np.zeros(n_lines + 1, np.int32),
-        whole_need=np.full(n_lines, kernels.UNKNOWN, np.uint8),
-        whole_left=np.zeros(n_lines, np.int32),
+        whole=np.full(n_lines, kernels.UNKNOWN, np.int32),
         whole_known=np.zeros(n_lines + 1, np.int32),
     )
 
