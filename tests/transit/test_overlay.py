@@ -497,6 +497,27 @@ def test_a_position_becomes_a_delay(
     assert (report.vehicles, report.vehicles_matched, report.trips) == (1, 1, 0)
 
 
+def test_a_position_is_taken_along_the_shape(tmp_path: Path) -> None:
+    # from A the road goes 0.1 degrees west and back to B: three times as far as straight; and from B straight on to D
+    west = 4.0 - 0.1 / np.cos(np.radians(47.05))
+    table = write(
+        tmp_path,
+        trips="route_id,service_id,trip_id,shape_id\nR,W,t1,s\nR,W,t2,\nR,W,t3,\nS,W,n,\nS,W,f,\n",
+        shapes=(
+            "shape_id,shape_pt_lat,shape_pt_lon,shape_pt_sequence\n"
+            f"s,47.0,4.0,1\ns,47.0,{west},2\ns,47.1,{west},3\ns,47.1,4.0,4\ns,47.3,4.0,5\n"
+        ),
+    )
+    for lat, lon, expected in (
+        (47.05, west, "b1 8:13-8:15"),  # half way (8:05) at 8:08
+        (47.0, (4.0 + west) / 2, "b1 8:16:19-8:18:19"),  # a sixth of it, and a little more so far south (8:01:41)
+    ):
+        overlay, _ = lay(table, Vehicle("bus", "t1", MONDAY, None, lat, lon, at("8:08")), now="8:08")
+        assert say(overlay)[0].split(", ")[1] == expected
+    far = Vehicle("bus", "t1", MONDAY, None, 47.05, 4.0, at("8:08"))
+    assert "km from where its trip goes" in lay(table, far, now="8:08")[1].unmatched[0]
+
+
 def test_a_position_says_nothing_where_the_source_says_more_or_it_is_old_or_elsewhere(town: Timetable) -> None:
     there = Vehicle("bus", "t1", MONDAY, None, 47.05, 4.0, at("8:08"))
     overlay, _ = lay(town, there, TripUpdate("t1", MONDAY, delay=0), now="8:08")

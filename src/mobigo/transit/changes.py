@@ -318,7 +318,10 @@ class _Gatherer:
             count.say(f"{named}: observed {age} s ago, over {self.stale_after} s: ignored")
         elif not count.stale and _key(run) not in self.known:
             stop = None if vehicle.stop_id is None else finder.stops(prefix)[vehicle.stop_id]
-            late = find_delay(finder.timetable, run.trip, self._begins(run), vehicle, stop)
+            way = finder.way(run.trip)
+            late: Late | str = "a stop of its trip has no place"
+            if way is not None:
+                late = find_delay(finder.timetable, run.trip, self._begins(run), vehicle, stop=stop, way=way)
             if isinstance(late, str):
                 count.say(f"{named}: {late}")
             else:

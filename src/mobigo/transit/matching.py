@@ -12,6 +12,7 @@ import numpy as np
 from mobigo.kit.names import fold
 from mobigo.transit.describing import FAR_DAYS, SPAN, find_described
 from mobigo.transit.live import Relation
+from mobigo.transit.progress import Way, draw_way
 from mobigo.transit.timetable import ALL_RUNS, LINKED, STATION, begin_day, day_number, runs_on, service_date
 
 if TYPE_CHECKING:
@@ -211,6 +212,7 @@ class Finder:
         self.now = now
         self.zones = [ZoneInfo(name) for name in timetable.zones.all()]
         self.today = now // DAY
+        self._ways: dict[tuple[int, int], Way | None] = {}
         self._named: dict[tuple[str, str], _Rows] = {}
         self._begins: dict[tuple[int, int], int] = {}
         self._running: dict[int, NDArray[np.bool_]] = {}
@@ -422,6 +424,13 @@ class Finder:
             number, place, at = chosen[at]
             found[number] = place
         return found
+
+    def way(self, trip: int) -> Way | None:
+        """Way of a trip, see `draw_way`; those of one shape and stop list share it."""
+        key = int(self.timetable.trip_shape[trip]), int(self.timetable.trip_pattern[trip])
+        if key not in self._ways:
+            self._ways[key] = draw_way(self.timetable, trip)
+        return self._ways[key]
 
     def find_platform(self, stop: int, platform: str) -> int:
         """Find the stop of the same station with a platform's name; itself when there is none."""
