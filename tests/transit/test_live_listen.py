@@ -20,7 +20,7 @@ from mobigo.downloads import Patience
 from mobigo.kit.errors import Conflict, InvalidInput, NotFound, Refused
 from mobigo.transit import live_store
 from mobigo.transit.live_listen import Listener
-from mobigo.transit.live_service import add_source, save_secret, show_address
+from mobigo.transit.live_service import add_source, remove_source, save_secret, show_address
 from mobigo.transit.live_store import LiveSource
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ class Post:
 
     def poll(self, seconds: int = 0) -> LiveSource:
         """Ask whatever is due so many seconds after the beginning; the source afterwards."""
-        self.listener.poll(self.connection, NOW + timedelta(seconds=seconds))
+        self.listener.poll(self.connection, NOW + timedelta(seconds=seconds), wait=10)
         return live_store.get_source(self.connection, "bus-live")
 
     def hear(self, seconds: int = 0) -> list[Heard]:
@@ -220,13 +220,46 @@ def test_a_folder_and_a_pipe_are_no_source(post: Post) -> None:
     assert "no file" in (post.poll().problem or "")
 
 
-def test_one_slow_source_does_not_hold_up_the_others(post: Post) -> None:
+def test_a_slow_source_does_not_hold_up_the_others_and_is_noted_when_it_is_done(post: Post) -> None:
     with serving(drip(message(AT, a=1) * 40, 0.05)) as slow, serving(ok(message(AT, early=60))) as quick:
         post.listener = Listener(post.home, [slow.pair, quick.pair], patience=HASTE)
         post.add(slow.url(), name="aaa")
         post.add(quick.url())
-        assert post.poll().failures == 0
-    assert post.delays() == {"early": 60}
+        outcomes = post.listener.poll(post.connection, NOW, wait=0.5)
+        assert [one.source.name for one in outcomes] == ["bus-live"]
+        assert post.delays() == {"early": 60}
+        assert live_store.get_source(post.connection, "aaa").tried_at is None
+        post.listener.poll(post.connection, NOW + timedelta(seconds=1), wait=10)
+        source = live_store.get_source(post.connection, "aaa")
+        assert (source.failures, source.tried_at) == (1, NOW)
+        assert len(slow.requests) == 1  # not asked again while it was still being asked
+
+
+SIRI_LITE = b"""{"Siri": {"ServiceDelivery": {"ResponseTimestamp": "2026-11-23T08:00:00+01:00",
+    "EstimatedTimetableDelivery": [{"EstimatedJourneyVersionFrame": [{"EstimatedVehicleJourney": [{
+        "LineRef": {"value": "L"}, "DatedVehicleJourneyRef": {"value": "early"},
+        "EstimatedCalls": {"EstimatedCall": [{"StopPointRef": {"value": "amont"}, "Order": 1,
+            "AimedDepartureTime": "2026-11-23T08:00:00+01:00", "ExpectedDepartureTime": "2026-11-23T08:03:00+01:00"
+        }]}}]}]}]}}}"""
+
+SIRI = b"""<?xml version="1.0" encoding="utf-8"?>
+<Siri xmlns="http://www.siri.org.uk/siri" version="2.0"><ServiceDelivery>
+<ResponseTimestamp>2026-11-23T08:00:00+01:00</ResponseTimestamp>
+<EstimatedTimetableDelivery version="2.0"><EstimatedJourneyVersionFrame><EstimatedVehicleJourney>
+<LineRef>L</LineRef><DatedVehicleJourneyRef>early</DatedVehicleJourneyRef><EstimatedCalls><EstimatedCall>
+<StopPointRef>amont</StopPointRef><Order>1</Order><AimedDepartureTime>2026-11-23T08:00:00+01:00</AimedDepartureTime>
+<ExpectedDepartureTime>2026-11-23T08:03:00+01:00</ExpectedDepartureTime></EstimatedCall></EstimatedCalls>
+</EstimatedVehicleJourney></EstimatedJourneyVersionFrame></EstimatedTimetableDelivery></ServiceDelivery></Siri>"""
+
+
+@pytest.mark.parametrize("body", [SIRI_LITE, SIRI, b"\xef\xbb\xbf" + SIRI, gzip.compress(SIRI)])
+def test_what_a_source_speaks_is_told_from_its_content(post: Post, body: bytes) -> None:
+    with serving(ok(body)) as server:
+        post.open(server)
+        assert post.poll().problem is None
+    (heard,) = post.hear()
+    (trip,) = heard.feed.trips
+    assert (trip.trip_id, trip.calls[0].departure, heard.feed.at) == ("early", AT + 180, AT)
 
 
 def test_a_clock_that_was_put_back_does_not_silence_a_source(post: Post) -> None:
@@ -300,5 +333,7 @@ def test_a_name_is_given_once(post: Post) -> None:
     post.add("https://example.org/a")
     with pytest.raises(Conflict, match="choose another name"):
         post.add("https://example.org/b")
-    live_store.remove_source(post.connection, "bus-live")
+    (post.home / "live/bus-live").mkdir(parents=True)
+    remove_source(post.connection, post.home, "bus-live")
+    assert not (post.home / "live/bus-live").exists()
     post.add("https://example.org/b")

@@ -149,10 +149,11 @@ def show(name: str, *, as_json: bool) -> None:
 @click.argument("name")
 def remove(name: str) -> None:
     """Remove a source; what it said is no longer used."""
-    from mobigo.transit import live_store
+    from mobigo.settings import read_settings
+    from mobigo.transit.live_service import remove_source
 
     with _connect() as connection:
-        live_store.remove_source(connection, name)
+        remove_source(connection, read_settings().home, name)
     _refresh([])
     print(f"{name} is removed")
 

@@ -19,7 +19,7 @@ from mobigo.journeys.live import lay_live, write_live
 from mobigo.journeys.network import Networks
 from mobigo.kit.errors import MobigoError
 from mobigo.transit import live_store
-from mobigo.transit.live_listen import Listener
+from mobigo.transit.live_listen import WAIT, Listener
 from mobigo.transit.live_service import STALE_AFTER
 from mobigo.transit.matching import read_names
 from mobigo.transit.overlay import lay_over
@@ -74,9 +74,13 @@ class LiveWatch:
         self._guard = threading.Lock()
 
     def run(self, now: datetime, *, names: Sequence[str] | None = None) -> list[Outcome]:
-        """Ask the sources that are due (or those named, due or not) and renew the overlay when anything changed."""
+        """Ask the sources that are due, and renew the overlay when anything changed.
+
+        Named sources are asked whether due or not, and waited for to the end; else the slow ones answer next time.
+        """
         with self._alone(), psycopg.connect(self._conninfo, autocommit=True) as connection:
-            outcomes = self._listener.poll(connection, now, names=names)
+            wait = WAIT if names is None else None
+            outcomes = self._listener.poll(connection, now, names=names, wait=wait)
             for one in outcomes:
                 if one.failed:
                     log.warning("a live source failed", source=one.source.name, problem=one.problem)

@@ -31,6 +31,9 @@ POLL = "live.poll"
 SOON = timedelta(seconds=5)
 """After which positions that came in become delays; those that come meanwhile join them."""
 
+SHOWN = timedelta(days=1)
+"""How long those who report themselves are listed after they fell silent."""
+
 PROTOBUF = "application/x-protobuf"
 
 
@@ -117,7 +120,11 @@ def show_live(*, request: Request, session: Database, now: Now) -> LiveAnswer:
     rates = live_store.list_latest_rates(connection, now)
     sources = [_source(source, rates.get(source.name), now) for source in live_store.list_sources(connection)]
     known = {source.name for source in sources}
-    own = [_own_source(rate, now) for name, rate in rates.items() if name.startswith(OWN) and name not in known]
+    own = [
+        _own_source(rate, now)
+        for name, rate in rates.items()
+        if name.startswith(OWN) and name not in known and now - rate.at < SHOWN
+    ]
     network = find_network(request)
     at = datetime.fromtimestamp(network.live.at, UTC) if network and network.live else None
     return LiveAnswer(at=at, sources=[*sources, *own])

@@ -12,6 +12,7 @@ import io
 import json
 import os
 import zlib
+from concurrent import futures
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -27,6 +28,7 @@ from mobigo.transit.live_service import STALE_AFTER, Secrets, is_url
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from concurrent.futures import Future
     from zoneinfo import ZoneInfo
 
     from psycopg import Connection
@@ -46,6 +48,9 @@ LONGEST_PAUSE = 900
 AT_ONCE = 8
 """Sources that are asked at the same time."""
 
+WAIT = 4.0
+"""Seconds the sources are waited for before what is known is used."""
+
 AHEAD = 60
 """Seconds a vehicle's clock may be ahead of ours."""
 
@@ -58,6 +63,8 @@ class Outcome:
     """How one source answered."""
 
     source: LiveSource
+    at: datetime
+    """When it was asked."""
     problem: str | None = None
     """Why it failed, or what of its content could not be understood."""
     failed: bool = False
@@ -106,26 +113,31 @@ class Listener:
         self._allow_hosts = allow_hosts
         self._patience = patience
         self._contents: dict[str, _Content] = {}
+        self._pool = ThreadPoolExecutor(AT_ONCE, "live")
+        self._under_way: dict[str, Future[Outcome]] = {}
 
-    def poll(self, connection: Connection[Any], now: datetime, *, names: Sequence[str] | None = None) -> list[Outcome]:
-        """Ask the sources that are due, or those named whether due or not; note how each went."""
-        sources = live_store.list_sources(connection)
-        if names is None:
-            asked = [source for source in sources if _is_due(source, now)]
-        else:
-            asked = [source for source in sources if source.name in names]
-        if not asked:
-            return []
-        with ThreadPoolExecutor(min(AT_ONCE, len(asked))) as pool:
-            outcomes = list(pool.map(lambda source: self._ask(source, now), asked))
+    def poll(
+        self,
+        connection: Connection[Any],
+        now: datetime,
+        *,
+        names: Sequence[str] | None = None,
+        wait: float | None = WAIT,
+    ) -> list[Outcome]:
+        """Ask the sources that are due, or those named whether due or not; note how each went.
+
+        A source that has not answered after `wait` seconds (None: ever) is left to itself: how it went is noted the
+        next time.
+        """
+        for source in live_store.list_sources(connection):
+            wanted = _is_due(source, now) if names is None else source.name in names
+            if wanted and source.name not in self._under_way:
+                self._under_way[source.name] = self._pool.submit(self._ask, source, now)
+        done, _ = futures.wait(self._under_way.values(), wait)
+        outcomes = [future.result() for future in self._under_way.values() if future in done]
+        self._under_way = {name: future for name, future in self._under_way.items() if future not in done}
         for one in outcomes:
-            name, problem = one.source.name, one.problem and one.problem.replace("\0", "")[:1000]
-            if one.failed:
-                pause = min(one.source.every * 2 ** min(one.source.failures, 10), LONGEST_PAUSE)
-                pause = max(pause, one.source.every)
-                live_store.note_failure(connection, name, now=now, pause=pause, problem=problem or "")
-            else:
-                live_store.note_success(connection, name, now=now, made_at=one.made_at, problem=problem)
+            _note(connection, one)
         return outcomes
 
     def _ask(self, source: LiveSource, now: datetime) -> Outcome:
@@ -133,12 +145,12 @@ class Listener:
         try:
             feed = self._receive(source, secrets, now)
         except MobigoError as error:
-            return Outcome(source, secrets.hide(str(error)), failed=True)
+            return Outcome(source, now, secrets.hide(str(error)), failed=True)
         except OSError as error:
-            return Outcome(source, f"{source.address}: {error.strerror or error}", failed=True)
+            return Outcome(source, now, f"{source.address}: {error.strerror or error}", failed=True)
         problem = "; ".join(feed.problems[:5]) or None if isinstance(feed, LiveFeed) else None
         at = feed.at if isinstance(feed, LiveFeed) else int(now.timestamp())
-        return Outcome(source, problem, made_at=datetime.fromtimestamp(at, UTC))
+        return Outcome(source, now, problem, made_at=datetime.fromtimestamp(at, UTC))
 
     def _receive(self, source: LiveSource, secrets: Secrets, now: datetime) -> LiveFeed | replay.Recording:
         folder = self._folder(source)
@@ -199,7 +211,10 @@ class Listener:
         """
         at = int(now.timestamp())
         heard = []
-        for source in live_store.list_sources(connection):
+        sources = live_store.list_sources(connection)
+        for gone in self._contents.keys() - {source.name for source in sources}:
+            del self._contents[gone]
+        for source in sources:
             content = self._find_content(source)
             if content is None:
                 continue
@@ -224,6 +239,17 @@ def _hear_vehicles(connection: Connection[Any], now: datetime) -> list[Heard]:
         Heard(f"{OWN}{feed}", LiveFeed(feed, at, vehicles=tuple(found)), STALE_AFTER, f"{hash(tuple(found)):x}", at)
         for feed, found in by_feed.items()
     ]
+
+
+def _note(connection: Connection[Any], one: Outcome) -> None:
+    source, problem = one.source, one.problem and one.problem.replace("\0", "")[:1000]
+    if not one.failed:
+        live_store.note_success(connection, source.name, now=one.at, made_at=one.made_at, problem=problem)
+        return
+    pause = min(source.every * 2 ** min(source.failures, 10), LONGEST_PAUSE)
+    live_store.note_failure(
+        connection, source.name, now=one.at, pause=max(pause, source.every), problem=problem or "it failed"
+    )
 
 
 def _is_due(source: LiveSource, now: datetime) -> bool:

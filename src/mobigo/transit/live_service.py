@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlsplit
 
@@ -73,6 +74,12 @@ def add_source(connection: Connection[Any], home: Path, source: LiveSource) -> N
     if is_url(source.address):
         check_url(secrets.reveal(source.address, quote_it=True))
     live_store.add_source(connection, source)
+
+
+def remove_source(connection: Connection[Any], home: Path, name: str) -> None:
+    """Remove a live source, and all it said."""
+    live_store.remove_source(connection, name)
+    shutil.rmtree(home / "live" / name, ignore_errors=True)
 
 
 def _check_headers(headers: Mapping[str, str], secrets: Secrets) -> None:
