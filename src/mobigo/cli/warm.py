@@ -7,9 +7,12 @@ once.
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from datetime import UTC, datetime, time
 from pathlib import Path
 from tempfile import TemporaryDirectory
+
+import numpy as np
 
 HALF_HOUR = 1_800
 
@@ -28,7 +31,7 @@ def warm_transit() -> None:
     from mobigo.transit.days import DayViews
     from mobigo.transit.feed import read_feed_tables
     from mobigo.transit.footpaths import link_stops
-    from mobigo.transit.model import Direction
+    from mobigo.transit.model import Costs, Direction, Preferences
     from mobigo.transit.timetable import build
 
     tables = read_feed_tables(data_folder("gtfs") / DEMONSTRATION)
@@ -40,6 +43,9 @@ def warm_transit() -> None:
             for window in (0, HALF_HOUR):
                 question = routing.ask(views, 0, 1, int(noon.timestamp()), window=window, direction=direction)
                 routing.search(views, question)
+        free = (np.zeros(len(of), np.int32) for of in (timetable.trip_route, timetable.stop_lat, timetable.route_type))
+        for costs in (None, Costs(0, *free)):
+            routing.search(views, replace(question, preferences=Preferences(costs=costs)))
 
 
 HALVES = {"streets": warm_streets, "transit": warm_transit}
