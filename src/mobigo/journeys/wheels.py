@@ -13,7 +13,7 @@ from mobigo.journeys.streetlegs import describe_way, door_place, stop_place
 from mobigo.kit.geo import Point
 from mobigo.parking.model import Kind
 from mobigo.street.graph import WALK_SPEED, Profile
-from mobigo.street.routing import between, path, reach, snap, stop_seconds
+from mobigo.street.routing import between, roll, roll_path, roll_seconds, snap
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from mobigo.journeys.entrances import Walks
     from mobigo.journeys.model import End, JourneyRequest, Leg
     from mobigo.journeys.network import Network
-    from mobigo.street.routing import Path, Reach, Snaps
+    from mobigo.street.routing import Path, Rolled, Snaps
 
 LOCK_SECONDS = 60
 """To lock a bicycle at a stop, or to unlock it there."""
@@ -39,7 +39,7 @@ class Wheeled:
 
     end: End
     mode: Mode
-    found: Reach
+    found: Rolled
     stops: Snaps
     """Where stops meet the streets of the mode."""
     extra: int
@@ -58,7 +58,7 @@ class Wheeled:
         """Describe the way to (from, when backward) a stop, departing at an instant."""
         if stop not in self._paths:
             target = self.stops.one(stop)
-            self._paths[stop] = path(self.found, target) if target is not None else None
+            self._paths[stop] = roll_path(self.found, target) if target is not None else None
         ends = door_place(self.end), stop_place(network, stop)
         if self.found.backward:
             ends = ends[1], ends[0]
@@ -85,15 +85,15 @@ def _roll(network: Network, end: End, how: tuple[Mode, int, int], stops: Snaps, 
     found = _reach(network, end, Profile.BICYCLE if mode is Mode.BICYCLE else Profile.CAR, longest, backward=backward)
     if found is None:
         return None
-    seconds = stop_seconds(found, stops)
+    seconds = roll_seconds(found, stops)
     return Wheeled(end, mode, found, stops, extra, np.where(seconds >= 0, seconds + extra, -1).astype(np.int32))
 
 
-def _reach(network: Network, end: End, profile: Profile, longest: int, *, backward: bool) -> Reach | None:
+def _reach(network: Network, end: End, profile: Profile, longest: int, *, backward: bool) -> Rolled | None:
     if network.streets is None:
         return None
     place = snap(network.streets, [end.point], profile).one(0)
-    return place and reach(network.streets, place, profile, longest, backward=backward)
+    return place and roll(network.streets, place, profile, longest, backward=backward)
 
 
 @dataclass(frozen=True)
@@ -101,7 +101,7 @@ class Parked:
     """The stops reached on foot from where one left the car (or at which one walks back to it)."""
 
     end: End
-    found: Reach
+    found: Rolled
     """By car."""
     foot: Profile
     pace: float
@@ -130,7 +130,7 @@ class Parked:
         left = Place(name, float(parks.lat[park]), float(parks.lon[park]))
         if park not in self._drives:
             target = parks.drive.one(park)
-            self._drives[park] = path(self.found, target) if target is not None else None
+            self._drives[park] = roll_path(self.found, target) if target is not None else None
         way = self._drives[park]
         door, post = door_place(self.end), stop_place(network, stop)
         walk = self._find_walk(network, park, stop)
@@ -173,7 +173,7 @@ def find_park(network: Network, end: End, request: JourneyRequest, *, backward: 
     if found is None or entrances is None or network.stop_snaps is None:
         return None
     parks = entrances.parks
-    drive = stop_seconds(found, parks.drive)
+    drive = roll_seconds(found, parks.drive)
     drive = np.where(drive >= 0, drive + PARK_SECONDS, -1).astype(np.int32)
     foot = Profile.WHEELCHAIR if request.wheelchair else Profile.FOOT
     walks = parks.in_wheelchair if request.wheelchair else parks.on_foot

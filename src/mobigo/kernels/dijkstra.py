@@ -421,3 +421,103 @@ def search_arcs(
                     size += 1
                 _rise(scratch, place[after])
     return touched, last, arrival
+
+
+@kernel
+def reach_arcs(
+    net: Adjacency,
+    bans: Bans,
+    cost: NDArray[np.float32],
+    entry: NDArray[np.uint8],
+    entry_seconds: float,
+    mode: int,
+    edge: int,
+    fraction: float,
+    limit: float,
+    backward: int,
+    scratch: Scratch,
+    again: NDArray[np.float32],
+    again_from: NDArray[np.int32],
+) -> int:
+    """Settle every arc that begins within a limit of a place on an edge (ends, when backward), turn restrictions kept.
+
+    Parameters
+    ----------
+    entry, entry_seconds
+        As of `search_arcs`.
+    edge, fraction : int, float
+        The place.
+    backward : int
+        1 to go to the place: then the time of an arc is that from its tail to the place.
+    scratch : Scratch
+        Of arcs. Afterwards `best` holds what the settled ones cost at their heads (tails, when backward), `key` the
+        same without what entering costs: the time; `parent` the arc before (after) each, -1 beside the place.
+    again, again_from : float32[2], int32[2]
+        Set for both arcs of the edge itself: what it costs to come onto it anew (infinite: one cannot), and the arc
+        before (after) it; what lies on the edge on the other side of the place is reached so.
+
+    Returns
+    -------
+    int
+        How many arcs were settled; they are ``scratch.order[:n]``, nearest first. The caller resets `best` there.
+    """
+    best, parent, place, order = scratch.best, scratch.parent, scratch.place, scratch.order
+    heap, key = scratch.heap, scratch.key
+    n_arcs = len(net.arc)
+    size = 0
+    for side in range(2):
+        again[side], again_from[side] = np.inf, -1
+        arc = 2 * edge + side
+        share = 1 - fraction if (side == 0) != (backward == 1) else fraction
+        if cost[arc] == np.inf:
+            continue
+        best[arc] = np.float32(share * cost[arc])
+        key[arc] = best[arc]
+        parent[arc] = -1
+        place[arc] = size
+        heap[size] = arc
+        size += 1
+        _rise(scratch, size - 1)
+    settled = 0
+    while size > 0:
+        arc = _pop(scratch, size)
+        size -= 1
+        order[settled] = arc
+        settled += 1
+        node = net.head[arc ^ 1] if backward else net.head[arc]
+        if net.passable[node] & mode == 0:
+            continue
+        restricted = bans.nodes[node] != 0
+        dead_end = net.first[node + 1] - net.first[node] == 1
+        for i in range(net.first[node], net.first[node + 1]):
+            after = net.arc[i] ^ 1 if backward else net.arc[i]
+            if cost[after] == np.inf or (after == (arc ^ 1) and not dead_end):
+                continue
+            off, onto = arc, after
+            if backward:
+                off, onto = after, arc
+            if restricted and _is_banned(bans, np.int64(off) * n_arcs + onto, mode):
+                continue
+            base = best[arc]
+            if entry[onto >> 1] & 64 and not entry[off >> 1] & 64:
+                base += np.float32(entry_seconds)
+            if base > limit:
+                continue
+            if after >> 1 == edge and base < again[after & 1]:
+                again[after & 1] = base
+                again_from[after & 1] = arc
+            value = base + cost[after]
+            if value < best[after]:
+                if best[after] == np.inf:
+                    place[after] = size
+                    heap[size] = after
+                    size += 1
+                best[after] = value
+                key[after] = value
+                parent[after] = arc
+                _rise(scratch, place[after])
+    for k in range(settled):
+        arc = order[k]
+        if parent[arc] >= 0:
+            key[arc] = key[parent[arc]] + cost[arc]
+    return settled

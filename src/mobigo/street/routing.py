@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from mobigo.kernels.dijkstra import Bans, Ends, Scratch, reach_nodes, search_arcs, walk_between_stops
+from mobigo.kernels.dijkstra import Bans, Ends, Scratch, reach_arcs, reach_nodes, search_arcs, walk_between_stops
 from mobigo.kernels.nearest import UNIT, snap_points
 from mobigo.osm.store import Flag
 from mobigo.street.graph import WALK_SPEED, Profile, StreetGraph, Streets, build_graph, frozen
@@ -137,6 +137,31 @@ class Reach(NamedTuple):
     """float32[n], from the origin to the node (or back), from and to the street included."""
     parent: NDArray[np.int32]
     """int32[n], the arc before the node (after it, when backward), -1 beside the origin."""
+
+
+class Rolled(NamedTuple):
+    """Everything within a time of a place for those who keep turn restrictions."""
+
+    graph: StreetGraph
+    profile: Profile
+    origin: Snap
+    backward: bool
+    """True: the times are those of going to the origin."""
+    limit: float
+    """Seconds."""
+    arc: NDArray[np.int32]
+    """int32[n], arcs reached, ascending."""
+    weight: NDArray[np.float32]
+    """float32[n], from the origin to the arc's head (from its tail to the origin, when backward), with what entering
+    streets of residents counts."""
+    seconds: NDArray[np.float32]
+    """float32[n], the same without that."""
+    parent: NDArray[np.int32]
+    """int32[n], the arc before (after, when backward), -1 beside the origin."""
+    again: NDArray[np.float32]
+    """float32[2], the weight at which the origin's own edge is entered anew, along and against it."""
+    again_from: NDArray[np.int32]
+    """int32[2], the arc before (after) that, -1 when it is not."""
 
 
 class Spread(NamedTuple):
@@ -428,6 +453,105 @@ def _alone(place: Snap) -> Snaps:
         np.array([place.metres], np.float32),
         np.array([[place.lon, place.lat]]),
     )
+
+
+def roll(graph: StreetGraph, origin: Snap, profile: Profile, limit_seconds: float, *, backward: bool = False) -> Rolled:
+    """Find every arc within a time of a place by bicycle or car, or from which the place is within that time."""
+    cost = graph.cost(profile)
+    entry = DESTINATION_SECONDS if profile is Profile.CAR else 0.0
+    again, again_from = np.empty(2, np.float32), np.empty(2, np.int32)
+    with _arcs.borrow(len(graph.net.arc)) as scratch:
+        n = reach_arcs(
+            graph.net, graph.bans, cost, graph.edge_flags, entry, int(profile), origin.edge, origin.fraction,
+            float(limit_seconds), int(backward), scratch, again, again_from,
+        )  # fmt: skip
+        arc = np.sort(scratch.order[:n])
+        weight, seconds, parent = scratch.best[arc], scratch.key[arc], scratch.parent[arc]
+        scratch.best[arc] = np.inf
+    return Rolled(graph, profile, origin, backward, limit_seconds, arc, weight, seconds, parent, again, again_from)
+
+
+def roll_seconds(found: Rolled, stops: Snaps) -> NDArray[np.int32]:
+    """Return the seconds from (to, when backward) the origin of each stop, rounded up; -1 beyond the limit."""
+    seconds = _rolled(found, stops)[0]
+    return np.where(seconds <= found.limit, np.ceil(seconds - 1e-3), -1).astype(np.int32)
+
+
+def _rolled(found: Rolled, stops: Snaps) -> tuple[NDArray[np.float64], NDArray[np.int8]]:
+    """Return seconds, infinite if not reached, and how.
+
+    0 on the arc along the edge, 1 on that against it, 2 and 3 likewise onto the origin's edge anew, 4 straight along
+    the origin's edge.
+    """
+    cost = found.graph.cost(found.profile)
+    edge, share = np.maximum(stops.edge, 0), stops.fraction.astype(np.float64)
+    own = stops.edge == found.origin.edge
+    weights, times = [], []
+    for side in range(2):
+        arc = 2 * edge + side
+        done = share if side == 0 else 1 - share
+        left = _shares(cost[arc], done if found.backward else 1 - done)
+        weight, seconds = _arc_values(found, arc)
+        with np.errstate(invalid="ignore"):
+            weights.append(np.where(own | ~np.isfinite(weight), np.inf, weight - left))
+            times.append(seconds - left)
+    for side in range(2):
+        done = share if side == 0 else 1 - share
+        gone = _shares(cost[2 * edge + side], 1 - done if found.backward else done)
+        before = _arc_values(found, found.again_from[side : side + 1])[1][0]
+        weights.append(np.where(own, float(found.again[side]) + gone, np.inf))
+        times.append(before + gone)
+    ahead = (found.origin.fraction - share) * (1 if found.backward else -1)
+    beside = np.where(ahead >= 0, _shares(cost[2 * edge], ahead), _shares(cost[2 * edge + 1], -ahead))
+    weights.append(np.where(own, beside, np.inf))
+    times.append(beside)
+    best = np.stack(weights).argmin(axis=0)
+    index = np.arange(len(edge))
+    seconds = np.stack(times)[best, index] + (found.origin.metres + stops.metres) / WALK_SPEED
+    reached = (stops.edge >= 0) & np.isfinite(np.stack(weights)[best, index])
+    return np.where(reached, seconds, np.inf), best.astype(np.int8)
+
+
+def _shares(cost: NDArray[np.float32], share: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Seconds for shares of arcs; nothing for none of it, also where one may not go."""
+    with np.errstate(invalid="ignore"):
+        return np.where(share > 0, share * cost, 0.0)
+
+
+def _arc_values(found: Rolled, arcs: NDArray[np.int32]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return weight and seconds of arcs that were reached, else infinity."""
+    if len(found.arc) == 0:
+        return np.full(len(arcs), np.inf), np.full(len(arcs), np.inf)
+    at = np.minimum(np.searchsorted(found.arc, arcs), len(found.arc) - 1)
+    reached = found.arc[at] == arcs
+    return np.where(reached, found.weight[at], np.inf), np.where(reached, found.seconds[at], np.inf)
+
+
+def roll_path(found: Rolled, target: Snap) -> Path | None:
+    """Return the way between the origin and a place, in the direction of travel; None beyond the limit."""
+    seconds, how = _rolled(found, _alone(target))
+    if not seconds[0] <= found.limit:
+        return None
+    start, end = (target, found.origin) if found.backward else (found.origin, target)
+    side = int(how[0])
+    if side == 4:  # noqa: PLR2004  straight along the edge
+        pieces = [_between_shares(target.edge, start.fraction, end.fraction)]
+    else:
+        arcs = [2 * target.edge + side % 2]
+        before = int(found.again_from[side - 2]) if side > 1 else _find_parent(found, arcs[0])
+        while before >= 0:
+            arcs.append(before)
+            before = _find_parent(found, before)
+        if not found.backward:
+            arcs.reverse()
+        pieces = [Piece(arc, 0.0, 1.0) for arc in arcs]
+        pieces[0] = pieces[0]._replace(begin=start.fraction if arcs[0] % 2 == 0 else 1 - start.fraction)
+        pieces[-1] = pieces[-1]._replace(end=end.fraction if arcs[-1] % 2 == 0 else 1 - end.fraction)
+    return _describe(found.graph, pieces, (start, end), float(seconds[0]))
+
+
+def _find_parent(found: Rolled, arc: int) -> int:
+    return int(found.parent[np.searchsorted(found.arc, arc)])
 
 
 class Piece(NamedTuple):
@@ -790,4 +914,5 @@ def warm() -> None:
     assert b is not None
     stop_seconds(reach(graph, a, Profile.FOOT, 600.0), stops)
     between(graph, a, b, Profile.CAR)
+    roll_seconds(roll(graph, a, Profile.CAR, 600.0), stops)
     footpaths(graph, stops, 600.0, threads=1)
