@@ -980,8 +980,8 @@ def _find_earliest(
 ) -> bool:
     """Find the earliest arrival by number of rides, without legs.
 
-    The number of rides allowed grows from the least conceivable until something is found; that bounds the search
-    without limit on rides.
+    The number of rides allowed grows from the least conceivable, ever faster, until something is found; that bounds
+    the search without limit on rides.
 
     Parameters
     ----------
@@ -995,7 +995,7 @@ def _find_earliest(
     -------
     False when `scratch.segment` is too short.
     """
-    budget = ZERO
+    budget, step = ZERO, ZERO
     while True:
         postponed = NO_RIDE
         size = ZERO
@@ -1018,11 +1018,11 @@ def _find_earliest(
         _rest(view, scratch, ONE, n_touched)
         if size > len(scratch.segment):
             return False
-        budget = min(postponed, more)
-        if budget == NO_RIDE:
+        postponed = min(postponed, more)
+        if postponed == NO_RIDE:
             return True
-        if limit[rides] != NEVER:
-            budget = NO_RIDE
+        budget = max(postponed, budget + step) if limit[rides] == NEVER else NO_RIDE
+        step = 2 * step + 1
 
 
 @inner_kernel
@@ -1261,6 +1261,7 @@ def search(
     group_trip = np.empty(n, np.int32)
     group_position = np.empty(n, np.int32)
     at_key = 0
+    lost = False
     while fits and at_key < n and (window or n_wanted > 0):
         left = until - np.int32(key[at_key] >> 32)
         n_group = 0
@@ -1273,13 +1274,12 @@ def search(
         if window and walk >= 0:
             for ride in range(1, rides + 1):
                 limit[ride] = min(limit[ride], left + walk)
-        if window and limit[rides] == NEVER:
+        if window and limit[rides] == NEVER and not lost:
             fits = _find_earliest(
                 view, once, group_trip, group_position, np.int64(n_group), ONE, goal, rides, limit, found
             )
             found[:, 0] = NEVER
-            if limit[rides] == NEVER:
-                continue
+            lost = limit[rides] == NEVER  # what is reached from here leads nowhere: no earlier departure need look there
             for ride in range(1, rides + 1):
                 limit[ride] += limit[ride] != NEVER
         begin = np.int64(size)
