@@ -9,9 +9,9 @@ import numpy as np
 
 from mobigo.transit.describing import FAR_DAYS
 from mobigo.transit.hearing import Heard, hear
-from mobigo.transit.listing import Listed, NoTrip, list_instead, list_new
+from mobigo.transit.listing import MANY_CALLS, Listed, NoTrip, list_instead, list_new
 from mobigo.transit.live import MatchReport, Relation, TripUpdate
-from mobigo.transit.matching import DAY, Finder, Run, find_target
+from mobigo.transit.matching import DAY, LATEST_START, Finder, Run, find_target, say_time
 from mobigo.transit.progress import Late, find_delay
 from mobigo.transit.settling import NEVER
 from mobigo.transit.timetable import ALL_RUNS, day_number
@@ -200,6 +200,8 @@ class _Gatherer:
     def _take_known(self, update: TripUpdate, voice: _Voice) -> None:
         voice.count.trips += 1
         voice.count.calls += len(update.calls)
+        if len(update.calls) > MANY_CALLS:
+            raise NoTrip(f"it has {len(update.calls)} calls, {MANY_CALLS} at most are believed")
         run = self._copy(update, voice) if update.relation is Relation.DUPLICATED else self._find(update, voice)
         voice.count.trips_matched += 1
         voice.found.append((update, run))
@@ -295,6 +297,8 @@ class _Gatherer:
         if update.new_start_time is None or day is None:
             raise NoTrip("a duplicate must say its start_date and start_time in trip_properties")
         number = day_number(day)
+        if update.new_start_time > LATEST_START:
+            raise NoTrip(f"its start_time {say_time(update.new_start_time)} is a mistake")
         if abs(number - self.finder.today) > FAR_DAYS:
             raise NoTrip(f"{day} is more than {FAR_DAYS} days away")
         return Run(trip, number, update.new_start_time - int(self.finder.names.start[trip]), None)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from mobigo.transit.describing import FAR_DAYS
 from mobigo.transit.live import CallRelation, Relation
-from mobigo.transit.matching import DAY, say_day
+from mobigo.transit.matching import DAY, FIRST_INSTANT, LAST_INSTANT, LATEST_START, say_day
 from mobigo.transit.timetable import day_number
 
 if TYPE_CHECKING:
@@ -15,12 +15,8 @@ if TYPE_CHECKING:
 
 LEAST_CALLS, MANY_CALLS = 2, 2_000
 """Calls of a trip with stops of its own."""
-LATEST_START = 7 * DAY
-"""Seconds after the beginning of its service day at which a trip may begin: some timetables go on past 48:00."""
 LONG = 3 * DAY
 """Seconds a trip of no timetable may last."""
-FIRST_INSTANT, LAST_INSTANT = 946_684_800, 4_102_444_800
-"""2000 to 2100: other instants are mistakes."""
 
 
 class ListedCall(NamedTuple):
@@ -82,9 +78,9 @@ def list_new(finder: Finder, update: TripUpdate, prefix: str, at: int) -> Listed
     if first is None or not FIRST_INSTANT <= first <= LAST_INSTANT:
         raise NoTrip(f"a new trip must say its times, this one says {first} s since 1970")
     day = _day_of(finder, first, zone) if update.start_date is None else day_number(update.start_date)
-    calls = _list_calls(finder, update, finder.begins(day, zone), prefix, [None] * len(update.calls))
     if abs(day - finder.today) > FAR_DAYS:
         raise NoTrip(f"{say_day(day)} is more than {FAR_DAYS} days away")
+    calls = _list_calls(finder, update, finder.begins(day, zone), prefix, [None] * len(update.calls))
     return Listed(base, None, day, zone, route, Relation.NEW, calls, at, prefix, update)
 
 

@@ -24,6 +24,10 @@ if TYPE_CHECKING:
     from mobigo.transit.timetable import Timetable
 
 DAY = 86_400
+FIRST_INSTANT, LAST_INSTANT = 946_684_800, 4_102_444_800
+"""2000 to 2100: other instants are mistakes."""
+LATEST_START = 7 * DAY
+"""Seconds after the beginning of its service day at which a trip may begin: some timetables go on past 48:00."""
 NEAR = 43_200
 """Seconds by which a time without a date may differ from the timetable's, to be of that day."""
 
@@ -324,9 +328,7 @@ class Finder:
                 continue
             said = _instant(call)
             if said is not None:
-                leaves = call.planned_departure is not None or (
-                    call.planned_arrival is None and call.departure is not None
-                )
+                leaves = said in (call.planned_departure, call.departure)
                 times = self.timetable.call_departure if leaves else self.timetable.call_arrival
                 return int(times[rows + position]), said
         return None
@@ -337,6 +339,8 @@ class Finder:
         if shifts is None:
             return Run(trip, day, 0, ALL_RUNS)
         start = int(self.names.start[trip])
+        if (update.start_time or 0) > LATEST_START:
+            return f"its start_time {say_time(update.start_time or 0)} is a mistake"
         if update.start_time is not None:
             shift = update.start_time - start
         else:
@@ -476,9 +480,9 @@ class Finder:
 
 
 def _instant(call: CallUpdate) -> int | None:
-    """Return an instant of a call, planned if it is said, else as it is expected."""
+    """Return an instant of a call, planned if it is said, else as it is expected; mistakes are none."""
     for said in (call.planned_departure, call.planned_arrival, call.departure, call.arrival):
-        if said is not None:
+        if said is not None and FIRST_INSTANT <= said <= LAST_INSTANT:
             return said
     return None
 
