@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import math
 import os
+from functools import cache
 from itertools import pairwise
 from mmap import ACCESS_READ, mmap
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar, get_type_hints
@@ -129,10 +130,15 @@ def _nothing(one: dict[str, Any]) -> NDArray[Any]:
     return array
 
 
+@cache
+def _hints(kind: type) -> dict[str, Any]:
+    return get_type_hints(kind, localns={"NDArray": NDArray})
+
+
 def _assemble(kind: type[T], prefix: str, arrays: dict[str, NDArray[Any]]) -> T:
     """Build a NamedTuple, and those in it, from arrays by dotted name."""
     fields = {}
-    for name, hint in get_type_hints(kind, localns={"NDArray": NDArray}).items():
+    for name, hint in _hints(kind).items():
         full = f"{prefix}{name}"
         fields[name] = arrays[full] if full in arrays else _assemble(hint, f"{full}.", arrays)
     return kind(**fields)
