@@ -159,6 +159,19 @@ def test_the_worker_does_it_when_it_is_asked(desk: Desk) -> None:
     assert desk.delay() == 60
 
 
+def test_after_a_build_the_worker_lays_live_data_over_the_new_network(desk: Desk) -> None:
+    url, home = desk.valley.url, desk.valley.home
+    (home / "sandbox").touch()
+    clock = Clock(home / "clock.json")
+    clock.move(NOW, 0)
+    desk.run()
+    before = desk.valley.network().folder
+    desk.valley.load_feed(stops=FEED["stops.txt"] + stop("new", 5000) + "\n")
+    list_tasks(url, Settings(home, url, None, (), home))["network.build"]()
+    assert desk.valley.network().folder != before
+    assert desk.delay() == 60
+
+
 def test_two_watches_take_turns(desk: Desk) -> None:
     other = LiveWatch(desk.valley.url, desk.valley.home)
     other.run(NOW)

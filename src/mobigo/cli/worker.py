@@ -62,21 +62,29 @@ def worker(*, leash: bool) -> None:
 
 def list_tasks(url: str, settings: Settings) -> Mapping[str, Callable[..., object]]:
     """List what can be queued, by name."""
+    import psycopg
+
+    from mobigo.db.engine import libpq_conninfo
+    from mobigo.transit import live_store
 
     def build() -> None:
         """Build the network anew: the days it covers move on, and loads since the last one come in."""
         from mobigo.journeys.service import build_network  # heavy, and seldom needed
 
         build_network(url, settings.home, settings.open_clock().now(), days_ahead=14)
+        poll()
 
     def poll() -> None:
         """Ask the live sources that are due, and plan on what they say."""
+        with psycopg.connect(libpq_conninfo(url)) as connection:
+            if not live_store.is_used(connection):
+                return
         watch().run(settings.open_clock().now())
         watch().lay_out()
 
     @cache
     def watch() -> LiveWatch:
-        from mobigo.journeys.live_watch import LiveWatch  # as heavy; keeps what it has read
+        from mobigo.journeys.live_watch import LiveWatch  # as heavy; it keeps what it has read
 
         return LiveWatch(url, settings.home, settings.allow_hosts)
 

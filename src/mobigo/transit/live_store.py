@@ -36,6 +36,15 @@ def driver(session: Session) -> Connection[Any]:
     return cast("Connection[Any]", session.connection().connection.driver_connection)
 
 
+def is_used(connection: Connection[Any]) -> bool:
+    """Tell whether there is anything live at all: a source, a disturbance, a vehicle that reports itself."""
+    row = connection.execute(
+        "SELECT EXISTS (SELECT 1 FROM live_source) OR EXISTS (SELECT 1 FROM disturbance)"
+        " OR EXISTS (SELECT 1 FROM vehicle_position)"
+    ).fetchone()
+    return bool(row and row[0])
+
+
 # ── sources ───────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
