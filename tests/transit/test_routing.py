@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from benchmarks.kernel import draw
 
-from mobigo.kernels.trip_based import NEVER, NO_RIDE, NO_WAY, UNKNOWN
+from mobigo.kernels.trip_based import MOST_TRIPS, NEVER, NO_RIDE, NO_WAY, UNKNOWN
 from mobigo.kit.errors import InvalidInput
 from mobigo.transit import routing
 from mobigo.transit.days import DayViews
@@ -140,7 +140,7 @@ def test_a_search_leaves_its_memory_at_rest_and_asks_for_more_of_it(
     working = routing._own.working
     assert len(working.profile.segment) > 1
     for scratch in (working.profile, working.once):
-        assert (scratch.reached == NEVER).all()
+        assert (scratch.reached == MOST_TRIPS).all()
         assert (scratch.seated == NEVER).all()
         assert not scratch.marked.any()
         assert (scratch.ahead == UNKNOWN).all()

@@ -34,7 +34,7 @@ NO_WAY = 65535
 NO_RIDE: Int = np.int64(254)
 FAR: Int = np.int64(2**22)
 """Seconds a distance has at most."""
-MOST_TRIPS = 2**16
+MOST_TRIPS = 2**16 - 1
 """Trips of a line at most."""
 LONGEST_WAIT = 2**16 - 1
 """Of a hop, in its units, where it waits longer."""
@@ -136,9 +136,9 @@ class DayView(NamedTuple):
 class Scratch(NamedTuple):
     """Working memory of one search; every search leaves it at rest."""
 
-    reached: NDArray[np.int32]
-    """int32[n_positions * stride]: the earliest trip boarded at the position or before, by rides from 1; NEVER at
-    rest."""
+    reached: NDArray[np.uint16]
+    """uint16[n_positions * stride]: number on its line of the earliest trip boarded at the position or before, by
+    rides from 1; MOST_TRIPS at rest."""
     seated: NDArray[np.int32]
     """int32[n_lines * stride]: the earliest trip whose onward trips are known, by rides from 1; NEVER at rest."""
     touched: NDArray[np.int32]
@@ -632,12 +632,13 @@ def _board(
         scratch.touched[n_touched] = line
         n_touched += 1
     end = view.line_position[line + 1]
+    number = trip - view.line_trip[line]
     x = position
-    while x < end and scratch.reached[x * stride + ride - 1] > trip:
+    while x < end and scratch.reached[x * stride + ride - 1] > number:
         for more in range(x * stride + ride - 1, x * stride + rides):
-            if scratch.reached[more] <= trip:
+            if scratch.reached[more] <= number:
                 break
-            scratch.reached[more] = trip
+            scratch.reached[more] = number
         x += 1
     if size < len(scratch.segment):
         scratch.segment[size, 0] = trip
@@ -692,8 +693,9 @@ def _stay(
         onward = np.int64(view.onward_trip[entry])
         if onward == NEVER:
             continue
-        start = np.int64(view.line_position[view.trip_line[onward]])
-        if scratch.reached[start * stride + ride - 1] > onward:
+        other = np.int64(view.trip_line[onward])
+        start = np.int64(view.line_position[other])
+        if scratch.reached[start * stride + ride - 1] > onward - view.line_trip[other]:
             if at < 0:  # the boarding itself brings nothing new, but what follows does
                 at = size
                 size = _sit(scratch, trip, position, parent, parent_position, trip, size)
@@ -733,7 +735,7 @@ def _begin(
     """
     at: Int = np.int64(-1)
     line = view.trip_line[trip]
-    if scratch.reached[position * stride] > trip:
+    if scratch.reached[position * stride] > trip - view.line_trip[line]:
         at = size
         size, n_touched = _board(
             view, scratch, stride, ONE, rides, trip, position, ORIGIN, ORIGIN, trip, size, n_touched
@@ -753,10 +755,11 @@ def _begin(
         seat = np.int64(scratch.segment[at, 0])
         for row in range(view.stay_first[seat], view.stay_first[seat + 1]):
             onward = np.int64(view.stay_trip[row])
-            start = np.int64(view.line_position[view.trip_line[onward]])
+            other = np.int64(view.trip_line[onward])
+            start = np.int64(view.line_position[other])
             if view.departure[view.trip_shift[onward] + start] >= limit:
                 continue
-            if scratch.reached[start * stride] > onward:
+            if scratch.reached[start * stride] > onward - view.line_trip[other]:
                 size, n_touched = _board(
                     view, scratch, stride, ONE, rides, onward, start, at, SEATED, seat, size, n_touched
                 )
@@ -920,9 +923,10 @@ def _spread(
                     if arrival + (which & 0xFFFF) * SECONDS_PER_UNIT + (distance >> 8) >= limit[need]:
                         continue
                     line = np.int64(position_line[y])
-                    trip = line_trip[line] + (which >> 16)
+                    number = which >> 16
+                    trip = line_trip[line] + number
                     new: Int = np.int64(-1)
-                    if reached[y * stride + level - 1] > trip:  # as in `_board`, written out: calls are slow here
+                    if reached[y * stride + level - 1] > number:  # as in `_board`, written out: calls are slow here
                         new = size
                         if not marked[line]:
                             marked[line] = 1
@@ -930,11 +934,11 @@ def _spread(
                             n_touched += 1
                         stop = line_position[line + 1]
                         z = y
-                        while z < stop and reached[z * stride + level - 1] > trip:
+                        while z < stop and reached[z * stride + level - 1] > number:
                             for mark in range(z * stride + level - 1, z * stride + levels):
-                                if reached[mark] <= trip:
+                                if reached[mark] <= number:
                                     break
-                                reached[mark] = trip
+                                reached[mark] = number
                             z += 1
                         if size < len(segment):
                             segment[size, 0] = trip
@@ -962,7 +966,7 @@ def _rest(view: DayView, scratch: Scratch, stride: Int, n_touched: Int) -> None:
         line = scratch.touched[at]
         scratch.marked[line] = 0
         scratch.seated[line * stride : (line + 1) * stride] = NEVER
-        scratch.reached[view.line_position[line] * stride : view.line_position[line + 1] * stride] = NEVER
+        scratch.reached[view.line_position[line] * stride : view.line_position[line + 1] * stride] = MOST_TRIPS
 
 
 @inner_kernel
@@ -1279,7 +1283,9 @@ def search(
                 view, once, group_trip, group_position, np.int64(n_group), ONE, goal, rides, limit, found
             )
             found[:, 0] = NEVER
-            lost = limit[rides] == NEVER  # what is reached from here leads nowhere: no earlier departure need look there
+            lost = (
+                limit[rides] == NEVER
+            )  # what is reached from here leads nowhere: no earlier departure need look there
             for ride in range(1, rides + 1):
                 limit[ride] += limit[ride] != NEVER
         begin = np.int64(size)

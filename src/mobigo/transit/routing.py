@@ -176,7 +176,7 @@ def _working(view: DayView, stride: int) -> _Working:
 
 def _scratch(n_positions: int, n_lines: int, stride: int, segments: int) -> Scratch:
     return Scratch(
-        reached=np.full(n_positions * stride, NEVER, np.int32),
+        reached=np.full(n_positions * stride, kernels.MOST_TRIPS, np.uint16),
         seated=np.full(n_lines * stride, NEVER, np.int32),
         touched=np.zeros(n_lines, np.int32),
         marked=np.zeros(n_lines, np.uint8),
@@ -306,11 +306,8 @@ def ask(
     origins, targets = meant_by(timetable, from_stop), meant_by(timetable, to_stop)
     access, access_seconds = _around(footpaths.first, footpaths.target, footpaths.seconds, origins)
     egress, egress_seconds = _around(footpaths.back_first, footpaths.back, footpaths.back_seconds, targets)
-    direct = [
-        seconds
-        for stop, seconds in zip(access.tolist(), access_seconds.tolist(), strict=True)
-        if stop in set(targets.tolist())
-    ]
+    ends = set(targets.tolist())
+    direct = [seconds for stop, seconds in zip(access.tolist(), access_seconds.tolist(), strict=True) if stop in ends]
     return Query(
         access,
         access_seconds,
