@@ -66,7 +66,7 @@ class Terms(NamedTuple):
     factor: float
     """Walks take so many times as long, and so do the times of transfers.txt."""
     usual: int
-    """Seconds of a change besides the walk, where transfers.txt does not say."""
+    """Seconds of a change besides the walk, where transfers.txt does not say; -1: it never says."""
     longest: int
     """Seconds of a walk, at most."""
     min_change: int
@@ -218,7 +218,7 @@ def aim(
 def lengthen(change: Int, on_foot: Int, timed: Int, guaranteed: Int, terms: Terms) -> Int:
     """Seconds from alighting to boarding as the traveller takes them; negative where a change is forbidden."""
     if terms.factor != 1.0 and change >= 0:
-        if timed or change != on_foot + terms.usual:
+        if timed or (terms.usual >= 0 and change != on_foot + terms.usual):
             change = np.int64(np.ceil(change * terms.factor))
         else:
             change += np.int64(np.ceil(on_foot * terms.factor)) - on_foot

@@ -616,7 +616,7 @@ def search(
             wanted.rides[i] = label[RIDES]
             wanted.cost[i] = label[COST] // THOUSAND * THOUSAND + THOUSAND - 1
             until = max(until, label[TIME])
-        end = until
+        end = until + 1
         for bag in (bags.off, bags.on, bags.line, bags.trip, bags.seat, bags.goal):
             bag[:] = -1
     first = list_first(view, allowed, access, start)

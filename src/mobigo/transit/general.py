@@ -173,7 +173,7 @@ def _read_terms(
         timed[timetable.rule_from[same & (timetable.rule_type != FORBIDDEN)]] = 1
     return freeze(Allowed(trips, stops, timed)), Terms(
         float(wishes.walk_factor),
-        max(usual, 0),
+        usual,
         FAR if wishes.longest_walk is None else wishes.longest_walk,
         wishes.min_change,
         wishes.slack,
