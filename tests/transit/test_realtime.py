@@ -112,6 +112,21 @@ def test_an_entity_that_makes_no_sense_is_left_out_whole_and_named(change: objec
     assert problem in found.problems[0]
 
 
+def test_what_is_not_read_is_said() -> None:
+    feed = write_feed()
+    feed.entity.add(id="detour").trip_modifications.service_dates.append("20261123")
+    found = realtime.read(feed.SerializeToString(), "town")
+    assert found.problems == ("entity detour: it holds none of trip_update, vehicle, alert; it is not read",)
+
+
+def test_a_vehicle_without_trip_is_on_the_one_trip_that_names_it() -> None:
+    feed = write_feed()
+    feed.entity[1].vehicle.ClearField("trip")
+    assert realtime.read(feed.SerializeToString(), "town").vehicles[0].trip_id == "t1"
+    feed.entity.add(id="4").CopyFrom(feed.entity[0])  # two trips name it: its next one as well
+    assert realtime.read(feed.SerializeToString(), "town").vehicles[0].trip_id is None
+
+
 def test_times_of_any_size_are_numbers_or_nothing() -> None:
     feed = write_feed()
     feed.header.timestamp = 2**64 - 1

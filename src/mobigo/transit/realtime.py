@@ -7,7 +7,7 @@ import re
 from dataclasses import replace
 from datetime import date
 from itertools import chain
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import orjson
 from google.protobuf.json_format import ParseDict, ParseError
@@ -29,6 +29,9 @@ from mobigo.transit.live import (
     Vehicle,
 )
 
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
 RELATIONS = {
     messages.TripDescriptor.SCHEDULED: Relation.SCHEDULED,
     messages.TripDescriptor.ADDED: Relation.NEW,
@@ -41,6 +44,7 @@ RELATIONS = {
 }
 CALL_RELATIONS = (CallRelation.SCHEDULED, CallRelation.SKIPPED, CallRelation.NO_DATA, CallRelation.UNSCHEDULED)
 """By their numbers in the message."""
+UNDERSTOOD = ("trip_update", "vehicle", "alert")
 MANY_ENTITIES = 200_000
 """Entities of one message at most."""
 SHOWN = 20
@@ -91,6 +95,8 @@ def _read_message(message: messages.FeedMessage, source: str) -> LiveFeed:
     for entity in message.entity:
         if entity.is_deleted:
             continue
+        if not any(map(entity.HasField, UNDERSTOOD)):
+            problems.append(f"entity {entity.id}: it holds none of {', '.join(UNDERSTOOD)}; it is not read")
         try:
             if entity.HasField("trip_update"):
                 trips.append(_read_trip(entity))
@@ -100,7 +106,21 @@ def _read_message(message: messages.FeedMessage, source: str) -> LiveFeed:
                 alerts.append(_read_alert(entity))
         except _Senseless as problem:
             problems.append(f"entity {entity.id}: {problem}")
-    return LiveFeed(source, at, tuple(trips), tuple(vehicles), tuple(alerts), tuple(problems))
+    return LiveFeed(source, at, tuple(trips), tuple(_name_trips(vehicles, trips)), tuple(alerts), tuple(problems))
+
+
+def _name_trips(vehicles: list[Vehicle], trips: list[TripUpdate]) -> Iterator[Vehicle]:
+    """Give vehicles that name no trip the one trip that names them."""
+    serving: dict[str, TripUpdate | None] = {}
+    for trip in trips:
+        if trip.vehicle is not None:
+            serving[trip.vehicle] = None if trip.vehicle in serving else trip
+    for vehicle in vehicles:
+        served = serving.get(vehicle.vehicle_id) if vehicle.trip_id is None else None
+        if served is None:
+            yield vehicle
+        else:
+            yield replace(vehicle, trip_id=served.trip_id, start_date=served.start_date, route_id=served.route_id)
 
 
 class _Senseless(Exception):
