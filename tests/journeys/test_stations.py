@@ -5,10 +5,13 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+import psycopg
 import pytest
 from tests.conftest import new_database
 from tests.journeys.conftest import FEED, _make_valley, at, stop
 from tests.journeys.test_plan import ask, clock
+
+from mobigo.db.engine import libpq_conninfo
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -105,3 +108,17 @@ def list_walks(network: Network, walks: Footpaths, start: str) -> dict[str, int]
     stop = network.stop_index[start]
     rows = range(int(walks.first[stop]), int(walks.first[stop + 1]))
     return {network.timetable.stop_ids.at(int(walks.target[row])): int(walks.seconds[row]) for row in rows}
+
+
+def test_without_streets_the_way_leads_through_the_station_too(own_valley: Valley) -> None:
+    # straight lines: from 200 m west of the gate 1.4 times 200 m, 234 s, then the stairs
+    with psycopg.connect(libpq_conninfo(own_valley.url)) as connection:
+        connection.execute("DELETE FROM osm_active")
+    own_valley.load_feed(stops=STOPS, levels=LEVELS, pathways=PATHWAYS)
+    own_valley.build()
+    (journey,) = ask(own_valley, at(200, 5), "val:aval", clock(7, 50), window=1200).journeys
+    assert seconds(journey.legs[0]) == 234 + 30
+    assert (journey.legs[0].steps[-1].street, journey.legs[0].steps[-1].direction) == ("Vers les quais", "stairs")
+    network = own_valley.network()
+    # 300 m from the lift to the bridge, straight
+    assert list_walks(network, network.footpaths, "val:amont") == {"val:amont": 0, "val:pont": 60 + 250}

@@ -36,6 +36,8 @@ if TYPE_CHECKING:
     from datetime import datetime
     from pathlib import Path
 
+    from numpy.typing import NDArray
+
     from mobigo.parking.model import ParkingPlace
     from mobigo.street.graph import StreetGraph
     from mobigo.transit.pathways import Stations
@@ -134,7 +136,7 @@ def _write(connection: psycopg.Connection, new: Path, content: Content, now: dat
         write_packed(new / "courses", draw_courses(timetable, graph))
         counts |= {"street nodes": len(graph.node_osm), "street edges": len(graph.edge_way), "car parks": len(places)}
     else:
-        walks = link_stops(timetable, link_metres=CROW_METRES)
+        walks = _link_straight(timetable, inside)
     write_packed(new / "footpaths", walks)
     counts["walks between stops"] = len(walks.target)
     write_manifest(
@@ -152,8 +154,7 @@ def _write_walks(
     write_packed(folder / "stop_snaps", snaps)
     entrances = survey(timetable, graph, snaps, places)
     write_packed(folder / "entrances", entrances)
-    called = np.zeros(len(timetable.stop_lat), np.bool_)
-    called[timetable.pattern_stop] = True
+    called = _called(timetable)
     joined = on_the_street(inside, called)
     rolled, walked = (
         follow_streets(
@@ -175,6 +176,22 @@ def _write_walks(
     )
     write_packed(folder / "wheelchair_footpaths", rolled)
     return walked
+
+
+def _link_straight(timetable: Timetable, inside: Stations) -> Footpaths:
+    """Join the stops by straight lines, through stations where they have pathways."""
+    walks = link_stops(timetable, link_metres=CROW_METRES)
+    if not len(inside.target):
+        return walks
+    straight = walks.first, walks.target, walks.seconds
+    return follow_streets(timetable, walk_through(inside, _called(timetable), straight, CHANGE_WALK))
+
+
+def _called(timetable: Timetable) -> NDArray[np.bool_]:
+    """Tell which stops vehicles call at."""
+    called = np.zeros(len(timetable.stop_lat), np.bool_)
+    called[timetable.pattern_stop] = True
+    return called
 
 
 def _zone(timetable: Timetable) -> str:
