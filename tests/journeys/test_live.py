@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 import shutil
+import threading
+import time
 from datetime import date, timedelta
 from typing import TYPE_CHECKING
 
+import httpx
 import pytest
+from tests.conftest import serve
 from tests.journeys.conftest import at
 from tests.journeys.live_valley import MONDAY, NOW, LiveValley, late, local, rides
 
+from mobigo.db.engine import open_engine
 from mobigo.journeys import service
 from mobigo.journeys.live import lay_live
 from mobigo.journeys.model import JourneyRequest, Realtime
 from mobigo.journeys.network import STALE, Networks
 from mobigo.kit.clock import Clock
 from mobigo.transit.live import Alert, CallRelation, CallUpdate, Relation, Target, TripUpdate, Vehicle
+from mobigo.web.app import create_app
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -156,6 +162,58 @@ def test_what_a_snapshot_shares_with_the_timetable_is_not_written_again(now: Liv
     assert timetable.stop_lat is network.timetable.stop_lat
     assert timetable.stop_names.blob is network.timetable.stop_names.blob
     assert len(timetable.trip_route) == len(network.timetable.trip_route) + 1
+
+
+def test_live_data_that_cannot_be_read_leave_the_timetable(now: LiveValley) -> None:
+    network = now.say(late("early", 7))
+    assert network.live is not None
+    for name in ("alerts.json", "vehicles.json", "report.json", "overlay/arrays.json"):
+        torn = network.live.folder / name
+        whole = torn.read_bytes()
+        torn.write_bytes(whole[: len(whole) // 2])
+        assert now.network.live is None
+        torn.write_bytes(whole)
+    shutil.rmtree(network.live.folder)
+    assert now.network.live is None
+    assert rides(now.ask("07:30").journeys[0]) == ["val:early 08:00-08:15"]
+
+
+def test_live_data_are_swapped_while_serving(now: LiveValley, valley: Valley) -> None:
+    # at every moment the bus is so many minutes late at both ends, and the answer says of which moment it is
+    now.say(late("early", 1))
+    app = create_app(engine=open_engine(valley.url), clock=Clock(), home=now.home)
+    app.state.networks = Networks(now.home)  # of any age
+    seen: set[tuple[str, str]] = set()
+    failed: list[str] = []
+    done = threading.Event()
+
+    def ask(address: str) -> None:
+        question = {"from": at(0), "to": at(10_000), "at": "2026-11-23T07:30", "window_minutes": "0"}
+        with httpx.Client(base_url=address, timeout=30) as http:
+            while not done.is_set():
+                answer = http.get("/v1/journeys", params=question)
+                if answer.status_code != 200:
+                    failed.append(answer.text)
+                    return
+                (ride,) = [leg for leg in answer.json()["journeys"][0]["legs"] if leg["trip_id"]]
+                seen.add((ride["departure"][11:16], ride["arrival"][11:16]))
+
+    with serve(app) as address:
+        askers = [threading.Thread(target=ask, args=(address,)) for _ in range(3)]
+        for asker in askers:
+            asker.start()
+        for minutes in range(2, 14):
+            now.say(late("early", minutes))
+            if minutes % 4 == 0:
+                lay_live(now.network.folder, NOW)
+        while ("08:13", "08:28") not in seen and not failed:
+            time.sleep(0.01)
+        done.set()
+        for asker in askers:
+            asker.join()
+    app.state.engine.dispose()
+    assert not failed
+    assert seen <= {(f"08:{minutes:02}", f"08:{minutes + 15:02}") for minutes in range(1, 14)}
 
 
 def test_vehicles_are_found_by_their_trip(now: LiveValley) -> None:

@@ -20,6 +20,8 @@ from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
+import structlog
+
 from mobigo import __version__
 from mobigo.journeys.courses import Courses
 from mobigo.journeys.entrances import CarParks, Entrances, Walks
@@ -42,6 +44,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from mobigo.kit.clock import Clock
+
+log = structlog.get_logger()
 
 LAYOUT = sha256(
     json.dumps(
@@ -253,6 +257,15 @@ def map_live(network: Network) -> LiveSnapshot | None:
     return map_snapshot(folder / name, network.timetable)
 
 
+def _map_sound(network: Network) -> LiveSnapshot | None:
+    """Map the live data that serve; without those that cannot be read journeys go on by the timetable."""
+    try:
+        return map_live(network)
+    except (ValueError, KeyError, TypeError) as error:
+        log.warning("live data cannot be read", network=network.manifest.version, error=repr(error))
+        return None
+
+
 class Networks:
     """The networks of a home: hands out the one that serves, whichever process switched it in.
 
@@ -316,7 +329,7 @@ class Networks:
                         live = _stamp_live(self._current.folder)
                 if self._current is not None:
                     with suppress(FileNotFoundError):  # replaced twice meanwhile: the next call finds the newest
-                        self._current = replace(self._current, live=map_live(self._current))
+                        self._current = replace(self._current, live=_map_sound(self._current))
                 self._stamps = stamp, live
             finally:
                 self._loading.release()
