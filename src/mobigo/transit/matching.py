@@ -249,11 +249,15 @@ class Finder:
         """Service days that may have trips under way now or soon."""
         return range(self.today - self._reach - 1, self.today + 3)
 
+    def services(self, day: int) -> NDArray[np.bool_]:
+        """bool[n_services + 1]: which services run on a day by the timetable; the last one is none and never runs."""
+        if day not in self._running:
+            self._running[day] = np.append(runs_on(self.timetable, day), False)
+        return self._running[day]
+
     def runs(self, trip: int, day: int) -> bool:
         """Tell whether a trip runs on a day by the timetable."""
-        if day not in self._running:
-            self._running[day] = np.append(runs_on(self.timetable, day), False)  # False: of service -1
-        return bool(self._running[day][self.timetable.trip_service[trip]])
+        return bool(self.services(day)[self.timetable.trip_service[trip]])
 
     def calls(self, trip: int) -> _Calls:
         """Where a trip calls."""
@@ -461,9 +465,8 @@ class Finder:
         """For each trip of a block on a day the next one; a block whose trips overlap that day is of no one vehicle."""
         if day not in self._next:
             table, names = self.timetable, self.names
-            self.runs(0, day)
             trips = np.flatnonzero(
-                (table.trip_block >= 0) & (table.trip_pattern >= 0) & self._running[day][table.trip_service]
+                (table.trip_block >= 0) & (table.trip_pattern >= 0) & self.services(day)[table.trip_service]
             )
             trips = trips[~np.isin(trips, np.fromiter(names.repeats, np.int64, len(names.repeats)))]
             trips = trips[np.lexsort((names.end[trips], names.start[trips], table.trip_block[trips]))]
