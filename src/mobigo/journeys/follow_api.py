@@ -171,7 +171,7 @@ def get_trip(
     Of a trip that runs every so many minutes the run that is under way, else the next.
     """
     found = find_trip(
-        request.app.state.networks.current().seen(Realtime.ON if live == "on" else Realtime.OFF), id, day, now
+        request.app.state.networks.current().seen(Realtime.OFF if live == "off" else Realtime.ON), id, day, now
     )
     network, trip = found.network, found.trip
     timetable = network.timetable

@@ -90,13 +90,12 @@ def lay_live(network_folder: Path, now: datetime) -> None:
     views = replace(network, live=live).as_it_runs.days
     folder = network_folder / LIVE
     for view in _views_of_today(views, now):
-        if (folder / "current").read_text() != live.folder.name:
-            return
         views.lay_hops(*view)
-    with _writing(folder):
-        if (folder / "current").read_text() == live.folder.name:
-            _point(folder, live.folder.name)
-        views.prune(KEPT_VIEWS)
+        with _writing(folder):
+            if (folder / "current").read_text() != live.folder.name:
+                return
+            _point(folder, live.folder.name)  # every process opens its days anew
+            views.prune(KEPT_VIEWS)
 
 
 def _views_of_today(views: DayViews, now: datetime) -> list[tuple[int, Direction, int]]:

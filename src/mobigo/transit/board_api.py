@@ -244,8 +244,11 @@ BoardLimit = Annotated[int, Query(ge=1, le=500, description="Calls per page, at 
 
 
 Live = Annotated[
-    Literal["on", "off"],
-    Query(alias="realtime", description="`off`: by the timetable, as if there were no live data"),
+    Literal["on", "annotate", "off"],
+    Query(
+        alias="realtime",
+        description="`off`: by the timetable, as if there were no live data; `annotate` is the same as `on` here",
+    ),
 ]
 
 
@@ -348,7 +351,7 @@ def get_line_timetable(
     Trips of different stops are merged as printed timetables have it: every trip runs down its column in order.
     """
     network, route = get_line_of(find_network(request), id)
-    known = network.live if live == "on" else None
+    known = network.live if live != "off" else None
     timetable = known.overlay.timetable if known else network.timetable
     overlay = known.overlay if known else None
     on = _day(day, network, now)
@@ -402,7 +405,7 @@ def _find_board(
     request: Request, id_: str, at: str | None, now: datetime, *, minutes: int, scope: Scope, live: str
 ) -> _Board:
     network, stop = get_stop_of(find_network(request), id_)
-    known = network.live if live == "on" else None
+    known = network.live if live != "off" else None
     timetable = known.overlay.timetable if known else network.timetable
     start = read_instant(at, zone_of(timetable)) if at is not None else now.astimezone(zone_of(timetable))
     stops = boards.stops_meant(timetable, stop) if scope is Scope.STOP else boards.stops_of_place(timetable, stop)
@@ -457,7 +460,7 @@ def _day(asked: date | None, network: Network, now: datetime) -> date:
 
 def _board_of_day(network: Network, stop: int, day: date, scope: Scope, live: str) -> _Board:
     """Return the board of a whole day; nobody asks when it ends."""
-    known = network.live if live == "on" else None
+    known = network.live if live != "off" else None
     timetable = known.overlay.timetable if known else network.timetable
     stops = boards.stops_meant(timetable, stop) if scope is Scope.STOP else boards.stops_of_place(timetable, stop)
     start = datetime.combine(day, time(), zone_of(timetable))
