@@ -6,11 +6,13 @@ time of the call and returned clean, so any number of threads may search at once
 
 from __future__ import annotations
 
+import math
 import os
 from collections import deque
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from enum import StrEnum
+from itertools import accumulate
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -634,7 +636,10 @@ def course(
 ) -> NDArray[np.float64] | None:
     """Draw the quickest way, without describing it: float64[n, 2], lon and lat; None when there is none in time."""
     found = _search(graph, start, end, profile, limit_seconds)
-    return _join([_draw(graph, piece) for piece in found[0]]) if found else None
+    if found is None:
+        return None
+    points = _draw(graph, found[0])[0]
+    return np.asarray(points[_is_new(points)])
 
 
 def _search(
@@ -767,111 +772,137 @@ STEP_METRES = 0.5
 
 def _describe(graph: StreetGraph, pieces: list[Piece], ends: tuple[Snap, Snap], seconds: float) -> Path:
     """Draw a way and divide it into steps, one per street."""
-    lines = [_draw(graph, piece) for piece in pieces]
-    kept = [(piece, line) for piece, line in zip(pieces, lines, strict=True) if piece.end > piece.begin]
-    if not kept:
-        kept = [(pieces[0], lines[0])]
-    lengths = [float(graph.edge_metres[piece.arc >> 1]) * (piece.end - piece.begin) for piece, _ in kept]
-    groups: list[list[int]] = []
-    keys = [_step_key(graph, piece.arc >> 1) for piece, _ in kept]
-    for i, key in enumerate(keys):
-        if groups and keys[groups[-1][-1]] == key and not _is_fork(graph, kept, i):
-            groups[-1].append(i)
-        else:
-            groups.append([i])
+    kept = [piece for piece in pieces if piece.end > piece.begin] or pieces[:1]
+    edge = np.array([piece.arc >> 1 for piece in kept], np.int32)
+    points, bounds = _draw(graph, kept)
+    new = _is_new(points)
+    lengths = graph.edge_metres[edge] * np.array([one.end - one.begin for one in kept])
+    flags = graph.edge_flags[edge]
     steps: list[Step] = []
-    for group in groups:
-        points = _join([kept[i][1] for i in group])
-        edge = kept[group[0]][0].arc >> 1
-        metres = sum(lengths[i] for i in group)
-        before = steps[-1].points if steps else None
+    for first, last in _divide(graph, kept, (points, bounds), flags):
+        part = slice(bounds[first], bounds[last])
+        line = points[part][np.concatenate([[True], new[part][1:]])]
+        at = int(edge[first])
         steps.append(
             Step(
-                graph.names.at(int(graph.edge_name[edge])),
-                metres,
-                _direction(before, points, int(graph.edge_flags[edge])),
-                round(bearing(points[0], points[-1] if len(points) == 1 else _ahead(points))) % 360,
-                graph.classes.at(int(graph.edge_class[edge])),
-                points,
+                graph.names.at(int(graph.edge_name[at])),
+                float(lengths[first:last].sum()),
+                _direction(steps[-1].points if steps else None, line, int(flags[first])),
+                round(bearing(line[0].tolist(), _ahead(line))) % 360,
+                graph.classes.at(int(graph.edge_class[at])),
+                line,
             )
         )
-    metres = sum(step.metres for step in steps) + ends[0].metres + ends[1].metres
-    edges = np.array([kept[i][0].arc >> 1 for i, length in enumerate(lengths) if length >= STEP_METRES], np.int32)
-    return Path(_join([step.points for step in steps]), metres, seconds, tuple(steps), edges)
+    metres = float(lengths.sum()) + ends[0].metres + ends[1].metres
+    return Path(points[new], metres, seconds, tuple(steps), edge[lengths >= STEP_METRES])
 
 
-def _step_key(graph: StreetGraph, edge: int) -> tuple[int, int, int]:
-    special = int(graph.edge_flags[edge]) & (Flag.STEPS | Flag.LIFT | Flag.ROUNDABOUT | Flag.FERRY)
-    name = int(graph.edge_name[edge])
-    return name, special, -1 if name else int(graph.edge_class[edge])
+LIFT, STEPS, ROUNDABOUT = int(Flag.LIFT), int(Flag.STEPS), int(Flag.ROUNDABOUT)
+SPECIAL = LIFT | STEPS | ROUNDABOUT | int(Flag.FERRY)
+"""What makes a step of its own of a part of a street."""
 
 
-def _is_fork(graph: StreetGraph, kept: list[tuple[Piece, NDArray[np.float64]]], i: int) -> bool:
-    """Tell whether one must turn at a crossing though the street keeps its name, or has none."""
-    node = int(graph.net.head[kept[i - 1][0].arc])
-    branches = graph.net.first[node + 1] - graph.net.first[node]
-    return bool(branches > 2 and abs(_turn(kept[i - 1][1], kept[i][1])) >= TURN)  # noqa: PLR2004
+def _divide(
+    graph: StreetGraph,
+    pieces: list[Piece],
+    drawn: tuple[NDArray[np.float64], list[int]],
+    flags: NDArray[np.uint8],
+) -> list[tuple[int, int]]:
+    """Divide pieces into steps, first and last (exclusive): one per street, and where one must turn within it."""
+    arcs = np.array([piece.arc for piece in pieces])
+    name, cls = graph.edge_name[arcs >> 1], graph.edge_class[arcs >> 1]
+    special = flags & SPECIAL
+    new = (name[1:] != name[:-1]) | (special[1:] != special[:-1])
+    new |= (name[1:] == 0) & (cls[1:] != cls[:-1])
+    node = graph.net.head[arcs[:-1]]
+    forks = ~new & (graph.net.first[node + 1] - graph.net.first[node] > 2)  # noqa: PLR2004  no more than the way itself
+    points, bounds = drawn
+    for i in np.flatnonzero(forks).tolist():
+        here, there = points[bounds[i] : bounds[i + 1]], points[bounds[i + 1] : bounds[i + 2]]
+        new[i] = abs(_turn(here, there)) >= TURN
+    starts = [0, *(np.flatnonzero(new) + 1).tolist()]
+    return list(zip(starts, [*starts[1:], len(pieces)], strict=True))
 
 
-def _draw(graph: StreetGraph, piece: Piece) -> NDArray[np.float64]:
-    """Return the course of a piece of an arc; float64[n, 2]."""
-    edge = piece.arc >> 1
-    a, b = int(graph.shapes.first[edge]), int(graph.shapes.first[edge + 1])
-    points = np.stack([graph.shapes.lon[a:b], graph.shapes.lat[a:b]], axis=1).astype(np.float64) * UNIT
-    if piece.arc & 1:
-        points = points[::-1]
-    if piece.begin <= 0 and piece.end >= 1:
-        return points
+def _draw(graph: StreetGraph, pieces: list[Piece]) -> tuple[NDArray[np.float64], list[int]]:
+    """Return the course of the pieces, float64[n, 2], and where in it each begins, the end included."""
+    arc = np.array([piece.arc for piece in pieces])
+    begin, end = graph.shapes.first[arc >> 1].astype(np.int64), graph.shapes.first[(arc >> 1) + 1].astype(np.int64)
+    bounds = np.concatenate([[0], np.cumsum(end - begin)])
+    size = np.diff(bounds)
+    ahead = arc & 1 == 0
+    row = np.repeat(np.where(ahead, begin, end - 1), size)
+    row += (np.arange(bounds[-1]) - np.repeat(bounds[:-1], size)) * np.repeat(np.where(ahead, 1, -1), size)
+    points = np.stack([graph.shapes.lon[row], graph.shapes.lat[row]], axis=1) * UNIT
+    if all(piece.begin <= 0 and piece.end >= 1 for piece in pieces):
+        return points, bounds.tolist()
+    lines = [
+        points[a:b] if one.begin <= 0 and one.end >= 1 else _cut(points[a:b], one.begin, one.end)
+        for one, a, b in zip(pieces, bounds[:-1].tolist(), bounds[1:].tolist(), strict=True)
+    ]
+    return np.concatenate(lines), [0, *accumulate(len(line) for line in lines)]
+
+
+def _cut(points: NDArray[np.float64], begin: float, end: float) -> NDArray[np.float64]:
+    """Return the part of a line between two shares of its length."""
     flat = points * [np.cos(np.radians(points[0, 1])), 1.0]
     along = np.concatenate([[0.0], np.cumsum(np.hypot(*np.diff(flat, axis=0).T))])
-    marks = np.array([piece.begin, piece.end]) * along[-1]
+    marks = np.array([begin, end]) * along[-1]
     cut = np.stack([np.interp(marks, along, points[:, axis]) for axis in range(2)], axis=1)
     inside = points[(along > marks[0]) & (along < marks[1])]
     return np.concatenate([cut[:1], inside, cut[1:]])
 
 
-def _join(lines: list[NDArray[np.float64]]) -> NDArray[np.float64]:
-    """Join lines end to end; points that repeat the one before are left out."""
-    points = np.concatenate(lines)
+def _is_new(points: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Tell which points of a line are not those before them once more."""
     new = np.ones(len(points), bool)
     new[1:] = np.abs(np.diff(points, axis=0)).max(axis=1) > UNIT / 10
-    return np.asarray(points[new])
+    return new
 
 
-def bearing(a: NDArray[np.float64], b: NDArray[np.float64]) -> float:
+def bearing(a: Sequence[float], b: Sequence[float]) -> float:
     """Return the direction from one point to a near one, degrees clockwise from north."""
-    x = (b[0] - a[0]) * np.cos(np.radians((a[1] + b[1]) / 2))
-    return float(np.degrees(np.arctan2(x, b[1] - a[1]))) % 360.0
+    x = (b[0] - a[0]) * math.cos(math.radians((a[1] + b[1]) / 2))
+    return math.degrees(math.atan2(x, b[1] - a[1])) % 360.0
 
 
 LOOK_METRES = 15.0
 """A bend is judged over this length, not over the first centimetres of a kerb."""
 
 
-def _ahead(points: NDArray[np.float64]) -> NDArray[np.float64]:
+LOOK_POINTS = 16
+"""Most bends are judged after so many points."""
+
+
+def _ahead(line: NDArray[np.float64]) -> list[float]:
     """Return the point that lies a little ahead of the first one."""
-    away = np.hypot((points[:, 0] - points[0, 0]) * np.cos(np.radians(points[0, 1])), points[:, 1] - points[0, 1])
-    far = np.flatnonzero(away * 111_195.0 >= LOOK_METRES)
-    return np.asarray(points[far[0]] if len(far) else points[-1])
+    point: list[float] = line[0].tolist()
+    x, y = point
+    stretch = math.cos(math.radians(y))
+    for start in range(0, len(line), LOOK_POINTS):
+        for point in line[start : start + LOOK_POINTS].tolist():
+            if math.hypot((point[0] - x) * stretch, point[1] - y) * 111_195.0 >= LOOK_METRES:
+                return point
+    return point
 
 
 def _turn(before: NDArray[np.float64], after: NDArray[np.float64]) -> float:
     """Return the turn between two lines, degrees, to the right positive, within ±180."""
     back = before[::-1]
-    arriving = bearing(_ahead(back), back[0])
-    return (bearing(after[0], _ahead(after)) - arriving + 180.0) % 360.0 - 180.0
+    arriving = bearing(_ahead(back), back[0].tolist())
+    return (bearing(after[0].tolist(), _ahead(after)) - arriving + 180.0) % 360.0 - 180.0
 
 
 def _direction(before: NDArray[np.float64] | None, after: NDArray[np.float64], flags: int) -> Direction:
-    if flags & Flag.LIFT:
+    if flags & LIFT:
         return Direction.ELEVATOR
-    if flags & Flag.STEPS:
+    if flags & STEPS:
         return Direction.STAIRS
     if before is None or len(before) == 1 or len(after) == 1:
         return Direction.DEPART if before is None else Direction.CONTINUE
-    if flags & Flag.ROUNDABOUT:
-        middle = after[len(after) // 2]
-        left = (bearing(after[0], after[-1]) - bearing(after[0], middle)) % 360.0 > 180.0  # noqa: PLR2004
+    if flags & ROUNDABOUT:
+        entry, middle, leaving = after[[0, len(after) // 2, -1]].tolist()
+        left = (bearing(entry, leaving) - bearing(entry, middle)) % 360.0 > 180.0  # noqa: PLR2004
         return Direction.CIRCLE_COUNTERCLOCKWISE if left else Direction.CIRCLE_CLOCKWISE
     angle = _turn(before, after)
     size = abs(angle)
