@@ -12,6 +12,7 @@ from tests.journeys.conftest import FEED, _make_valley, at, stop
 from tests.journeys.test_plan import ask, clock
 
 from mobigo.db.engine import libpq_conninfo
+from mobigo.journeys.model import Reason
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -91,7 +92,8 @@ def test_without_a_lift_a_wheelchair_does_not_get_there(own_valley: Valley) -> N
     stairs = PATHWAYS.partition("lift,")[0]
     own_valley.load_feed(stops=STOPS, levels=LEVELS, pathways=stairs)
     own_valley.build()
-    assert ask(own_valley, at(0), "val:aval", clock(7), wheelchair=True, max_walk=600).journeys == ()
+    plan = ask(own_valley, at(0), "val:aval", clock(7), wheelchair=True, max_walk=600)
+    assert (plan.journeys, plan.reason) == ((), Reason.NO_ACCESSIBLE_PATH)
     assert ask(own_valley, at(0), "val:aval", clock(7), max_walk=600).journeys[0].rides
 
 

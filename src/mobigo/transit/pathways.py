@@ -68,6 +68,8 @@ SECONDS_PER_STAIR = (0.5, 0.6)
 WAIT_FOR_ELEVATOR, SECONDS_PER_LEVEL = 30.0, 10.0
 AT_A_GATE = 3.0
 """Seconds."""
+LONGEST = 3600
+"""Seconds: how far one goes along pathways at most; whole towns may be joined by them."""
 
 
 class Stations(NamedTuple):
@@ -319,7 +321,7 @@ def _search(
             if wheels and stations.wheels[row] == Wheels.NOT_POSSIBLE:
                 continue
             onward, later = int(stations.target[row]), seconds + int(stations.seconds[row])
-            if later < best.get(onward, later + 1):
+            if later < best.get(onward, LONGEST + 1):
                 best[onward] = later
                 before[onward] = (stop, row)
                 heappush(queue, (later, onward))
