@@ -7,9 +7,20 @@ from typing import TYPE_CHECKING
 
 from mobigo.kit.errors import InvalidInput
 from mobigo.kit.geo import MAX_LAT, MAX_LON
+from mobigo.kit.memory import sweep_later
 from mobigo.transit.live import CallRelation, CallUpdate, LiveFeed, Occupancy, Relation, TripUpdate, Vehicle
 from mobigo.transit.siri_messages import read_messages
-from mobigo.transit.siri_tree import day_of, duration_of, instant_of, number_of, read_tree, says, text_of
+from mobigo.transit.siri_tree import (
+    day_of,
+    duration_of,
+    instant_of,
+    leaves_of,
+    number_of,
+    read_instant,
+    read_tree,
+    says,
+    text_of,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -42,6 +53,9 @@ OCCUPANCY = {
 CALLS = ("PreviousCalls/PreviousCall", "RecordedCalls/RecordedCall", "MonitoredCall", "EstimatedCalls/EstimatedCall")
 """Where calls of a journey lie, in the order they are made; then `ONWARD`."""
 ONWARD = "OnwardCalls/OnwardCall"
+WAYS = ("Arrival", "Departure")
+LONG_NUMBER = 9
+"""Digits of a number that is no place in a journey."""
 
 
 def read(content: bytes, source: str) -> LiveFeed:
@@ -64,7 +78,11 @@ def read(content: bytes, source: str) -> LiveFeed:
         When it is no SIRI delivery, torn, or declares a document type. Single journeys that make no sense are left out
         and named in `problems`.
     """
-    root = read_tree(content, source)
+    with sweep_later():
+        return _understand(read_tree(content, source), source)
+
+
+def _understand(root: Element, source: str) -> LiveFeed:
     deliveries = [element for element in root.iter() if element.tag in DELIVERIES]
     if not deliveries and next(root.iter("ServiceDelivery"), None) is None:
         raise InvalidInput(
@@ -242,35 +260,46 @@ def _read_calls(journey: Element, monitored_stop: str | None = None) -> list[tup
 
 
 def _read_call(call: Element, monitored_stop: str | None) -> CallUpdate:
-    arrival, departure = _expect(call, "Arrival"), _expect(call, "Departure")
-    statuses = {(text_of(call, f"{way}Status") or "").lower() for way in ("Arrival", "Departure")} - {""}
-    planned = text_of(call, "ArrivalStopAssignment/AimedQuayRef", "DepartureStopAssignment/AimedQuayRef")
-    assigned = text_of(
-        call,
-        *(f"{way}StopAssignment/{kind}QuayRef" for way in ("Departure", "Arrival") for kind in ("Actual", "Expected")),
-    )
-    order = text_of(call, "Order")
+    """Read one call; there may be very many, so its children are gone through once."""
+    said = leaves_of(call)
+    statuses = {said.get(f"{way}Status", "").lower() for way in WAYS} - {""}
+    off = said.get("Cancellation", "").lower() in ("true", "1") or statuses == {"cancelled"}
+    order = said.get("Order", "")
     return CallUpdate(
-        sequence=int(order) if order is not None and order.isdecimal() and len(order) < 9 else None,  # noqa: PLR2004
-        stop_id=text_of(call, "StopPointRef") or monitored_stop,
-        arrival=arrival,
-        departure=departure,
-        relation=CallRelation.SKIPPED
-        if says(call, "Cancellation") or statuses == {"cancelled"}
-        else CallRelation.SCHEDULED,
-        assigned_stop_id=assigned if assigned != planned else None,
-        platform=text_of(call, "DeparturePlatformName", "ArrivalPlatformName"),
-        planned_arrival=instant_of(call, "AimedArrivalTime"),
-        planned_departure=instant_of(call, "AimedDepartureTime"),
+        sequence=int(order) if order.isdecimal() and len(order) < LONG_NUMBER else None,
+        stop_id=said.get("StopPointRef", monitored_stop),
+        arrival=_expect(said, "Arrival"),
+        departure=_expect(said, "Departure"),
+        relation=CallRelation.SKIPPED if off else CallRelation.SCHEDULED,
+        assigned_stop_id=_find_assigned(call),
+        platform=said.get("DeparturePlatformName", said.get("ArrivalPlatformName")),
+        planned_arrival=_read(said, "AimedArrivalTime"),
+        planned_departure=_read(said, "AimedDepartureTime"),
     )
 
 
-def _expect(call: Element, way: str) -> int | None:
+def _find_assigned(call: Element) -> str | None:
+    """Find the quay a call was moved to, None when it is the one it was planned at."""
+    for way in reversed(WAYS):
+        assignment = call.find(f"{way}StopAssignment")
+        if assignment is not None:
+            quays = leaves_of(assignment)
+            assigned = quays.get("ActualQuayRef", quays.get("ExpectedQuayRef"))
+            if assigned is not None:
+                return assigned if assigned != quays.get("AimedQuayRef") else None
+    return None
+
+
+def _read(said: dict[str, str], name: str) -> int | None:
+    return read_instant(said[name]) if name in said else None
+
+
+def _expect(said: dict[str, str], way: str) -> int | None:
     """When a vehicle did, will, or (where it is said to be on time) should arrive or depart."""
-    said = instant_of(call, f"Actual{way}Time", f"Expected{way}Time")
-    if said is None and (text_of(call, f"{way}Status") or "").lower() in ON_TIME:
-        said = instant_of(call, f"Aimed{way}Time")
-    return said
+    for name in (f"Actual{way}Time", f"Expected{way}Time"):
+        if name in said:
+            return read_instant(said[name])
+    return _read(said, f"Aimed{way}Time") if said.get(f"{way}Status", "").lower() in ON_TIME else None
 
 
 def _in_order(update: TripUpdate) -> TripUpdate:

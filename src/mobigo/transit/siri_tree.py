@@ -18,8 +18,6 @@ if TYPE_CHECKING:
 LOCAL = ZoneInfo("Europe/Paris")
 """Zone of times written without an offset, which the French profile takes as local."""
 LANGUAGE = "{http://www.w3.org/XML/1998/namespace}lang"
-MANY_ELEMENTS = 20_000_000
-"""Elements of one delivery at most."""
 _DURATION = re.compile(
     r"(-?)P(?:([0-9]{1,4})D)?(?:T(?:([0-9]{1,5})H)?(?:([0-9]{1,6})M)?(?:([0-9]{1,7})(?:\.[0-9]+)?S)?)?"
 )
@@ -55,7 +53,6 @@ def _plant(value: object) -> Element:
     """Turn JSON into the tree its XML would be; a list is the element repeated."""
     root = Element("Json")
     open_: list[tuple[Element, object]] = [(root, value)]
-    count = 0
     while open_:
         element, inside = open_.pop()
         if isinstance(inside, list):
@@ -71,7 +68,6 @@ def _plant(value: object) -> Element:
                         child = Element(key[:1].upper() + key[1:])
                         element.append(child)
                         open_.append((child, one))
-                    count += 1
         else:
             element.text = _write(inside)
     return root
@@ -106,13 +102,27 @@ def instant_of(element: Element, *names: str) -> int | None:
         When its text is no instant.
     """
     text = text_of(element, *names)
-    if text is None:
-        return None
+    return None if text is None else read_instant(text)
+
+
+def read_instant(text: str) -> int:
+    """Read an instant as seconds since 1970 UTC.
+
+    Raises
+    ------
+    ValueError
+        When it is none.
+    """
     try:
         instant = datetime.fromisoformat(text)
         return int((instant if instant.tzinfo else instant.replace(tzinfo=LOCAL)).timestamp())
     except (ValueError, OverflowError):
         raise ValueError(f"{text[:40]!r} is no time; it should be like 2026-11-23T07:30:00+01:00") from None
+
+
+def leaves_of(element: Element) -> dict[str, str]:
+    """Texts of the children by name, those without text left out; of several of one name the first."""
+    return {one.tag: text for one in reversed(element) if one.text and (text := one.text.strip())}
 
 
 def day_of(text: str | None) -> date | None:
