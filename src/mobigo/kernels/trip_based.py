@@ -18,6 +18,16 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from mobigo.kernels import inner_kernel, kernel
+from mobigo.kernels.places import (
+    integers,
+    long_integers,
+    short_integers,
+    small_integers,
+    table_of_integers,
+    table_of_positive_integers,
+    table_of_short_integers,
+    table_of_small_integers,
+)
 
 if TYPE_CHECKING:
     from typing import TypeAlias
@@ -131,6 +141,8 @@ class DayView(NamedTuple):
     units of SECONDS_PER_UNIT; NO_WAY when impossible."""
     cell_rides: NDArray[np.uint8]
     """uint8[n_cells, n_cells], lower bound on further rides for the same; NO_RIDE when impossible."""
+    places: NDArray[np.int64]
+    """int64[n_fields, 3], where the fields before this one lie in the memory of this process; see `kernels.places`."""
 
 
 class Scratch(NamedTuple):
@@ -158,6 +170,8 @@ class Scratch(NamedTuple):
     """int32[n_lines], see `Goal`; UNKNOWN at rest."""
     whole_known: NDArray[np.int32]
     """int32[n_lines + 1], see `Goal`; its last 0 at rest."""
+    places: NDArray[np.int64]
+    """int64[n_fields, 3], as in `DayView`."""
 
 
 class Goal(NamedTuple):
@@ -1122,10 +1136,77 @@ def _aim(limit: NDArray[np.int32], got: NDArray[np.int32]) -> None:
 
 
 @kernel
+def _view_at(places: NDArray[np.int64]) -> DayView:
+    """Find the arrays of a `DayView` again."""
+    return DayView(
+        base=long_integers(places, 0),
+        mirrored=small_integers(places, 1),
+        line_position=integers(places, 2),
+        line_trip=integers(places, 3),
+        position_line=integers(places, 4),
+        position_stop=integers(places, 5),
+        position_cell=integers(places, 6),
+        position_board=small_integers(places, 7),
+        position_alight=small_integers(places, 8),
+        position_quick=integers(places, 9),
+        trip_line=integers(places, 10),
+        trip_shift=integers(places, 11),
+        trip_row=integers(places, 12),
+        trip_day=integers(places, 13),
+        arrival=integers(places, 14),
+        departure=integers(places, 15),
+        stay_first=integers(places, 16),
+        stay_trip=integers(places, 17),
+        onward_first=integers(places, 18),
+        onward_table=integers(places, 19),
+        onward_line=integers(places, 20),
+        onward_trip=integers(places, 21),
+        onward_by=integers(places, 22),
+        stop_first=integers(places, 23),
+        stop_position=integers(places, 24),
+        walk_first=integers(places, 25),
+        walk_target=integers(places, 26),
+        walk_seconds=integers(places, 27),
+        walk_change=integers(places, 28),
+        walk_guaranteed=small_integers(places, 29),
+        line_class=integers(places, 30),
+        special_first=integers(places, 31),
+        special_from=integers(places, 32),
+        special_to=integers(places, 33),
+        special_change=integers(places, 34),
+        special_guaranteed=small_integers(places, 35),
+        hop_first=table_of_integers(places, 36),
+        hop=table_of_positive_integers(places, 37),
+        stop_cell=integers(places, 38),
+        cell_seconds=table_of_short_integers(places, 39),
+        cell_rides=table_of_small_integers(places, 40),
+        places=places,
+    )
+
+
+@kernel
+def _scratch_at(places: NDArray[np.int64]) -> Scratch:
+    """Find the arrays of a `Scratch` again."""
+    return Scratch(
+        reached=short_integers(places, 0),
+        seated=integers(places, 1),
+        touched=integers(places, 2),
+        marked=small_integers(places, 3),
+        segment=table_of_integers(places, 4),
+        ahead=integers(places, 5),
+        there=integers(places, 6),
+        known=integers(places, 7),
+        whole=integers(places, 8),
+        whole_known=integers(places, 9),
+        places=places,
+    )
+
+
+@kernel
 def search(
-    view: DayView,
-    scratch: Scratch,
-    once: Scratch,
+    view_places: NDArray[np.int64],
+    scratch_places: NDArray[np.int64],
+    once_places: NDArray[np.int64],
     egress: NDArray[np.int32],
     stride: Int,
     access_stop: NDArray[np.int32],
@@ -1144,8 +1225,9 @@ def search(
 
     Parameters
     ----------
-    scratch, once : Scratch
-        Of stride `stride` and of stride 1.
+    view_places, scratch_places, once_places : int64[n_fields, 3]
+        Of a `DayView` and of two `Scratch`, of stride `stride` and of stride 1: handing over a hundred arrays one by
+        one takes longer than a short search.
     egress : int32[n_stops], -1 everywhere, before and after
     access_stop, access_seconds, egress_stop, egress_seconds : int32
     start : int
@@ -1167,6 +1249,7 @@ def search(
         before it, or ORIGIN, or SEATED. In a mirrored view positions, stops and times are turned back, so that the
         last ride comes as the first.
     """
+    view, scratch, once = _view_at(view_places), _scratch_at(scratch_places), _scratch_at(once_places)
     n_cells = len(view.cell_seconds)
     goal = Goal(
         egress,

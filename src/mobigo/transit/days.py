@@ -19,6 +19,7 @@ from zoneinfo import ZoneInfo
 import numpy as np
 
 from mobigo.kernels import trip_based as kernels
+from mobigo.kernels.places import locate
 from mobigo.kernels.trip_based import MOST_TRIPS, NEVER, DayView
 from mobigo.kit.packed import map_packed, write_packed
 from mobigo.transit.distances import pattern_metres
@@ -274,9 +275,8 @@ def _write(place: Path, view: DayView) -> None:
 
 def _date(view: DayView, day: int, zone: ZoneInfo) -> DayView:
     """Give a view its date; it is laid out as if its day were the first of all."""
-    return freeze(
-        view._replace(base=np.array([begin_day(day, zone)], np.int64), trip_day=view.trip_day + np.int32(day))
-    )
+    dated = view._replace(base=np.array([begin_day(day, zone)], np.int64), trip_day=view.trip_day + np.int32(day))
+    return freeze(dated._replace(places=locate(dated[:-1])))
 
 
 def lay_out(
@@ -710,6 +710,7 @@ def _index(timetable: Timetable, lines: _Lines, walks: _Walks, direction: Direct
         stop_cell=stop_cell,
         cell_seconds=np.zeros((0, 0), np.uint16),
         cell_rides=np.zeros((0, 0), np.uint8),
+        places=np.zeros((0, 3), np.int64),
     )
     return freeze(view), n_cells
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 import numpy as np
 
 from mobigo.kernels import trip_based as kernels
+from mobigo.kernels.places import locate
 from mobigo.kernels.trip_based import NEVER, DayView, Scratch
 from mobigo.transit import general
 from mobigo.transit.footpaths import meant_by
@@ -84,7 +85,7 @@ def answer(views: DayViews, query: Query, *, deadline: float | None = None) -> F
     elif query.preferences is None and not general.is_bare(view):
         found = _search_quickly(view, query, rides)
     else:
-        found, complete = general.search(views, view, query, rides, deadline)
+        found, complete = general.search_by(views, view, query, rides, deadline)
     if query.walk is not None:
         found = _offer_walk(found, query)
     found.sort(key=lambda journey: (journey.departure, journey.arrival, journey.transfers, journey.cost))
@@ -129,9 +130,9 @@ def _run(view: DayView, ends: _Ends, bounds: tuple[int, int, int, int]) -> tuple
     while True:
         working = _working(view, stride)
         journeys, legs = kernels.search(
-            view,
-            working.profile,
-            working.once,
+            view.places,
+            working.profile.places,
+            working.once.places,
             working.egress,
             stride,
             from_stop,
@@ -175,7 +176,7 @@ def _working(view: DayView, stride: int) -> _Working:
 
 
 def _scratch(n_positions: int, n_lines: int, stride: int, segments: int) -> Scratch:
-    return Scratch(
+    scratch = Scratch(
         reached=np.full(n_positions * stride, kernels.MOST_TRIPS, np.uint16),
         seated=np.full(n_lines * stride, NEVER, np.int32),
         touched=np.zeros(n_lines, np.int32),
@@ -186,7 +187,9 @@ def _scratch(n_positions: int, n_lines: int, stride: int, segments: int) -> Scra
         known=np.zeros(n_lines + 1, np.int32),
         whole=np.full(n_lines, kernels.UNKNOWN, np.int32),
         whole_known=np.zeros(n_lines + 1, np.int32),
+        places=np.zeros((0, 3), np.int64),
     )
+    return scratch._replace(places=locate(scratch[:-1]))
 
 
 ROW, DAY, FROM_POS, TO_POS, FROM_STOP, TO_STOP, DEPARTURE, ARRIVAL, TRIP, BEFORE = range(10)

@@ -1,0 +1,91 @@
+"""Arrays by where they lie: a table of places hands many arrays to a kernel at the cost of one.
+
+A place is a row of three numbers: address, length, and length of a row (0: the array has one dimension). Whoever hands
+a table over keeps the arrays alive until the kernel returns.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numba import carray, types
+from numba.extending import intrinsic
+
+from mobigo.kernels import kernel
+
+if TYPE_CHECKING:
+    from llvmlite import ir  # type: ignore[import-untyped]
+    from numba.core import typing
+    from numba.core.base import BaseContext
+    from numpy.typing import NDArray
+
+
+def locate(arrays: tuple[NDArray[Any], ...]) -> NDArray[np.int64]:
+    """Say where arrays lie in the memory of this process."""
+    places = np.zeros((len(arrays), 3), np.int64)
+    for row, array in enumerate(arrays):
+        assert array.flags.c_contiguous
+        places[row, 0] = array.__array_interface__["data"][0]
+        places[row, 1 : 1 + array.ndim] = array.shape
+    return places
+
+
+@intrinsic
+def _pointer(_typing: typing.Context, _address: types.Type) -> tuple[object, object]:
+    """Take a number for the address it is."""
+
+    def generate(
+        context: BaseContext, builder: ir.IRBuilder, _signature: typing.Signature, arguments: list[ir.Value]
+    ) -> ir.Value:
+        return builder.inttoptr(arguments[0], context.get_value_type(types.voidptr))
+
+    return types.voidptr(types.int64), generate
+
+
+@kernel
+def integers(places: NDArray[np.int64], row: int) -> NDArray[np.int32]:
+    """Find an array of int32 again."""
+    return carray(_pointer(places[row, 0]), (places[row, 1],), np.int32)  # type: ignore[no-any-return]
+
+
+@kernel
+def long_integers(places: NDArray[np.int64], row: int) -> NDArray[np.int64]:
+    """Find an array of int64 again."""
+    return carray(_pointer(places[row, 0]), (places[row, 1],), np.int64)  # type: ignore[no-any-return]
+
+
+@kernel
+def short_integers(places: NDArray[np.int64], row: int) -> NDArray[np.uint16]:
+    """Find an array of uint16 again."""
+    return carray(_pointer(places[row, 0]), (places[row, 1],), np.uint16)  # type: ignore[no-any-return]
+
+
+@kernel
+def small_integers(places: NDArray[np.int64], row: int) -> NDArray[np.uint8]:
+    """Find an array of uint8 again."""
+    return carray(_pointer(places[row, 0]), (places[row, 1],), np.uint8)  # type: ignore[no-any-return]
+
+
+@kernel
+def table_of_integers(places: NDArray[np.int64], row: int) -> NDArray[np.int32]:
+    """Find a table of int32 again."""
+    return carray(_pointer(places[row, 0]), (places[row, 1], places[row, 2]), np.int32)  # type: ignore[no-any-return]
+
+
+@kernel
+def table_of_positive_integers(places: NDArray[np.int64], row: int) -> NDArray[np.uint32]:
+    """Find a table of uint32 again."""
+    return carray(_pointer(places[row, 0]), (places[row, 1], places[row, 2]), np.uint32)  # type: ignore[no-any-return]
+
+
+@kernel
+def table_of_short_integers(places: NDArray[np.int64], row: int) -> NDArray[np.uint16]:
+    """Find a table of uint16 again."""
+    return carray(_pointer(places[row, 0]), (places[row, 1], places[row, 2]), np.uint16)  # type: ignore[no-any-return]
+
+
+@kernel
+def table_of_small_integers(places: NDArray[np.int64], row: int) -> NDArray[np.uint8]:
+    """Find a table of uint8 again."""
+    return carray(_pointer(places[row, 0]), (places[row, 1], places[row, 2]), np.uint8)  # type: ignore[no-any-return]
