@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from mobigo.kernels import kernel
+from mobigo.kernels import inner_kernel, kernel
 from mobigo.kernels.trip_based import (
     NEVER,
     NO_RIDE,
@@ -214,7 +214,7 @@ def aim(
     return seconds, rides
 
 
-@kernel
+@inner_kernel
 def lengthen(change: Int, on_foot: Int, timed: Int, guaranteed: Int, terms: Terms) -> Int:
     """Seconds from alighting to boarding as the traveller takes them; negative where a change is forbidden."""
     if terms.factor != 1.0 and change >= 0:
@@ -227,7 +227,7 @@ def lengthen(change: Int, on_foot: Int, timed: Int, guaranteed: Int, terms: Term
     return max(change, np.int64(terms.min_change)) + terms.slack
 
 
-@kernel
+@inner_kernel
 def first_from(view: DayView, allowed: Allowed, low: Int, high: Int, position: Int, time: Int) -> Int:
     """First trip allowed, of trips `low` to `high` of a line, that leaves a position at or after a time, or `high`."""
     end = high
@@ -536,7 +536,7 @@ def _spread(
     return records, n_records, jobs, work
 
 
-@kernel
+@inner_kernel
 def _ready(
     marks: Marks,
     node: Int,
@@ -565,7 +565,7 @@ def _ready(
     return n_boardable
 
 
-@kernel
+@inner_kernel
 def _forget(marks: Marks) -> None:
     """Know nothing."""
     marks.arrival[:] = NEVER

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from mobigo.kernels import kernel
+from mobigo.kernels import inner_kernel, kernel
 from mobigo.kernels.general import (
     MANY_VIAS,
     NONE,
@@ -97,7 +97,7 @@ class Wanted(NamedTuple):
     """int64[n], at most; -1 once it is found."""
 
 
-@kernel
+@inner_kernel
 def _put(
     labels: NDArray[np.int64],
     size: Int,
@@ -153,7 +153,7 @@ def _room(rows: NDArray[np.int64], size: Int) -> NDArray[np.int64]:
     return np.concatenate((rows, rows))
 
 
-@kernel
+@inner_kernel
 def _hopeless(
     labels: NDArray[np.int64],
     goal: Int,

@@ -49,8 +49,9 @@ FAR = 2**30
 class _Own(local):
     """What a thread knows of itself."""
 
-    pace = FIRST_PACE
-    """Work it does in a second."""
+    def __init__(self) -> None:
+        self.pace = {False: FIRST_PACE, True: FIRST_PACE}
+        """Work it does in a second, without and with costs."""
 
 
 _own = _Own()
@@ -70,21 +71,44 @@ def is_bare(view: DayView) -> bool:
     return len(view.hop_first) != len(view.arrival) + 1
 
 
-def search(
-    views: DayViews, view: DayView, query: Query, rides: int, deadline: float | None = None
+def search_by(
+    views: DayViews, view: DayView, query: Query, rides: int, deadline: float | None
 ) -> tuple[list[TransitJourney], bool]:
-    """Find the journeys by vehicle that no other dominates, in no order.
+    """Search as long as there is time, by the pace of the thread's last searches.
 
     Parameters
     ----------
-    rides : int
-        Vehicles of a journey, at most; at least 1.
     deadline : float, optional
         Of `time.monotonic`: what is found by then is the answer.
 
     Returns
     -------
     The journeys, and whether the search came to its end.
+    """
+    priced = query.preferences is not None and query.preferences.costs is not None
+    began = monotonic()
+    work = ENDLESS if deadline is None else max(0, int((deadline - began) * _own.pace[priced]))
+    journeys, left = search(views, view, query, rides, work=work)
+    if work - left > MUCH_WORK:
+        _own.pace[priced] = (_own.pace[priced] + (work - left) / (monotonic() - began)) / 2
+    return journeys, left >= 0
+
+
+def search(
+    views: DayViews, view: DayView, query: Query, rides: int, *, work: int = ENDLESS
+) -> tuple[list[TransitJourney], int]:
+    """Find the journeys by vehicle that no other dominates, in no order.
+
+    Parameters
+    ----------
+    rides : int
+        Vehicles of a journey, at most; at least 1.
+    work : int, optional
+        How much may be done, in positions and walks looked at; what is found by then is the answer.
+
+    Returns
+    -------
+    The journeys, and the work left; below 0 better ones may be missing.
     """
     wishes = query.preferences or Preferences()
     base = int(view.base[0])
@@ -104,8 +128,6 @@ def search(
     )
     until = start + query.window if query.window else -NEVER
     walk = -1 if query.walk is None else query.walk
-    began = monotonic()
-    work = ENDLESS if deadline is None else max(0, int((deadline - began) * _own.pace))
     question = (view, allowed, terms, freeze(kernels.split_nodes(view)), places.vias, access, goal)
     bounds = (start, until, rides, walk, work)
     if wishes.costs is None:
@@ -113,8 +135,6 @@ def search(
     else:
         prices = _read_prices(views, view, wishes.costs, places)
         found, rows, left = priced.search(*question, prices, *bounds)
-    if work - left > MUCH_WORK:
-        _own.pace = (_own.pace + (work - left) / (monotonic() - began)) / 2
     writer = _Writer(view, terms, query)
     journeys = []
     begin = 0
@@ -126,7 +146,7 @@ def search(
         begin = end
     if wishes.costs is not None:
         journeys = drop_dominated(journeys)
-    return journeys, bool(left >= 0)
+    return journeys, int(left)
 
 
 def drop_dominated(journeys: list[TransitJourney]) -> list[TransitJourney]:

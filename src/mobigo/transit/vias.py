@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from mobigo.kernels.general import Access, Vias
+from mobigo.kit.errors import InvalidInput
 from mobigo.transit.model import Via, Walk
 from mobigo.transit.timetable import freeze
 
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 NO_WAY = -1
+MOST_PLACES = 32
+"""Places of one question."""
 
 
 def turn(vias: Sequence[Via]) -> tuple[Via, ...]:
@@ -24,9 +27,19 @@ def turn(vias: Sequence[Via]) -> tuple[Via, ...]:
 
 
 class Places:
-    """The via places of a question, in the order of a search."""
+    """The via places of a question, in the order of a search.
+
+    Raises
+    ------
+    InvalidInput
+        When there are more than `MOST_PLACES`.
+    """
 
     def __init__(self, vias: Sequence[Via], n_stops: int) -> None:
+        if len(vias) > MOST_PLACES:
+            raise InvalidInput(
+                f"a journey by {len(vias)} places; at most {MOST_PLACES} can be passed, ask for parts of it"
+            )
         self.n_stops = n_stops
         self.stays = [via.stay for via in vias]
         self.to = np.full((len(vias), n_stops), NO_WAY, np.int32)
