@@ -16,20 +16,25 @@ from mobigo.cli.worker import list_tasks
 from mobigo.db.engine import libpq_conninfo, open_engine
 from mobigo.jobs.queue import enqueue
 from mobigo.jobs.worker import Worker
+from mobigo.journeys import live_watch
 from mobigo.journeys.live_watch import RENEW, LiveWatch
 from mobigo.journeys.network import Networks
 from mobigo.kit.clock import Clock
 from mobigo.settings import Settings
-from mobigo.transit import live_store
+from mobigo.transit import live_store, realtime
 from mobigo.transit.live import Alert, Disturbance, Effect, Target
 from mobigo.transit.live_api import POLL
 from mobigo.transit.live_service import add_source
 from mobigo.transit.live_store import LiveSource
+from mobigo.transit.overlay import lay_over
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from tests.journeys.conftest import Valley
+
+    from mobigo.transit.live import LiveFeed
+    from mobigo.transit.timetable import Timetable
 
 NOW = datetime(2026, 11, 23, 7, 5, tzinfo=UTC)
 AT = int(NOW.timestamp())
@@ -128,6 +133,49 @@ def test_a_message_of_a_source_that_stands_by_it_stays_though_it_is_old(desk: De
     live = desk.valley.network().live
     assert live is not None
     assert list(live.alerts) == []
+
+
+def test_times_beyond_all_calendars_are_survived(desk: Desk) -> None:
+    feed = gtfs.FeedMessage.FromString(message(2**39, early=60))
+    desk.file.write_bytes(feed.SerializeToString())
+    (outcome,) = desk.watch.run(NOW)
+    assert not outcome.failed
+    assert desk.delay() is None  # of no moment one could believe
+    feed.header.timestamp = AT
+    vehicle = feed.entity.add(id="v").vehicle
+    vehicle.vehicle.id, vehicle.timestamp = "v", 2**39
+    vehicle.position.latitude, vehicle.position.longitude = 47.5, 4.3
+    alert = feed.entity.add(id="a").alert
+    alert.header_text.translation.add(text="For ever")
+    alert.active_period.add(start=0, end=2**63)
+    desk.file.write_bytes(feed.SerializeToString())
+    desk.run(5)
+    live = desk.valley.network().live
+    assert live is not None
+    assert (desk.delay(), live.vehicles) == (60, ())
+
+
+def test_a_source_that_breaks_us_does_not_silence_the_others(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    def lay_over_but_not_twice(timetable: Timetable, feeds: list[LiveFeed], *rest: object, **more: object) -> object:
+        if any(trip.trip_id == "poison" for feed in feeds for trip in feed.trips):
+            raise ZeroDivisionError
+        return lay_over(timetable, feeds, *rest, **more)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(live_watch, "lay_over", lay_over_but_not_twice)
+    other = desk.file.with_name("other.pb")
+    other.write_bytes(message(AT, poison=1))
+    with psycopg.connect(libpq_conninfo(desk.valley.url)) as connection:
+        add_source(connection, desk.valley.home, LiveSource("other", "val", "auto", str(other), {}, 5, 300, None, NOW))
+    desk.run()
+    assert desk.delay() == 60
+    with psycopg.connect(libpq_conninfo(desk.valley.url)) as connection:
+        assert "left out" in live_store.list_latest_rates(connection, NOW)["other"].report.unmatched[0]
+
+
+def test_a_reader_that_breaks_is_told_as_a_failure(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(realtime, "read", lambda *_: 1 // 0)
+    (outcome,) = desk.watch.run(NOW)
+    assert (outcome.failed, outcome.problem) == (True, "it could not be read: ZeroDivisionError, see the log")
 
 
 def test_a_disturbance_counts_though_no_source_says_anything(own_valley: Valley) -> None:

@@ -9,6 +9,7 @@ import fcntl
 import threading
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import psycopg
@@ -25,7 +26,7 @@ from mobigo.transit.matching import read_names
 from mobigo.transit.overlay import lay_over
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from datetime import datetime
     from pathlib import Path
 
@@ -39,6 +40,10 @@ log = structlog.get_logger()
 
 RENEW = 120
 """Seconds after which the overlay is written again though nobody said anything new: time alone changes it."""
+
+
+BROKEN = "all of it is left out: it could not be laid over the timetable, see the log"
+"""Said of a source that breaks us."""
 
 
 class Report(NamedTuple):
@@ -149,14 +154,23 @@ class LiveWatch:
             self._names = network.folder, read_names(network.timetable)
         fresh = [_still_good(one, at) for one in heard]
         written = [one.disturbance for one in disturbances if one.disturbance is not None]
-        overlay, found = lay_over(
+        lay = partial(
+            lay_over,
             network.timetable,
-            fresh,
-            written,
             now=at,
             stale_after=max([STALE_AFTER, *(one.stale_after for one in heard)]),
             names=self._names[1],
         )
+        try:
+            overlay, found = lay(fresh, written)
+        except Exception:
+            log.exception("live data cannot be laid over the timetable; looking for the source to leave out")
+            fresh = [_leave_out_if_broken(feed, lay) for feed in fresh]
+            overlay, found = lay(fresh, written)
+            found = [
+                replace(report, unmatched=(BROKEN,)) if feed.problems == (BROKEN,) else report
+                for feed, report in zip(fresh, found, strict=True)
+            ]
         reports = [
             Report(one.name, replace(report, stale=one.is_stale(at))) for one, report in zip(heard, found, strict=True)
         ]
@@ -169,14 +183,25 @@ class LiveWatch:
         return reports
 
 
+def _leave_out_if_broken(feed: LiveFeed, lay: Callable[..., object]) -> LiveFeed:
+    """Empty a feed that alone cannot be laid over the timetable: a mistake of ours must not silence the others."""
+    try:
+        lay([feed], [])
+    except Exception:
+        log.exception("a live source is left out", feed=feed.source)
+        return replace(feed, trips=(), vehicles=(), alerts=(), problems=(BROKEN,))
+    return feed
+
+
 def _still_good(one: Heard, now: int) -> LiveFeed:
     """Leave out of a feed what is too old to be told: trips and vehicles of a stale one, messages that are over."""
-    feed, since = one.feed, now - one.stale_after
-    stale = one.is_stale(now)
+    feed, stale = one.feed, one.is_stale(now)
     return replace(
         feed,
         trips=() if stale else feed.trips,
-        vehicles=() if stale else tuple(vehicle for vehicle in feed.vehicles if vehicle.at >= since),
+        vehicles=()
+        if stale
+        else tuple(vehicle for vehicle in feed.vehicles if abs(now - vehicle.at) <= one.stale_after),
         alerts=tuple(alert for alert in feed.alerts if not _is_over(alert, now)) if one.holds(now) else (),
     )
 

@@ -553,7 +553,10 @@ def _alert(one: Alert, now: datetime) -> MessageAnswer:
         header=one.header,
         description=one.description,
         url=one.url,
-        periods=[PeriodAnswer(start=_instant(start), end=_instant(end)) for start, end in one.periods],
+        periods=[
+            PeriodAnswer(start=_instant(start, beyond=BEYOND), end=_instant(end, beyond=None))
+            for start, end in one.periods
+        ],
         targets=[
             TargetAnswer(
                 agency_id=target.agency_id,
@@ -579,8 +582,14 @@ def is_active(alert: Alert, now: int) -> bool:
     return any((start is None or start <= now) and (end is None or now < end) for start, end in alert.periods)
 
 
-def _instant(seconds: int | None) -> datetime | None:
-    return None if seconds is None else datetime.fromtimestamp(seconds, UTC)
+def _instant(seconds: int | None, *, beyond: int | None) -> datetime | None:
+    """Return an instant that a source names; what lies `BEYOND` all planning is said as `beyond`."""
+    told = beyond if seconds is not None and seconds > BEYOND else seconds
+    return None if told is None else datetime.fromtimestamp(max(told, 0), UTC)
+
+
+BEYOND = 32_503_680_000
+"""Seconds since 1970 UTC, the year 3000: some sources write for ever as a number."""
 
 
 # ── GTFS-Realtime ─────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -20,6 +20,8 @@ from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+import structlog
+
 from mobigo.downloads import Patience, fetch_newer
 from mobigo.kit.errors import InvalidInput, MobigoError, Refused, Unavailable
 from mobigo.transit import live_store, realtime, replay, siri
@@ -35,6 +37,8 @@ if TYPE_CHECKING:
 
     from mobigo.transit.live import Vehicle
     from mobigo.transit.live_store import LiveSource
+
+log = structlog.get_logger()
 
 MAX_BYTES = 64 << 20
 """The largest content of a source that is read, unpacked."""
@@ -148,9 +152,12 @@ class Listener:
             return Outcome(source, now, secrets.hide(str(error)), failed=True)
         except OSError as error:
             return Outcome(source, now, f"{source.address}: {error.strerror or error}", failed=True)
-        problem = "; ".join(feed.problems[:5]) or None if isinstance(feed, LiveFeed) else None
-        at = feed.at if isinstance(feed, LiveFeed) else int(now.timestamp())
-        return Outcome(source, now, problem, made_at=datetime.fromtimestamp(at, UTC))
+        except Exception as error:
+            log.exception("a live source could not be read", source=source.name)
+            return Outcome(source, now, f"it could not be read: {type(error).__name__}, see the log", failed=True)
+        if not isinstance(feed, LiveFeed):
+            return Outcome(source, now, made_at=now)
+        return Outcome(source, now, "; ".join(feed.problems[:5]) or None, made_at=_instant(feed.at))
 
     def _receive(self, source: LiveSource, secrets: Secrets, now: datetime) -> LiveFeed | replay.Recording:
         folder = self._folder(source)
@@ -239,6 +246,14 @@ def _hear_vehicles(connection: Connection[Any], now: datetime) -> list[Heard]:
         Heard(f"{OWN}{feed}", LiveFeed(feed, at, vehicles=tuple(found)), STALE_AFTER, f"{hash(tuple(found)):x}", at)
         for feed, found in by_feed.items()
     ]
+
+
+def _instant(seconds: int) -> datetime | None:
+    """Return what a source says of itself as an instant, None where that is beyond all calendars."""
+    try:
+        return datetime.fromtimestamp(seconds, UTC)
+    except (ValueError, OverflowError, OSError):
+        return None
 
 
 def _note(connection: Connection[Any], one: Outcome) -> None:
