@@ -775,24 +775,29 @@ def _describe(graph: StreetGraph, pieces: list[Piece], ends: tuple[Snap, Snap], 
     kept = [piece for piece in pieces if piece.end > piece.begin] or pieces[:1]
     edge = np.array([piece.arc >> 1 for piece in kept], np.int32)
     points, bounds = _draw(graph, kept)
+    places: Places = points.tolist()
     new = _is_new(points)
     lengths = graph.edge_metres[edge] * np.array([one.end - one.begin for one in kept])
     flags = graph.edge_flags[edge]
     steps: list[Step] = []
-    for first, last in _divide(graph, kept, (points, bounds), flags):
-        part = slice(bounds[first], bounds[last])
-        line = points[part][np.concatenate([[True], new[part][1:]])]
-        at = int(edge[first])
+    begin, bent = 0, False  # of the step before: its first point, and whether it has more than one
+    for first, last in _divide(graph, kept, (places, bounds), flags):
+        a, b = bounds[first], bounds[last]
+        line = points[a:b][np.concatenate([[True], new[a + 1 : b]])]
+        at, moves = int(edge[first]), len(line) > 1
+        straight = Direction.CONTINUE if steps else Direction.DEPART
         steps.append(
             Step(
                 graph.names.at(int(graph.edge_name[at])),
                 float(lengths[first:last].sum()),
-                _direction(steps[-1].points if steps else None, line, int(flags[first])),
-                round(bearing(line[0].tolist(), _ahead(line))) % 360,
+                _special(int(flags[first]))
+                or (_direction(places, (begin, a, b), int(flags[first])) if bent and moves else straight),
+                round(bearing(places[a], _ahead(places, a, b))) % 360,
                 graph.classes.at(int(graph.edge_class[at])),
                 line,
             )
         )
+        begin, bent = a, moves
     metres = float(lengths.sum()) + ends[0].metres + ends[1].metres
     return Path(points[new], metres, seconds, tuple(steps), edge[lengths >= STEP_METRES])
 
@@ -802,10 +807,14 @@ SPECIAL = LIFT | STEPS | ROUNDABOUT | int(Flag.FERRY)
 """What makes a step of its own of a part of a street."""
 
 
+Places = list[list[float]]
+"""Points of a line, lon and lat; a list, since one of them is looked at at a time."""
+
+
 def _divide(
     graph: StreetGraph,
     pieces: list[Piece],
-    drawn: tuple[NDArray[np.float64], list[int]],
+    drawn: tuple[Places, list[int]],
     flags: NDArray[np.uint8],
 ) -> list[tuple[int, int]]:
     """Divide pieces into steps, first and last (exclusive): one per street, and where one must turn within it."""
@@ -816,10 +825,9 @@ def _divide(
     new |= (name[1:] == 0) & (cls[1:] != cls[:-1])
     node = graph.net.head[arcs[:-1]]
     forks = ~new & (graph.net.first[node + 1] - graph.net.first[node] > 2)  # noqa: PLR2004  no more than the way itself
-    points, bounds = drawn
+    places, bounds = drawn
     for i in np.flatnonzero(forks).tolist():
-        here, there = points[bounds[i] : bounds[i + 1]], points[bounds[i + 1] : bounds[i + 2]]
-        new[i] = abs(_turn(here, there)) >= TURN
+        new[i] = abs(_turn(places, *bounds[i : i + 3])) >= TURN
     starts = [0, *(np.flatnonzero(new) + 1).tolist()]
     return list(zip(starts, [*starts[1:], len(pieces)], strict=True))
 
@@ -870,41 +878,41 @@ LOOK_METRES = 15.0
 """A bend is judged over this length, not over the first centimetres of a kerb."""
 
 
-LOOK_POINTS = 16
-"""Most bends are judged after so many points."""
-
-
-def _ahead(line: NDArray[np.float64]) -> list[float]:
-    """Return the point that lies a little ahead of the first one."""
-    point: list[float] = line[0].tolist()
-    x, y = point
+def _ahead(places: Places, first: int, end: int) -> list[float]:
+    """Return the point that lies a little ahead of one, before the end (which may lie behind: backwards)."""
+    x, y = places[first]
     stretch = math.cos(math.radians(y))
-    for start in range(0, len(line), LOOK_POINTS):
-        for point in line[start : start + LOOK_POINTS].tolist():
-            if math.hypot((point[0] - x) * stretch, point[1] - y) * 111_195.0 >= LOOK_METRES:
-                return point
-    return point
+    step = 1 if end > first else -1
+    for i in range(first, end, step):
+        point = places[i]
+        if math.hypot((point[0] - x) * stretch, point[1] - y) * 111_195.0 >= LOOK_METRES:
+            return point
+    return places[end - step]
 
 
-def _turn(before: NDArray[np.float64], after: NDArray[np.float64]) -> float:
-    """Return the turn between two lines, degrees, to the right positive, within ±180."""
-    back = before[::-1]
-    arriving = bearing(_ahead(back), back[0].tolist())
-    return (bearing(after[0].tolist(), _ahead(after)) - arriving + 180.0) % 360.0 - 180.0
+def _turn(places: Places, before: int, here: int, end: int) -> float:
+    """Return the turn between two parts of a line that follow each other, degrees, to the right, within ±180."""
+    arriving = bearing(_ahead(places, here - 1, before - 1), places[here - 1])
+    return (bearing(places[here], _ahead(places, here, end)) - arriving + 180.0) % 360.0 - 180.0
 
 
-def _direction(before: NDArray[np.float64] | None, after: NDArray[np.float64], flags: int) -> Direction:
+def _special(flags: int) -> Direction | None:
+    """Return what to do where the kind of street says it."""
     if flags & LIFT:
         return Direction.ELEVATOR
     if flags & STEPS:
         return Direction.STAIRS
-    if before is None or len(before) == 1 or len(after) == 1:
-        return Direction.DEPART if before is None else Direction.CONTINUE
+    return None
+
+
+def _direction(places: Places, bounds: tuple[int, int, int], flags: int) -> Direction:
+    """Return which way to turn between two parts of a line: begin of the first, of the second, and its end."""
+    _, here, end = bounds
     if flags & ROUNDABOUT:
-        entry, middle, leaving = after[[0, len(after) // 2, -1]].tolist()
+        entry, middle, leaving = places[here], places[(here + end) // 2], places[end - 1]
         left = (bearing(entry, leaving) - bearing(entry, middle)) % 360.0 > 180.0  # noqa: PLR2004
         return Direction.CIRCLE_COUNTERCLOCKWISE if left else Direction.CIRCLE_CLOCKWISE
-    angle = _turn(before, after)
+    angle = _turn(places, *bounds)
     size = abs(angle)
     if size < SLIGHT:
         return Direction.CONTINUE
