@@ -492,6 +492,16 @@ def test_ids_have_the_prefix_of_their_source(tmp_path: Path) -> None:
     assert lay_over(table, [replace(feed, source="y")], [], now=at("8:05"))[1][0].rate == 0
 
 
+def test_alerts_are_counted_by_what_they_are_about(town: Timetable) -> None:
+    def about(*targets: Target) -> Alert:
+        return Alert("1", {"fr": "Travaux"}, targets=targets)
+
+    alerts = (about(Target(route_id="R")), about(Target(stop_id="B")), about(Target(route_id="zz")), about())
+    _, (report,) = lay_over(town, [LiveFeed("", at("8:05"), alerts=alerts)], [], now=at("8:05"))
+    assert (report.alerts, report.alerts_matched) == (4, 3)
+    assert report.unmatched == ("alert 1: nothing it is about is in the timetable",)
+
+
 # --- vehicles ---------------------------------------------------------------------------------------------------------
 
 

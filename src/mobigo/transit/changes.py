@@ -175,7 +175,8 @@ class _Gatherer:
     def _count_alert(self, alert: Alert, voice: _Voice) -> None:
         voice.count.alerts += 1
         table, names = self.finder.timetable, self.finder.names
-        if any(find_target(table, names, voice.feed.source, target) is not None for target in alert.targets):
+        found = (find_target(table, names, voice.feed.source, target) is not None for target in alert.targets)
+        if not alert.targets or any(found):  # without targets it is for all
             voice.count.alerts_matched += 1
         else:
             voice.count.say(f"alert {alert.id}: nothing it is about is in the timetable")

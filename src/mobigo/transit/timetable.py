@@ -619,11 +619,10 @@ def list_running(timetable: Timetable, day: int) -> NDArray[np.bool_]:
     if today.any():
         whole = today & (timetable.gone_shift == ALL_RUNS)
         running &= ~np.isin(timetable.run_trip, timetable.gone_trip[whole])
-        for trip, shift in zip(
-            *(column[today & ~whole].tolist() for column in (timetable.gone_trip, timetable.gone_shift)),
-            strict=True,
-        ):
-            running &= (timetable.run_trip != trip) | (timetable.run_shift != shift)
+        one = today & ~whole
+        if one.any():
+            gone = (timetable.gone_trip[one].astype(np.int64) << 32) + timetable.gone_shift[one]
+            running &= ~np.isin((timetable.run_trip.astype(np.int64) << 32) + timetable.run_shift, gone)
     return running
 
 
