@@ -99,8 +99,9 @@ def lay_live(network_folder: Path, now: datetime) -> None:
 
 
 def _views_of_today(views: DayViews, now: datetime) -> list[tuple[int, Direction, int]]:
+    """List what journeys of today need, the most asked for first."""
     today = day_number(now.astimezone(views.zone).date())
-    return [(today, Direction.DEPART, 0), (today, Direction.DEPART, 1), (today, Direction.ARRIVE, 0)]
+    return [(today, Direction.DEPART, 0), (today, Direction.ARRIVE, 0), (today, Direction.DEPART, 1)]
 
 
 @contextmanager
