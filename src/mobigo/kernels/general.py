@@ -151,7 +151,10 @@ class Marks(NamedTuple):
 
 @kernel
 def split_nodes(view: DayView) -> Nodes:
-    """Give the classes that a rule names where it holds a node of their own."""
+    """Give the classes that a rule names where it holds a node of their own.
+
+    Where a rule holds for those that none names, the others are apart too: it is not theirs.
+    """
     n_stops = len(view.stop_first) - 1
     stops = np.arange(n_stops).astype(np.int32)
     plain = np.zeros(n_stops, np.int32)
@@ -159,17 +162,29 @@ def split_nodes(view: DayView) -> Nodes:
     if len(view.special_from) == 0:
         return Nodes(off, stops, plain, on, stops, plain, np.zeros(n_stops + 1, np.int32))
     n_special = len(view.special_from)
-    off_key = np.empty(n_special, np.int64)
-    on_key = np.empty(n_special, np.int64)
+    off_key = np.empty(n_special + len(off), np.int64)
+    on_key = np.empty(n_special + len(on), np.int64)
+    off_apart, on_apart = np.zeros(n_stops, np.bool_), np.zeros(n_stops, np.bool_)
     n = 0
     for stop in range(n_stops):
         for walk in range(view.walk_first[stop], view.walk_first[stop + 1]):
             for row in range(view.special_first[walk], view.special_first[walk + 1]):
                 off_key[n] = np.int64(stop) << 32 | view.special_from[row]
                 on_key[n] = np.int64(view.walk_target[walk]) << 32 | view.special_to[row]
+                off_apart[stop] |= view.special_from[row] == 0
+                on_apart[view.walk_target[walk]] |= view.special_to[row] == 0
                 n += 1
-    off_key = np.unique(off_key[:n])
-    on_key = np.unique(on_key[:n])
+    n_off = n_on = n
+    for x in range(len(off)):
+        kind = np.int64(view.line_class[view.position_line[x]])
+        if off_apart[off[x]]:
+            off_key[n_off] = np.int64(off[x]) << 32 | kind
+            n_off += 1
+        if on_apart[on[x]]:
+            on_key[n_on] = np.int64(on[x]) << 32 | kind
+            n_on += 1
+    off_key = np.unique(off_key[:n_off])
+    on_key = np.unique(on_key[:n_on])
     off_key = off_key[off_key & 0xFFFFFFFF != 0]
     on_key = on_key[on_key & 0xFFFFFFFF != 0]
     for x in range(len(off)):
