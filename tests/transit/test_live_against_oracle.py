@@ -65,7 +65,9 @@ def compare_journeys(seed: int, folder: Path) -> list[str]:
     laid, _ = overlay.lay_over(asked.timetable, [feed], [], now=now, stale_after=300)
     questions = [make_question(case, oracle, row, rng) for row in case.queries]
     runs, seams = expect(case, updates)
-    oracle.run_as(runs, seams, {run.trip: "" for run in runs})
+    routes = {run.trip: "" for run in runs}
+    routes |= {one.new_trip_id: oracle.named.routes[one.trip_id] for one in updates if one.new_trip_id}
+    oracle.run_as(runs, seams, routes)
     trips = name_trips(laid)
     whole, bare = (asked.on(laid.timetable, trips, bare=bare) for bare in (False, True))
     faults = []
