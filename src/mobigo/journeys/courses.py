@@ -64,14 +64,33 @@ def draw_courses(timetable: Timetable, graph: StreetGraph) -> Courses:
     )
 
 
-def find_course(courses: Courses, n_stops: int, start: int, end: int) -> NDArray[np.float64] | None:
-    """Return the way between two stops; float64[n, 2], lon and lat."""
-    pair = start * n_stops + end
-    at = int(np.searchsorted(courses.pair, pair))
-    if at == len(courses.pair) or courses.pair[at] != pair:
-        return None
-    rows = slice(int(courses.first[at]), int(courses.first[at + 1]))
-    return np.stack([courses.lon[rows], courses.lat[rows]], axis=1).astype(np.float64)
+def follow(timetable: Timetable, courses: Courses | None, stops: NDArray[np.int32]) -> NDArray[np.float64]:
+    """Return the way over some stops in turn, along the streets where they are known, else straight.
+
+    Returns
+    -------
+    float64[n, 2], lon and lat; stops without a place are left out.
+    """
+    if courses is None:
+        way = np.stack([timetable.stop_lon[stops], timetable.stop_lat[stops]], axis=1)
+    else:
+        wanted = stops[:-1].astype(np.int64) * len(timetable.stop_lat) + stops[1:]
+        at = np.searchsorted(courses.pair, wanted)
+        known = np.append(courses.pair, -1)[at] == wanted
+        lon: list[NDArray[np.floating]] = []
+        lat: list[NDArray[np.floating]] = []
+        for number, (row, is_known) in enumerate(zip(at.tolist(), known.tolist(), strict=True)):
+            lon.append(timetable.stop_lon[stops[number : number + 1]])
+            lat.append(timetable.stop_lat[stops[number : number + 1]])
+            if is_known:
+                rows = slice(int(courses.first[row]), int(courses.first[row + 1]))
+                lon.append(courses.lon[rows])
+                lat.append(courses.lat[rows])
+        lon.append(timetable.stop_lon[stops[-1:]])
+        lat.append(timetable.stop_lat[stops[-1:]])
+        way = np.stack([np.concatenate(lon), np.concatenate(lat)], axis=1).astype(np.float64)
+    located: NDArray[np.float64] = way[np.isfinite(way).all(axis=1)]
+    return located
 
 
 def _list_pairs(timetable: Timetable) -> NDArray[np.int64]:

@@ -12,7 +12,7 @@ import numpy as np
 
 from mobigo.journeys.model import Mode
 from mobigo.journeys.modes import mode_of
-from mobigo.transit.timetable import arc_metres
+from mobigo.transit.distances import ride_metres
 
 if TYPE_CHECKING:
     from datetime import date
@@ -68,20 +68,12 @@ def grams_by_route(timetable: Timetable, unknown: float) -> NDArray[np.int32]:
 def emit_ride(timetable: Timetable, ride: Ride) -> int | None:
     """Grams of one traveller on one ride, measured from stop to stop; None without a factor."""
     factor = read_factors().of_route_type(int(timetable.route_type[timetable.trip_route[ride.trip]]))
-    return None if factor is None else round(factor * ride_metres(timetable, ride) / 1000)
+    return (
+        None if factor is None else round(factor * ride_metres(timetable, ride.trip, ride.from_pos, ride.to_pos) / 1000)
+    )
 
 
 def emit_street(mode: Mode, metres: float) -> int | None:
     """Grams of one traveller on a way without public transport."""
     factor = read_factors().of_mode(mode)
     return None if factor is None else round(factor * metres / 1000)
-
-
-def ride_metres(timetable: Timetable, ride: Ride) -> float:
-    """Metres of a ride, straight from stop to stop."""
-    first = int(timetable.call_first[ride.trip])
-    stops = timetable.call_stop[first + ride.from_pos : first + ride.to_pos + 1]
-    lat, lon = np.radians(timetable.stop_lat[stops]), np.radians(timetable.stop_lon[stops])
-    located = np.isfinite(lat) & np.isfinite(lon)
-    lat, lon = lat[located], lon[located]
-    return float(arc_metres(lat[:-1], lon[:-1], lat[1:], lon[1:]).sum())

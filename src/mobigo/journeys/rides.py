@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import datetime
-from itertools import pairwise
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from mobigo.journeys.courses import find_course
+from mobigo.journeys.courses import follow
 from mobigo.journeys.emissions import emit_ride
 from mobigo.journeys.model import Call, Leg, Line
 from mobigo.journeys.modes import mode_of
@@ -290,19 +289,7 @@ def course(network: Network, trip: int, board: int, alight: int) -> tuple[tuple[
         cut = cut_shape(timetable, shape, board, alight)
         if cut is not None:
             return pairs(cut)
-    stops = timetable.call_stop[board : alight + 1].tolist()
-    parts = [_between_calls(network, start, end) for start, end in pairwise(stops)]
-    return pairs(np.concatenate(parts))
-
-
-def _between_calls(network: Network, start: int, end: int) -> NDArray[np.float64]:
-    """Return the way from a stop to the next one: along the streets where they are known, else straight."""
-    timetable = network.timetable
-    ends = np.stack([timetable.stop_lon[[start, end]], timetable.stop_lat[[start, end]]], axis=1)
-    way = find_course(network.courses, len(timetable.stop_lat), start, end) if network.courses else None
-    line = ends if way is None else np.concatenate([ends[:1], way, ends[1:]])
-    known: NDArray[np.float64] = line[np.isfinite(line).all(axis=1)]
-    return known
+    return pairs(follow(timetable, network.courses, timetable.call_stop[board : alight + 1]))
 
 
 def cut_shape(timetable: Timetable, shape: int, board: int, alight: int) -> NDArray[np.float64] | None:

@@ -12,7 +12,6 @@ import numpy as np
 from mobigo.journeys import combine
 from mobigo.journeys.choose import WALKING, Chosen, Traits, choose
 from mobigo.journeys.combine import DOOR
-from mobigo.journeys.emissions import ride_metres
 from mobigo.journeys.model import Brief, Criterion, Pair, Plan, RoundTrip
 from mobigo.journeys.paging import Page, day_of, direction_of, find_page, write_cursor
 from mobigo.journeys.remedies import explain
@@ -20,6 +19,7 @@ from mobigo.journeys.search import open_search
 from mobigo.journeys.snapshot import build_network
 from mobigo.journeys.streetlegs import local_time
 from mobigo.journeys.tidy import tidy
+from mobigo.transit.distances import ride_metres
 from mobigo.transit.model import Direction, Ride, Walk
 
 if TYPE_CHECKING:
@@ -199,7 +199,9 @@ def _traits(search: Search, request: JourneyRequest, one: Candidate) -> Traits:
 
 
 def _is_hop(search: Search, ride: Ride) -> bool:
-    return ride.to_pos - ride.from_pos <= HOP_STOPS and ride_metres(search.network.timetable, ride) < HOP_METRES
+    if ride.to_pos - ride.from_pos > HOP_STOPS:
+        return False
+    return ride_metres(search.network.timetable, ride.trip, ride.from_pos, ride.to_pos) < HOP_METRES
 
 
 def _walking(doors: Doors, journey: TransitJourney) -> int:

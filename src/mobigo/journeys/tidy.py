@@ -60,7 +60,7 @@ def tidy(network: Network, journey: TransitJourney, preferences: Preferences | N
         before, after = legs[at], legs[then]
         assert isinstance(before, Ride)
         assert isinstance(after, Ride)
-        if not is_seat_kept(network.timetable, before, after):
+        if _may_move(network.timetable, before, after) and not is_seat_kept(network.timetable, before, after):
             better = _move(network, before, after, preferences)
             if better:
                 off, on = better.before.to_stop, better.after.from_stop
@@ -68,6 +68,17 @@ def tidy(network: Network, journey: TransitJourney, preferences: Preferences | N
                 walk = [Walk(off, on, left, left + better.walk)] if off != on else []
                 legs[at : then + 1] = [better.before, *walk, better.after]
     return replace(journey, legs=tuple(legs))
+
+
+def _may_move(timetable: Timetable, before: Ride, after: Ride) -> bool:
+    """Tell whether there may be a better place to change: it is short or walked, or the vehicles share other stops."""
+    if before.to_stop != after.from_stop or after.departure - before.arrival < ENOUGH_TIME:
+        return True
+    rows = int(timetable.call_first[before.trip]), int(timetable.call_first[before.trip + 1])
+    left = timetable.call_stop[rows[0] + before.from_pos + 1 : rows[1]].tolist()
+    row = int(timetable.call_first[after.trip])
+    boarded = timetable.call_stop[row : row + after.to_pos].tolist()
+    return bool(set(left) & set(boarded) - {before.to_stop})
 
 
 def _move(network: Network, before: Ride, after: Ride, preferences: Preferences | None) -> _Change | None:

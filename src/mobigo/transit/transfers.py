@@ -61,6 +61,16 @@ class SpecialChanges(NamedTuple):
 
 def find_rule(timetable: Timetable, before: Ride, after: Ride) -> Rule | None:
     """Find the rule for changing from one ride to the next; None when transfers.txt says nothing."""
+    if len(timetable.named_from):
+        rule = _find_named(timetable, before, after)
+        if rule is not None:
+            return rule
+    rows = np.flatnonzero((timetable.rule_from == before.to_stop) & (timetable.rule_to == after.from_stop))
+    return Rule(int(timetable.rule_type[rows[0]]), int(timetable.rule_seconds[rows[0]])) if len(rows) else None
+
+
+def _find_named(timetable: Timetable, before: Ride, after: Ride) -> Rule | None:
+    """Find the rule that names trips or routes."""
     a, b = (_places_around(timetable, stop) for stop in (before.to_stop, after.from_stop))
     applies = np.isin(timetable.named_from, a) & np.isin(timetable.named_to, b)
     rows = np.flatnonzero(applies)
@@ -75,9 +85,6 @@ def find_rule(timetable: Timetable, before: Ride, after: Ride) -> Rule | None:
         loose += timetable.named_to[rows] != after.from_stop
         best = rows[np.lexsort((rows, loose, _rank(timetable)[rows]))[0]]
         return Rule(int(timetable.named_type[best]), int(timetable.named_seconds[best]))
-    rows = np.flatnonzero((timetable.rule_from == before.to_stop) & (timetable.rule_to == after.from_stop))
-    if len(rows):
-        return Rule(int(timetable.rule_type[rows[0]]), int(timetable.rule_seconds[rows[0]]))
     return None
 
 
