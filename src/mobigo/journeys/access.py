@@ -11,7 +11,7 @@ from mobigo.journeys.model import Access as How
 from mobigo.journeys.model import End, Mode
 from mobigo.journeys.sharedbikes import find_floating, find_shared
 from mobigo.journeys.streetlegs import describe_parts, describe_way, door_place, stop_place
-from mobigo.journeys.wheels import find_drive, find_park, find_ride
+from mobigo.journeys.wheels import Parked, find_drive, find_park, find_ride
 from mobigo.kit.errors import NotFound
 from mobigo.kit.geo import Point, parse_point
 from mobigo.street.graph import Profile
@@ -84,6 +84,11 @@ class Access:
     def located(self) -> bool:
         """Whether the end lies in the area of the network at all."""
         return self.place is not None or bool(len(self.stops))
+
+    def car_park(self, stop: int) -> str | None:
+        """Return the id of the car park where the car stands for a stop; None when none is left on the way."""
+        way = self.ways[int(self.chosen[np.searchsorted(self.stops, stop)])]
+        return way.car_park(stop) if isinstance(way, Parked) else None
 
     def legs(self, stop: int, at: int, network: Network) -> list[Leg]:
         """Describe the way between the end and a stop.

@@ -102,6 +102,7 @@ class LegAnswer(BaseModel):
     bikes: Possible | None
     co2: int | None = Field(description="Grams of CO2 equivalent for one traveller; null: no factor is known.")
     place: str | None = Field(description="Car park or bicycle station where this leg ends or begins.")
+    place_id: str | None = Field(description="Its id in `/v1/car-parks` or `/v1/shared-bicycles`.")
     available: int | None = Field(
         description="Shared bicycles at the station where this leg begins, as last said; null: nobody knows, or the"
         " journey is not that soon."
@@ -326,6 +327,7 @@ def _leg_as_json(leg: Leg, wait: int) -> dict[str, Any]:
         "bikes": leg.bikes,
         "co2": leg.co2,
         "place": leg.place,
+        "place_id": leg.place_id,
         "available": leg.available,
         "alerts": leg.alerts,
         "calls": [

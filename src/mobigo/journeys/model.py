@@ -164,6 +164,8 @@ class JourneyRequest:
     """Seconds, longest ride by bicycle to or from a stop."""
     max_drive: int = 1200
     """Seconds, longest drive by car to or from a stop or car park."""
+    car_parks: tuple[str, ...] = ()
+    """Leave the car (find it) at one of these only, by id; empty: anywhere."""
     budget: float = 1.0
     """Seconds of computing after which the best answer found so far is given."""
     vias: tuple[tuple[str, int], ...] = ()
@@ -291,6 +293,8 @@ class Leg:
     """Ids of `Plan.alerts`."""
     place: str | None = None
     """Name of the car park or bicycle station where the leg ends (begins), if any."""
+    place_id: str | None = None
+    """Its id: ``source:id`` of a car park, ``system:id`` of a station."""
     available: int | None = None
     """Shared bicycles at the station where the leg begins, as last said; None: nobody knows, or not that soon."""
     pickup: str = "regular"

@@ -232,8 +232,9 @@ class Shared:
             (Mode.SHARED_BICYCLE, (first, last), ride, way),
             (Mode.WALK, (last, post), walk, self._find_walk(network, far, stop)),
         ]
-        lending = far if self.found.backward else near
-        return _describe(network, parts, at, self._count(lending), backward=self.found.backward)
+        lending, taking = (far, near) if self.found.backward else (near, far)
+        station = bikes.station_ids.at(taking)
+        return _describe(network, parts, at, self._count(lending), station, backward=self.found.backward)
 
     def _find_ride(self, network: Network, near: int, far: int) -> Path | None:
         if far not in self._rides:
@@ -334,7 +335,7 @@ class Floating:
                 _draw_ride(network, self.sharing.vehicle_ride.one(vehicle), target, backward=False),
             ),
         ]
-        return _describe(network, parts, at, 1, backward=False)
+        return _describe(network, parts, at, 1, None, backward=False)
 
 
 def find_floating(network: Network, end: End, request: JourneyRequest, *, backward: bool) -> Floating | None:
@@ -404,6 +405,7 @@ def _describe(
     parts: list[tuple[Mode, tuple[Place, Place], int, Path | None]],
     at: int,
     available: int | None,
+    place_id: str | None,
     *,
     backward: bool,
 ) -> list[Leg]:
@@ -413,7 +415,7 @@ def _describe(
         ends = (far, near) if backward else (near, far)
         leg = describe_way(network, mode, ends, (at, at + seconds), way)
         if mode is Mode.SHARED_BICYCLE:
-            leg = replace(leg, place=ends[1].name, available=available)
+            leg = replace(leg, place=ends[1].name, place_id=place_id, available=available)
         legs.append(leg)
         at += seconds
     return legs

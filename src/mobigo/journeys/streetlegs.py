@@ -37,8 +37,6 @@ def describe_way(
     ends: tuple[Place, Place],
     times: tuple[int, int],
     way: Path | None,
-    *,
-    place: str | None = None,
 ) -> Leg:
     """Describe a way from place to place.
 
@@ -48,8 +46,6 @@ def describe_way(
         Seconds since 1970 UTC.
     way : Path, optional
         The streets; None draws a straight line.
-    place : str, optional
-        Name of the car park or bicycle station where it ends (begins).
     """
     start, end = ends
     if way is None:
@@ -72,7 +68,6 @@ def describe_way(
         steps=steps,
         co2=emit_street(mode, metres),
         wheelchair=_judge(network, way) if mode is Mode.WALK else None,
-        place=place,
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from mobigo.journeys.entrances import Walks
     from mobigo.journeys.model import End, JourneyRequest, Leg
     from mobigo.journeys.network import Network
+    from mobigo.kit.packed import Strings
     from mobigo.street.routing import Path, Rolled, Snaps
 
 LOCK_SECONDS = 60
@@ -116,10 +117,15 @@ class Parked:
     """int32[n_stops], -1 where out of reach."""
     walk_seconds: NDArray[np.int32]
     """int32[n_stops]."""
+    park_ids: Strings
     _walks: dict[int, Path | None] = field(default_factory=dict)
     """Found so far, by stop."""
     _drives: dict[int, Path | None] = field(default_factory=dict)
     """Found so far, by car park."""
+
+    def car_park(self, stop: int) -> str:
+        """Return the id of the car park where the car stands, for a stop."""
+        return self.park_ids.at(int(self.park[stop]))
 
     def legs(self, stop: int, at: int, network: Network) -> list[Leg]:
         """Describe the drive and the walk, in the order of travel."""
@@ -138,10 +144,18 @@ class Parked:
         if self.found.backward:
             return [
                 describe_way(network, Mode.WALK, (post, left), (at, at + on_foot), walk),
-                describe_way(network, Mode.CAR, (left, door), (at + on_foot, at + on_foot + drive), way, place=name),
+                replace(
+                    describe_way(network, Mode.CAR, (left, door), (at + on_foot, at + on_foot + drive), way),
+                    place=name,
+                    place_id=parks.ids.at(park),
+                ),
             ]
         return [
-            describe_way(network, Mode.CAR, (door, left), (at, at + drive), way, place=name),
+            replace(
+                describe_way(network, Mode.CAR, (door, left), (at, at + drive), way),
+                place=name,
+                place_id=parks.ids.at(park),
+            ),
             describe_way(network, Mode.WALK, (left, post), (at + drive, at + drive + on_foot), walk),
         ]
 
@@ -175,12 +189,14 @@ def find_park(network: Network, end: End, request: JourneyRequest, *, backward: 
     parks = entrances.parks
     drive = roll_seconds(found, parks.drive)
     drive = np.where(drive >= 0, drive + PARK_SECONDS, -1).astype(np.int32)
+    if request.car_parks:
+        drive[~np.isin(np.array(parks.ids.all()), request.car_parks)] = -1
     foot = Profile.WHEELCHAIR if request.wheelchair else Profile.FOOT
     walks = parks.in_wheelchair if request.wheelchair else parks.on_foot
     pace = WALK_SPEED / request.walk_speed
     park, seconds, on_foot = change_at_best(drive, walks, pace, request.max_walk, len(network.timetable.stop_lat))
     stops = entrances.wheelchair if request.wheelchair else network.stop_snaps
-    return Parked(end, found, foot, pace, stops, drive, park, seconds, on_foot)
+    return Parked(end, found, foot, pace, stops, drive, park, seconds, on_foot, parks.ids)
 
 
 def change_at_best(
