@@ -217,3 +217,26 @@ loop,09:20:00,09:20:00,X,3
         ["08:10", "-", "-", "08:45"],
         ["09:00", "09:10", "09:20", "-"],
     ]
+
+
+def test_there_and_back_are_apart_where_the_feed_does_not_say(tmp_path: Path) -> None:
+    files = TOWN | {
+        "trips.txt": "route_id,service_id,trip_id\nR,d,there,\nR,d,back,\nR,d,short,\n".replace(",\n", "\n"),
+        "stop_times.txt": """
+trip_id,arrival_time,departure_time,stop_id,stop_sequence
+there,08:00:00,08:00:00,S1,1
+there,08:30:00,08:30:00,X,2
+there,08:50:00,08:50:00,Y,3
+back,09:00:00,09:00:00,Y,1
+back,09:20:00,09:20:00,X,2
+back,09:50:00,09:50:00,S2,3
+short,10:00:00,10:00:00,X,1
+short,10:30:00,10:30:00,S2,2
+""",
+    }
+    del files["frequencies.txt"]
+    timetable = build(read_feed_tables(write_feed(tmp_path / "feed", files)))
+    printed = print_line(timetable, None, 0, DAY)
+    assert [
+        (one.direction, [timetable.stop_ids.at(stop) for stop in one.stops], len(one.columns)) for one in printed
+    ] == [(None, ["S1", "X", "Y"], 1), (None, ["Y", "X", "S2"], 2)]

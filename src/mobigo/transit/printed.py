@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date, datetime
+from itertools import pairwise
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
@@ -131,7 +132,7 @@ def _cell(
 def print_line(
     timetable: Timetable, overlay: Overlay | None, route: int, day: date, direction: int | None = None
 ) -> list[Printed]:
-    """Print the timetable of a line on a service day, one for each direction.
+    """Print the timetable of a line on a service day, one for each direction (for each way, where none is said).
 
     Parameters
     ----------
@@ -143,11 +144,32 @@ def print_line(
     trips = np.flatnonzero(timetable.trip_route == route)
     columns = list_columns(timetable, overlay, trips.tolist(), day)
     directions = sorted({int(timetable.trip_direction[column.trip]) for column in columns})
-    return [
-        _print(timetable, one, [column for column in columns if timetable.trip_direction[column.trip] == one])
-        for one in directions
-        if direction is None or one == direction
-    ]
+    printed = []
+    for one in directions:
+        if direction is not None and one != direction:
+            continue
+        own = [column for column in columns if timetable.trip_direction[column.trip] == one]
+        groups = [own] if one >= 0 else _split_ways(timetable, own)
+        printed += [_print(timetable, one, group) for group in groups]
+    return printed
+
+
+def _split_ways(timetable: Timetable, columns: Sequence[Column]) -> list[list[Column]]:
+    """Part trips that go there from those that go back, where the feed does not say: by the order of their stations."""
+    of_way: dict[tuple[int, ...], list[Column]] = {}
+    for column in columns:
+        stations = timetable.stop_station[[timetable.call_stop[cell.row] for cell in column.cells]]
+        of_way.setdefault(tuple(stations.tolist()), []).append(column)
+    groups: list[tuple[dict[int, int], list[Column]]] = []
+    for way in sorted(of_way, key=lambda one: (-len(of_way[one]) * len(one), one)):
+        for places, members in groups:
+            passed = [places[station] for station in way if station in places]
+            if sum((b > a) - (b < a) for a, b in pairwise(passed)) > 0:
+                members.extend(of_way[way])
+                break
+        else:
+            groups.append(({station: place for place, station in enumerate(way)}, list(of_way[way])))
+    return [members for _, members in groups]
 
 
 def _print(timetable: Timetable, direction: int, columns: Sequence[Column]) -> Printed:
