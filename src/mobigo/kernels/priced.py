@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     Int: TypeAlias = int | np.int64
 
 THOUSAND: Int = np.int64(1000)
+ALIKE, ALONE = 1, 2
 TIME, COST, RIDES, RANK, NEXT, LIVES, RECORD, LEFT, HOW, PLACE = range(10)
 """Columns of a label: time, cost, rides, rank among the trips of a line (0 where there is none), the next label of its
 bag, whether it still is in it, record, position it is left at, how one goes on, and where it is."""
@@ -66,7 +67,7 @@ class Prices(NamedTuple):
     metres: NDArray[np.int32]
     """int32[n_positions], from the first position of the line."""
     alike: NDArray[np.uint8]
-    """uint8[n_lines], 1 where all trips cost the same and none goes on as another."""
+    """uint8[n_lines], ALIKE where all trips cost the same, ALONE where besides none goes on as another."""
     rested: NDArray[np.int32]
     """int32[n_vias + 1], seconds of stay at all places before."""
 
@@ -203,6 +204,7 @@ def _spread(
     left: Int,
     window: Int,
     walk: Int,
+    least: Int,
     tally: NDArray[np.int64],
 ) -> tuple[NDArray[np.int64], Int, NDArray[np.int32], Int, NDArray[np.int64], NDArray[np.int64], Int]:
     """Ride on, one ride more at a time, noting arrivals at the destination.
@@ -215,6 +217,8 @@ def _spread(
         Labels to board first rides from, where there are no jobs.
     left : int
         Departure from the origin.
+    least : int
+        What the way from the last ride costs at least.
     tally : int64[1]
         How much may still be done.
 
@@ -265,7 +269,7 @@ def _spread(
                         continue
                     base = cost + prices.stop[stop] + (ZERO if turned else prices.trip[trip])
                     departure = np.int64(view.departure[view.trip_shift[trip] + x])
-                    if _hopeless(labels, np.int64(bags.goal[0]), wanted, departure, base, ride + 1, tally):
+                    if _hopeless(labels, np.int64(bags.goal[0]), wanted, departure, base + least, ride + 1, tally):
                         if prices.alike[line]:
                             break
                         continue
@@ -278,12 +282,12 @@ def _spread(
                     if still and not seats:
                         continue
                     labels = _room(labels, n_labels)
-                    if prices.alike[line]:
+                    if prices.alike[line] == ALONE:
                         fits = _put(labels, n_labels, bags.line, layer * n_lines + line, x, base, ride + 1, trip, tally)
                     else:
                         fits = _put(labels, n_labels, bags.trip, layer * n_trips + trip, x, base, ride + 1, ZERO, tally)
                     if not fits:
-                        if prices.alike[line]:
+                        if prices.alike[line]:  # who came before tried all later trips
                             break
                         continue
                     n_labels += 1
@@ -304,7 +308,7 @@ def _spread(
                         jobs[n_jobs, LAYER] = past
                         n_jobs += 1
                     n_records += 1
-                    if prices.alike[line]:
+                    if prices.alike[line] == ALONE:
                         break
         if n_fresh:
             ride += 1
@@ -321,6 +325,8 @@ def _spread(
             metre = prices.metre[trip]
             passed = False
             useless = False
+            if still and layer == n_vias:
+                x = end
             while x < end:
                 stop = np.int64(view.position_stop[x])
                 time = np.int64(view.arrival[shift + x])
@@ -335,21 +341,21 @@ def _spread(
                 if still or not view.position_alight[x] or not allowed.stop[stop]:
                     x += 1
                     continue
-                if _hopeless(labels, np.int64(bags.goal[0]), wanted, time, cost, ride, tally):
+                if _hopeless(labels, np.int64(bags.goal[0]), wanted, time, cost + least, ride, tally):
                     useless = True  # time and cost only grow
                     break
                 cost += prices.stop[stop] + (prices.trip[trip] if turned else ZERO)
-                least, need = time, ride
+                soonest, need = time, ride
                 if goal.bounded and layer == n_vias:
                     cell = view.position_cell[x]
-                    least, need = time + goal.seconds[cell], ride + goal.rides[cell]
-                dear = cost - alone
-                beaten = walk >= 0 and least >= left + walk and dear >= 0
-                beaten = beaten and (window == 1 or least > left + walk or dear > 0 or need > 1)
+                    soonest, need = time + goal.seconds[cell], ride + goal.rides[cell]
+                dear = cost + least - alone
+                beaten = walk >= 0 and soonest >= left + walk and dear >= 0
+                beaten = beaten and (window == 1 or soonest > left + walk or dear > 0 or need > 1)
                 if (
                     beaten
                     or need > rides
-                    or _hopeless(labels, np.int64(bags.goal[0]), wanted, least, cost, need, tally)
+                    or _hopeless(labels, np.int64(bags.goal[0]), wanted, soonest, cost + least, need, tally)
                 ):
                     x += 1
                     continue
@@ -387,7 +393,7 @@ def _spread(
             if useless or view.stay_first[trip] == view.stay_first[trip + 1]:
                 continue
             time, cost = np.int64(view.arrival[shift + end - 1]), base + metre * prices.metres[end - 1]
-            if _hopeless(labels, np.int64(bags.goal[0]), wanted, time, cost, ride, tally):
+            if _hopeless(labels, np.int64(bags.goal[0]), wanted, time, cost + least, ride, tally):
                 continue
             labels = _room(labels, n_labels)
             if not _put(labels, n_labels, bags.seat, layer * n_trips + trip, ZERO, cost, ride, ZERO, tally):
@@ -419,7 +425,7 @@ def _spread(
             layer = np.int64(mine[PLACE] // n_off)
             node = np.int64(mine[PLACE] - layer * n_off)
             stop, kind = np.int64(nodes.off_stop[node]), np.int64(nodes.off_class[node])
-            if _hopeless(labels, np.int64(bags.goal[0]), wanted, time, cost, ride + 1, tally):
+            if _hopeless(labels, np.int64(bags.goal[0]), wanted, time, cost + least, ride + 1, tally):
                 continue
             for walk_row in range(view.walk_first[stop], view.walk_first[stop + 1]):
                 target = np.int64(view.walk_target[walk_row])
@@ -585,6 +591,13 @@ def search(
     legs, left
     """
     window = ONE if until != -NEVER else ZERO
+    least: Int = DEAR
+    for layer in range(len(goal.out)):
+        for stop in range(goal.out.shape[1]):
+            if goal.out[layer, stop] >= 0:
+                on_foot = goal.out[layer, stop] - (prices.rested[-1] - prices.rested[layer])
+                least = min(least, THOUSAND * prices.walk * on_foot)
+    least = ZERO if least == DEAR else least
     bags = _mark(view, nodes, np.int64(len(vias.to) + 1))
     tally = np.full(1, work, np.int64)
     labels = np.empty((1024, 10), np.int64)
@@ -605,7 +618,7 @@ def search(
         n_labels = np.int64(len(fresh))
         labels, n_labels, records, n_records, jobs, _, _ = _spread(
             view, allowed, terms, nodes, vias, goal, prices, bags, wanted, labels, n_labels, records, n_records,
-            jobs, ZERO, fresh, n_labels, rides, start, window, walk, tally,
+            jobs, ZERO, fresh, n_labels, rides, start, window, walk, least, tally,
         )  # fmt: skip
         chosen = _choose(labels, np.int64(bags.goal[0]))
         n_wanted = len(chosen)
@@ -629,17 +642,17 @@ def search(
         while at < len(departures) and departures[at, 0] == left:
             trip, x, row = departures[at, 1], departures[at, 2], departures[at, 3]
             at += 1
-            layer: Int = np.int64(access.layer[row])
-            stop, line = np.int64(view.position_stop[x]), np.int64(view.trip_line[trip])
-            base = THOUSAND * prices.walk * (access.seconds[row] - prices.rested[layer])
-            base += prices.stop[stop] + (ZERO if view.mirrored[0] else prices.trip[trip])
+            past: Int = np.int64(access.layer[row])
+            on, line = np.int64(view.position_stop[x]), np.int64(view.trip_line[trip])
+            base = THOUSAND * prices.walk * (access.seconds[row] - prices.rested[past])
+            base += prices.stop[on] + (ZERO if view.mirrored[0] else prices.trip[trip])
             departure = np.int64(view.departure[view.trip_shift[trip] + x])
             if _hopeless(labels, np.int64(bags.goal[0]), wanted, departure, base, ONE, tally):
                 continue
             base -= prices.metre[trip] * prices.metres[x]
-            if prices.alike[line]:
+            if prices.alike[line] == ALONE:
                 labels = _room(labels, n_labels)
-                if not _put(labels, n_labels, bags.line, layer * n_lines + line, x, base, ONE, trip, tally):
+                if not _put(labels, n_labels, bags.line, past * n_lines + line, x, base, ONE, trip, tally):
                     continue
                 n_labels += 1
             records = add_record(records, n_records, trip, x, NONE, ORIGIN, row)
@@ -647,18 +660,18 @@ def search(
                 jobs = _room(jobs, n_jobs)
                 jobs[n_jobs, AT] = x + 1
                 jobs[n_jobs, ON] = trip
-                jobs[n_jobs, LAYER] = layer
+                jobs[n_jobs, LAYER] = past
                 jobs[n_jobs, BASE] = base
                 jobs[n_jobs, BY] = n_records
                 jobs[n_jobs, STILL] = 0
                 n_jobs += 1
-                if layer == len(vias.to) or not vias.passes[layer, stop]:
+                if past == len(vias.to) or not vias.passes[past, on]:
                     break
-                layer += 1
+                past += 1
             n_records += 1
         labels, n_labels, records, n_records, jobs, arrived, n_arrived = _spread(
             view, allowed, terms, nodes, vias, goal, prices, bags, wanted, labels, n_labels, records, n_records,
-            jobs, n_jobs, np.empty(64, np.int64), ZERO, rides, left, window, walk, tally,
+            jobs, n_jobs, np.empty(64, np.int64), ZERO, rides, left, window, walk, least, tally,
         )  # fmt: skip
         for i in range(n_arrived):
             label = labels[arrived[i]]

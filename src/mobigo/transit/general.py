@@ -209,8 +209,9 @@ def _read_prices(views: DayViews, view: DayView, costs: Costs, places: Places) -
     alike = np.zeros(len(leaders), np.uint8)
     if len(leaders):
         spread = [np.maximum.reduceat(price, leaders) - np.minimum.reduceat(price, leaders) for price in (trip, metre)]
-        alike[(spread[0] == 0) & (spread[1] == 0)] = 1
-        alike[view.trip_line[np.flatnonzero(np.diff(view.stay_first))]] = 0
+        alike[(spread[0] == 0) & (spread[1] == 0)] = priced.ALONE
+        going_on = view.trip_line[np.flatnonzero(np.diff(view.stay_first))]
+        alike[going_on] = np.minimum(alike[going_on], priced.ALIKE)
     pattern = timetable.trip_pattern[view.trip_row[leaders]]
     length = np.diff(view.line_position)
     at = np.arange(len(view.position_stop)) - np.repeat(view.line_position[:-1], length)
