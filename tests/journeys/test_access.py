@@ -355,3 +355,21 @@ def test_back_home_to_where_the_car_stands(wheels: Wheels) -> None:
     (journey,) = plan.journeys
     assert [leg.mode for leg in journey.legs if leg.departure < leg.arrival] == [Mode.BUS, Mode.WALK, Mode.CAR]
     assert journey.legs[-1].place == "Relais"
+
+
+def test_out_and_back_the_car_is_fetched_where_it_was_left(wheels: Wheels) -> None:
+    # out at 8:03 from Pont, 100 m from Relais; back at 17:00 to Amont, 500 m from it
+    request = ask(
+        (How.WALK,), origin=at(5000), destination="val:aval", access=(How.CAR_PARK,), at=NOW + timedelta(minutes=30),
+        window=3600, direct=(),
+    )  # fmt: skip
+    trip = service.plan_round_trip(wheels.network, request, stay=3600, back_by=None)
+    (pair,) = trip.pairs
+    out = next(one for one in trip.out.journeys if one.id == pair.out)
+    back = next(one for one in trip.back.journeys if one.id == pair.back)
+    assert out.legs[0].place_id == back.legs[-1].place_id
+    assert (out.legs[0].place_id or "").startswith("osm:node/")
+    assert [leg.mode for leg in back.legs if leg.departure < leg.arrival] == [Mode.BUS, Mode.WALK, Mode.CAR]
+    # with the car at the exit of the motorway nobody comes home by the bus to Amont
+    elsewhere = wheels.seconds(at(9000), How.CAR_PARK, backward=True, car_parks=("bnlc:2",))
+    assert set(elsewhere) == {"aval"}

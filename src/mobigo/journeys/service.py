@@ -12,7 +12,7 @@ import numpy as np
 from mobigo.journeys import combine
 from mobigo.journeys.choose import WALKING, Chosen, Traits, choose
 from mobigo.journeys.combine import DOOR
-from mobigo.journeys.model import Brief, Criterion, Pair, Plan, RoundTrip
+from mobigo.journeys.model import Brief, Criterion, Mode, Pair, Plan, RoundTrip
 from mobigo.journeys.paging import Page, day_of, direction_of, find_page, write_cursor
 from mobigo.journeys.remedies import explain
 from mobigo.journeys.search import open_search
@@ -58,7 +58,7 @@ def plan(network: Network, request: JourneyRequest) -> Plan:
 
 
 def plan_round_trip(network: Network, request: JourneyRequest, *, stay: int, back_by: datetime | None) -> RoundTrip:
-    """Plan a way there, and a way back after a stay.
+    """Plan a way there, and a way back after a stay: to the car where it was left, if it was.
 
     Parameters
     ----------
@@ -73,6 +73,7 @@ def plan_round_trip(network: Network, request: JourneyRequest, *, stay: int, bac
     network = network.seen(request.realtime)
     zone = network.manifest.zone
     ready = [there.arrival + timedelta(seconds=stay) for there in out.journeys]
+    parks = [_car_park_at_start(there) for there in out.journeys]
     begin = min(ready, default=request.at + timedelta(seconds=stay))
     until = back_by or day_of(begin, zone)[1] - timedelta(seconds=1)
     first, last = int(begin.timestamp()), int(until.timestamp())
@@ -88,10 +89,18 @@ def plan_round_trip(network: Network, request: JourneyRequest, *, stay: int, bac
         vias=request.vias[::-1],
         access=request.egress,
         egress=request.access,
+        car_parks=tuple(sorted({park for park in parks if park is not None})),
     )
     search = open_search(network, home, time.monotonic() + request.budget)
-    found = [one for one in search.between(first, last, Direction.ARRIVE) if one.journey.departure >= first]
-    firsts = [_leaving_after(found, int(instant.timestamp())) for instant in ready]
+    found = [
+        one
+        for one in search.between(first, last, Direction.ARRIVE)
+        if one.journey.departure >= first and (not parks or _car_park_at_end(search, one) in parks)
+    ]
+    firsts = [
+        _leaving_after([one for one in found if _car_park_at_end(search, one) == park], int(instant.timestamp()))
+        for park, instant in zip(parks, ready, strict=True)
+    ]
     latest = max(found, key=lambda one: (one.journey.departure, -one.journey.arrival), default=None)
     must = frozenset(one for one in [*firsts, latest] if one is not None)
     page = Page(found, first, max(first, last), None, None)
@@ -102,6 +111,20 @@ def plan_round_trip(network: Network, request: JourneyRequest, *, stay: int, bac
         if way is not None
     )
     return RoundTrip(out, back, pairs, names[latest] if latest and pairs else None)
+
+
+def _car_park_at_start(journey: Journey) -> str | None:
+    """Return the id of the car park where the car is left; None when it is not."""
+    first = journey.legs[0]
+    return first.place_id if first.mode is Mode.CAR else None
+
+
+def _car_park_at_end(search: Search, one: Candidate) -> str | None:
+    """Return the id of the car park where one comes back to the car; None when one does not."""
+    last = one.journey.legs[-1]
+    if not isinstance(last, Walk) or last.from_stop < 0:
+        return None
+    return search.doors[one.by].destination.car_park(last.from_stop)
 
 
 def _leaving_after(found: list[Candidate], instant: int) -> Candidate | None:
