@@ -75,9 +75,11 @@ def route(
     At most one walk before, between and after vehicles. Walks are the rows of transfers.txt and straight lines of at
     most --link-metres at 1.2 m/s; --footpaths replaces both, and all rules of transfers.txt. A row of transfers.txt
     takes the place of the straight line of its pair; its min_transfer_time is the walk and the whole change; type 3
-    forbids the change, not the walk. Rows that name trips or routes concern only those; types 4 and 5 join or cut
-    staying seated. Staying seated goes on through consecutive trips of a block on one service day, of one route_type;
-    where trips of a block overlap, nobody stays seated in it that day.
+    forbids the change, not the walk. Rows that name trips or routes concern changes between those only, also where no
+    walk joins their stops, and the most specific prevails: both trips, a trip and a route, a trip, both routes, a
+    route. Staying seated goes on through consecutive trips of a block on one service day, of one route_type; where
+    trips of a block overlap, nobody stays seated in it that day. Types 4 and 5 join trips, in place of the block and
+    also into the next service day, or part them.
 
     Walking all the way leaves (arrives) at the time asked, and dominates vehicles that are not faster, in a window
     too. From a stop to itself one is already there: a row without legs. A station means any of its stops.

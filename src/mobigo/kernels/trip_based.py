@@ -185,11 +185,12 @@ class Goal(NamedTuple):
     cell: NDArray[np.int32]
     """int32[n_cells], distance from alighting in the cell."""
     ahead: NDArray[np.int32]
-    """int32[n_positions], distance from departing at the position, seated; UNKNOWN until asked for."""
+    """int32[n_positions], distance from departing at the position, seated; UNKNOWN until asked for, then known from
+    there to the line's end."""
     there: NDArray[np.int32]
     """int32[n_positions], distance from alighting at the position, where `ahead` is known."""
     known: NDArray[np.int32]
-    """int32[n_lines + 1], lines whose `ahead` is known, their number at the end."""
+    """int32[n_lines + 1], lines of which `ahead` is known somewhere, their number at the end."""
     whole: NDArray[np.int32]
     """int32[n_lines], as `ahead` at the line's first position, alighting on that line; UNKNOWN until asked for."""
     whole_known: NDArray[np.int32]
@@ -784,55 +785,55 @@ def _begin(
 
 
 @inner_kernel
-def _nearer(a: Int, b: Int) -> Int:
-    """Take the less of two distances, seconds and rides apart."""
-    return min(a & ~255, b & ~255) | min(a & 255, b & 255)
-
-
-@inner_kernel
-def _add(distance: Int, seconds: Int) -> Int:
-    """Lengthen a distance."""
-    return min((distance >> 8) + seconds, FAR) << 8 | distance & 255
-
-
-@inner_kernel
-def _look_along(view: DayView, goal: Goal, line: Int) -> None:
+def _look_along(view: DayView, goal: Goal, line: Int) -> Int:
     """Work out `goal.whole` of a line."""
-    distance = FAR << 8 | NO_RIDE
+    seconds, rides = FAR, NO_RIDE
     first, end = view.line_position[line], view.line_position[line + 1]
     for back in range(1, end - first):
         x = end - back
         if view.position_alight[x]:
-            distance = _nearer(distance, np.int64(goal.cell[view.position_cell[x]]))
-        distance = _add(distance, np.int64(view.position_quick[x]))
-    goal.whole[line] = distance
+            here = np.int64(goal.cell[view.position_cell[x]])
+            seconds, rides = min(seconds, here >> 8), min(rides, here & 255)
+        seconds += view.position_quick[x]
+    goal.whole[line] = min(seconds, FAR) << 8 | rides
     goal.whole_known[goal.whole_known[-1]] = line
     goal.whole_known[-1] += 1
+    return np.int64(goal.whole[line])
 
 
 @inner_kernel
 def _look_ahead(view: DayView, goal: Goal, position: Int) -> Int:
-    """Work out `goal.ahead` and `goal.there` of a position's line, by where it and its onward lines go."""
+    """Work out `goal.ahead` and `goal.there` from a position on, by where its line and its onward lines go."""
     line = view.position_line[position]
+    end = view.line_position[line + 1]
     nowhere = FAR << 8 | NO_RIDE
-    distance = nowhere
-    for row in range(view.onward_first[line], view.onward_first[line + 1]):
-        other = np.int64(view.onward_line[row])
-        if goal.whole[other] == UNKNOWN:
-            _look_along(view, goal, other)
-        distance = _nearer(distance, np.int64(goal.whole[other]))
-    first, end = view.line_position[line], view.line_position[line + 1]
-    for back in range(1, end - first + 1):
-        x = end - back
-        goal.ahead[x] = distance
-        goal.there[x] = nowhere
+    seconds, rides = FAR, NO_RIDE
+    known = position + 1
+    while known < end and goal.ahead[known] == UNKNOWN:
+        known += 1
+    if known < end:
+        distance: Int = np.int64(goal.ahead[known])
+        there: Int = np.int64(goal.there[known])
+        seconds, rides = min(distance >> 8, there >> 8), min(distance & 255, there & 255)
+        seconds += view.position_quick[known]
+    else:
+        for row in range(view.onward_first[line], view.onward_first[line + 1]):
+            other = np.int64(view.onward_line[row])
+            distance = np.int64(goal.whole[other])
+            if distance == UNKNOWN:
+                distance = _look_along(view, goal, other)
+            seconds, rides = min(seconds, distance >> 8), min(rides, distance & 255)
+        goal.known[goal.known[-1]] = line
+        goal.known[-1] += 1
+    for back in range(1, known - position + 1):
+        x = known - back
+        goal.ahead[x] = min(seconds, FAR) << 8 | rides
+        there = nowhere
         if view.position_alight[x]:
-            here = np.int64(goal.cell[view.position_cell[x]])
-            goal.there[x] = here
-            distance = _nearer(distance, here)
-        distance = _add(distance, np.int64(view.position_quick[x]))
-    goal.known[goal.known[-1]] = line
-    goal.known[-1] += 1
+            there = np.int64(goal.cell[view.position_cell[x]])
+            seconds, rides = min(seconds, there >> 8), min(rides, there & 255)
+        goal.there[x] = there
+        seconds += view.position_quick[x]
     return np.int64(goal.ahead[position])
 
 
@@ -1270,9 +1271,9 @@ def search(
         for other in range(n_cells):
             if seconds_row[other] != NO_WAY:
                 seconds = np.int64(seconds_row[other]) * SECONDS_PER_UNIT + egress_seconds[i]
-                goal.cell[other] = _nearer(
-                    np.int64(goal.cell[other]), min(seconds, FAR) << 8 | np.int64(rides_row[other])
-                )
+                known = np.int64(goal.cell[other])
+                least = min(np.int64(rides_row[other]), known & 255)
+                goal.cell[other] = min(seconds, known >> 8) << 8 | least
     window = until != -NEVER
     limit = np.full(rides + 2, NEVER, np.int32)
     found = np.full((rides + 2, 3), NEVER, np.int32)
