@@ -1,5 +1,20 @@
 """The general search: questions with preferences, and any question on a view without hops.
 
+What `Preferences` mean to it:
+
+a change
+    Takes its walk `walk_factor` times as long, rounded up, and the seconds of every change besides; where the ruling
+    row of transfers.txt has a min_transfer_time it takes that as many times as long. Then at least `min_change`, and
+    `slack` on top, unless the onward vehicle waits (type 1). `longest_walk` bounds the walk as it is walked.
+a via place
+    Is passed by calling at one of its stops that is 0 seconds away, getting on and off included, when nobody wants to
+    stay. Or it is visited: off at a stop near it, there, stay, to a stop near it, on; that is a change, of at least
+    `min_change` and with `slack`, about which transfers.txt says nothing. Several places are visited one after the
+    other by a stop near both. Before the first ride and after the last one a visit is no change. A visit that takes no
+    time at all is none.
+a cost
+    Is summed in thousandths and rounded down once. It counts seconds walked, not those waited or stayed.
+
 Time runs forwards here as in the kernel; for arrivals, on a mirrored view, origin and destination change places, and
 the via places their order.
 """
