@@ -392,6 +392,25 @@ def test_cancelled_departures_are_shown_as_such(town: Town) -> None:
     assert entity.trip_update.trip.schedule_relationship == gtfs.TripDescriptor.CANCELED
 
 
+def test_nobody_is_sent_to_a_departure_that_is_cancelled_or_a_stop_that_is_closed(town: Town) -> None:
+    def rides(start: str, end: str, at: str, realtime: str = "on") -> list[tuple[str, str]]:
+        """Trips of the journeys within an hour, and where they are boarded."""
+        query = {"from": start, "to": end, "at": at, "realtime": realtime, "window_minutes": 60}
+        legs = [leg for one in town.get("/v1/journeys", **query)["journeys"] for leg in one["legs"]]
+        return [(leg["trip_id"], leg["from"]["stop_id"]) for leg in legs if leg["trip_id"]]
+
+    back, ahead = ("val:aval", "val:amont", "2026-11-23T16:30"), ("val:pont", "val:aval", "2026-11-23T11:30")
+    assert rides(*back) == [("val:back", "val:aval")]
+    assert rides(*ahead) == [("val:noon2", "val:pont")]
+    town.post("/v1/disturbances", CLOSED | {"does": "canceled", "targets": [{"trip_id": "val:back"}]}, status=201)
+    town.post("/v1/disturbances", CLOSED, status=201)
+    town.renew()
+    assert rides(*back) == []
+    assert rides(*ahead)[0] == ("val:noon1", "val:amont")  # one walks to the stop before, and stays seated at Pont
+    assert rides(*back, realtime="off") == [("val:back", "val:aval")]
+    assert rides(*ahead, realtime="annotate") == [("val:noon2", "val:pont")]
+
+
 def test_a_message_changes_no_times(town: Town) -> None:
     town.post("/v1/disturbances", CLOSED | {"does": "message", "targets": []}, status=201)
     town.renew()
