@@ -164,6 +164,7 @@ class _Wishes(BaseModel):
     max_walk: _Seconds | None = None
     max_ride: _Seconds | None = None
     max_drive: _Seconds | None = None
+    car_parks: Annotated[tuple[_Text, ...], Field(max_length=100)] | None = None
     vias: Annotated[tuple[tuple[_Text, _Seconds], ...], Field(max_length=10)] | None = None
     only: _Words | None = None
     forbid: _Words | None = None
