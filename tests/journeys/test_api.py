@@ -13,7 +13,9 @@ from tests.journey_checker import Checker, Question
 from tests.journeys.conftest import FEED, at
 
 from mobigo.cli.main import mobigo
+from mobigo.cli.plan import plan
 from mobigo.journeys.answer import PlanAnswer
+from mobigo.journeys.parameters import Asked
 
 if TYPE_CHECKING:
     import httpx
@@ -55,6 +57,45 @@ def test_the_command_line_prints_the_same(http: httpx.Client, valley: Valley, mo
     assert json.loads(printed.output) == http.get("/v1/journeys", params=QUESTION).json()
     text = CliRunner().invoke(mobigo, arguments, catch_exceptions=False).output
     assert "08:00 Amont → 08:15 Aval  (bus 12 to Aval)" in text
+
+
+def test_the_command_line_asks_all_that_the_api_asks(
+    http: httpx.Client, valley: Valley, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MOBIGO_HOME", str(valley.home))
+    asked = {param.name for param in plan.params} - {"back", "stay_minutes", "back_by", "as_json"}
+    assert asked == {field.alias or name for name, field in Asked.model_fields.items()}
+    arguments = ["plan", "--from", at(0), "--to", at(10_000), "--at", "2026-11-23T07:00", "--via", "val:pont"]
+    arguments += ["--forbid", "mode:tram", "--slack-minutes", "2", "--direct", "walk", "--direct", "car"]
+    printed = CliRunner().invoke(mobigo, [*arguments, "--json"], catch_exceptions=False)
+    question = {"via": "val:pont", "forbid": "mode:tram", "slack_minutes": "2", "direct": ["walk", "car"]}
+    assert json.loads(printed.output) == http.get("/v1/journeys", params=QUESTION | question).json()
+    wrong = CliRunner().invoke(mobigo, [*arguments, "--max-transfers", "99"])
+    assert (wrong.exit_code, "--max-transfers 99" in wrong.output) == (2, True)
+
+
+def test_there_and_back(http: httpx.Client, valley: Valley, monkeypatch: pytest.MonkeyPatch) -> None:
+    answer = http.get("/v1/round-trips", params=QUESTION | {"stay_minutes": "120"}).json()
+    (pair,) = answer["pairs"]
+    assert answer["can_return"] is True
+    assert (pair["out"], pair["back"]) == (answer["out"]["journeys"][0]["id"], answer["last_return"])
+    assert answer["back"]["journeys"][0]["departure"][11:16] == "16:54"  # 338 s before the bus of five
+    monkeypatch.setenv("MOBIGO_HOME", str(valley.home))
+    arguments = ["plan", "--from", at(0), "--to", at(10_000), "--at", "2026-11-23T07:00", "--back"]
+    arguments += ["--stay-minutes", "120"]
+    printed = CliRunner().invoke(mobigo, [*arguments, "--json"], catch_exceptions=False)
+    assert json.loads(printed.output) == answer
+    text = CliRunner().invoke(mobigo, arguments, catch_exceptions=False).output
+    assert "The last way back leaves 16:54." in text
+    never = http.get("/v1/round-trips", params=QUESTION | {"stay_minutes": "720"}).json()
+    assert (never["can_return"], never["back"]["reason"]) == (False, "nothing_in_window")
+
+
+def test_pages_over_http(http: httpx.Client) -> None:
+    first = http.get("/v1/journeys", params=QUESTION).json()
+    second = http.get("/v1/journeys", params=QUESTION | {"cursor": first["later_cursor"]}).json()
+    assert [journey["departure"][11:16] for journey in second["journeys"]] == ["11:54"]
+    assert http.get("/v1/journeys", params=QUESTION | {"cursor": "mine"}).status_code == 422
 
 
 @pytest.mark.parametrize(
