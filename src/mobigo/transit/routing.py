@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 MOST_RIDES = 62
 """Vehicle legs a journey has at most, whatever max_transfers asks."""
-SEGMENTS = 1 << 14
+SEGMENTS = 1 << 16
 """Length of a new scratch's segment list; it grows when a question needs more."""
 
 
