@@ -19,7 +19,10 @@ if TYPE_CHECKING:
 
     from mobigo.settings import Settings
 
-DATA = ("networks", "log", "run", "downloads", "kernels", "sandbox", "clock.json", "token.key")
+DATA = (
+    "networks", "live", "sharing", "secrets", "log", "run", "downloads", "kernels", "sandbox", "clock.json",
+    "token.key",
+)  # fmt: skip
 """What lies in a home besides the cluster; nothing else in that folder is ours to remove."""
 
 ROOM = 5 * 2**30
