@@ -12,6 +12,9 @@ times of a run
 the vehicle's next trip
     Of the same block or joined by a row of transfers.txt, without an update of its own: leaves no earlier than the
     trip before it arrives, and keeps that delay to its end. So on, to the trip after.
+staying seated
+    In the blocks of the timetable without the trips that are gone, where the next still leaves no earlier than the one
+    before arrives.
 skipped calls
     The vehicle may pass, nobody gets on or off.
 a duplicate
@@ -25,7 +28,7 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import TYPE_CHECKING, NamedTuple
 
-from tests.route_oracle import Call, Run, begin_day
+from tests.route_oracle import Call, Readings, Run, begin_day, list_seams
 
 from mobigo.transit.live import CallRelation, Relation
 
@@ -89,13 +92,13 @@ class LiveOracle:
                 runs[number] = self.run_as(runs[number], update.calls, update.delay)
         self.carry_through_blocks(runs, told, gone)
         kept = [number for number in range(len(runs)) if number not in gone]
-        row = {number: place for place, number in enumerate(kept)}
+        plan = list_seams(self.oracle.tables, [self.oracle.runs[number] for number in kept], Readings())
+        left = [runs[number] for number in kept]
         seams = {
-            row[a]: [row[b] for b in nexts if b in row and runs[b].calls[0].departure >= runs[a].calls[-1].arrival]
-            for a, nexts in self.oracle.seams.items()
-            if a in row
+            a: [b for b in nexts if left[b].calls[0].departure >= left[a].calls[-1].arrival]
+            for a, nexts in plan.items()
         }
-        return [runs[number] for number in kept] + new, seams
+        return left + new, seams
 
     def find(self, update: TripUpdate) -> int:
         """The run an update is about; -1 for none."""

@@ -546,6 +546,7 @@ class Oracle:
         self.places = Places(tables)
         self.zone = ZoneInfo(tables["agency"][0]["agency_timezone"])
         self.runs = list_runs(tables, self.places, self.zone)
+        self.tables = tables
         self.seams = list_seams(tables, self.runs, self.options.readings)
         if self.options.footpaths is None:
             self.walks, self.changes = build_walks(self.places, tables["transfers"], self.options)
