@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING
 
 import pytest
-from tests.journeys.text_network import ask, network, place, told
+from tests.journeys.text_network import ask, clock, network, place, told
 
-from mobigo.journeys.model import Criterion, Label, Mode
+from mobigo.journeys.model import Criterion, JourneyRequest, Label, Mode
+from mobigo.journeys.search import open_search
+from mobigo.journeys.wishes import price
 from mobigo.kit.errors import InvalidInput, NotFound
+from mobigo.transit.model import Direction
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -217,3 +221,19 @@ def test_less_walking_fewer_grams_less_trouble(tmp_path: Path) -> None:
     assert [Label.GREENEST in journey.labels for journey in by_grams.journeys] == [False, False, True]
     # all inconvenience: 1400 s on foot against 840 s more on the way
     assert lines(ask(net, "a", "d", "07:55", window=0, criterion=Criterion.COST)) == ["Coach"]
+
+
+@pytest.mark.parametrize("criterion", Criterion)
+def test_without_time_for_the_criterion_the_best_by_time_are_still_found(net: Network, criterion: Criterion) -> None:
+    wish = JourneyRequest(place(-100), "c", clock("07:50"), criterion=criterion, avoid=("line:fast",))
+    hurried = open_search(net, wish, time.monotonic() - 1)
+    assert [one.journey.arrival for one in hurried.best(int(wish.at.timestamp()), Direction.DEPART)] == [
+        int(clock("08:20").timestamp())
+    ]
+    assert not hurried.complete
+    # what they cost is counted as the search counts it
+    search = open_search(net, wish, time.monotonic() + 60)
+    assert search.preferences is not None
+    assert search.preferences.costs is not None
+    for one in search.best(int(wish.at.timestamp()), Direction.DEPART):
+        assert price(net.timetable, one.journey, search.preferences.costs) == one.journey.cost

@@ -13,7 +13,7 @@ import numpy as np
 from mobigo.journeys.access import find_access, find_direct, find_end
 from mobigo.journeys.combine import Doors
 from mobigo.journeys.model import Access, Mode
-from mobigo.journeys.wishes import understand
+from mobigo.journeys.wishes import price, says_nothing, understand
 from mobigo.transit import routing
 from mobigo.transit.model import Direction, Query, Via
 from mobigo.transit.timetable import day_number
@@ -30,6 +30,9 @@ if TYPE_CHECKING:
 
 SECONDS_PER_EVENT = 5e-6
 """What laying the hops of a day costs per stop time; where the budget does not cover it, one searches without."""
+
+GRACE = 0.2
+"""Seconds beyond the budget for an answer without the criterion, where there would be none in time with it."""
 
 HORIZON_DAYS = 14
 """How far ahead and back the nearest journey is looked for."""
@@ -94,7 +97,7 @@ class Search:
             inside = [Candidate(journey, by) for journey in self._ask(by, at, max(last - first, 1), direction)]
             inside = [one for one in inside if first <= one.at(direction) <= last]
             if inside:
-                others = self._ask(by, beyond, 0, direction)
+                others = [] if self.over else self._ask(by, beyond, 0, direction)
                 found += [one for one in inside if not any(_beats(other, one.journey) for other in others)]
         return found
 
@@ -146,25 +149,42 @@ class Search:
         if not (len(origin.stops) and len(destination.stops)) or (doors.walk and doors.walk.seconds == 0):
             self.beaten |= doors.walk is not None
             return []
-        found = routing.answer(
-            self._views(at, window, direction),
-            Query(
-                access=origin.stops,
-                access_seconds=origin.seconds,
-                egress=destination.stops,
-                egress_seconds=destination.seconds,
-                at=at,
-                window=window,
-                direction=direction,
-                max_transfers=self.max_transfers,
-                preferences=self.preferences,
-            ),
-            deadline=self.deadline,
+        views = self._views(at, window, direction)
+        query = Query(
+            access=origin.stops,
+            access_seconds=origin.seconds,
+            egress=destination.stops,
+            egress_seconds=destination.seconds,
+            at=at,
+            window=window,
+            direction=direction,
+            max_transfers=self.max_transfers,
+            preferences=self.preferences,
         )
-        self.complete &= found.complete
-        kept = [journey for journey in found.journeys if self._is_worth(journey, doors.walk)]
-        self.beaten |= len(kept) < len(found.journeys)
+        found = routing.answer(views, query, deadline=self.deadline)
+        journeys = found.journeys
+        if not found.complete:
+            self.complete = False
+            journeys = self._fill(views, query, journeys)
+        kept = [journey for journey in journeys if self._is_worth(journey, doors.walk)]
+        self.beaten |= len(kept) < len(journeys)
         return kept
+
+    def _fill(self, views: DayViews, query: Query, found: list[TransitJourney]) -> list[TransitJourney]:
+        """Add the journeys that are best without the criterion, which are found soon, to those found in time."""
+        wishes = query.preferences
+        if wishes is None or wishes.costs is None:
+            return found
+        costs, timetable = wishes.costs, self.network.timetable
+        plain = replace(wishes, costs=None)
+        more = routing.answer(
+            views,
+            replace(query, preferences=None if says_nothing(plain) else plain),
+            deadline=max(self.deadline, time.monotonic()) + GRACE,
+        )
+        priced = [replace(journey, cost=price(timetable, journey, costs)) for journey in more.journeys]
+        kept = [journey for journey in priced if not any(_beats(other, journey) for other in found)]
+        return [*(one for one in found if not any(_beats(other, one) for other in kept)), *kept]
 
     def _is_worth(self, journey: TransitJourney, walk: Direct | None) -> bool:
         """Tell whether a journey is better than walking: quicker, or by the criterion asked for."""

@@ -10,8 +10,9 @@ from mobigo.journeys.emissions import grams_by_route
 from mobigo.journeys.model import Criterion, Mode
 from mobigo.journeys.modes import mode_of
 from mobigo.kit.errors import InvalidInput, NotFound
+from mobigo.transit.distances import ride_metres
 from mobigo.transit.footpaths import WALKING_SPEED, meant_by
-from mobigo.transit.model import Costs, Preferences
+from mobigo.transit.model import Costs, Preferences, Ride
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
     from mobigo.journeys.model import JourneyRequest
     from mobigo.journeys.network import Network
-    from mobigo.transit.model import Via
+    from mobigo.transit.model import TransitJourney, Via
     from mobigo.transit.timetable import Timetable
 
 UNKNOWN, POSSIBLE, NOT_POSSIBLE = 0, 1, 2
@@ -69,10 +70,11 @@ def understand(network: Network, request: JourneyRequest, vias: tuple[Via, ...] 
         costs=_costs(network, request),
         vias=vias,
     )
-    return None if _says_nothing(preferences) else preferences
+    return None if says_nothing(preferences) else preferences
 
 
-def _says_nothing(preferences: Preferences) -> bool:
+def says_nothing(preferences: Preferences) -> bool:
+    """Tell whether the quick search can answer as well."""
     asked = preferences.routes, preferences.trips, preferences.stops, preferences.footpaths, preferences.costs
     return (
         all(one is None for one in asked)
@@ -207,3 +209,17 @@ def _by_trip(timetable: Timetable, seconds: NDArray[np.int64]) -> NDArray[np.int
 def _unless_all(unknown: NDArray[np.bool_], seconds: int) -> NDArray[np.int32]:
     """Count what is unknown, unless nothing is known, which makes no difference between any."""
     return (seconds * (unknown if not unknown.all() else np.zeros_like(unknown))).astype(np.int32)
+
+
+def price(timetable: Timetable, journey: TransitJourney, costs: Costs) -> int:
+    """Count what a journey costs that was found without regard to it."""
+    total = 0
+    for leg in journey.legs:
+        if isinstance(leg, Ride):
+            metres = ride_metres(timetable, leg.trip, leg.from_pos, leg.to_pos)
+            kilometre = int(costs.kilometre[timetable.trip_route[leg.trip]])
+            boarding = int(costs.trip[leg.trip]) + int(costs.stop[leg.from_stop]) + int(costs.stop[leg.to_stop])
+            total += 1000 * boarding + kilometre * metres
+        else:
+            total += 1000 * costs.walk * (leg.arrival - leg.departure)
+    return total // 1000
