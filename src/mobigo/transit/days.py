@@ -13,7 +13,7 @@ import shutil
 from functools import cached_property
 from hashlib import sha256
 from threading import Lock, get_ident
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -376,13 +376,14 @@ def _collect_runs(timetable: Timetable, day: int, direction: Direction, more_day
     end_of = timetable.call_arrival[timetable.call_first[timetable.run_trip + 1] - 1] + timetable.run_shift
     reach = int(end_of.max(initial=0)) // DAY + 1
     links = _Links(timetable, start_of, end_of)
+    plan = _find_plan(timetable, timetable.run_trip, timetable.run_shift)
     parts: list[_Runs] = []
     n_events = 0
     for near, number in _days_outwards(timetable, day, direction, more_days, reach):
         if not near and n_events > MANY_EVENTS:
             break
         running = list_running(timetable, number)
-        block = _blocks_that_hold(timetable, running, start_of, end_of)
+        block = _blocks_that_hold(timetable, running, *plan)
         begins = np.array([begin_day(number, zone) - base for zone in zones], np.int64)
         offset = begins[timetable.trip_zone[timetable.run_trip]]
         linked = links.find(number, running)
@@ -410,12 +411,24 @@ def _collect_runs(timetable: Timetable, day: int, direction: Direction, more_day
     )
 
 
+A = TypeVar("A", np.int32, np.int64)
+
+
+def _find_plan(timetable: Timetable, trip: NDArray[np.int32], shift: NDArray[A]) -> tuple[NDArray[A], NDArray[A]]:
+    """First departure and last arrival of runs by the timetable: of those that live data changed, before that."""
+    known = timetable.trip_known_as[trip]
+    plan = np.where(known >= 0, known, trip)
+    starts = (timetable.call_departure[timetable.call_first[plan]] + shift).astype(shift.dtype)
+    return starts, (timetable.call_arrival[timetable.call_first[plan + 1] - 1] + shift).astype(shift.dtype)
+
+
 def _blocks_that_hold(
     timetable: Timetable, running: NDArray[np.bool_], starts: NDArray[np.int32], ends: NDArray[np.int32]
 ) -> NDArray[np.int32]:
     """Block of each run of a service day; -1 without one, and where trips of the block overlap: no vehicle does both.
 
-    Trips with frequencies are in no block.
+    Starts and ends are those of the timetable: that a trip is late does not undo its block. Trips with frequencies are
+    in no block.
     """
     block = np.where(running & (timetable.run_repeats == 0), timetable.trip_block[timetable.run_trip], -1)
     members = np.flatnonzero(block >= 0)
@@ -473,15 +486,17 @@ def _sort_into_lines(
 def _link_seats(timetable: Timetable, runs: _Runs) -> NDArray[np.int32]:
     """Find which runs each vehicle goes on as: blocks of one service day, then linked trips.
 
-    Consecutive trips of a block that holds that day, with the same route_type; transfers.txt adds links (type 4), which
-    take the place of the block, and takes links away (type 5).
+    Trips of a block that holds that day and by the timetable follow one another, with the same route_type, where the
+    next does not begin before this one ends as they run now; transfers.txt adds links (type 4), which take the place of
+    the block, and takes links away (type 5).
     """
     starts = timetable.call_departure[timetable.call_first[runs.trip]] + runs.shift
     ends = timetable.call_arrival[timetable.call_first[runs.trip + 1] - 1] + runs.shift
     block = runs.block
     mode = timetable.route_type[timetable.trip_route[runs.trip]] if len(timetable.route_type) else block
     members = np.flatnonzero(block >= 0)
-    members = members[np.lexsort((ends[members], starts[members], runs.day[members], block[members]))]
+    first, last = _find_plan(timetable, runs.trip, runs.shift)
+    members = members[np.lexsort((last[members], first[members], runs.day[members], block[members]))]
     a, b = members[:-1], members[1:]
     joined = (block[a] == block[b]) & (runs.day[a] == runs.day[b]) & (mode[a] == mode[b]) & (ends[a] <= starts[b])
     joined &= runs.linked[a] == 0
