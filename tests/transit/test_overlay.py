@@ -618,7 +618,7 @@ def test_whatever_is_said_times_never_run_backwards_and_nothing_fails(town: Time
         disturb(Effect.STOP_CLOSED, "0:00", "24:00", Target(stop_id="c")),
         disturb(Effect.CANCELED, "9:00", "10:15", Target(route_id="S")),
     ]
-    for _ in range(200):
+    for _ in range(120):
         message = messages.FeedMessage()
         message.header.gtfs_realtime_version, message.header.timestamp = "2.0", at("8:05")
         for number in range(chance.randrange(1, 8)):
