@@ -203,10 +203,10 @@ class Supervisor:
         preparing = self._run(sys.executable, "-m", "mobigo", "prepare", *self.region)
         served_before = find_network_version(home) is not None
         if not served_before:
-            warming = [self._run(sys.executable, "-m", "mobigo.cli.warm", half) for half in ("transit", "streets")]
+            warming = [self._run(sys.executable, "-m", "mobigo.cli.warm", part) for part in ("transit", "streets")]
             _wait_for(preparing)
-            for half in warming:
-                half.wait()
+            for part in warming:
+                part.wait()
         listener = self.stack.enter_context(_listen(self.host, self.port))
         api = Child("api", ["serve", "--leash", "--fd", str(listener.fileno())], logs / "api.log", listener)
         worker = Child("worker", ["worker", "--leash"], logs / "worker.log")
@@ -220,8 +220,8 @@ class Supervisor:
         self.instance.url = url
         write_instance(home, self.instance)
         print(f"mobigo answers at {url}/  (logs in {logs}; {self.ending} stops it)", flush=True)
-        if served_before:  # the kernels lie compiled on disk, unless the program is a new one
-            self._run("nice", sys.executable, "-m", "mobigo.cli.warm")
+        rest = [] if served_before else ["wishes"]  # all lie compiled on disk, unless the program is a new one
+        self._run("nice", sys.executable, "-m", "mobigo.cli.warm", *rest)
         for turn in count():
             time.sleep(LOOK)
             for child in (api, worker):

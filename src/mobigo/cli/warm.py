@@ -1,18 +1,25 @@
-"""``python -m mobigo.cli.warm [streets|transit]``: compile the kernels while the database starts and loads.
+"""``python -m mobigo.cli.warm [streets|transit|wishes]``: compile the kernels while the database starts and loads.
 
-Numba keeps what it compiled on disk, so a second run only reads it. It compiles on one core; `up` runs both halves at
-once.
+Numba keeps what it compiled on disk, so a second run only reads it. It compiles on one core; a first `up` runs what the
+usual question needs on two at once, and what only questions with wishes need when it already serves.
 """
 
 from __future__ import annotations
 
 import sys
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, time
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
 
 import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from mobigo.transit.days import DayViews
 
 HALF_HOUR = 1_800
 
@@ -25,31 +32,47 @@ def warm_streets() -> None:
 
 
 def warm_transit() -> None:
-    """Ask the demonstration's feed, straight from its files, one question of each kind."""
-    from mobigo.cli.region import DEMONSTRATION, data_folder
+    """Ask the demonstration's feed, straight from its files, in both directions, with a window and without."""
     from mobigo.transit import routing
+    from mobigo.transit.model import Direction
+
+    with _open_views() as (views, noon):
+        for direction in Direction:
+            for window in (0, HALF_HOUR):
+                routing.search(views, routing.ask(views, 0, 1, noon, window=window, direction=direction))
+
+
+def warm_wishes() -> None:
+    """Ask it with a wish, and with a price."""
+    from mobigo.transit import routing
+    from mobigo.transit.model import Costs, Preferences
+
+    with _open_views() as (views, noon):
+        timetable = views.timetable
+        free = (np.zeros(len(of), np.int32) for of in (timetable.trip_route, timetable.stop_lat, timetable.route_type))
+        for costs in (None, Costs(0, *free)):
+            question = routing.ask(views, 0, 1, noon)
+            routing.search(views, replace(question, preferences=Preferences(costs=costs)))
+
+
+@contextmanager
+def _open_views() -> Iterator[tuple[DayViews, int]]:
+    """Lay out the demonstration's feed, mapped as when serving; and noon of its first day."""
+    from mobigo.cli.region import DEMONSTRATION, data_folder
     from mobigo.transit.days import DayViews
     from mobigo.transit.feed import read_feed_tables
     from mobigo.transit.footpaths import link_stops
-    from mobigo.transit.model import Costs, Direction, Preferences
     from mobigo.transit.timetable import build
 
     tables = read_feed_tables(data_folder("gtfs") / DEMONSTRATION)
     noon = datetime.combine(tables.services["date"][0], time(12), UTC)
     with TemporaryDirectory(prefix="mobigo-") as folder:
         timetable = build(tables)
-        views = DayViews(timetable, link_stops(timetable), Path(folder, "days"))  # mapped, as when serving
-        for direction in Direction:
-            for window in (0, HALF_HOUR):
-                question = routing.ask(views, 0, 1, int(noon.timestamp()), window=window, direction=direction)
-                routing.search(views, question)
-        free = (np.zeros(len(of), np.int32) for of in (timetable.trip_route, timetable.stop_lat, timetable.route_type))
-        for costs in (None, Costs(0, *free)):
-            routing.search(views, replace(question, preferences=Preferences(costs=costs)))
+        yield DayViews(timetable, link_stops(timetable), Path(folder, "days")), int(noon.timestamp())
 
 
-HALVES = {"streets": warm_streets, "transit": warm_transit}
+PARTS = {"streets": warm_streets, "transit": warm_transit, "wishes": warm_wishes}
 
 if __name__ == "__main__":
-    for name in sys.argv[1:] or HALVES:
-        HALVES[name]()
+    for name in sys.argv[1:] or PARTS:
+        PARTS[name]()
