@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import os
+
 from mobigo.settings import read_settings
+
+POLITENESS = 10
+"""What is added to the nice value of work that can wait."""
 
 
 def open_database() -> str:
@@ -13,3 +18,11 @@ def open_database() -> str:
     url = cluster.ensure(settings.home, settings.database_url)
     migrate.upgrade(url)
     return url
+
+
+def give_way() -> None:
+    """Let those who answer travellers go first: this process only takes what they leave of the processors.
+
+    To be called once the database runs, which would otherwise wait as well.
+    """
+    os.nice(POLITENESS)

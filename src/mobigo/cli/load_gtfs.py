@@ -36,13 +36,14 @@ def gtfs(feed: str, *, source: str, shift_dates: str | None, as_json: bool, no_b
     It takes the place of the source's former version at once when it is complete; a broken feed changes nothing. Exit
     code 1 when the feed is rejected.
     """
-    from mobigo.cli.context import open_database
+    from mobigo.cli.context import give_way, open_database
     from mobigo.settings import read_settings
     from mobigo.transit.shift import parse_week
 
     shift_to = parse_week(shift_dates) if shift_dates else None
     settings = read_settings()
     url = open_database()
+    give_way()
     with _watched() as progress:
         report = _load(feed, source, url=url, settings=settings, shift_to=shift_to, progress=progress)
     if report.status == "active" and not no_build:

@@ -31,7 +31,7 @@ def osm(source: str | None, *, place: str | None, as_json: bool, no_build: bool)
 
     It takes the place of the former extract at once when it is complete; a broken file changes nothing.
     """
-    from mobigo.cli.context import open_database
+    from mobigo.cli.context import give_way, open_database
     from mobigo.journeys.service import build_network
     from mobigo.settings import read_settings
 
@@ -40,15 +40,17 @@ def osm(source: str | None, *, place: str | None, as_json: bool, no_build: bool)
             'give an extract, or --place with the name of a place, as in --place "Semur-en-Auxois, France"'
         )
     settings = read_settings()
+    url = open_database()
+    give_way()
     try:
-        report = _load(source, place, open_database(), settings)
+        report = _load(source, place, url, settings)
     except MobigoError as error:
         if as_json:
             print(json.dumps(_rejected(source or str(place), error), ensure_ascii=False, indent=1))
         raise
     if report.status == "active" and not no_build:
         _say("building the network")
-        build_network(open_database(), settings.home, settings.open_clock().now())
+        build_network(url, settings.home, settings.open_clock().now())
     if as_json:
         print(json.dumps(report.as_json(), ensure_ascii=False, indent=1))
     else:

@@ -15,12 +15,14 @@ def network() -> None:
 @network.command()
 def build() -> None:
     """Build the network from the database and switch it in; the one that serves goes on until then."""
-    from mobigo.cli.context import open_database
+    from mobigo.cli.context import give_way, open_database
     from mobigo.journeys.service import build_network
     from mobigo.settings import read_settings
 
     settings = read_settings()
-    version = build_network(open_database(), settings.home, settings.open_clock().now())
+    url = open_database()
+    give_way()
+    version = build_network(url, settings.home, settings.open_clock().now())
     print(f"network {version} serves")
 
 

@@ -29,7 +29,7 @@ LIVE_EVERY = 20
 @click.option("--leash", is_flag=True, hidden=True, help="Stop when standard input ends.")
 def worker(*, leash: bool) -> None:
     """Run queued jobs and what is due every night, until stopped."""
-    from mobigo.cli.context import open_database
+    from mobigo.cli.context import give_way, open_database
     from mobigo.cli.logs import write_logs
     from mobigo.cli.serve import hold_leash
     from mobigo.db.engine import libpq_conninfo
@@ -42,6 +42,7 @@ def worker(*, leash: bool) -> None:
     write_logs()
     settings = read_settings()
     url = open_database()
+    give_way()
     schedule = [
         Periodic("network.build", timedelta(days=1), timedelta(hours=2)),
         Periodic("live.poll", timedelta(seconds=LIVE_EVERY), at_once=True),
