@@ -6,8 +6,15 @@ import os
 import signal
 import socket
 import threading
+from contextlib import suppress
+from typing import TYPE_CHECKING
 
 import click
+
+from mobigo.kit.errors import MobigoError
+
+if TYPE_CHECKING:
+    from fastapi import FastAPI
 
 
 @click.command()
@@ -30,6 +37,7 @@ def serve(*, host: str, port: int, fd: int | None, leash: bool) -> None:
     write_logs()
     settings = read_settings()
     app = create_app(engine=open_engine(open_database()), clock=settings.open_clock(), home=settings.home)
+    threading.Thread(target=_rehearse, args=(app,), daemon=True).start()
     config = uvicorn.Config(
         app,
         host=host,
@@ -40,6 +48,16 @@ def serve(*, host: str, port: int, fd: int | None, leash: bool) -> None:
         server_header=False,
     )
     uvicorn.Server(config).run(sockets=None if fd is None else [socket.socket(fileno=fd)])
+
+
+def _rehearse(app: FastAPI) -> None:
+    """Get ready for the first traveller while the server starts."""
+    from mobigo.journeys.service import rehearse
+
+    network = app.state.networks.find_current()
+    if network is not None:
+        with suppress(MobigoError):
+            rehearse(network, app.state.clock.now())
 
 
 def hold_leash() -> None:

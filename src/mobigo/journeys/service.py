@@ -12,7 +12,7 @@ import numpy as np
 from mobigo.journeys import combine
 from mobigo.journeys.choose import WALKING, Chosen, Traits, choose
 from mobigo.journeys.combine import DOOR
-from mobigo.journeys.model import Brief, Criterion, Mode, Pair, Plan, RoundTrip
+from mobigo.journeys.model import Brief, Criterion, JourneyRequest, Mode, Pair, Plan, RoundTrip
 from mobigo.journeys.paging import Page, day_of, direction_of, find_page, write_cursor
 from mobigo.journeys.remedies import explain
 from mobigo.journeys.search import open_search
@@ -25,19 +25,27 @@ from mobigo.transit.model import Direction, Ride, Walk
 if TYPE_CHECKING:
     from mobigo.journeys.access import Direct
     from mobigo.journeys.combine import Doors
-    from mobigo.journeys.model import Journey, JourneyRequest, Left
+    from mobigo.journeys.model import Journey, Left
     from mobigo.journeys.network import Network
     from mobigo.journeys.search import Candidate, Search
     from mobigo.transit.live import Alert
     from mobigo.transit.model import TransitJourney
 
-__all__ = ["build_network", "plan", "plan_round_trip"]
+__all__ = ["build_network", "plan", "plan_round_trip", "rehearse"]
 
 HOP_METRES = 900.0
 """A ride of one or two stops over less than this might as well be walked."""
 
 HOP_STOPS = 2
 """Stops that such a ride goes on, at most."""
+
+
+def rehearse(network: Network, now: datetime) -> None:
+    """Answer a question that nobody asked: the compiled kernels are loaded before the first traveller comes."""
+    stops = network.timetable.pattern_stop
+    if len(stops):
+        origin, destination = (network.timetable.stop_ids.at(int(stop)) for stop in stops[[0, -1]])
+        plan(network, JourneyRequest(origin, destination, now))
 
 
 def plan(network: Network, request: JourneyRequest) -> Plan:
