@@ -8,33 +8,11 @@ from typing import TYPE_CHECKING
 import pytest
 from tests.feed_text import files, pack
 
-from mobigo.cli.main import main
-
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
     Run = Callable[..., tuple[int, str, str]]
-
-
-@pytest.fixture
-def run(
-    database_url: str,
-    home: Path,  # noqa: ARG001 - no state outside of the test
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-) -> Run:
-    """Type a command; its exit code, output and complaints."""
-    monkeypatch.setenv("MOBIGO_DATABASE_URL", database_url)
-
-    def typed(*arguments: str | Path) -> tuple[int, str, str]:
-        capsys.readouterr()
-        with pytest.raises(SystemExit) as ended:
-            main([str(argument) for argument in arguments])
-        captured = capsys.readouterr()
-        return int(ended.value.code or 0), captured.out, captured.err
-
-    return typed
 
 
 def test_load_tells_what_became_of_a_feed(run: Run, tmp_path: Path) -> None:

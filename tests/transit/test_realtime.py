@@ -7,7 +7,7 @@ import math
 import random
 from contextlib import suppress
 from datetime import date
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from google.protobuf.json_format import MessageToJson
@@ -17,7 +17,9 @@ from mobigo.kit.errors import InvalidInput
 from mobigo.transit import realtime
 from mobigo.transit.live import CallRelation, CallUpdate, LiveFeed, Occupancy, Relation, Target
 
-SAMPLES = Path("/work/shared/data/gtfs-rt")
+if TYPE_CHECKING:
+    from pathlib import Path
+
 NOW = 1_795_417_200
 
 
@@ -206,12 +208,11 @@ def test_garbled_json_never_fails_otherwise() -> None:
             realtime.read(json.dumps(changed).encode(), "town")
 
 
-@pytest.mark.skipif(not SAMPLES.is_dir(), reason="the recorded messages are not here")
-def test_recorded_messages_are_understood() -> None:
-    bart = realtime.read((SAMPLES / "bart-trip-updates.pb").read_bytes(), "bart")
+def test_recorded_messages_are_understood(test_data: Path) -> None:
+    bart = realtime.read((test_data / "gtfs-rt" / "bart-trip-updates.pb").read_bytes(), "bart")
     assert (len(bart.trips), sum(len(trip.calls) for trip in bart.trips), bart.problems) == (91, 1060, ())
-    brest = realtime.read((SAMPLES / "brest-alerts.pb").read_bytes(), "brest")
+    brest = realtime.read((test_data / "gtfs-rt" / "brest-alerts.pb").read_bytes(), "brest")
     assert len(brest.alerts) == 12
     assert all(alert.header and alert.targets for alert in brest.alerts)
     with pytest.raises(InvalidInput):
-        realtime.read((SAMPLES / "invalid.pb").read_bytes(), "bart")
+        realtime.read((test_data / "gtfs-rt" / "invalid.pb").read_bytes(), "bart")
