@@ -1,0 +1,1 @@
+"""Money owed and paid: double entry, integer cents, never changed afterwards."""
