@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from mobigo.accounts.api import require
 from mobigo.accounts.model import Person, Role
-from mobigo.db.session import Database
+from mobigo.db.session import Database, driver
 from mobigo.jobs.queue import enqueue
 from mobigo.kit.errors import InvalidInput, Unavailable
 from mobigo.kit.parameters import Day, Instant, link_next
@@ -224,7 +224,7 @@ def list_disturbances(
     """List disturbances that are or will be in force, newest first."""
     before = None if cursor is None else int(cursor)
     found = live_store.list_disturbances(
-        live_store.driver(session), not_over_at=None if past else now, before=before, limit=limit + 1
+        driver(session), not_over_at=None if past else now, before=before, limit=limit + 1
     )
     next_cursor = str(found[limit - 1].id) if len(found) > limit else None
     link_next(request, response, next_cursor)
@@ -237,7 +237,7 @@ def write_disturbance(
 ) -> WrittenAnswer:
     """Write a disturbance: planner, boards and feeds know it within seconds."""
     one, timetable = _read(request, body, now)
-    written = live_store.add_disturbance(live_store.driver(session), one, by=person.user, now=now)
+    written = live_store.add_disturbance(driver(session), one, by=person.user, now=now)
     enqueue(session, POLL, once=POLL)
     return _written(written, timetable, now)
 
@@ -265,7 +265,7 @@ def get_disturbance(
     id: Id,  # noqa: A002 - the path's own name
 ) -> HistoryAnswer:
     """Read a disturbance, what it does from now on, and everything it was before."""
-    newest, *_ = revisions = live_store.list_revisions(live_store.driver(session), id)
+    newest, *_ = revisions = live_store.list_revisions(driver(session), id)
     network = cast("Network | None", request.app.state.networks.find_current())
     timetable = network.timetable if network else None
     told = newest.disturbance
@@ -289,7 +289,7 @@ def change_disturbance(
 ) -> WrittenAnswer:
     """Write a disturbance anew, also one that was withdrawn."""
     one, timetable = _read(request, body, now)
-    written = live_store.change_disturbance(live_store.driver(session), id, one, seen=seen, by=person.user, now=now)
+    written = live_store.change_disturbance(driver(session), id, one, seen=seen, by=person.user, now=now)
     enqueue(session, POLL, once=POLL)
     return _written(written, timetable, now)
 
@@ -304,7 +304,7 @@ def withdraw_disturbance(
     seen: Seen = None,
 ) -> DisturbanceAnswer:
     """Withdraw a disturbance: vehicles run and call as planned again. It can be undone."""
-    written = live_store.change_disturbance(live_store.driver(session), id, None, seen=seen, by=person.user, now=now)
+    written = live_store.change_disturbance(driver(session), id, None, seen=seen, by=person.user, now=now)
     enqueue(session, POLL, once=POLL)
     return _answer(written)
 
@@ -320,7 +320,7 @@ def undo_disturbance(
     seen: Seen = None,
 ) -> WrittenAnswer:
     """Take the last change back: a disturbance just written is withdrawn, one just withdrawn is in force again."""
-    written = live_store.undo_disturbance(live_store.driver(session), id, seen=seen, by=person.user, now=now)
+    written = live_store.undo_disturbance(driver(session), id, seen=seen, by=person.user, now=now)
     enqueue(session, POLL, once=POLL)
     network = cast("Network | None", request.app.state.networks.find_current())
     return _written(written, network.timetable if network else None, now)

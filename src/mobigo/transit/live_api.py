@@ -10,7 +10,7 @@ from pydantic import BaseModel, Field
 
 from mobigo.accounts.api import require
 from mobigo.accounts.model import Person, Role
-from mobigo.db.session import Database
+from mobigo.db.session import Database, driver
 from mobigo.jobs.queue import enqueue
 from mobigo.kit.errors import InvalidInput
 from mobigo.kit.parameters import BOX_PATTERN, Day, Instant
@@ -116,7 +116,7 @@ class LiveHistoryAnswer(BaseModel):
 @router.get("/live", responses=problems())
 def show_live(*, request: Request, session: Database, now: Now) -> LiveAnswer:
     """Say how each source of live data fares: its age, and how much of it is found in the timetable."""
-    connection = live_store.driver(session)
+    connection = driver(session)
     rates = live_store.list_latest_rates(connection, now)
     sources = [_source(source, rates.get(source.name), now) for source in live_store.list_sources(connection)]
     known = {source.name for source in sources}
@@ -139,7 +139,7 @@ def list_rates(
     hours: Annotated[int, Query(ge=1, le=336, description="How far back")] = 24,
 ) -> LiveHistoryAnswer:
     """Say how much of what a source said was found in the timetable, over time."""
-    connection = live_store.driver(session)
+    connection = driver(session)
     if not name.startswith(OWN):
         live_store.get_source(connection, name)
     rates = live_store.list_rates(connection, name, now - timedelta(hours=hours), now)
@@ -307,7 +307,7 @@ def report_positions(
     network = find_network(request)
     checked = [_check_position(one, network.timetable if network else None, now) for one in body.positions]
     taken = [(feed, vehicle) for feed, vehicle in checked if isinstance(vehicle, Vehicle)]
-    moved = live_store.save_positions(live_store.driver(session), taken)
+    moved = live_store.save_positions(driver(session), taken)
     if moved:
         enqueue(session, POLL, once=POLL, at=datetime.now(UTC) + SOON)
     newest = {(feed, one.vehicle_id): one.at for feed, one in sorted(taken, key=lambda pair: pair[1].at)}

@@ -1,14 +1,14 @@
 """Live sources, how well they fit, disturbances and reported positions in the database; all SQL of live data.
 
 What a source said is not here but in files of the home (`transit.live_service`). Functions take psycopg's own
-connection; `driver` gives that of a request's session, so that what is written commits with it.
+connection; `db.session.driver` gives that of a request's session, so that what is written commits with it.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from psycopg.types.json import Jsonb
 
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from psycopg import Connection
-    from sqlalchemy.orm import Session
 
 RATES_KEPT = timedelta(days=14)
 """How far back one can see how well a source fitted."""
@@ -29,11 +28,6 @@ RATE_STEP = timedelta(minutes=5)
 
 POSITIONS_KEPT = timedelta(hours=1)
 """After which the last position of a vehicle is forgotten; nobody needs to know where it was yesterday."""
-
-
-def driver(session: Session) -> Connection[Any]:
-    """Return psycopg's connection of a session, in the session's transaction."""
-    return cast("Connection[Any]", session.connection().connection.driver_connection)
 
 
 def is_used(connection: Connection[Any]) -> bool:
