@@ -1,0 +1,280 @@
+"""Days: on which a service runs, which are public or school holidays in France, and which count as business days.
+
+Public holidays are computed (code du travail, article L3133-1, and L3134-13 for Alsace-Moselle); school holidays are
+dated data in `school_holidays.toml`. A service needs neither when it runs: its calendars hold the days themselves, as
+GTFS wants it. They are for making those calendars (`lay_calendar`) and for telling a traveller what a day is.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from dataclasses import dataclass
+from datetime import date, datetime, time, timedelta
+from enum import StrEnum
+from functools import cache, lru_cache
+from importlib import resources
+from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
+
+from mobigo.kit.errors import InvalidInput
+from mobigo.ondemand.model import Calendar
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+ONE_DAY = timedelta(days=1)
+HALF_DAY = 43_200
+FARTHEST = 3_653
+"""Days for which a calendar is laid out, or searched, at most: ten years."""
+HOLIDAYS = "mobigo.ondemand"
+
+
+class SchoolZone(StrEnum):
+    """French schools have their holidays by zone; those of Dijon and Besançon are of zone A."""
+
+    A = "A"
+    B = "B"
+    C = "C"
+
+
+class OnHolidays(StrEnum):
+    """What a weekly calendar does on public holidays."""
+
+    AS_USUAL = "as_usual"
+    NOT = "not"
+    AS_SUNDAYS = "as_sundays"
+    """It runs if it runs on Sundays."""
+
+
+class SchoolDays(StrEnum):
+    """Which part of the school year a calendar is for."""
+
+    ALL = "all"
+    TERM = "term"
+    """Not in school holidays."""
+    HOLIDAYS = "holidays"
+    """In school holidays only."""
+
+
+@dataclass(frozen=True)
+class SchoolHoliday:
+    """Days without school, both ends included."""
+
+    name: str
+    name_en: str
+    zone: SchoolZone
+    first: date
+    last: date
+
+
+# ── instants ──────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@lru_cache(maxsize=4096)
+def begin_day(day: date, zone: str) -> int:
+    """Noon minus 12 h of a day, in seconds since 1970: what times of a service day count from."""
+    return int(datetime.combine(day, time(12), ZoneInfo(zone)).timestamp()) - HALF_DAY
+
+
+def instant_of(day: date, seconds: int, zone: str) -> int:
+    """Return the instant of a time of a service day, which may be beyond 24:00."""
+    return begin_day(day, zone) + seconds
+
+
+@lru_cache(maxsize=4096)
+def wall_instant(day: date, seconds: int, zone: str) -> int:
+    """Return the instant when the clocks of a zone show a time on a day: what "the day before at 17:00" means.
+
+    24:00 and later are times of the days after. A time that the clocks show twice, in autumn, is the first of both; one
+    that they skip, in spring, comes as long after the skip as it is after its beginning.
+    """
+    days, seconds = divmod(seconds, 86_400)
+    shown = datetime.combine(day + timedelta(days=days), time(seconds // 3600, seconds // 60 % 60, seconds % 60))
+    return int(shown.replace(tzinfo=ZoneInfo(zone)).timestamp())
+
+
+def day_of(instant: int, zone: str) -> date:
+    """Return the local calendar day of an instant."""
+    return datetime.fromtimestamp(instant, ZoneInfo(zone)).date()
+
+
+# ── calendars of GTFS ─────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def runs_on(calendar: Calendar, day: date) -> bool:
+    """Tell whether a day is one of the calendar's."""
+    if day in calendar.removed:
+        return False
+    if day in calendar.added:
+        return True
+    if calendar.first is None or calendar.last is None:
+        return False
+    return calendar.first <= day <= calendar.last and calendar.weekdays[day.weekday()]
+
+
+def find_bounds(calendar: Calendar) -> tuple[date, date] | None:
+    """Return days before and after which the calendar has none; None where it is empty."""
+    days = set(calendar.added)
+    if calendar.first is not None and calendar.last is not None and calendar.first <= calendar.last:
+        days |= {calendar.first, calendar.last}
+    return (min(days), max(days)) if days else None
+
+
+@lru_cache(maxsize=8192)
+def count_back(calendar: Calendar | None, day: date, days: int) -> date | None:
+    """Return the day that is so many days before another one, counting only a calendar's days where there is one.
+
+    Counted like business days: one day before a Monday is the Friday, and so it is before the Sunday. The day counted
+    from is never counted; zero days before it is itself, whether it is the calendar's or not. None: there are not so
+    many days in the ten years before.
+    """
+    if days > FARTHEST:
+        return None
+    if calendar is None or not days:
+        return day - days * ONE_DAY
+    bounds = find_bounds(calendar)
+    if bounds is None:
+        return None
+    counted = min(day, bounds[1] + ONE_DAY)
+    earliest = max(bounds[0], counted - FARTHEST * ONE_DAY)
+    while days:
+        counted -= ONE_DAY
+        if counted < earliest:
+            return None
+        days -= runs_on(calendar, counted)
+    return counted
+
+
+def list_days(calendar: Calendar, first: date, last: date) -> Iterator[date]:
+    """List the calendar's days between two, both included, in order."""
+    bounds = find_bounds(calendar)
+    if bounds is None:
+        return
+    day, last = max(first, bounds[0]), min(last, bounds[1])
+    while day <= last:
+        if runs_on(calendar, day):
+            yield day
+        day += ONE_DAY
+
+
+# ── France ────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def easter(year: int) -> date:
+    """Return Easter Sunday of the Gregorian calendar.
+
+    References
+    ----------
+    Anonymous Gregorian computus (Meeus, Astronomical Algorithms, 1991, chapter 8).
+    """
+    golden = year % 19
+    century, rest = divmod(year, 100)
+    moon = (19 * golden + century - century // 4 - (century - (century + 8) // 25 + 1) // 3 + 15) % 30
+    weekday = (32 + 2 * (century % 4) + 2 * (rest // 4) - moon - rest % 4) % 7
+    shift = (golden + 11 * moon + 22 * weekday) // 451
+    month, day = divmod(moon + weekday - 7 * shift + 114, 31)
+    return date(year, month, day + 1)
+
+
+@cache
+def public_holidays(year: int, *, alsace_moselle: bool = False) -> Mapping[date, str]:
+    """Return the public holidays of France in a year, with their French names, in order."""
+    sunday = easter(year)
+    days = {
+        date(year, 1, 1): "Jour de l'an",
+        sunday + ONE_DAY: "Lundi de Pâques",
+        date(year, 5, 1): "Fête du travail",
+        date(year, 5, 8): "Victoire de 1945",
+        sunday + 39 * ONE_DAY: "Ascension",
+        sunday + 50 * ONE_DAY: "Lundi de Pentecôte",
+        date(year, 7, 14): "Fête nationale",
+        date(year, 8, 15): "Assomption",
+        date(year, 11, 1): "Toussaint",
+        date(year, 11, 11): "Armistice de 1918",
+        date(year, 12, 25): "Noël",
+    }
+    if alsace_moselle:
+        days |= {sunday - 2 * ONE_DAY: "Vendredi saint", date(year, 12, 26): "Saint-Étienne"}
+    return dict(sorted(days.items()))
+
+
+def is_public_holiday(day: date) -> bool:
+    """Tell whether a day is a public holiday in France."""
+    return day in public_holidays(day.year)
+
+
+@cache
+def school_holidays(zone: SchoolZone) -> tuple[SchoolHoliday, ...]:
+    """Return the school holidays of a zone that are known, in order."""
+    raw = tomllib.loads((resources.files(HOLIDAYS) / "school_holidays.toml").read_text("utf-8"))
+    return tuple(
+        SchoolHoliday(row["name"], row["name_en"], zone, row["first"], row["last"])
+        for row in sorted(raw["holiday"], key=lambda row: row["first"])
+        if zone in row["zones"]
+    )
+
+
+@cache
+def school_years() -> tuple[date, date]:
+    """Return the first and last day for which school holidays are known."""
+    raw = tomllib.loads((resources.files(HOLIDAYS) / "school_holidays.toml").read_text("utf-8"))
+    return raw["known"]["first"], raw["known"]["last"]
+
+
+def find_school_holiday(day: date, zone: SchoolZone = SchoolZone.A) -> SchoolHoliday | None:
+    """Return the school holidays that a day is in, if any."""
+    return next((holiday for holiday in school_holidays(zone) if holiday.first <= day <= holiday.last), None)
+
+
+def lay_calendar(
+    id_: str,
+    weekdays: tuple[bool, ...],
+    first: date,
+    last: date,
+    *,
+    on_holidays: OnHolidays = OnHolidays.NOT,
+    school: SchoolDays = SchoolDays.ALL,
+    zone: SchoolZone = SchoolZone.A,
+) -> Calendar:
+    """Make the calendar of GTFS that says "Monday to Friday in term, not on public holidays" day by day.
+
+    Raises
+    ------
+    InvalidInput
+        When the end is before the start, the span beyond ten years, or it asks for school holidays of years whose
+        dates are not known.
+    """
+    if len(weekdays) != 7:  # noqa: PLR2004 - a week
+        raise InvalidInput(
+            f"calendar {id_} says {len(weekdays)} weekdays; give seven, Monday first", code="invalid_calendar"
+        )
+    if last < first:
+        raise InvalidInput(f"calendar {id_} ends on {last}, before it starts on {first}", code="invalid_calendar")
+    if (last - first).days > FARTHEST:
+        raise InvalidInput(
+            f"calendar {id_} spans {(last - first).days} days, more than {FARTHEST}; end it earlier",
+            code="invalid_calendar",
+        )
+    known = school_years()
+    if school is not SchoolDays.ALL and not known[0] <= first <= last <= known[1]:
+        raise InvalidInput(
+            f"school holidays are known from {known[0]} to {known[1]}, calendar {id_} runs from {first} to {last};"
+            " choose days within, or all days of the year",
+            code="unknown_school_year",
+        )
+    added: set[date] = set()
+    removed: set[date] = set()
+    for day in (first + ONE_DAY * n for n in range((last - first).days + 1)):
+        weekly = runs = weekdays[day.weekday()]
+        if is_public_holiday(day) and on_holidays is not OnHolidays.AS_USUAL:
+            runs = on_holidays is OnHolidays.AS_SUNDAYS and weekdays[6]
+        if school is not SchoolDays.ALL:
+            runs = runs and (find_school_holiday(day, zone) is not None) == (school is SchoolDays.HOLIDAYS)
+        if runs != weekly:
+            (added if runs else removed).add(day)
+    return Calendar(id_, weekdays, first, last, frozenset(added), frozenset(removed))
+
+
+def business_days(id_: str, first: date, last: date) -> Calendar:
+    """Make the calendar of French business days: Monday to Friday but for public holidays."""
+    return lay_calendar(id_, (True,) * 5 + (False,) * 2, first, last)
