@@ -100,6 +100,8 @@ class Stop:
     """Longitude, latitude."""
     fields: Mapping[str, str] = field(default_factory=dict)
     """The other cells of stops.txt."""
+    same_as: str | None = None
+    """``source:stop_id`` of the timetable's stop that it is; None: it has the service's source and its own id."""
 
 
 class PlaceKind(StrEnum):
@@ -133,6 +135,17 @@ class Call:
 
 
 @dataclass(frozen=True)
+class Frequency:
+    """A row of frequencies.txt."""
+
+    start: int
+    end: int
+    headway: int
+    """Seconds."""
+    exact: bool = False
+
+
+@dataclass(frozen=True)
 class Trip:
     """A trip of trips.txt: one may ride from any record to any later one that allows it."""
 
@@ -145,6 +158,8 @@ class Trip:
     """safe_duration_offset, seconds."""
     fields: Mapping[str, str] = field(default_factory=dict)
     """The other cells of trips.txt."""
+    frequencies: tuple[Frequency, ...] = ()
+    """Where fixed times are repeated."""
 
 
 class ServiceKind(StrEnum):
@@ -213,6 +228,8 @@ class Service:
     operator: str | None = None
     """Id of who dispatches it here; None: it is somebody else's and is booked by telephone or on their page."""
     promise: Promise = field(default_factory=Promise)
+    shapes: Mapping[str, tuple[tuple[float, float, float | None], ...]] = field(default_factory=dict)
+    """Of its trips: longitude, latitude, shape_dist_traveled."""
 
 
 # ── vehicles and what they do ─────────────────────────────────────────────────────────────────────────────────────────
