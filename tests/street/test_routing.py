@@ -16,15 +16,15 @@ import shapely
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
+from tests.random_streets import STRETCH, arc_oracle, line_of, part, random_place, random_streets, where_else, where_on
 from tests.street_text import lonlat, write_osm
 
 from mobigo.db.engine import libpq_conninfo
 from mobigo.kit.geo import Point, haversine
 from mobigo.kit.packed import map_packed, write_packed
 from mobigo.osm.load import load_osm
-from mobigo.street.graph import Profile, Restriction, StreetGraph, Streets, build_graph
+from mobigo.street.graph import Profile, StreetGraph, build_graph
 from mobigo.street.routing import (
-    DESTINATION_SECONDS,
     Path,
     Snap,
     Snaps,
@@ -48,73 +48,7 @@ if TYPE_CHECKING:
     import pathlib
 
 NOW = datetime(2026, 11, 22, 8, tzinfo=UTC)
-DESTINATION = 64
-
 seeds = st.integers(0, 2**32 - 1)
-
-
-def random_streets(seed: int) -> Streets:
-    """Two to fourteen nodes within 2 km, joined at random; loops, parallel streets, oneways, barriers, turn bans."""
-    rng = np.random.default_rng(seed)
-    n_nodes = int(rng.integers(2, 15))
-    n_edges = int(rng.integers(1, 3 * n_nodes))
-    where = np.array([lonlat(x, y) for x, y in rng.uniform(0, 2000, (n_nodes, 2))])
-    ends = rng.integers(0, n_nodes, (n_edges, 2))
-    shapes, metres = [], []
-    for a, b in ends.tolist():
-        bend = where[[a, b]].mean(axis=0) + rng.normal(0, 0.002, 2)
-        points = np.stack([where[a], bend, where[b]]) if a == b or rng.random() < 0.5 else where[[a, b]]
-        shapes.append(points)
-        metres.append(sum(haversine(Point(*p), Point(*q)) for p, q in pairwise(points.tolist())))
-    ways = rng.integers(1, n_edges + 1, n_edges)
-    restrictions = [
-        Restriction(str(rng.choice(["no_left_turn", "only_straight_on"])), *map(int, rng.choice(ways, 1)),
-                    int(rng.integers(n_nodes)) + 100, *map(int, rng.choice(ways, 1)), int(rng.choice([2, 4, 6])))
-        for _ in range(int(rng.integers(0, 8)))
-    ]  # fmt: skip
-    return Streets(
-        node_id=np.arange(n_nodes),
-        node_osm=np.arange(n_nodes) + 100,
-        node_lon=where[:, 0],
-        node_lat=where[:, 1],
-        node_passable=rng.choice([15, 15, 15, 7, 7, 3, 1, 0], n_nodes).astype(np.uint8),
-        edge_way=ways.astype(np.int64),
-        edge_from=ends[:, 0].astype(np.int64),
-        edge_to=ends[:, 1].astype(np.int64),
-        edge_metres=np.array(metres, np.float32),
-        edge_class=rng.choice(["residential", "path", "primary"], n_edges).tolist(),
-        edge_name=rng.integers(0, 3, n_edges).astype(np.int32),
-        edge_directions=rng.choice([0, 1, 2, 3, 3, 3], (n_edges, 3)).astype(np.uint8),
-        edge_kmh=rng.uniform(10, 90, (n_edges, 2)).astype(np.float32),
-        edge_seconds=np.full(n_edges, np.nan, np.float32),
-        edge_flags=rng.choice([0, 0, 0, 2, DESTINATION], n_edges).astype(np.uint8),
-        edge_wheelchair=rng.choice([0, 0, 1, 2, 3], n_edges).astype(np.uint8),
-        shape_first=np.concatenate([[0], np.cumsum([len(shape) for shape in shapes])]),
-        shape_points=np.concatenate(shapes),
-        names=["", "Rue A", "Rue B"],
-        restrictions=restrictions,
-    )
-
-
-def random_place(graph: StreetGraph, rng: np.random.Generator, cost: np.ndarray) -> Snap:
-    usable = np.flatnonzero(np.isfinite(cost[0::2]) | np.isfinite(cost[1::2]))
-    edge = int(rng.choice(usable))
-    share = float(rng.choice([0.0, 1.0, rng.random(), rng.random()]))
-    return Snap(edge, float(np.float32(share)), 0.0, *where_on(graph, edge, share))
-
-
-STRETCH = np.array([np.cos(np.radians(47.0)), 1.0]) * 111_195.08
-"""Degrees to metres, near enough to straight lines here."""
-
-
-def line_of(graph: StreetGraph, edge: int) -> shapely.LineString:
-    a, b = graph.shapes.first[edge], graph.shapes.first[edge + 1]
-    return shapely.LineString(np.stack([graph.shapes.lon[a:b], graph.shapes.lat[a:b]], axis=1) * 1e-7 * STRETCH)
-
-
-def where_on(graph: StreetGraph, edge: int, share: float) -> tuple[float, float]:
-    point = line_of(graph, edge).interpolate(share, normalized=True)
-    return point.x / STRETCH[0], point.y / STRETCH[1]
 
 
 def node_oracle(graph: StreetGraph, cost: np.ndarray, mode: int, start: Snap, end: Snap) -> float:
@@ -136,10 +70,6 @@ def node_oracle(graph: StreetGraph, cost: np.ndarray, mode: int, start: Snap, en
         net.add_edge("start", "end", weight=part(cost[2 * start.edge + (along < 0)], abs(along)))
     lengths: dict[object, float] = nx.single_source_dijkstra_path_length(net, "start")
     return lengths.get("end", inf)
-
-
-def part(cost: float, share: float) -> float:
-    return float(cost) * share if share > 0 else 0.0
 
 
 @settings(max_examples=200, deadline=None)
@@ -189,48 +119,6 @@ def check_course(way: Path, start: Snap, end: Snap) -> None:
     length = sum(haversine(Point(*a), Point(*b)) for a, b in pairwise(way.points.tolist()))
     assert length == pytest.approx(way.metres, rel=0.005, abs=1.0)
     assert sum(step.metres for step in way.steps) == pytest.approx(way.metres, rel=1e-3, abs=0.1)
-
-
-def arc_oracle(  # noqa: C901  a line graph has this many cases
-    graph: StreetGraph, profile: Profile, start: Snap, end: Snap
-) -> float:
-    """Seconds by networkx on the line graph: a state is an arc, a turn an edge."""
-    cost, n_arcs = graph.cost(profile), len(graph.net.arc)
-    banned = {int(turn) for turn, modes in zip(graph.bans.turn, graph.bans.modes, strict=True) if modes & profile}
-    turns = nx.DiGraph()
-
-    def join(a: object, b: object, seconds: float, extra: float) -> None:
-        weight = seconds + extra
-        if weight < inf and (not turns.has_edge(a, b) or turns[a][b]["weight"] > weight):
-            turns.add_edge(a, b, weight=weight, seconds=seconds)
-
-    for arc, share in ((2 * start.edge, 1 - start.fraction), (2 * start.edge + 1, start.fraction)):
-        if np.isfinite(cost[arc]):
-            join("start", arc, part(cost[arc], share), 0.0)
-    for arc in range(n_arcs):
-        node = int(graph.net.head[arc])
-        leaving = graph.net.arc[graph.net.first[node] : graph.net.first[node + 1]].tolist()
-        if not graph.net.passable[node] & profile or not np.isfinite(cost[arc]):
-            continue
-        for after in leaving:
-            u_turn = after == arc ^ 1 and len(leaving) > 1
-            ban = not profile.walks and arc * n_arcs + after in banned
-            if u_turn or ban or not np.isfinite(cost[after]):
-                continue
-            entering = graph.edge_flags[after >> 1] & DESTINATION and not graph.edge_flags[arc >> 1] & DESTINATION
-            extra = DESTINATION_SECONDS if entering and profile is Profile.CAR else 0.0
-            join(arc, after, float(cost[after]), extra)
-            if after >> 1 == end.edge:
-                share = end.fraction if after % 2 == 0 else 1 - end.fraction
-                join(arc, "end", part(cost[after], share), extra)
-    if start.edge == end.edge:
-        along = end.fraction - start.fraction
-        join("start", "end", part(cost[2 * start.edge + (along < 0)], abs(along)), 0.0)
-    try:
-        best = nx.dijkstra_path(turns, "start", "end")
-    except (nx.NetworkXNoPath, nx.NodeNotFound):
-        return inf
-    return float(sum(turns[a][b]["seconds"] for a, b in pairwise(best)))
 
 
 @settings(max_examples=300, deadline=None)
@@ -287,11 +175,6 @@ def test_rolling_keeps_turn_restrictions_as_direct_ways_do(
         assert way is not None
         assert way.seconds == pytest.approx(expected, rel=1e-4, abs=0.02)
         check_course(way, *ends)
-
-
-def where_else(graph: StreetGraph, place: Snap, share: float) -> Snap:
-    """Another place on the same edge."""
-    return Snap(place.edge, float(np.float32(share)), 0.0, *where_on(graph, place.edge, share))
 
 
 @settings(max_examples=80, deadline=None)
