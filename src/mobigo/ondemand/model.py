@@ -264,6 +264,8 @@ class Operator:
     email: str | None = None
     taxi_phone: str | None = None
     """Who is called where a promise can be kept no other way."""
+    timezone: str = "Europe/Paris"
+    """Of the shifts of its vehicles."""
 
 
 @dataclass(frozen=True)
@@ -294,6 +296,8 @@ class Vehicle:
     """Ids of the services it may work for."""
     shifts: tuple[Shift, ...]
     active: bool = True
+    drivers: tuple[str, ...] = ()
+    """Users of the tokens of those who drive it, besides the user named as the vehicle."""
 
 
 class EventKind(StrEnum):
