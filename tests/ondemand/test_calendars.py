@@ -16,14 +16,15 @@ from mobigo.ondemand.calendars import (
     easter,
     find_bounds,
     find_school_holiday,
+    first_shown,
     instant_of,
+    last_shown,
     lay_calendar,
     list_days,
     public_holidays,
     runs_on,
     school_holidays,
     school_years,
-    wall_instant,
 )
 from mobigo.ondemand.model import Calendar
 
@@ -100,7 +101,7 @@ def test_school_holiday_of_a_day(day: str, zone: str, name: str | None) -> None:
 
 
 @pytest.mark.parametrize(
-    ("day", "runs"),
+    ("day", "running"),
     [
         ("2026-11-13", True),  # a Friday
         ("2026-11-14", False),
@@ -111,7 +112,7 @@ def test_school_holiday_of_a_day(day: str, zone: str, name: str | None) -> None:
         ("2027-01-02", True),  # added, beyond its end
     ],
 )
-def test_days_of_a_calendar(day: str, *, runs: bool) -> None:
+def test_days_of_a_calendar(day: str, running: int) -> None:
     calendar = Calendar(
         "c",
         WEEKDAYS,
@@ -120,7 +121,7 @@ def test_days_of_a_calendar(day: str, *, runs: bool) -> None:
         frozenset({date(2026, 11, 15), date(2027, 1, 2)}),
         frozenset({date(2026, 11, 11)}),
     )
-    assert runs_on(calendar, date.fromisoformat(day)) == runs
+    assert runs_on(calendar, date.fromisoformat(day)) == running
     assert find_bounds(calendar) == (date(2026, 11, 1), date(2027, 1, 2))
     assert len(list(list_days(calendar, date.min, date.max))) == 22  # 21 weekdays - 1 + 2
 
@@ -169,19 +170,22 @@ def test_midnight_of_service_days_where_clocks_change() -> None:
 
 
 @pytest.mark.parametrize(
-    ("day", "seconds", "instant"),
+    ("day", "seconds", "first", "last"),
     [
-        ("2026-03-29", 0, "2026-03-28T23:00"),
-        ("2026-03-29", 5400, "2026-03-29T00:30"),
-        ("2026-03-29", 9000, "2026-03-29T01:30"),  # 02:30 is skipped
-        ("2026-03-29", 61_200, "2026-03-29T15:00"),
-        ("2026-10-25", 9000, "2026-10-25T00:30"),  # 02:30 comes twice
-        ("2026-10-25", 61_200, "2026-10-25T16:00"),
-        ("2026-10-24", 86_400 + 61_200, "2026-10-25T16:00"),
+        ("2026-03-29", 0, "2026-03-28T23:00:00", "2026-03-28T23:00:00"),
+        ("2026-03-29", 5400, "2026-03-29T00:30:00", "2026-03-29T00:30:00"),
+        ("2026-03-29", 7200, "2026-03-29T01:00:00", "2026-03-29T00:59:59"),  # 02:00 to 03:00 is skipped
+        ("2026-03-29", 9000, "2026-03-29T01:00:00", "2026-03-29T00:59:59"),
+        ("2026-03-29", 10_800, "2026-03-29T01:00:00", "2026-03-29T01:00:00"),
+        ("2026-03-29", 61_200, "2026-03-29T15:00:00", "2026-03-29T15:00:00"),
+        ("2026-10-25", 9000, "2026-10-25T00:30:00", "2026-10-25T01:30:00"),  # 02:30 comes twice
+        ("2026-10-25", 61_200, "2026-10-25T16:00:00", "2026-10-25T16:00:00"),
+        ("2026-10-24", 86_400 + 61_200, "2026-10-25T16:00:00", "2026-10-25T16:00:00"),
     ],
 )
-def test_what_the_clocks_show(day: str, seconds: int, instant: str) -> None:
-    assert wall_instant(date.fromisoformat(day), seconds, PARIS) == utc(instant)
+def test_what_the_clocks_show(day: str, seconds: int, first: str, last: str) -> None:
+    assert first_shown(date.fromisoformat(day), seconds, PARIS) == utc(first)
+    assert last_shown(date.fromisoformat(day), seconds, PARIS) == utc(last)
 
 
 def test_a_calendar_laid_for_term_without_public_holidays() -> None:

@@ -207,8 +207,14 @@ def test_a_last_time_beyond_24_hours_is_of_the_day_after() -> None:
 
 def test_a_last_time_that_the_clocks_skip_or_show_twice() -> None:
     rule = BookingRule("d", BookingType.PRIOR_DAYS, last_day=1, last_time=2 * HOUR + 1800)
-    assert_until(opening_of(rule, "2026-03-30T14:00"), at("2026-03-29T03:30"))
-    assert_until(opening_of(rule, "2026-10-26T14:00"), at("2026-10-25T02:30", fold=0))
+    assert_until(opening_of(rule, "2026-03-30T14:00"), at("2026-03-29T03:00") - 1)
+    assert_until(opening_of(rule, "2026-10-26T14:00"), at("2026-10-25T02:30", fold=1))
+
+
+def test_a_start_time_that_the_clocks_skip_or_show_twice() -> None:
+    rule = BookingRule("d", BookingType.PRIOR_DAYS, None, None, 0, 24 * HOUR, 1, 2 * HOUR + 1800)
+    assert_opens(opening_of(rule, "2026-03-30T14:00"), at("2026-03-29T03:00"))
+    assert_opens(opening_of(rule, "2026-10-26T14:00"), at("2026-10-25T02:30", fold=0))
 
 
 def test_without_enough_business_days_nothing_is_bookable() -> None:
@@ -217,7 +223,7 @@ def test_without_enough_business_days_nothing_is_bookable() -> None:
     when = opening([rule], service(rule, calendars=(short,)), at("2026-11-23T08:00"), date(2026, 11, 23))
     assert when == Opening(None, NEVER)
     assert why_not(when, at("2026-11-20T00:00")) is WhyNot.NEVER
-    start = BookingRule("s", BookingType.PRIOR_DAYS, 0, None, 1, 0, 5, 0, "short")
+    start = BookingRule("s", BookingType.PRIOR_DAYS, None, None, 1, 0, 5, 0, "short")
     when = opening([start], service(start, calendars=(short,)), at("2026-11-24T08:00"), date(2026, 11, 24))
     assert when == Opening(None, at("2026-11-23T00:00"))
 

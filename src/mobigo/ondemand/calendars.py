@@ -82,15 +82,42 @@ def instant_of(day: date, seconds: int, zone: str) -> int:
 
 
 @lru_cache(maxsize=4096)
-def wall_instant(day: date, seconds: int, zone: str) -> int:
-    """Return the instant when the clocks of a zone show a time on a day: what "the day before at 17:00" means.
+def first_shown(day: date, seconds: int, zone: str) -> int:
+    """Return the first instant at which the clocks of a zone show a time of a day, or are beyond it.
 
-    24:00 and later are times of the days after. A time that the clocks show twice, in autumn, is the first of both; one
-    that they skip, in spring, comes as long after the skip as it is after its beginning.
+    24:00 and later are times of the days after. A time that the clocks skip in spring is passed when they jump.
     """
-    days, seconds = divmod(seconds, 86_400)
-    shown = datetime.combine(day + timedelta(days=days), time(seconds // 3600, seconds // 60 % 60, seconds % 60))
-    return int(shown.replace(tzinfo=ZoneInfo(zone)).timestamp())
+    return _shown(day, seconds, zone)[0]
+
+
+@lru_cache(maxsize=4096)
+def last_shown(day: date, seconds: int, zone: str) -> int:
+    """Return the last instant at which the clocks of a zone show a time of a day, or are not there yet.
+
+    "By 17:00 of the day before" is until then. A time that comes twice in autumn is the second; one that is skipped in
+    spring is over the second before the clocks jump.
+    """
+    return _shown(day, seconds, zone)[1]
+
+
+def _shown(day: date, seconds: int, zone: str) -> tuple[int, int]:
+    """Return the first and the last instant of what the clocks show."""
+    clock = ZoneInfo(zone)
+    days, seconds = divmod(seconds, 2 * HALF_DAY)
+    shown = datetime.combine(day + timedelta(days=days), time(seconds // 3600, seconds // 60 % 60, seconds % 60), clock)
+    first, last = int(shown.timestamp()), int(shown.replace(fold=1).timestamp())
+    if first <= last:
+        return first, last
+    before, after = last, first  # the clocks skip it: they jump somewhere between
+    offset = _offset(before, clock)
+    while after - before > 1:
+        middle = (before + after) // 2
+        before, after = (middle, after) if _offset(middle, clock) == offset else (before, middle)
+    return after, before
+
+
+def _offset(instant: int, clock: ZoneInfo) -> timedelta | None:
+    return datetime.fromtimestamp(instant, clock).utcoffset()
 
 
 def day_of(instant: int, zone: str) -> date:

@@ -8,7 +8,9 @@ How the fields are read, where the reference leaves it open:
   drop-off.
 - Days (`prior_notice_last_day`, `prior_notice_start_day`) count back from the service day of the trip, the one its
   calendar names, also where the pick-up is after midnight: the 25:30 of a Friday is booked as a ride of the Friday.
-- `prior_notice_last_time` and `prior_notice_start_time` are what the clocks of the agency show on that day.
+- `prior_notice_last_time` and `prior_notice_start_time` are what the clocks of the agency show on that day. Where a
+  time comes twice, when clocks go back, booking opens at its first and ends at its second; where clocks skip it, it is
+  passed when they jump.
 - With `prior_notice_service_id` only that calendar's days are counted, and the day of travel never is: one business day
   before a Monday, a Sunday and a Saturday is the Friday. Where the calendar has not so many days before, the ride
   cannot be booked (last day), or could be booked ever since (start day).
@@ -21,7 +23,7 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import TYPE_CHECKING, NamedTuple
 
-from mobigo.ondemand.calendars import count_back, instant_of, list_days, wall_instant
+from mobigo.ondemand.calendars import count_back, first_shown, instant_of, last_shown, list_days
 from mobigo.ondemand.model import BookingRule, BookingType, Call, Service, Trip
 
 if TYPE_CHECKING:
@@ -99,7 +101,7 @@ def _open_by(rule: BookingRule, service: Service, pickup: int, service_date: dat
     opens = None
     if rule.type is not BookingType.REAL_TIME and rule.start_day is not None:
         first = count_back(calendar, service_date, rule.start_day)
-        opens = None if first is None else wall_instant(first, rule.start_time or 0, service.timezone)
+        opens = None if first is None else first_shown(first, rule.start_time or 0, service.timezone)
     if rule.type is BookingType.SAME_DAY:
         if rule.duration_max is not None:
             opens = pickup - rule.duration_max * MINUTE
@@ -108,7 +110,7 @@ def _open_by(rule: BookingRule, service: Service, pickup: int, service_date: dat
         last = count_back(calendar, service_date, rule.last_day)
         if last is None:
             return Opening(opens, NEVER)
-        return Opening(opens, min(pickup, wall_instant(last, rule.last_time, service.timezone)))
+        return Opening(opens, min(pickup, last_shown(last, rule.last_time, service.timezone)))
     return Opening(opens, pickup)
 
 
