@@ -64,7 +64,8 @@ def _services() -> None:
             written_by text NOT NULL,
             written_at timestamptz NOT NULL,
             CONSTRAINT ondemand_service_pkey PRIMARY KEY (id, revision),
-            CONSTRAINT ondemand_service_revision_check CHECK (revision > 0)
+            CONSTRAINT ondemand_service_revision_check CHECK (revision > 0),
+            CONSTRAINT ondemand_service_withdrawn_check CHECK (NOT (withdrawn AND document IS NOT NULL))
         )
     """)
 
@@ -77,6 +78,8 @@ def _fleet() -> None:
             phone text,
             email text,
             taxi_phone text,
+            timezone text NOT NULL DEFAULT 'Europe/Paris',
+            revision integer NOT NULL DEFAULT 1,
             written_by text NOT NULL,
             written_at timestamptz NOT NULL
         )
@@ -95,6 +98,7 @@ def _fleet() -> None:
             shifts jsonb NOT NULL,
             drivers text[] NOT NULL DEFAULT '{}',
             active boolean NOT NULL DEFAULT true,
+            revision integer NOT NULL DEFAULT 1,
             written_by text NOT NULL,
             written_at timestamptz NOT NULL,
             CONSTRAINT ondemand_vehicle_room_check
@@ -362,7 +366,10 @@ def _guard_runs() -> None:
             SELECT later.* INTO bad FROM (
                 SELECT event.*, run.starts, run.ends, run.room, run.seats_per_wheelchair, run.luggage_on_seats,
                     run.child_seats_on_seats,
-                    lag(CASE WHEN event.done THEN NULL ELSE event.departure END) OVER trip AS before,
+                    lag(event.arrival) OVER trip AS came, lag(event.departure) OVER trip AS went,
+                    lag(event.done) OVER trip AS was_done,
+                    lag(event.point) OVER trip = event.point AND lag(event.kind) OVER trip <> 'break'
+                        AND event.kind <> 'break' AS same_stop,
                     sum(event.load[1]) OVER trip AS seats, sum(event.load[2]) OVER trip AS wheelchairs,
                     sum(event.load[3]) OVER trip AS luggage, sum(event.load[4]) OVER trip AS bicycles,
                     sum(event.load[5]) OVER trip AS child_seats
@@ -376,7 +383,8 @@ def _guard_runs() -> None:
                 OR child_seats > room[5]
                 OR seats + wheelchairs * seats_per_wheelchair + greatest(luggage - room[3], 0)
                     + CASE WHEN child_seats_on_seats THEN child_seats ELSE 0 END > room[1]
-                OR (NOT done AND (arrival < before OR arrival < starts OR departure > ends))
+                OR (NOT done AND (arrival < starts OR departure > ends))
+                OR (NOT done AND NOT was_done AND (arrival < came OR (arrival < went AND NOT same_stop)))
             ORDER BY position LIMIT 1;
             IF FOUND THEN
                 RAISE EXCEPTION USING
@@ -407,7 +415,7 @@ def _guard_runs() -> None:
                     AND event.latest > leg.drop_off_until + make_interval(secs => leg.shifted))
                 OR (bool_or(event.kind = 'pickup' AND NOT event.done) AND
                     max(event.arrival) FILTER (WHERE event.kind = 'drop_off')
-                    - max(event.departure) FILTER (WHERE event.kind = 'pickup')
+                    - max(event.arrival + make_interval(secs => event.dwell)) FILTER (WHERE event.kind = 'pickup')
                     > make_interval(secs => leg.longest_ride))
             LIMIT 1;
             IF FOUND THEN
