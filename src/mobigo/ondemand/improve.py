@@ -1,0 +1,258 @@
+"""A few vehicles' routes, rearranged by OR-Tools; the one door to that library.
+
+OR-Tools holds Python's lock while it searches, and is native code: it works in a process of its own, which takes
+problems and gives routes as lines of JSON. Who asks waits on a pipe, and others go on.
+
+What is modelled is what `ondemand.dispatch` means by a feasible run: service times between bounds, a span between any
+two stops, pick-up before drop-off in the same vehicle, longest rides, what fits together into it, and breaks with
+nobody aboard. The answer is a proposal: `ondemand.reoptimise` works its times out anew and checks it before taking it.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import threading
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Self
+
+from ortools.constraint_solver import pywrapcp, routing_enums_pb2
+
+from mobigo.kit.errors import Unavailable
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+START = 30
+"""Seconds that the process may need beside searching: to start, at the worst."""
+
+
+@dataclass(frozen=True)
+class Room:
+    """What fits into a vehicle, as sums that must not exceed a bound at any time."""
+
+    weights: tuple[tuple[int, ...], ...]
+    """Per sum, how much each kind of load counts."""
+    bounds: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Route:
+    """A vehicle's part of a problem: from where it stands to where it must be."""
+
+    start: int
+    """Node."""
+    end: int
+    """Node."""
+    aboard: tuple[int, ...]
+    """What it carries at its start, by kind of load."""
+    riders: int
+    """How many legs are aboard at its start."""
+    room: Room
+    nodes: tuple[int, ...]
+    """As it goes now."""
+
+
+@dataclass(frozen=True)
+class Problem:
+    """Which order, in which vehicle? Nodes are numbered; those of starts and ends belong to one route each."""
+
+    drive: tuple[tuple[int, ...], ...]
+    """Seconds between nodes."""
+    span: tuple[tuple[int, ...], ...]
+    """Seconds at least between the services of two nodes, one after the other."""
+    earliest: tuple[int, ...]
+    latest: tuple[int, ...]
+    """Bounds of the service of each node, seconds after any common instant."""
+    loads: tuple[tuple[int, ...], ...]
+    """What gets on at each node (negative: off), by kind."""
+    pairs: tuple[tuple[int, int, int], ...]
+    """Pick-up, drop-off, seconds at most between their services."""
+    late: tuple[tuple[int, int], ...]
+    """Node and second from which each second later costs one."""
+    alighting: tuple[int, ...]
+    """Drop-offs of those who are aboard at a start."""
+    breaks: tuple[int, ...]
+    """Nodes at which nobody may be aboard."""
+    allowed: tuple[tuple[int, ...], ...]
+    """Routes that each node may be in."""
+    routes: tuple[Route, ...]
+    drive_cost: int
+    """What a second of driving costs."""
+    milliseconds: int
+
+
+def solve(problem: Problem) -> list[list[int]] | None:
+    """Search for cheaper routes, beginning with those that are; None when these do not fit the model."""
+    count = len(problem.drive)
+    manager = pywrapcp.RoutingIndexManager(
+        count, len(problem.routes), [one.start for one in problem.routes], [one.end for one in problem.routes]
+    )
+    model = pywrapcp.RoutingModel(manager)
+    index = [manager.NodeToIndex(node) for node in range(count)]
+    ends = {one.end for one in problem.routes} | {one.start for one in problem.routes}
+    stops = [node for node in range(count) if node not in ends]
+    cost = [[problem.drive_cost * seconds for seconds in row] for row in problem.drive]
+    model.SetArcCostEvaluatorOfAllVehicles(model.RegisterTransitMatrix(cost))
+    _add_time(model, problem, index, stops)
+    _add_pairs(model, problem, index)
+    _add_room(model, problem, index)
+    for node in stops:
+        model.SetAllowedVehiclesForIndex(list(problem.allowed[node]), index[node])
+    parameters = pywrapcp.DefaultRoutingSearchParameters()
+    parameters.time_limit.FromMilliseconds(problem.milliseconds)
+    parameters.local_search_metaheuristic = routing_enums_pb2.LocalSearchMetaheuristic.GUIDED_LOCAL_SEARCH
+    operators = parameters.local_search_operators
+    for name in ("use_path_lns", "use_global_cheapest_insertion_close_nodes_lns", "use_relocate_neighbors"):
+        setattr(operators, name, 3)  # OptionalBoolean BOOL_TRUE
+    model.CloseModelWithParameters(parameters)
+    present = model.ReadAssignmentFromRoutes([[index[node] for node in one.nodes] for one in problem.routes], False)
+    if present is None:
+        return None
+    found = model.SolveFromAssignmentWithParameters(present, parameters)
+    if found is None:
+        return None
+    return [_read(model, manager, found, number) for number in range(len(problem.routes))]
+
+
+def _add_time(model: pywrapcp.RoutingModel, problem: Problem, index: list[int], stops: list[int]) -> None:
+    horizon = max(problem.latest) + 1
+    span = [[min(seconds, horizon) for seconds in row] for row in problem.span]
+    model.AddDimension(model.RegisterTransitMatrix(span), horizon, horizon, False, "time")
+    time = model.GetDimensionOrDie("time")
+    for node in stops:
+        time.CumulVar(index[node]).SetRange(problem.earliest[node], problem.latest[node])
+    for number, route in enumerate(problem.routes):
+        time.CumulVar(model.Start(number)).SetRange(problem.earliest[route.start], problem.latest[route.start])
+        time.CumulVar(model.End(number)).SetRange(problem.earliest[route.end], problem.latest[route.end])
+    for node, second in problem.late:
+        time.SetCumulVarSoftUpperBound(index[node], second, 1)
+
+
+def _add_pairs(model: pywrapcp.RoutingModel, problem: Problem, index: list[int]) -> None:
+    time, solver = model.GetDimensionOrDie("time"), model.solver()
+    for pickup, drop_off, longest in problem.pairs:
+        here, there = index[pickup], index[drop_off]
+        model.AddPickupAndDelivery(here, there)
+        solver.Add(model.VehicleVar(here) == model.VehicleVar(there))
+        solver.Add(time.CumulVar(here) <= time.CumulVar(there))
+        solver.Add(time.CumulVar(there) - time.CumulVar(here) <= longest)
+
+
+def _add_room(model: pywrapcp.RoutingModel, problem: Problem, index: list[int]) -> None:
+    for row in range(len(problem.routes[0].room.weights)):
+        registered: dict[tuple[int, ...], int] = {}
+        for one in problem.routes:
+            weights = one.room.weights[row]
+            if weights not in registered:
+                sums = [_weigh(weights, load) for load in problem.loads]
+                registered[weights] = model.RegisterUnaryTransitVector(sums)
+        callbacks = [registered[one.room.weights[row]] for one in problem.routes]
+        bounds = [one.room.bounds[row] for one in problem.routes]
+        name = f"room {row}"
+        model.AddDimensionWithVehicleTransitAndCapacity(callbacks, 0, bounds, False, name)
+        room = model.GetDimensionOrDie(name)
+        for number, one in enumerate(problem.routes):
+            room.CumulVar(model.Start(number)).SetValue(_weigh(one.room.weights[row], one.aboard))
+    if problem.breaks:
+        riders = [0] * len(problem.loads)
+        for pickup, drop_off, _ in problem.pairs:
+            riders[pickup], riders[drop_off] = 1, -1
+        for node in problem.alighting:
+            riders[node] = -1
+        most = len(problem.loads)
+        model.AddDimension(model.RegisterUnaryTransitVector(riders), 0, most, False, "riders")
+        aboard = model.GetDimensionOrDie("riders")
+        for number, one in enumerate(problem.routes):
+            aboard.CumulVar(model.Start(number)).SetValue(one.riders)
+        for node in problem.breaks:
+            aboard.CumulVar(index[node]).SetValue(0)
+
+
+def _weigh(weights: tuple[int, ...], load: tuple[int, ...]) -> int:
+    return sum(weight * some for weight, some in zip(weights, load, strict=True))
+
+
+def _read(
+    model: pywrapcp.RoutingModel, manager: pywrapcp.RoutingIndexManager, found: pywrapcp.Assignment, number: int
+) -> list[int]:
+    nodes = []
+    at = found.Value(model.NextVar(model.Start(number)))
+    while not model.IsEnd(at):
+        nodes.append(manager.IndexToNode(at))
+        at = found.Value(model.NextVar(at))
+    return nodes
+
+
+class Solver:
+    """`solve` in a process of its own, which is started when it is first needed and again when it was lost."""
+
+    def __init__(self) -> None:
+        self._process: subprocess.Popen[str] | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def solve(self, problem: Problem) -> list[list[int]] | None:
+        """Search as `solve` does.
+
+        Raises
+        ------
+        Unavailable
+            When the process ended or did not answer in time.
+        """
+        if self._process is None:
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "mobigo.ondemand.improve"],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                text=True,
+            )
+        process = self._process
+        assert process.stdin is not None
+        assert process.stdout is not None
+        watch = threading.Timer(START + problem.milliseconds / 1_000, process.kill)
+        watch.start()
+        try:
+            process.stdin.write(json.dumps(asdict(problem)) + "\n")
+            process.stdin.flush()
+            line = process.stdout.readline()
+        except BrokenPipeError:
+            line = ""
+        finally:
+            watch.cancel()
+        if not line:
+            self.close()
+            raise Unavailable("the optimiser ended without an answer; the plan stays as it was, try again")
+        routes: list[list[int]] | None = json.loads(line)
+        return routes
+
+    def close(self) -> None:
+        """End the process."""
+        if self._process is not None:
+            self._process.kill()
+            self._process.communicate()
+            self._process = None
+
+
+def read_problem(line: str) -> Problem:
+    """Read a problem as `Solver` writes it."""
+    fields = json.loads(line)
+    routes = [Route(**{**one, "room": Room(**one["room"])}) for one in fields.pop("routes")]
+    return Problem(**fields, routes=tuple(routes))
+
+
+def main() -> None:
+    """Answer problems, one a line, until there are no more."""
+    for line in sys.stdin:
+        print(json.dumps(solve(read_problem(line))), flush=True)  # noqa: T201 - this is the answer
+
+
+if __name__ == "__main__":
+    main()
