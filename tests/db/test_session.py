@@ -11,6 +11,7 @@ from tests.conftest import serve
 
 from mobigo.db.engine import open_engine
 from mobigo.db.session import Database
+from mobigo.kit.errors import Refused
 from mobigo.web import errors
 
 
@@ -27,7 +28,12 @@ def app(engine: Engine) -> FastAPI:
         session.execute(text("INSERT INTO note VALUES (:word)"), {"word": word})
         return word
 
+    def refuse(word: str, session: Database, *, keeps: bool) -> None:
+        note(word, session)
+        raise Refused("no", code="no", members={"instead": ["yes"]}, keeps=keeps)
+
     app.post("/note")(note)
+    app.post("/refuse")(refuse)
     return app
 
 
@@ -42,6 +48,14 @@ def test_a_commit_that_fails_is_a_request_that_fails(http: httpx.Client, engine:
     assert http.post("/note", params={"word": "once"}).status_code == 500
     with engine.connect() as connection:
         assert connection.execute(text("SELECT count(*) FROM note")).scalar() == 1
+
+
+def test_a_refusal_undoes_what_was_written_unless_it_is_itself_on_record(http: httpx.Client, engine: Engine) -> None:
+    for word, keeps in (("undone", False), ("kept", True)):
+        refused = http.post("/refuse", params={"word": word, "keeps": keeps})
+        assert (refused.status_code, refused.json()["code"], refused.json()["instead"]) == (422, "no", ["yes"])
+    with engine.connect() as connection:
+        assert connection.execute(text("SELECT word FROM note")).scalars().all() == ["kept"]
 
 
 def test_a_database_that_is_away_is_said_and_comes_back(app: FastAPI, http: httpx.Client, engine: Engine) -> None:

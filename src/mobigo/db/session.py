@@ -7,11 +7,19 @@ from fastapi import Depends, Request
 from psycopg import Connection
 from sqlalchemy.orm import Session
 
+from mobigo.kit.errors import MobigoError
+
 
 def open_session(request: Request) -> Iterator[Session]:
-    """Open a session for one request; commit before the answer, roll back on any error."""
-    with Session(request.app.state.engine) as session, session.begin():
-        yield session
+    """Open a session for one request; commit before the answer, roll back on any error but one that keeps."""
+    with Session(request.app.state.engine) as session:
+        try:
+            yield session
+        except MobigoError as error:
+            if error.keeps:
+                session.commit()
+            raise
+        session.commit()
 
 
 Database = Annotated[Session, Depends(open_session, scope="function")]

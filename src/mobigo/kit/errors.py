@@ -16,6 +16,13 @@ Rooms raise these; ``web.errors`` maps the class to an HTTP status, ``cli.main``
 which, what, the bound, and what to do next.
 """
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
 
 class MobigoError(Exception):
     """Any error whose message is written for the person who caused or meets it.
@@ -26,14 +33,27 @@ class MobigoError(Exception):
         One or two sentences: which, what, the bound, what to do.
     code : str, optional
         Stable machine-readable word of snake_case; defaults to the class's own.
+    members : mapping, optional
+        What else the answer says, as what is possible instead; JSON, by names that problem documents do not use.
+    keeps : bool
+        What was written before is kept: that something was refused is itself on record.
     """
 
     code = "error"
 
-    def __init__(self, message: str, *, code: str | None = None) -> None:
+    def __init__(
+        self,
+        message: str,
+        *,
+        code: str | None = None,
+        members: Mapping[str, object] | None = None,
+        keeps: bool = False,
+    ) -> None:
         super().__init__(message)
         if code is not None:
             self.code = code
+        self.members = members or {}
+        self.keeps = keeps
 
 
 class InvalidInput(MobigoError):

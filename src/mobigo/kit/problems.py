@@ -19,6 +19,11 @@ SCHEMA: dict[str, Any] = {
         "code": {"type": "string", "description": "Stable machine-readable word; program against this one."},
         "detail": {"type": "string", "description": "For people: which, what, the bound, and what to do next."},
         "instance": {"type": "string", "description": "Path of the request."},
+        "alternatives": {
+            "type": "array",
+            "description": "What can be had instead; only with code `places_gone`.",
+            "items": {"type": "object"},
+        },
         "errors": {
             "type": "array",
             "description": "One entry per parameter that is wrong; only with code `validation_failed`.",

@@ -498,6 +498,22 @@ class BookedLeg:
     state: State
     run: int | None
     hold_until: datetime | None = None
+    operator: str = ""
+    """Id of who drives it."""
+    cancel_until: int = 0
+    """Instant until which cancelling costs nothing, that second included; as promised when it was booked."""
+    late_cancel_cents: int = 0
+    """Due for cancelling later."""
+    no_show_cents: int = 0
+    dwell: int = 60
+    """Seconds for getting on, and off."""
+    shifted: int = 0
+    """Seconds by which the promised times have been moved since, for a late train."""
+    locked: bool = False
+    """Staff tied it to its run."""
+    planned: tuple[int, int] | None = None
+    """Instants at which the vehicle is planned to be at the pick-up and the drop-off."""
+    vehicle: str | None = None
 
 
 @dataclass(frozen=True)
@@ -507,7 +523,8 @@ class Booking:
     id: str
     reference: str
     """Six characters that people can say on the telephone."""
-    contact: Contact
+    contact: Contact | None
+    """None: of a hold that nobody has given a name to, or forgotten."""
     party: Party
     legs: tuple[BookedLeg, ...]
     created_at: datetime
@@ -517,3 +534,11 @@ class Booking:
     note: str = ""
     journey: str | None = None
     """Id of the journey it is part of."""
+    account: str | None = None
+    """User of the traveller it belongs to; None: whoever knows its id."""
+    person: tuple[str, ...] = ()
+    """Keyed hashes of account, telephone and e-mail: tells that two bookings are of one person, and nothing else."""
+    return_of: str | None = None
+    """Id of the booking of the way there."""
+    revision: int = 1
+    """Counts changes of its rides."""

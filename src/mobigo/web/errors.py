@@ -25,6 +25,8 @@ from mobigo.kit.errors import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from fastapi import FastAPI, Request
 
 log = structlog.get_logger()
@@ -58,6 +60,7 @@ def problem(
     detail: str,
     *,
     errors: list[dict[str, object]] | None = None,
+    members: Mapping[str, object] | None = None,
     headers: dict[str, str] | None = None,
 ) -> JSONResponse:
     """Build a problem document: ``type`` is its page, ``code`` is stable, ``detail`` is for people."""
@@ -71,6 +74,7 @@ def problem(
     }
     if errors is not None:
         body["errors"] = errors
+    body |= members or {}
     return JSONResponse(body, status, headers, media_type="application/problem+json")
 
 
@@ -90,7 +94,7 @@ def install(app: FastAPI) -> None:
     def _ours(request: Request, error: MobigoError) -> JSONResponse:
         status = next((s for kind, s in STATUS.items() if isinstance(error, kind)), HTTPStatus.INTERNAL_SERVER_ERROR)
         headers = {"WWW-Authenticate": "Bearer"} if status == HTTPStatus.UNAUTHORIZED else None
-        return problem(request, status, error.code, str(error), headers=headers)
+        return problem(request, status, error.code, str(error), members=error.members, headers=headers)
 
     @app.exception_handler(HTTPException)
     def _http(request: Request, error: HTTPException) -> JSONResponse:
