@@ -64,7 +64,7 @@ def list_places(runs: Sequence[Run], ask: Ask, drive: Drive, now: int | None = N
         for pickup in range(first, len(run.events) + 1):
             for drop_off in range(pickup + 1, len(run.events) + 2):
                 changed = put(run, ask, pickup, drop_off)
-                times = plan(changed, drive, now)
+                times = plan(changed, drive, now, first)
                 if times is not None:
                     added = cost(changed, times, drive) - cost(run, before, drive)
                     places.append(Place(added, run.id, pickup, drop_off, times))
@@ -84,13 +84,19 @@ def put(run: Run, ask: Ask, pickup: int, drop_off: int) -> Run:
     return replace(run, events=tuple(events), longest_ride={**run.longest_ride, NEW: ask.longest_ride})
 
 
-def plan(run: Run, drive: Drive, now: int | None = None) -> tuple[int, ...] | None:
-    """Return the least seconds at which the stops can be served, None where there are none."""
+def plan(run: Run, drive: Drive, now: int | None = None, frozen: int | None = None) -> tuple[int, ...] | None:
+    """Return the least seconds at which the stops can be served, None where there are none.
+
+    So many stops are frozen: the vehicle is yet to leave for the one after them.
+    """
+    if frozen is None:
+        frozen = count_frozen(run, drive, now)
+    leaves = {} if now is None else {frozen: now}
     if not _fits_all_along(run):
         return None
     least = [event.arrival if event.done else event.earliest for event in run.events]
     while True:
-        risen = [_rise(run, least, position, drive, now) for position in range(len(least))]
+        risen = [_rise(run, least, position, drive, leaves.get(position)) for position in range(len(least))]
         if any(time is None or time > _latest(event) for time, event in zip(risen, run.events, strict=True)):
             return None
         if risen == least:
@@ -109,7 +115,7 @@ def _latest(event: Event) -> int:
     return event.arrival if event.done else event.latest
 
 
-def _rise(run: Run, least: list[int], position: int, drive: Drive, now: int | None) -> int | None:
+def _rise(run: Run, least: list[int], position: int, drive: Drive, leaves: int | None) -> int | None:
     """Return the second before which a stop cannot be served, given those of the others; None: there is no way."""
     event = run.events[position]
     if event.done:
@@ -118,8 +124,8 @@ def _rise(run: Run, least: list[int], position: int, drive: Drive, now: int | No
     way = drive(run.events[position - 1].spot.point if position else run.depot, event.spot.point)
     if way < 0:
         return None
-    if now is not None and position == count_frozen(run, drive, now):
-        bounds.append(now + way)  # this is where the vehicle is yet to go
+    if leaves is not None:
+        bounds.append(leaves + way)
     if position == 0:
         bounds.append(run.start + way)
     else:
