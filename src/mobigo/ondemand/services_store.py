@@ -1,0 +1,178 @@
+"""Documents of services that the staff wrote, over those of feeds: one row per revision, none is ever changed.
+
+::
+
+    ondemand_service  id, revision, document, withdrawn, written_by, written_at
+
+A document is *whole* (a service of its own, or instead of a feed's) or a *supplement* (kind, operator and promise of a
+feed's service, whose timetable goes on coming from the feed). No document and not withdrawn: as in the feed.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from psycopg.types.json import Jsonb
+from pydantic import ValidationError
+
+from mobigo.kit.errors import Conflict, NotFound
+from mobigo.ondemand.documents import ServiceBody, SupplementBody, to_service
+from mobigo.ondemand.model import Promise
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from psycopg import Connection
+
+    from mobigo.ondemand.model import Service
+
+WHOLE, SUPPLEMENT = "whole", "supplement"
+
+
+@dataclass(frozen=True)
+class Revision:
+    """A document as it was written."""
+
+    id: str
+    number: int
+    document: dict[str, Any] | None
+    """With ``form``: `WHOLE` or `SUPPLEMENT`."""
+    withdrawn: bool
+    written_by: str
+    written_at: datetime
+
+
+_REVISION = "SELECT id, revision, document, withdrawn, written_by, written_at FROM ondemand_service"
+
+
+def count_revisions(connection: Connection[Any]) -> int:
+    """Count all that was ever written: it grows with every change."""
+    row = connection.execute("SELECT count(*) FROM ondemand_service").fetchone()
+    assert row
+    return int(row[0])
+
+
+def list_newest(connection: Connection[Any]) -> list[Revision]:
+    """List the newest revision of each document, by id."""
+    rows = connection.execute(f"{_REVISION} ORDER BY id, revision DESC".replace("SELECT", "SELECT DISTINCT ON (id)"))
+    return [Revision(*row) for row in rows]
+
+
+def list_revisions(connection: Connection[Any], id_: str) -> list[Revision]:
+    """List the revisions of a document, newest first; none when nobody wrote one."""
+    rows = connection.execute(f"{_REVISION} WHERE id = %s ORDER BY revision DESC", (id_,))
+    return [Revision(*row) for row in rows]
+
+
+def write(
+    connection: Connection[Any],
+    id_: str,
+    document: dict[str, Any] | None,
+    *,
+    withdrawn: bool = False,
+    seen: int | None = None,
+    by: str,
+    now: datetime,
+) -> Revision:
+    """Write the next revision of a document.
+
+    Parameters
+    ----------
+    seen : int, optional
+        The revision that was read before the change (0: none); another one in between is a conflict.
+
+    Raises
+    ------
+    Conflict
+        When somebody else wrote meanwhile.
+    """
+    newest = _lock(connection, id_, seen)
+    row = connection.execute(
+        "INSERT INTO ondemand_service (id, revision, document, withdrawn, written_by, written_at)"
+        " VALUES (%s, %s, %s, %s, %s, %s) RETURNING id, revision, document, withdrawn, written_by, written_at",
+        (
+            id_,
+            newest.number + 1 if newest else 1,
+            None if document is None else Jsonb(document),
+            withdrawn,
+            by,
+            now,
+        ),
+    ).fetchone()
+    assert row
+    return Revision(*row)
+
+
+def undo(connection: Connection[Any], id_: str, *, seen: int | None = None, by: str, now: datetime) -> Revision:
+    """Write again what was before the last change; before the first one, the service was as in its feed, if any.
+
+    Raises
+    ------
+    NotFound
+        When nothing was ever written.
+    Conflict
+        When somebody else wrote meanwhile.
+    """
+    if _lock(connection, id_, seen) is None:
+        raise NotFound(
+            f"nobody changed the on-demand service {id_!r} here, so there is nothing to undo", code="unknown_service"
+        )
+    _, *before = list_revisions(connection, id_)
+    document, withdrawn = (before[0].document, before[0].withdrawn) if before else (None, False)
+    return write(connection, id_, document, withdrawn=withdrawn, by=by, now=now)
+
+
+def _lock(connection: Connection[Any], id_: str, seen: int | None) -> Revision | None:
+    connection.execute("SELECT pg_advisory_xact_lock(hashtextextended('ondemand service ' || %s, 0))", (id_,))
+    newest = next(iter(list_revisions(connection, id_)), None)
+    number = newest.number if newest else 0
+    if seen is not None and number != seen:
+        who = f", written by {newest.written_by}" if newest else ""
+        raise Conflict(
+            f"service {id_} is at revision {number}{who}, not at {seen}; read it again and repeat the change",
+            code="changed_meanwhile",
+        )
+    return newest
+
+
+# ── documents ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def store_whole(body: ServiceBody) -> dict[str, Any]:
+    """Return a whole document as it is stored."""
+    return {"form": WHOLE, **body.model_dump(mode="json")}
+
+
+def store_supplement(body: SupplementBody) -> dict[str, Any]:
+    """Return a supplement as it is stored: what was left out is not in it."""
+    return {"form": SUPPLEMENT, **body.model_dump(mode="json", exclude_unset=True)}
+
+
+def apply(one: Revision, base: Service | None) -> Service | None:
+    """Return the service that a revision makes of a feed's, or of nothing.
+
+    None when it supplements a service that is no longer in a feed, or was written for a program that knew other words.
+    """
+    if one.withdrawn or one.document is None:
+        return None if one.withdrawn else base
+    document = {name: value for name, value in one.document.items() if name != "form"}
+    try:
+        if one.document.get("form") == WHOLE:
+            return to_service(one.id, ServiceBody.model_validate(document))
+        told = SupplementBody.model_validate(document)
+    except ValidationError:
+        return base
+    return None if base is None else supplement(base, told)
+
+
+def supplement(base: Service, told: SupplementBody) -> Service:
+    """Add to a service what the staff said."""
+    known = {name: getattr(base.promise, name) for name in Promise.__dataclass_fields__}
+    promise = Promise(**{**known, **{name: value for name, value in (told.promise or {}).items() if name in known}})
+    return replace(
+        base,
+        kind=told.kind or base.kind,
+        operator=told.operator if "operator" in told.model_fields_set else base.operator,
+        promise=promise,
+    )
