@@ -135,7 +135,7 @@ def pickup_window(service: Service, origin: Call, service_date: date) -> tuple[i
 
 
 def list_departures(
-    service: Service, trip: Trip, pair: tuple[Call, Call], now: int, days: tuple[date, date]
+    service: Service, trip: Trip, pair: tuple[Call, Call], now: int, days: tuple[date, date], *, earliest: int = 0
 ) -> Iterator[Departure]:
     """List, for each service day between two, both included, the first pick-up that can be booked now, in order.
 
@@ -145,6 +145,8 @@ def list_departures(
         Records of the trip where one gets on and off.
     now
         Instant at which somebody books.
+    earliest
+        Instant before which no pick-up is of use.
     """
     origin, destination = pair
     rules = rules_of(service, origin, destination)
@@ -153,7 +155,7 @@ def list_departures(
         window = pickup_window(service, origin, day)
         if window is None:
             continue
-        pickup = max(window[0], now + notice * MINUTE)
+        pickup = max(window[0], now + notice * MINUTE, earliest)
         if pickup > window[1]:
             continue
         when = opening(rules, service, pickup, day)
