@@ -9,6 +9,8 @@ draft                                            read as
 one record of a zone or group, alone in a trip   two records: one to get on, the next to get off
 several records of the same zone (group) and     the first to get on only, the last to get off only; the same rides are
 window in a row, all for getting on and off      possible, and records of one zone do not overlap any more
+continuous_pickup, continuous_drop_off of a      left out: with windows nobody gets on or off in between
+route of which a trip has windows
 safe_duration_factor, safe_duration_offset of    safe_duration_factor, safe_duration_offset of trips.txt, the largest of
 stop_times.txt (the offset in minutes)           its records (the offset in seconds)
 ===============================================  ======================================================================
@@ -93,7 +95,7 @@ def read_services(rows: FlexRows) -> tuple[Service, ...]:
             id=f"{rows.source}:{route['route_id']}",
             kind=ServiceKind.DOOR_TO_DOOR,
             timezone=agency["agency_timezone"],
-            route=_cells("routes", route),
+            route=_cells("routes", route, without=_along(made)),
             agency=_cells("agency", agency),
             trips=made,
             **parts.used_by(made),
@@ -107,6 +109,12 @@ def read_services(rows: FlexRows) -> tuple[Service, ...]:
         )
         found.append(_extend(replace(service, kind=infer_kind(service)), extension.get(route["route_id"], {})))
     return tuple(sorted(found, key=lambda service: service.id))
+
+
+def _along(trips: tuple[Trip, ...]) -> tuple[str, ...]:
+    """Name the cells of a route that may not stand there, since one of its trips has windows."""
+    windows = any(call.window_start is not None for trip in trips for call in trip.calls)
+    return ("continuous_pickup", "continuous_drop_off") if windows else ()
 
 
 def infer_kind(service: Service) -> ServiceKind:

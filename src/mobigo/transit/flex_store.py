@@ -132,3 +132,21 @@ def _read_stops(of: Callable[[str, str, Iterable[str | None]], list[Row]], wante
         found |= {row["stop_id"]: row for row in rows}
         wanted = [row["parent_station"] for row in rows if row["parent_station"] not in found]
     return [found[key] for key in sorted(found)]
+
+
+ACCOMPANYING = (
+    "levels", "areas", "networks", "route_networks", "stop_areas", "timeframes", "rider_categories", "fare_media",
+    "fare_products", "fare_leg_rules", "fare_leg_join_rules", "fare_transfer_rules", "fare_attributes", "fare_rules",
+    "transfers", "translations", "feed_info", "attributions",
+)  # fmt: skip
+"""Files that say more about what other files hold: fares, translations, who made the feed."""
+
+
+def read_accompanying(connection: Connection[Any], source: str) -> dict[str, list[Row]]:
+    """Read what the version of a source in service says besides, by file; nothing when there is no such source."""
+    found: dict[str, list[Row]] = {}
+    for name in ACCOMPANYING:
+        query = f"SELECT x.* FROM {name} x JOIN feed f ON f.active_version = x.version_id WHERE f.source = %s"
+        with connection.cursor(row_factory=dict_row) as cursor:
+            found[name] = list(cursor.execute(query.encode(), (source,)))
+    return found
