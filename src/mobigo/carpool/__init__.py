@@ -1,0 +1,1 @@
+"""Carpooling on subsidised lines: what drivers are paid, and why."""
