@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import shutil
 import threading
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -7,12 +8,15 @@ from typing import TYPE_CHECKING
 import httpx
 import pytest
 from tests.conftest import serve
-from tests.journeys.conftest import FEED, at
+from tests.journeys.conftest import FEED, NOW, at
+from tests.street_text import lonlat
 
 from mobigo.db.engine import open_engine
-from mobigo.journeys.network import LAYOUT, Networks
+from mobigo.journeys.network import DRIVES, LAYOUT, Networks
+from mobigo.journeys.snapshot import add_drives, build_network
 from mobigo.kit.clock import Clock
 from mobigo.kit.errors import Unavailable
+from mobigo.kit.geo import Point
 from mobigo.web.app import create_app
 
 if TYPE_CHECKING:
@@ -48,6 +52,24 @@ def test_a_build_that_was_killed_leaves_the_network_that_serves(
     assert own_valley.network().manifest.version == before
     monkeypatch.undo()
     assert own_valley.build() == own_valley.network().manifest.version != before
+
+
+def test_driving_times_come_with_a_network_or_after_it(own_valley: Valley) -> None:
+    places = [Point(*lonlat(0, 0)), Point(*lonlat(10_000, 0))]
+    network = own_valley.network()
+    shutil.rmtree(network.folder / DRIVES)
+    searched = own_valley.network().drives.seconds(places, places)
+    own_valley.build()
+    assert (network.folder / DRIVES).exists()
+    shutil.rmtree(network.folder / DRIVES)
+    serving = own_valley.network()
+    assert serving.drives.seconds(places, places).tolist() == searched.tolist()
+    add_drives(own_valley.home)
+    assert (network.folder / DRIVES).exists()
+    assert abs(serving.drives.seconds(places, places) - searched).max() <= 1
+    own_valley.load_feed(stop_times=FEED["stop_times.txt"].replace("08:15:00", "08:20:00"))
+    build_network(own_valley.url, own_valley.home, NOW, drives=False)
+    assert not (own_valley.network().folder / DRIVES).exists()
 
 
 def _killed(*_: object) -> None:

@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo
 from mobigo.journeys import service
 from mobigo.journeys.model import JourneyRequest
 from mobigo.journeys.network import LAYOUT, Manifest, Names, Network
+from mobigo.street.drives import Drives
 from mobigo.transit.days import DayViews
 from mobigo.transit.feed import read_feed_tables
 from mobigo.transit.footpaths import link_stops
@@ -73,7 +74,7 @@ def network(folder: Path, stops: dict[str, float], trips: dict[str, str], **file
     walks = link_stops(timetable, link_metres=300)
     manifest = Manifest("text", LAYOUT, datetime(2026, 11, 23, tzinfo=UTC), "Europe/Paris", {}, None, {})
     days = DayViews(timetable, walks)
-    return Network(folder, manifest, timetable, None, None, walks, None, days, Names(timetable))
+    return Network(folder, manifest, timetable, None, None, walks, None, days, Names(timetable), Drives(None))
 
 
 def _calls(text: str) -> Iterator[str]:

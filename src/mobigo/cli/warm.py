@@ -1,4 +1,4 @@
-"""``python -m mobigo.cli.warm [streets|transit|wishes]``: compile the kernels while the database starts and loads.
+"""``python -m mobigo.cli.warm [streets|transit|drives|wishes]``: compile kernels while the database starts and loads.
 
 Numba keeps what it compiled on disk, so a second run only reads it. It compiles on one core; a first `up` runs what the
 usual question needs on two at once, and what only questions with wishes need when it already serves.
@@ -42,6 +42,13 @@ def warm_transit() -> None:
                 routing.search(views, routing.ask(views, 0, 1, noon, window=window, direction=direction))
 
 
+def warm_drives() -> None:
+    """Run every kernel of driving times; at a first start the worker does, once it has built them."""
+    from mobigo.street import drives
+
+    drives.warm()
+
+
 def warm_wishes() -> None:
     """Ask it with a wish, and with a price."""
     from mobigo.transit import routing
@@ -71,7 +78,7 @@ def _open_views() -> Iterator[tuple[DayViews, int]]:
         yield DayViews(timetable, link_stops(timetable), Path(folder, "days")), int(noon.timestamp())
 
 
-PARTS = {"streets": warm_streets, "transit": warm_transit, "wishes": warm_wishes}
+PARTS = {"streets": warm_streets, "transit": warm_transit, "drives": warm_drives, "wishes": warm_wishes}
 
 if __name__ == "__main__":
     for name in sys.argv[1:] or PARTS:

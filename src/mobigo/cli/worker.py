@@ -45,6 +45,7 @@ def worker(*, leash: bool) -> None:
     give_way()
     schedule = [
         Periodic("network.build", timedelta(days=1), timedelta(hours=2)),
+        Periodic("network.drives", timedelta(hours=1), at_once=True),
         Periodic("live.poll", timedelta(seconds=LIVE_EVERY), at_once=True),
         Periodic("sharing.poll", timedelta(seconds=LIVE_EVERY), at_once=True),
     ]
@@ -75,6 +76,12 @@ def list_tasks(url: str, settings: Settings) -> Mapping[str, Callable[..., objec
         build_network(url, settings.home, settings.open_clock().now(), days_ahead=14)
         poll()
 
+    def drive() -> None:
+        """Complete a network that a first start left without driving times."""
+        from mobigo.journeys.service import add_drives  # as heavy
+
+        add_drives(settings.home)
+
     def poll() -> None:
         """Ask the live sources that are due, and plan on what they say."""
         with psycopg.connect(libpq_conninfo(url)) as connection:
@@ -98,4 +105,4 @@ def list_tasks(url: str, settings: Settings) -> Mapping[str, Callable[..., objec
             if one.problem is not None:
                 structlog.get_logger().warning("a system of shared bicycles failed", system=one.system, why=one.problem)
 
-    return {"network.build": build, "live.poll": poll, "sharing.poll": poll_bicycles}
+    return {"network.build": build, "network.drives": drive, "live.poll": poll, "sharing.poll": poll_bicycles}

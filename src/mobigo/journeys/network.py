@@ -15,7 +15,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 from fcntl import LOCK_EX, flock
-from functools import cached_property
+from functools import cached_property, partial
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
@@ -27,9 +27,11 @@ from mobigo.journeys.courses import Courses
 from mobigo.journeys.entrances import CarParks, Entrances, Walks
 from mobigo.journeys.model import Realtime
 from mobigo.journeys.sharedbikes import Stations
+from mobigo.kernels.hierarchy import Hierarchy, Upward
 from mobigo.kernels.trip_based import DayView
 from mobigo.kit.errors import Unavailable
 from mobigo.kit.packed import map_packed
+from mobigo.street.drives import Drives
 from mobigo.street.graph import StreetGraph
 from mobigo.street.routing import Snaps
 from mobigo.transit import pathways
@@ -65,6 +67,8 @@ LAYOUT = sha256(
                     CarParks,
                     Walks,
                     pathways.Stations,
+                    Hierarchy,
+                    Upward,
                 )
             ),
         ]
@@ -74,6 +78,9 @@ LAYOUT = sha256(
 
 KEPT = 3
 """How many networks stay on disk; the older ones are removed when a new one is switched in."""
+
+DRIVES = "drives"
+"""Folder of a network with the hierarchy of its ways by car; it may come after the others."""
 
 LIVE = "live"
 """Folder of a network with its live data."""
@@ -133,6 +140,8 @@ class Network:
     days: DayViews
     """The timetable day by day, laid out for searching."""
     names: Names
+    drives: Drives
+    """Driving times between any places."""
     live: LiveSnapshot | None = None
     """What live data say now; None without any, and when they are too old."""
     entrances: Entrances | None = None
@@ -220,23 +229,29 @@ def map_network(folder: Path) -> Network:
             f"network {folder.name} was built by another version of mobigo; type mobigo network build, or mobigo up",
             code="no_network",
         )
-    streets = (folder / "streets").exists()
+    graph = map_packed(folder / "streets", StreetGraph) if (folder / "streets").exists() else None
+    streets = graph is not None
     timetable = map_packed(folder / "timetable", Timetable)
     walks = map_packed(folder / "footpaths", Footpaths)
     return Network(
         folder,
         read_manifest(folder),
         timetable,
-        map_packed(folder / "streets", StreetGraph) if streets else None,
+        graph,
         map_packed(folder / "stop_snaps", Snaps) if streets else None,
         walks,
         map_packed(folder / "courses", Courses) if streets else None,
         DayViews(timetable, walks, folder / "days"),
         Names(timetable),
+        Drives(graph, partial(_find_hierarchy, folder / DRIVES)),
         entrances=map_packed(folder / "entrances", Entrances) if streets else None,
         inside=map_packed(folder / "inside", pathways.Stations),
         wheelchair_footpaths=map_packed(folder / "wheelchair_footpaths", Footpaths) if streets else None,
     )
+
+
+def _find_hierarchy(folder: Path) -> Hierarchy | None:
+    return map_packed(folder, Hierarchy) if folder.exists() else None
 
 
 def _stamp_live(folder: Path) -> int:

@@ -16,7 +16,7 @@ from mobigo.journeys.model import Brief, Criterion, JourneyRequest, Mode, Pair, 
 from mobigo.journeys.paging import Page, day_of, direction_of, find_page, write_cursor
 from mobigo.journeys.remedies import explain
 from mobigo.journeys.search import open_search
-from mobigo.journeys.snapshot import build_network
+from mobigo.journeys.snapshot import add_drives, build_network
 from mobigo.journeys.streetlegs import local_time
 from mobigo.journeys.tidy import tidy
 from mobigo.transit.distances import ride_metres
@@ -27,11 +27,12 @@ if TYPE_CHECKING:
     from mobigo.journeys.combine import Doors
     from mobigo.journeys.model import Journey, Left
     from mobigo.journeys.network import Network
+    from mobigo.journeys.rideleg import Hail
     from mobigo.journeys.search import Candidate, Search
     from mobigo.transit.live import Alert
     from mobigo.transit.model import TransitJourney
 
-__all__ = ["build_network", "plan", "plan_round_trip", "rehearse"]
+__all__ = ["add_drives", "build_network", "plan", "plan_round_trip", "rehearse"]
 
 HOP_METRES = 900.0
 """A ride of one or two stops over less than this might as well be walked."""
@@ -48,7 +49,7 @@ def rehearse(network: Network, now: datetime) -> None:
         plan(network, JourneyRequest(origin, destination, now))
 
 
-def plan(network: Network, request: JourneyRequest) -> Plan:
+def plan(network: Network, request: JourneyRequest, hail: Hail | None = None) -> Plan:
     """Plan journeys from door to door.
 
     The answer holds journeys that none other beats in departure, arrival and changes, less those during which one
@@ -61,11 +62,13 @@ def plan(network: Network, request: JourneyRequest) -> Plan:
         When an end is no point and no stop, a wish names what is not there, or the cursor is none.
     """
     network = network.seen(request.realtime)
-    search = open_search(network, request, time.monotonic() + request.budget)
+    search = open_search(network, request, time.monotonic() + request.budget, hail)
     return _answer(search, request, find_page(search, request, network.manifest.zone))
 
 
-def plan_round_trip(network: Network, request: JourneyRequest, *, stay: int, back_by: datetime | None) -> RoundTrip:
+def plan_round_trip(
+    network: Network, request: JourneyRequest, hail: Hail | None = None, *, stay: int, back_by: datetime | None
+) -> RoundTrip:
     """Plan a way there, and a way back after a stay: to the car where it was left, if it was.
 
     Parameters
@@ -77,7 +80,7 @@ def plan_round_trip(network: Network, request: JourneyRequest, *, stay: int, bac
     back_by : datetime, optional
         Aware; None: four in the morning after the day of the arrival there.
     """
-    out = plan(network, request)
+    out = plan(network, request, hail)
     network = network.seen(request.realtime)
     zone = network.manifest.zone
     ready = [there.arrival + timedelta(seconds=stay) for there in out.journeys]
@@ -97,9 +100,10 @@ def plan_round_trip(network: Network, request: JourneyRequest, *, stay: int, bac
         vias=request.vias[::-1],
         access=request.egress,
         egress=request.access,
+        names=request.names[::-1],
         car_parks=tuple(sorted({park for park in parks if park is not None})),
     )
-    search = open_search(network, home, time.monotonic() + request.budget)
+    search = open_search(network, home, time.monotonic() + request.budget, hail)
     found = [
         one
         for one in search.between(first, last, Direction.ARRIVE)
@@ -132,7 +136,7 @@ def _car_park_at_end(search: Search, one: Candidate) -> str | None:
     last = one.journey.legs[-1]
     if not isinstance(last, Walk) or last.from_stop < 0:
         return None
-    return search.doors[one.by].destination.car_park(last.from_stop)
+    return search.doors_of(one).destination.car_park(last.from_stop)
 
 
 def _leaving_after(found: list[Candidate], instant: int) -> Candidate | None:
@@ -164,7 +168,7 @@ def _answer_with(
     for index in chosen.kept:
         one = page.found[index]
         tidied = tidy(network, one.journey, search.preferences)
-        described[index] = combine.describe(network, tidied, search.doors[one.by])
+        described[index] = combine.describe(network, tidied, search.doors_of(one))
     journeys = list(described.values())
     on_foot = None
     if walk is not None and request.cursor is None and (not described or walk.seconds <= request.max_walk):
@@ -221,7 +225,7 @@ def _traits(search: Search, request: JourneyRequest, one: Candidate) -> Traits:
         journey.departure,
         journey.arrival,
         journey.transfers,
-        _walking(search.doors[one.by], journey),
+        _walking(search.doors_of(one), journey),
         sum(_is_hop(search, ride) for ride in rides) if len(rides) == journey.transfers + 1 else 0,
         0 if weighed else journey.cost,
         journey.cost if weighed else 0,
@@ -265,7 +269,7 @@ def _brief(search: Search, one: Candidate, why: Left, like: Journey | None) -> B
     rides = (leg for leg in journey.legs if isinstance(leg, Ride))
     routes = [int(timetable.trip_route[ride.trip]) for ride in rides]
     return Brief(
-        combine.name(search.network, journey, search.doors[one.by]),
+        combine.name(search.network, journey, search.doors_of(one)),
         _local(search.network, journey.departure),
         _local(search.network, journey.arrival),
         journey.transfers,

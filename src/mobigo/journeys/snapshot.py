@@ -7,6 +7,7 @@ import os
 import shutil
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -16,14 +17,17 @@ import psycopg
 from mobigo.db.engine import libpq_conninfo
 from mobigo.journeys.courses import draw_courses
 from mobigo.journeys.entrances import survey
-from mobigo.journeys.network import LAYOUT, Manifest, Networks, map_network, write_manifest
+from mobigo.journeys.network import DRIVES, LAYOUT, Manifest, Networks, map_network, write_manifest
+from mobigo.kit.geo import Point
 from mobigo.kit.packed import write_packed
 from mobigo.osm.store import find_active_extract
 from mobigo.parking import service as parking
 from mobigo.parking import store as parking_store
 from mobigo.places import service as places
 from mobigo.street import store as street_store
+from mobigo.street.drives import Drives
 from mobigo.street.graph import Profile
+from mobigo.street.hierarchy import build_hierarchy
 from mobigo.street.routing import footpaths, snap
 from mobigo.transit import store as transit_store
 from mobigo.transit import timetable as timetables
@@ -51,7 +55,7 @@ CROW_METRES = 500.0
 """Metres: where no streets are loaded, stops this near each other are joined by straight lines."""
 
 
-def build_network(url: str, home: Path, now: datetime, *, days_ahead: int = 1) -> str:
+def build_network(url: str, home: Path, now: datetime, *, days_ahead: int = 1, drives: bool = True) -> str:
     """Build the network of what is active in the database and switch it in.
 
     The network that serves goes on until the new one is complete. When nothing changed, it stays and its version is
@@ -67,6 +71,8 @@ def build_network(url: str, home: Path, now: datetime, *, days_ahead: int = 1) -
         When it is built, for the manifest.
     days_ahead : int
         Days after today that are laid out before it serves; others are when first asked for.
+    drives : bool
+        False leaves the hierarchy of the ways by car to `add_drives`: a first start does not wait for its kernels.
 
     Returns
     -------
@@ -83,9 +89,37 @@ def build_network(url: str, home: Path, now: datetime, *, days_ahead: int = 1) -
             content = again  # a load ended while we read: what was written is of neither state
         with connection.transaction():
             places.rebuild(connection)
-        _lay_days(networks.folder / content.version, now, days_ahead)
+        with ThreadPoolExecutor(1) as beside:
+            driving = beside.submit(_write_drives, networks.folder / content.version) if drives else None
+            _lay_days(networks.folder / content.version, now, days_ahead)
+        if driving:
+            driving.result()
         networks.switch(content.version)
     return content.version
+
+
+def add_drives(home: Path) -> None:
+    """Give the network that serves the hierarchy of its ways by car, if it has none."""
+    networks = Networks(home)
+    network = networks.find_current()
+    if network is not None and network.streets is not None and not (network.folder / DRIVES).exists():
+        with networks.building(), suppress(FileNotFoundError):  # removed while we waited
+            _write_drives(network.folder)
+
+
+def _write_drives(folder: Path) -> None:
+    graph = map_network(folder).streets
+    if graph is None or not len(graph.node_osm) or (folder / DRIVES).exists():
+        return
+    new = folder / f"{DRIVES}.new"
+    if new.exists():
+        shutil.rmtree(new)  # of a build that was killed
+    hierarchy = build_hierarchy(graph)
+    write_packed(new, hierarchy)
+    corner = Point(float(graph.points.lon[0]), float(graph.points.lat[0]))
+    Drives(graph, lambda: hierarchy).seconds([corner], [corner])  # whoever finds it finds its kernels compiled
+    _sync(new)
+    new.rename(folder / DRIVES)
 
 
 class Content(NamedTuple):

@@ -300,7 +300,8 @@ METRES_PER_DEGREE = 111_195.08
 
 
 @kernel
-def _is_banned(bans: Bans, turn: int, mode: int) -> bool:
+def is_banned(bans: Bans, turn: int, mode: int) -> bool:
+    """Tell whether a mode may not make a turn (``arc in * n_arcs + arc out``)."""
     low, high = 0, len(bans.turn)
     while low < high:
         middle = (low + high) >> 1
@@ -394,7 +395,7 @@ def search_arcs(
             after = net.arc[i]
             if cost[after] == np.inf or (after == (arc ^ 1) and not dead_end):
                 continue
-            if restricted and _is_banned(bans, np.int64(arc) * n_arcs + after, mode):
+            if restricted and is_banned(bans, np.int64(arc) * n_arcs + after, mode):
                 continue
             base = best[arc]
             if entry[after >> 1] & 64 and not entry[arc >> 1] & 64:
@@ -496,7 +497,7 @@ def reach_arcs(
             off, onto = arc, after
             if backward:
                 off, onto = after, arc
-            if restricted and _is_banned(bans, np.int64(off) * n_arcs + onto, mode):
+            if restricted and is_banned(bans, np.int64(off) * n_arcs + onto, mode):
                 continue
             base = best[arc]
             if entry[onto >> 1] & 64 and not entry[off >> 1] & 64:

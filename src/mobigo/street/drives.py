@@ -2,21 +2,28 @@
 
 The answers are those of `mobigo.street.routing.between` with `Profile.CAR`: turn restrictions kept, streets of
 residents driven through only where the detour would be long, the metres from a place to its street at a walker's pace.
+With a hierarchy of the graph a place is labelled once, in some hundredths of a millisecond, and a time between two
+labelled places is the least of some hundred sums; without one every origin is searched from.
 """
 
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+import threading
+from collections import deque
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from mobigo.kernels.hierarchy import FAR, Board, Hierarchy, Labels, Scratch, Seat, label_places, sum_labels
 from mobigo.kit.geo import Point, haversine
 from mobigo.street.graph import WALK_SPEED, Profile, StreetGraph
-from mobigo.street.routing import PATIENCE, Snaps, between, roll, roll_seconds, snap
+from mobigo.street.hierarchy import ENTRY, build_hierarchy
+from mobigo.street.routing import PATIENCE, Snaps, between, one_street, roll, roll_seconds, snap
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from numpy.typing import NDArray
 
@@ -24,6 +31,21 @@ NO_WAY = -1
 
 STRAIGHT_SPEED, STRAIGHT_DETOUR = 13.9, 1.3
 """Metres per second, and how much longer a road is than the straight line, where no streets are loaded."""
+
+ROOM = 2_000_000
+"""Entries of labels that are kept: some ten thousand places in 28 MB, of which only what is used takes memory."""
+
+PLACES = 50_000
+"""Places whose labels are kept; when there is no room for more, all are forgotten."""
+
+
+class Table(NamedTuple):
+    """Ways between places; -1 where there is none."""
+
+    seconds: NDArray[np.int32]
+    """int32[n_origins, n_destinations], rounded up."""
+    metres: NDArray[np.int32]
+    """int32[n_origins, n_destinations]."""
 
 
 class Drives:
@@ -33,10 +55,17 @@ class Drives:
     ----------
     graph : StreetGraph or None
         None where no streets are loaded: times are those of straight lines.
+    find_hierarchy : callable
+        Returns the hierarchy of the graph once there is one; until then it is asked at every call.
     """
 
-    def __init__(self, graph: StreetGraph | None) -> None:
+    def __init__(
+        self, graph: StreetGraph | None, find_hierarchy: Callable[[], Hierarchy | None] = lambda: None
+    ) -> None:
         self._graph = graph
+        self._find_hierarchy = find_hierarchy
+        self._register: _Register | None = None
+        self._opening = threading.Lock()
 
     def seconds(self, origins: Sequence[Point], destinations: Sequence[Point]) -> NDArray[np.int32]:
         """Return the seconds from every origin to every destination.
@@ -46,53 +75,153 @@ class Drives:
         int32[n_origins, n_destinations]
             Rounded up; 0 from a place to itself, -1 where there is no way.
         """
-        found = np.full((len(origins), len(destinations)), NO_WAY, np.int32)
-        if self._graph is None:
-            for row, metres in zip(found, _straight(origins, destinations), strict=True):
-                row[:] = np.ceil(metres / STRAIGHT_SPEED)
-        elif origins and destinations:
-            starts, ends = snap(self._graph, origins, Profile.CAR), snap(self._graph, destinations, Profile.CAR)
-            for row, at in zip(found, range(len(origins)), strict=True):
-                row[:] = _search(self._graph, starts, at, ends)
-        _stay(found, origins, destinations)
-        return found
+        return self._measure(origins, destinations, metres=False).seconds
 
     def metres(self, origins: Sequence[Point], destinations: Sequence[Point]) -> NDArray[np.int32]:
         """Return the metres along the quickest ways from every origin to every destination; as `seconds`."""
-        found = np.full((len(origins), len(destinations)), NO_WAY, np.int32)
-        if self._graph is None:
-            found[:] = np.rint(_straight(origins, destinations))
-        elif origins and destinations:
-            starts, ends = snap(self._graph, origins, Profile.CAR), snap(self._graph, destinations, Profile.CAR)
-            for i in range(len(origins)):
-                for j in range(len(destinations)):
-                    start, end = starts.one(i), ends.one(j)
-                    way = between(self._graph, start, end, Profile.CAR) if start and end else None
-                    found[i, j] = NO_WAY if way is None else round(way.metres)
-        _stay(found, origins, destinations)
-        return found
+        return self._measure(origins, destinations, metres=True).metres
 
     def one_to_many(self, origin: Point, destinations: Sequence[Point]) -> NDArray[np.int32]:
         """Return the seconds from one place to others; int32[n], as `seconds`."""
-        return np.asarray(self.seconds([origin], destinations)[0])
+        return self.seconds([origin], destinations).reshape(-1)
 
     def many_to_one(self, origins: Sequence[Point], destination: Point) -> NDArray[np.int32]:
         """Return the seconds from places to one other; int32[n], as `seconds`."""
-        return np.asarray(self.seconds(origins, [destination])[:, 0])
+        return self.seconds(origins, [destination]).reshape(-1)
+
+    def pairs(self, origins: Sequence[Point], destinations: Sequence[Point]) -> NDArray[np.int32]:
+        """Return the seconds from each origin to the destination of the same number; int32[n], as `seconds`."""
+        register = self._open()
+        if register is None:
+            found = [self.seconds([a], [b])[0, 0] for a, b in zip(origins, destinations, strict=True)]
+            return np.array(found, np.int32)
+        return register.measure(origins, destinations, pairs=True).seconds.reshape(-1)
+
+    def _measure(self, origins: Sequence[Point], destinations: Sequence[Point], *, metres: bool) -> Table:
+        register = self._open()
+        if register is not None:
+            return register.measure(origins, destinations)
+        shape = len(origins), len(destinations)
+        table = Table(np.full(shape, NO_WAY, np.int32), np.full(shape, NO_WAY, np.int32))
+        if self._graph is None:
+            table.metres[:] = np.rint(_straight(origins, destinations))
+            table.seconds[:] = np.ceil(table.metres / STRAIGHT_SPEED)
+        elif origins and destinations:
+            starts, ends = snap(self._graph, origins, Profile.CAR), snap(self._graph, destinations, Profile.CAR)
+            for i in range(len(origins)):
+                if metres:
+                    table.metres[i] = _follow(self._graph, starts, i, ends)
+                else:
+                    table.seconds[i] = _search(self._graph, starts, i, ends)
+        where: dict[Point, list[int]] = {}
+        for j, point in enumerate(destinations):
+            where.setdefault(point, []).append(j)
+        for i, point in enumerate(origins):
+            for found in table:
+                found[i, where.get(point, [])] = 0
+        return table
+
+    def _open(self) -> _Register | None:
+        """Return the labels of the places asked for so far, once there is a hierarchy to make them from."""
+        if self._register is None and self._graph is not None:
+            with self._opening:
+                hierarchy = self._find_hierarchy() if self._register is None else None
+                if hierarchy is not None:
+                    self._register = _Register(self._graph, hierarchy)
+        return self._register
+
+
+class _Shelf:
+    """Labels of places, one after another; what stands there is never changed."""
+
+    def __init__(self, places: int, room: int) -> None:
+        self.slots: dict[Point, int] = {}
+        self.seat = Seat(np.empty(places, np.int32), np.empty(places, np.float32), np.empty(places, np.float32))
+        self.bounds = np.zeros((places, 3), np.int64)
+        """Where each place's label for leaving begins, that for coming, and where that ends."""
+        self.labels = Labels(
+            np.empty(room, np.int32), np.empty(room, np.int32), np.empty(room, np.uint16), np.empty(room, np.int32)
+        )
+        self.used = 0
+
+
+class _Register:
+    """The places asked for, with their labels."""
+
+    def __init__(self, graph: StreetGraph, hierarchy: Hierarchy) -> None:
+        self._graph, self._hierarchy = graph, hierarchy
+        self._shelf = _Shelf(PLACES, ROOM)
+        self._writing = threading.Lock()
+        n = len(hierarchy.parent)
+        self._scratch = Scratch(
+            np.full(n, FAR, np.int32), np.empty(n, np.uint16), np.empty(n, np.int32), np.empty(n, np.int32)
+        )
+        self._boards: deque[Board] = deque()
+
+    def measure(self, origins: Sequence[Point], destinations: Sequence[Point], *, pairs: bool = False) -> Table:
+        """Return the table between places, or its diagonal as a column."""
+        shelf, slots = self._look_up([*origins, *destinations])
+        start, end = slots[: len(origins)], slots[len(origins) :]
+        shape = (len(start), 1) if pairs else (len(start), len(end))
+        table = Table(np.empty(shape, np.int32), np.empty(shape, np.int32))
+        with self._borrow() as board:
+            sum_labels(
+                self._graph.car, self._graph.edge_metres, ENTRY, WALK_SPEED, shelf.labels, shelf.seat, shelf.bounds,
+                start, end, int(pairs), board, *table,
+            )  # fmt: skip
+        return table
+
+    def _look_up(self, points: list[Point]) -> tuple[_Shelf, NDArray[np.int32]]:
+        """Return the slots of places on a shelf, labelled."""
+        with self._writing:
+            shelf = self._shelf
+            try:
+                return shelf, np.array([shelf.slots[point] for point in points], np.int32)
+            except KeyError:
+                new = [point for point in dict.fromkeys(points) if point not in shelf.slots]
+            if not self._label(shelf, new):
+                shelf = _Shelf(max(PLACES, len(points)), ROOM)
+                while not self._label(shelf, list(dict.fromkeys(points))):
+                    shelf = _Shelf(len(shelf.bounds), 2 * len(shelf.labels.hub))
+                self._shelf = shelf
+            return shelf, np.array([shelf.slots[point] for point in points], np.int32)
+
+    def _label(self, shelf: _Shelf, points: list[Point]) -> bool:
+        """Label places and put them on a shelf; False when there is no room for them."""
+        begin, n = len(shelf.slots), len(points)
+        if begin + n > len(shelf.bounds):
+            return False
+        graph = self._graph
+        snaps = snap(graph, points, Profile.CAR)
+        seat = Seat(snaps.edge, snaps.fraction, snaps.metres)
+        first = np.empty(2 * n + 1, np.int64)
+        end = label_places(
+            self._hierarchy, graph.net, graph.bans, graph.car, graph.edge_flags, graph.edge_metres, int(Profile.CAR),
+            ENTRY, seat, self._scratch, shelf.labels, shelf.used, first,
+        )  # fmt: skip
+        if end > len(shelf.labels.hub):
+            return False
+        for whole, part in zip(shelf.seat, seat, strict=True):
+            whole[begin : begin + n] = part
+        shelf.bounds[begin : begin + n] = np.stack([first[:-1:2], first[1::2], first[2::2]], axis=1)
+        shelf.used = end
+        shelf.slots.update(zip(points, range(begin, begin + n), strict=True))
+        return True
+
+    @contextmanager
+    def _borrow(self) -> Iterator[Board]:
+        try:
+            board = self._boards.pop()
+        except IndexError:
+            n = len(self._hierarchy.parent)
+            board = Board(np.full(n, FAR, np.int32), np.empty(n, np.int32))
+        yield board
+        self._boards.append(board)
 
 
 def _straight(origins: Sequence[Point], destinations: Sequence[Point]) -> NDArray[np.float64]:
     metres = [[STRAIGHT_DETOUR * haversine(a, b) for b in destinations] for a in origins]
     return np.array(metres, np.float64).reshape(len(origins), len(destinations))
-
-
-def _stay(found: NDArray[np.int32], origins: Sequence[Point], destinations: Sequence[Point]) -> None:
-    """Set what leads from a place to itself to nothing: a vehicle that is there stays."""
-    where: dict[Point, list[int]] = {}
-    for j, point in enumerate(destinations):
-        where.setdefault(point, []).append(j)
-    for i, point in enumerate(origins):
-        found[i, where.get(point, [])] = 0
 
 
 def _search(graph: StreetGraph, starts: Snaps, at: int, ends: Snaps) -> NDArray[np.int32]:
@@ -110,3 +239,20 @@ def _search(graph: StreetGraph, starts: Snaps, at: int, ends: Snaps) -> NDArray[
         if limit >= PATIENCE or (seconds[known] >= 0).all():
             return seconds
         limit = min(4 * limit, PATIENCE)
+
+
+def _follow(graph: StreetGraph, starts: Snaps, at: int, ends: Snaps) -> list[int]:
+    """Return the metres of the ways from one place."""
+    start, metres = starts.one(at), []
+    for j in range(len(ends.edge)):
+        end = ends.one(j)
+        way = between(graph, start, end, Profile.CAR) if start and end else None
+        metres.append(NO_WAY if way is None else round(way.metres))
+    return metres
+
+
+def warm() -> None:
+    """Compile every kernel on a graph of one street, or load them from the cache."""
+    graph = one_street()
+    hierarchy = build_hierarchy(graph)
+    Drives(graph, lambda: hierarchy).seconds([Point(0.002, 0.0)], [Point(0.008, 0.0)])

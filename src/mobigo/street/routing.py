@@ -921,9 +921,9 @@ def _direction(places: Places, bounds: tuple[int, int, int], flags: int) -> Dire
     return Direction(names[sum(size >= bound for bound in (TURN, HARD, UTURN))] + side)
 
 
-def warm() -> None:
-    """Compile every kernel on a graph of one street, or load them from the cache."""
-    graph = build_graph(
+def one_street() -> StreetGraph:
+    """Return the graph of a single street, to compile kernels on."""
+    return build_graph(
         Streets(
             node_id=np.array([0, 1]),
             node_osm=np.array([1, 2]),
@@ -947,6 +947,11 @@ def warm() -> None:
             restrictions=[],
         )
     )
+
+
+def warm() -> None:
+    """Compile every kernel of this module on a graph of one street, or load them from the cache."""
+    graph = one_street()
     stops = snap(graph, [(0.002, 0.0), (0.008, 0.0)], Profile.FOOT)
     a, b = stops.one(0), stops.one(1)
     assert a is not None
