@@ -85,6 +85,8 @@ class Problem:
 
 def solve(problem: Problem) -> list[list[int]] | None:
     """Search for cheaper routes, beginning with those that are; None when these do not fit the model."""
+    if any(first > last for first, last in zip(problem.earliest, problem.latest, strict=True)):
+        return None
     count = len(problem.drive)
     manager = pywrapcp.RoutingIndexManager(
         count, len(problem.routes), [one.start for one in problem.routes], [one.end for one in problem.routes]
@@ -99,7 +101,7 @@ def solve(problem: Problem) -> list[list[int]] | None:
     _add_pairs(model, problem, index)
     _add_room(model, problem, index)
     for node in stops:
-        model.SetAllowedVehiclesForIndex(list(problem.allowed[node]), index[node])
+        model.VehicleVar(index[node]).SetValues(list(problem.allowed[node]))
     parameters = pywrapcp.DefaultRoutingSearchParameters()
     parameters.time_limit.FromMilliseconds(problem.milliseconds)
     parameters.local_search_metaheuristic = routing_enums_pb2.LocalSearchMetaheuristic.GUIDED_LOCAL_SEARCH
@@ -244,14 +246,21 @@ class Solver:
 def read_problem(line: str) -> Problem:
     """Read a problem as `Solver` writes it."""
     fields = json.loads(line)
-    routes = [Route(**{**one, "room": Room(**one["room"])}) for one in fields.pop("routes")]
+    routes = []
+    for one in fields.pop("routes"):
+        room = one.pop("room")
+        routes.append(Route(**one, room=Room(tuple(map(tuple, room["weights"])), tuple(room["bounds"]))))
     return Problem(**fields, routes=tuple(routes))
 
 
 def main() -> None:
     """Answer problems, one a line, until there are no more."""
     for line in sys.stdin:
-        print(json.dumps(solve(read_problem(line))), flush=True)  # noqa: T201 - this is the answer
+        try:
+            routes = solve(read_problem(line))
+        except Exception:  # noqa: BLE001 - OR-Tools raises this very class when routes do not fit the model
+            routes = None
+        print(json.dumps(routes), flush=True)  # noqa: T201 - this is the answer
 
 
 if __name__ == "__main__":
