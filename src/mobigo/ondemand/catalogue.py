@@ -6,6 +6,7 @@ id. Whatever is wrong with one stays out and is named in `Catalogue.faults`; the
 
 from __future__ import annotations
 
+import threading
 from dataclasses import dataclass, field, replace
 from itertools import groupby
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -274,3 +275,21 @@ def build_catalogue(
 def _is_booked(trip: Trip) -> bool:
     timed = [call for call in trip.calls if not is_flexible(call)]
     return len(timed) > 1 and any(BY_ARRANGEMENT in {call.pickup_type, call.drop_off_type} for call in timed)
+
+
+class Catalogues:
+    """The catalogue of a process, read again when the database says that it changed; safe to share between threads."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._kept: Catalogue | None = None
+
+    def current(self, connection: Connection[Any]) -> Catalogue:
+        """Return the services there are now."""
+        revision = find_revision(connection)
+        kept = self._kept
+        if kept is not None and kept.revision == revision:
+            return kept
+        with self._lock:
+            self._kept = read_catalogue(connection, self._kept)
+            return self._kept

@@ -1,9 +1,10 @@
 """A service as a JSON document, in the words of GTFS-Flex: what the staff writes, what is stored and answered."""
 
 from collections.abc import Mapping
+from math import isfinite
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from mobigo.kit.geo import Point
 from mobigo.kit.parameters import Day
@@ -81,13 +82,46 @@ class RuleBody(_Body):
     booking_url: Address | None = None
 
 
+MAX_DEPTH = 8
+"""Of lists and objects in the properties of a zone."""
+
+
+def _check_plain(value: dict[str, Any]) -> dict[str, Any]:
+    """Refuse what JSON cannot say or a database cannot keep: numbers that are none, zero bytes, endless depth."""
+    todo: list[tuple[object, int]] = [(value, 0)]
+    while todo:
+        part, depth = todo.pop()
+        if depth > MAX_DEPTH:
+            raise ValueError(f"more than {MAX_DEPTH} lists or objects within each other")
+        if isinstance(part, float) and not isfinite(part):
+            raise ValueError(f"{part} is no number of JSON")
+        if isinstance(part, str) and ("\0" in part or any("\ud800" <= sign <= "\udfff" for sign in part)):
+            raise ValueError("a text with zero bytes or half characters")
+        if isinstance(part, dict):
+            todo += [(one, depth + 1) for pair in part.items() for one in pair]
+        elif isinstance(part, list):
+            todo += [(one, depth + 1) for one in part]
+    return value
+
+
+class GeometryBody(BaseModel):
+    """A geometry of GeoJSON; its other members are left out."""
+
+    type: Annotated[str, Field(max_length=30, pattern=PRINTABLE)] = Field(
+        description="Polygon or MultiPolygon", examples=["Polygon"]
+    )
+    coordinates: list[Any] = Field(description="Rings of [longitude, latitude]")
+
+
 class ZoneBody(_Body):
     """A feature of locations.geojson."""
 
     type: Literal["Feature"] = "Feature"
     id: Id
-    geometry: dict[str, Any] = Field(description="GeoJSON Polygon or MultiPolygon")
-    properties: dict[str, Any] = Field(default_factory=dict, description="stop_name, stop_desc, zone_id and others")
+    geometry: GeometryBody
+    properties: Annotated[dict[str, Any], AfterValidator(_check_plain)] = Field(
+        default_factory=dict, description="stop_name, stop_desc, zone_id and others"
+    )
 
 
 class GroupBody(_Body):
@@ -268,7 +302,7 @@ def _to_zone(one: ZoneBody) -> Zone:
     name, description = more.pop("stop_name", None), more.pop("stop_desc", None)
     return Zone(
         one.id,
-        one.geometry,
+        one.geometry.model_dump(),
         None if name is None else str(name),
         None if description is None else str(description),
         more,
@@ -397,7 +431,10 @@ def zone_properties(zone: Zone) -> dict[str, Any]:
 
 def _zone_body(one: Zone) -> ZoneBody:
     return ZoneBody.model_construct(
-        type="Feature", id=one.id, geometry=dict(one.geometry), properties=zone_properties(one)
+        type="Feature",
+        id=one.id,
+        geometry=GeometryBody.model_construct(**one.geometry),
+        properties=zone_properties(one),
     )
 
 

@@ -115,6 +115,18 @@ def _merge(services: Iterable[Service], parts: Callable[[Service], Mapping[str, 
     return dict(sorted(found.items()))
 
 
+def check_ids(services: Sequence[Service]) -> None:
+    """Refuse services of one source that could not stand in one feed.
+
+    Raises
+    ------
+    Conflict
+        When two services call different things by the same id.
+    """
+    _tables(services)
+    _merge(services, lambda service: service.zones, "zone")
+
+
 def _tables(services: Sequence[Service]) -> dict[str, list[Cells]]:
     trips = _merge(services, lambda service: {trip.id: (_route_id(service), trip) for trip in service.trips}, "trip")
     calendars = _merge(services, lambda service: service.calendars, "calendar")

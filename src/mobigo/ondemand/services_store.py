@@ -176,3 +176,28 @@ def supplement(base: Service, told: SupplementBody) -> Service:
         operator=told.operator if "operator" in told.model_fields_set else base.operator,
         promise=promise,
     )
+
+
+# ── who dispatches, who has booked ────────────────────────────────────────────────────────────────────────────────────
+
+
+def list_dispatched(connection: Connection[Any]) -> frozenset[str]:
+    """List the services for which vehicles work here."""
+    rows = connection.execute("SELECT DISTINCT unnest(services) FROM ondemand_vehicle WHERE active")
+    return frozenset(service for (service,) in rows)
+
+
+def has_operator(connection: Connection[Any], operator: str) -> bool:
+    """Tell whether there is an operator of this id."""
+    return connection.execute("SELECT 1 FROM ondemand_operator WHERE id = %s", (operator,)).fetchone() is not None
+
+
+def count_open_rides(connection: Connection[Any], id_: str) -> int:
+    """Count the rides of a service that are held or booked and have not ended."""
+    row = connection.execute(
+        "SELECT count(*) FROM ondemand_leg WHERE service = %s"
+        " AND state IN ('held', 'confirmed', 'assigned', 'en_route', 'arrived', 'on_board')",
+        (id_,),
+    ).fetchone()
+    assert row
+    return int(row[0])

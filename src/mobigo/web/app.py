@@ -14,7 +14,10 @@ from mobigo.accounts.key import read_key
 from mobigo.db.engine import POOL_SIZE
 from mobigo.journeys import api as journeys_api
 from mobigo.journeys import follow_api, nearby_api
+from mobigo.journeys.hails import Hails
 from mobigo.journeys.network import Networks
+from mobigo.ondemand import services_api
+from mobigo.ondemand.catalogue import Catalogues
 from mobigo.places import api as places_api
 from mobigo.transit import api as transit_api
 from mobigo.transit import board_api, disturbance_api, live_api
@@ -44,8 +47,8 @@ async def _lifespan(_: FastAPI) -> AsyncIterator[None]:
 def create_app(*, engine: Engine, clock: Clock, home: Path) -> FastAPI:
     """Assemble the application from what it needs; tests hand it theirs.
 
-    ``app.state`` carries `engine`, `clock`, `token_key` and `networks`: what ``db.session``, ``kit.requests``,
-    ``accounts.api`` and every route that plans look up.
+    ``app.state`` carries `engine`, `clock`, `token_key`, `networks` and `catalogues`: what ``db.session``,
+    ``kit.requests``, ``accounts.api`` and every route that plans look up.
     """
     app = FastAPI(
         lifespan=_lifespan,
@@ -59,6 +62,8 @@ def create_app(*, engine: Engine, clock: Clock, home: Path) -> FastAPI:
     app.state.clock = clock
     app.state.token_key = read_key(home)
     app.state.networks = Networks(home, clock)
+    app.state.catalogues = Catalogues()
+    app.state.hails = Hails(engine, app.state.token_key)
     errors.install(app)
     apis = (
         journeys_api,
@@ -69,6 +74,7 @@ def create_app(*, engine: Engine, clock: Clock, home: Path) -> FastAPI:
         transit_api,
         live_api,
         disturbance_api,
+        services_api,
         accounts_api,
     )
     for room in apis:
