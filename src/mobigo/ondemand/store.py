@@ -257,9 +257,14 @@ def set_state(connection: Connection[Any], leg: str, state: State) -> None:
     connection.execute("UPDATE ondemand_leg SET state = %s, hold_until = NULL WHERE id = %s", [state.value, leg])
 
 
-def extend_hold(connection: Connection[Any], leg: str, until: datetime) -> None:
-    """Hold a ride's places until a later instant."""
-    connection.execute("UPDATE ondemand_leg SET hold_until = %s WHERE id = %s AND state = 'held'", [until, leg])
+def assign(connection: Connection[Any], until: datetime) -> list[tuple[str, str]]:
+    """Let the confirmed rides whose pick-up begins by an instant be assigned; booking and ride of each."""
+    rows = connection.execute(
+        "UPDATE ondemand_leg SET state = 'assigned' WHERE state = 'confirmed' AND pickup_from <= %s"
+        " RETURNING booking, id",
+        [until],
+    ).fetchall()
+    return [(booking, leg) for booking, leg in rows]
 
 
 def shift(connection: Connection[Any], leg: str, seconds: int) -> None:
