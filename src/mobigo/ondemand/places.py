@@ -104,15 +104,18 @@ class Places:
             longest_ride=offer.longest_ride,
             dwell=dwell,
         )
-        runs = self.fleet.list_runs(offer.service, offer.pickup[0], offer.drop_off[1])
-        ours = {run.id for run in runs if (run.operator, run.day) in self._keys}
-        found = dispatch.find_place(self.fleet, ask, self._drives, now=instant(self._now), only=ours)
+        found = dispatch.find_place(self.fleet, ask, self._drives, now=instant(self._now), only=self.list_ours(ask))
         if isinstance(found, dispatch.Refusal):
             raise PlacesGone(offer, found.reason)
         run = self.fleet.find_run(found.run)
         assert run is not None
         self._change(dispatch.place(run, found, leg))
         return found.run
+
+    def list_ours(self, ask: Ask) -> set[int]:
+        """List the runs that may take a ride and that nobody else changes now."""
+        runs = self.fleet.list_runs(ask.service, ask.pickup[0], ask.drop_off[1])
+        return {run.id for run in runs if (run.operator, run.day) in self._keys}
 
     def give_back(self, leg: BookedLeg) -> None:
         """Give back the places of a ride; of one that has begun, what happened stays."""

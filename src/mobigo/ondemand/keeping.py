@@ -1,0 +1,332 @@
+"""Keeping promises: what happens to a booked ride when those who are to take it come later than was planned.
+
+A ride that meets a train is pinned to it. When the train is late, in this order, the first that can be done is done:
+
+1. *hold*: the vehicle waits, up to `Promise.longest_hold` seconds, as long as nobody aboard or booked later has their
+   promise broken for it; what was promised moves by as much (`BookedLeg.shifted`).
+2. *next vehicle*: any vehicle of the operator, the same one later on included, that is there when the traveller is, or
+   within `Promise.longest_wait` after.
+3. *taxi*: one is ordered, once, where the operator names whom to call. The fare stays as it is.
+4. *failed*: nothing can be done from here; the fare is given back, and who plans journeys looks for another way.
+
+A train that makes up for its delay lets the vehicle come back towards what was booked. Everything is one transaction,
+with what is told to traveller and driver about it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+from mobigo.db.session import driver
+from mobigo.messages import service as messages
+from mobigo.messages.model import Recipient
+from mobigo.ondemand import dispatch, obligations, store
+from mobigo.ondemand.model import Ask, EventKind, Promise, State
+from mobigo.ondemand.notices import REMINDER, Notices, about
+from mobigo.ondemand.places import SYSTEM, Places, span_of
+from mobigo.ondemand.service import announce
+from mobigo.ondemand.store import instant, moment
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from sqlalchemy.orm import Session
+
+    from mobigo.ondemand.model import BookedLeg, Booking, Run
+    from mobigo.ondemand.supply import Supply
+
+MINUTE = 60
+SETTLED = 120
+"""Seconds by which a delay must shrink before the traveller is told to come earlier again."""
+TO_COME = frozenset({State.CONFIRMED, State.ASSIGNED, State.EN_ROUTE, State.ARRIVED})
+"""States of rides whose travellers are yet to be met."""
+NOT_SET_OUT = frozenset({State.CONFIRMED, State.ASSIGNED})
+"""States of rides that no vehicle is on its way for."""
+
+
+class Fate(StrEnum):
+    """What has become of a ride."""
+
+    KEPT = "kept"
+    """It is as it was."""
+    HELD = "held"
+    """The vehicle waits, or comes back towards what was booked."""
+    MOVED = "moved"
+    """Another vehicle comes, or the same one later."""
+    TAXI = "taxi"
+    FAILED = "failed"
+    OVER = "over"
+    """It was over or under way already: nothing to do."""
+
+
+@dataclass(frozen=True)
+class Kept:
+    """What was done for a ride."""
+
+    fate: Fate
+    leg: BookedLeg
+    """As it is now."""
+
+
+def meet(session: Session, supply: Supply, leg_id: str, *, ready: int, line: str, now: datetime) -> Kept:
+    """Keep a ride for travellers who are ready at another time than was planned, as well as can be.
+
+    Parameters
+    ----------
+    ready : int
+        Instant at which they are at the place of the pick-up now.
+    line : str
+        What they come with, as people call it.
+    """
+    return _Keeping(session, supply, leg_id, now).meet(ready, line)
+
+
+def delay_of(leg: BookedLeg, ready: int) -> int:
+    """Return by how many seconds, full minutes, travellers come after the pick-up that was booked."""
+    late = max(0, ready - leg.offer.pickup[0])
+    return -(-late // MINUTE) * MINUTE
+
+
+class _Keeping:
+    """One ride, with the vehicles of its day ours alone until the transaction ends."""
+
+    def __init__(self, session: Session, supply: Supply, leg_id: str, now: datetime) -> None:
+        self.session = session
+        self.connection = driver(session)
+        self.supply = supply
+        self.now = now
+        store.lock_booking(self.connection, store.find_booking_of_leg(self.connection, leg_id))
+        self.leg = store.get_leg(self.connection, leg_id)
+        self.booking: Booking = store.get_booking(self.connection, self.leg.booking)
+        self.service = supply.catalogue.find(self.leg.offer.service)
+        self.promise = self.service.promise if self.service else Promise()
+        self.notices = Notices(session, supply.catalogue, now)
+
+    def meet(self, ready: int, line: str) -> Kept:
+        """Do the first thing that can be done."""
+        delay = delay_of(self.leg, ready)
+        if self.leg.state not in TO_COME:
+            return Kept(Fate.OVER, self.leg)
+        span = span_of(self.leg)
+        wide = span._replace(last=span.last + delay + self.promise.longest_wait)
+        self.places = Places(self.session, self.supply, self.now, [wide])
+        self.leg = store.get_leg(self.connection, self.leg.id)
+        if self.leg.state not in TO_COME:
+            return Kept(Fate.OVER, self.leg)
+        self.run = self.places.get_run(self.leg)
+        allowed = next(one for one in self.run.events if one.leg == self.leg.id).earliest - span.first
+        if delay == allowed or 0 < allowed - delay < SETTLED:
+            return Kept(Fate.KEPT, self.leg)
+        if delay <= self.promise.longest_hold and self._hold(delay, line):
+            return self._kept(Fate.HELD)
+        if self._move(delay, line):
+            return self._kept(Fate.MOVED)
+        return self._give_up(delay, line)
+
+    def _kept(self, fate: Fate) -> Kept:
+        return Kept(fate, store.get_leg(self.connection, self.leg.id))
+
+    # ── hold ──────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _hold(self, delay: int, line: str) -> bool:
+        """Let the vehicle wait, in the order it has; where that breaks a promise, in another order."""
+        at = instant(self.now)
+        held = dispatch.schedule(shift(self.run, self.leg, delay), self.supply.drives, at)
+        if held is not None:
+            self.places.change(held)
+        elif self.leg.state not in NOT_SET_OUT or self._put(delay, delay, same=True) is None:
+            return False
+        self._promise(delay, {"late": delay})
+        self._announce("leg.shifted")
+        self._tell("pickup_shifted", delay, line=line)
+        self._tell_driver("sheet_hold", self.run.vehicle, delay, line=line)
+        return True
+
+    # ── next vehicle ──────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _move(self, delay: int, line: str) -> bool:
+        """Let another vehicle come, as soon as can be."""
+        before = self.run.vehicle
+        for wait in (0, self.promise.longest_wait):
+            vehicle = self._put(delay, delay + wait, same=False)
+            if vehicle is not None:
+                break
+        else:
+            return False
+        self._promise(delay + wait, {"late": delay, "vehicle": vehicle})
+        if self.leg.state is not State.CONFIRMED:
+            self._set_state(State.CONFIRMED)
+        self._announce("leg.moved")
+        self._tell("ride_moved", delay, wait, reason=line)
+        if vehicle != before:
+            self._tell_driver("sheet_ride_removed", before, delay)
+            self._tell_driver("sheet_ride_added", vehicle, delay)
+        else:
+            self._tell_driver("sheet_ride_changed", before, delay)
+        return True
+
+    def _put(self, earliest: int, latest: int, *, same: bool) -> str | None:
+        """Take the ride off its run and put it where it fits best, so many seconds later than booked.
+
+        Returns
+        -------
+        Id of the vehicle; None, and nothing is changed, where it fits nowhere.
+        """
+        at, leg, drives = instant(self.now), self.leg, self.supply.drives
+        ask = self._ask(earliest, latest)
+        without = self.places.fleet.with_runs([dispatch.remove(self.run, leg.id, drives, at)])
+        only = {self.run.id} if same else self.places.list_ours(ask)
+        found = dispatch.find_place(without, ask, drives, now=at, only=only)
+        if isinstance(found, dispatch.Refusal):
+            return None
+        self.places.give_back(leg)
+        run = self.places.fleet.find_run(found.run)
+        assert run is not None
+        self.places.change(dispatch.place(run, found, leg.id))
+        return run.vehicle
+
+    def _ask(self, earliest: int, latest: int) -> Ask:
+        offer = self.leg.offer
+        return Ask(
+            service=offer.service,
+            origin=offer.origin,
+            destination=offer.destination,
+            pickup=(offer.pickup[0] + earliest, offer.pickup[1] + latest),
+            drop_off=(offer.drop_off[0], offer.drop_off[1] + latest),
+            load=offer.party.load,
+            longest_ride=offer.longest_ride,
+            dwell=self.leg.dwell,
+        )
+
+    # ── taxi, or nothing ──────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _give_up(self, delay: int, line: str) -> Kept:
+        """Order a taxi, or say that the ride cannot take place."""
+        operator = self.supply.fleet.operators.get(self.leg.operator)
+        vehicle = self.run.vehicle
+        self.places.give_back(self.leg)
+        self.places.save()
+        self._set_state(State.FAILED, {"late": delay})
+        self._announce("leg.failed")
+        self._tell_driver("sheet_ride_removed", vehicle, delay)
+        if operator is not None and operator.taxi_phone is not None:
+            reached = self._order_taxi(Recipient(operator.email, operator.taxi_phone), delay, line)
+            self._note("taxi_ordered", {"late": delay, "sent": reached})
+            obligations.earn_fare(self.session, self.booking, self.leg, by=SYSTEM, now=self.now)
+            self._announce("taxi.ordered")
+            self._tell("taxi_ordered", delay, reason=line)
+            return self._kept(Fate.TAXI)
+        obligations.refund_fare(self.session, self.booking, self.leg, by=SYSTEM, now=self.now)
+        self._tell("ride_failed", delay, reason=line)
+        return self._kept(Fate.FAILED)
+
+    def _order_taxi(self, taxi: Recipient, delay: int, line: str) -> bool:
+        """Write the order; False where nobody can be written to, and the desk must call."""
+        offer, contact = self.leg.offer, self.booking.contact
+        written = messages.send(
+            self.session,
+            "taxi_order",
+            taxi,
+            {
+                "reference": self.booking.reference,
+                "pickup": moment(offer.pickup[0] + delay),
+                "origin": offer.origin.name,
+                "destination": offer.destination.name,
+                "persons": offer.party.persons,
+                "wheelchairs": offer.party.wheelchairs,
+                "name": contact and contact.name,
+                "traveller_phone": contact and contact.phone,
+                "reason": line,
+            },
+            key=f"{about(self.leg)}/taxi",
+            about=about(self.leg),
+            now=self.now,
+        )
+        return bool(written)
+
+    # ── written down and said ─────────────────────────────────────────────────────────────────────────────────────────
+
+    def _promise(self, seconds: int, details: dict[str, object]) -> None:
+        """Move what was promised."""
+        store.shift(self.connection, self.leg.id, seconds)
+        self.places.save()
+        self._note("shifted", {"seconds": seconds, **details})
+
+    def _set_state(self, state: State, details: dict[str, object] | None = None) -> None:
+        store.set_state(self.connection, self.leg.id, state)
+        self._note("moved", details or {}, moved=(self.leg.state, state))
+
+    def _announce(self, what: str) -> None:
+        """Tell the operator's own system, once what has become of the ride is written."""
+        store.count_revision(self.connection, self.leg.booking)
+        booking = store.get_booking(self.connection, self.leg.booking)
+        announce(self.session, what, booking, [leg for leg in booking.legs if leg.id == self.leg.id], self.now)
+
+    def _note(self, what: str, details: dict[str, object], moved: tuple[State | None, State] | None = None) -> None:
+        store.note(
+            self.connection,
+            self.leg.booking,
+            self.leg.id,
+            at=self.now,
+            what=what,
+            by=SYSTEM,
+            moved=moved,
+            details=details,
+        )
+
+    def _tell(self, template: str, delay: int, wait: int = 0, **values: object) -> None:
+        """Tell the traveller; what was to be said before about the old time is not said any more."""
+        offer = self.leg.offer
+        messages.cancel(self.session, about=about(self.leg), templates=[REMINDER], now=self.now)
+        self.notices.tell(
+            template,
+            self.booking,
+            self.leg,
+            key=f"{about(self.leg)}/{instant(self.now)}",
+            pickup=moment(offer.pickup[0] + delay),
+            latest=moment(offer.pickup[1] + delay + wait),
+            arrive_by=moment(offer.drop_off[1] + delay + wait),
+            **values,
+        )
+
+    def _tell_driver(self, template: str, vehicle: str, delay: int, **values: object) -> None:
+        offer = self.leg.offer
+        messages.send(
+            self.session,
+            template,
+            Recipient(vehicle=vehicle, zone=self.service.timezone if self.service else "Europe/Paris"),
+            {
+                "pickup": moment(offer.pickup[0] + delay),
+                "latest": moment(offer.pickup[1] + delay),
+                "origin": offer.origin.name,
+                "destination": offer.destination.name,
+                **values,
+            },
+            key=f"{about(self.leg)}/{instant(self.now)}",
+            about=about(self.leg),
+            now=self.now,
+        )
+
+
+def shift(run: Run, leg: BookedLeg, delay: int) -> Run:
+    """Return a run whose one ride is so many seconds later than was booked; planned times are yet to be worked out."""
+    offer = leg.offer
+    events = list(run.events)
+    for position, event in enumerate(events):
+        if event.leg != leg.id or event.done:
+            continue
+        if event.kind is EventKind.PICKUP:
+            first, last = offer.pickup[0] + delay, offer.pickup[1] + delay
+            at = max(event.arrival, first)
+            events[position] = replace(event, earliest=first, latest=last, arrival=at)
+        else:
+            events[position] = replace(event, latest=offer.drop_off[1] + delay)
+    return replace(run, events=tuple(events))
+
+
+def list_pinned(session: Session, first: datetime, last: datetime) -> list[BookedLeg]:
+    """List the rides still to come that are pinned to trains, by when they were booked to begin."""
+    found = store.list_legs_to_come(driver(session), TO_COME, first, last)
+    return [leg for leg in found if leg.offer.pin is not None]
