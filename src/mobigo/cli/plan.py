@@ -10,7 +10,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import datetime
 
-    from mobigo.journeys.model import Brief, Journey, Leg, Plan, RoundTrip, Suggestion
+    from mobigo.journeys.model import Brief, Journey, Leg, NotNow, Plan, RoundTrip, Suggestion, ToBook
+    from mobigo.journeys.network import Network
+    from mobigo.journeys.rideleg import Hail
+    from mobigo.settings import Settings
 
 REASONS = {
     "outside_area": "an end is near no street and no stop that is loaded; try another place or load its region",
@@ -23,6 +26,13 @@ REASONS = {
     "filtered_out": "what was asked besides leaves none",
     "no_accessible_path": "no way is known to be, or may be, possible in a wheelchair",
     "budget_reached": "the time for computing was over; try --budget-ms",
+}
+NOT_NOW = {
+    "full": "no vehicle is free at that time",
+    "too_late": "it is too late to book",
+    "not_yet": "it cannot be booked yet",
+    "never": "its rules leave no time to book",
+    "outside_hours": "not at that time",
 }
 WAYS = ["walk", "bicycle", "shared_bicycle", "car_park", "car_drop_off"]
 WORDS = "mode:tram, line:ID, agency:ID or stop:ID; may be repeated."
@@ -61,6 +71,16 @@ OPTIONS: list[Callable[[Callable[..., None]], Callable[..., None]]] = [
     click.option("--bicycle-aboard", is_flag=True, help="Take a bicycle along."),
     click.option("--criterion", type=click.Choice(["walking", "co2", "cost"]), help="What counts beside time."),
     click.option("--realtime", type=click.Choice(["on", "annotate", "off"]), default="on", show_default=True),
+    click.option("--ondemand", type=click.Choice(["on", "off"]), default="on", show_default=True),
+    click.option("--passengers", type=int, default=1, show_default=True, help="Adults, for what has to be booked."),
+    click.option("--companions", type=int, default=0, help="Companions of somebody with reduced mobility."),
+    click.option("--child-seats", type=int, default=0, help="Children with a child seat each, besides."),
+    click.option("--wheelchairs", type=int, default=0, help="How many of the adults stay in a wheelchair."),
+    click.option("--luggage", type=int, default=0, help="Pieces of luggage."),
+    click.option("--bicycles", type=int, default=0, help="Bicycles in vehicles that have to be booked."),
+    click.option("--booking-time", metavar="TIME", help="When one would book. Default: now."),
+    click.option("--from-name", default="", help="What to call --from on the driver's sheet."),
+    click.option("--to-name", default="", help="What to call --to there."),
     click.option("--max-journeys", type=int, default=6, show_default=True, help="Journeys to describe."),
     click.option("--all", "all", is_flag=True, help="Describe every journey that no other beats."),
     click.option("--budget-ms", type=int, default=1000, show_default=True, help="Computing time, at most."),
@@ -81,7 +101,7 @@ def _all_options(command: Callable[..., None]) -> Callable[..., None]:
 @click.option("--back-by", metavar="TIME", help="With --back: be back by TIME. Default: that night at four.")
 @click.option("--json", "as_json", is_flag=True, help="Print what GET /v1/journeys or /v1/round-trips answers.")
 def plan(*, back: bool, stay_minutes: int, back_by: str | None, as_json: bool, **asked: Any) -> None:  # noqa: ANN401 - one per option
-    r"""Plan a journey on the network that is built; needs no running server and no database.
+    r"""Plan a journey on the network that is built; needs no running server; what is booked is in the database.
 
     \b
     Example:
@@ -107,12 +127,24 @@ def plan(*, back: bool, stay_minutes: int, back_by: str | None, as_json: bool, *
     network = Networks(settings.home, clock).current()
     zone = network.manifest.zone
     request = question.request(clock.now(), zone)
+    hail = _open_hail(settings, network, request.booking_at or clock.now()) if request.ondemand else None
     if back:
-        trip = service.plan_round_trip(network, request, **question.back(zone))
+        trip = service.plan_round_trip(network, request, hail, **question.back(zone))
         print(_as_text(round_trip_as_json(trip)) if as_json else _describe_round_trip(trip))
     else:
-        found = service.plan(network, request)
+        found = service.plan(network, request, hail)
         print(_as_text(plan_as_json(found)) if as_json else _describe(found))
+
+
+def _open_hail(settings: Settings, network: Network, now: datetime) -> Hail | None:
+    """Look into the database for what can be booked, if it runs; without it journeys go by the timetable."""
+    from mobigo.accounts.key import read_key
+    from mobigo.db import cluster
+    from mobigo.db.engine import open_engine
+    from mobigo.journeys.hails import Hails
+
+    url = settings.database_url or cluster.find_url(settings.home)
+    return Hails(open_engine(url, pool_size=1), read_key(settings.home)).at(network, now) if url else None
 
 
 def _as_text(answer: dict[str, Any]) -> str:
@@ -152,6 +184,7 @@ def _describe(found: Plan) -> str:
     if not found.complete:
         parts.append("The time for computing was over: there may be better ones.")
     parts += [f"Note {number}: {_message(alert.header)}" for number, (_, alert) in enumerate(found.alerts, start=1)]
+    parts += [_describe_not_now(one) for one in found.not_now]
     turns = (("Earlier", found.earlier), ("Later", found.later))
     parts += [f"{name}: --cursor {cursor}" for name, cursor in turns if cursor]
     return "\n".join(part for part in parts if part)
@@ -190,10 +223,39 @@ def _describe_leg(leg: Leg) -> str:
         f"about every {round(leg.every / 60)} min" if leg.every else "",
         f"planned {_clock(leg.planned_departure)}" if leg.planned_departure not in {None, leg.departure} else "",
         "cancelled" if leg.canceled else "",
-        f"call {leg.phone} before" if leg.phone else "",
+        f"call {leg.phone} before" if leg.phone and leg.booking is None else "",
     ]
     said = "".join(f", {note}" for note in notes if note)
-    return f"{times}  ({leg.mode} {leg.line.name}{' to ' + leg.headsign if leg.headsign else ''}{said})"
+    heading = f" to {leg.headsign}" if leg.headsign else ""
+    line = f"{times}  ({leg.mode.replace('_', ' ')} {leg.line.name}{heading}{said})"
+    return line if leg.booking is None else f"{line}\n{_describe_booking(leg.booking)}"
+
+
+def _describe_booking(booking: ToBook) -> str:
+    """Say how and until when a ride is booked."""
+    where = {
+        "here": "book it here, with its quote (--json)",
+        "web": f"book it at {booking.url}",
+        "phone": f"book it by telephone: {booking.phone or 'ask the operator'}",
+    }[booking.how]
+    price = "" if booking.price_cents is None else f", {booking.price_cents / 100:.2f} EUR"
+    window = f"{_clock(booking.pickup_window[0])}-{_clock(booking.pickup_window[1])}"
+    until = f"{booking.bookable_until:%Y-%m-%d %H:%M:%S}"
+    return f"    picked up {window}, there by {_clock(booking.arrive_by)}; bookable until {until}{price}; {where}"
+
+
+def _describe_not_now(one: NotNow) -> str:
+    """Say why a service is no help, and what is."""
+    parts = [f"{one.name} goes there on demand, but {NOT_NOW[one.reason]}"]
+    if one.until:
+        parts.append(f"it could be booked until {one.until:%Y-%m-%d %H:%M:%S}")
+    if one.opens:
+        parts.append(f"it can be booked from {one.opens:%Y-%m-%d %H:%M:%S} on")
+    if one.next_departure:
+        parts.append(f"the next ride that can be booked leaves {one.next_departure:%Y-%m-%d %H:%M}")
+    if one.phone:
+        parts.append(f"telephone {one.phone}")
+    return "; ".join(parts) + "."
 
 
 def _clock(instant: datetime | None) -> str:

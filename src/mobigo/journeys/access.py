@@ -46,7 +46,14 @@ OFF_STREET_WALK = 1000.0
 """Metres, straight: how far one is taken to walk over such ground."""
 
 
-class Way(Protocol):
+class Told(Protocol):
+    """What describes the way between an end and a stop."""
+
+    def legs(self, stop: int, at: int, network: Network) -> list[Leg]:
+        """Describe the way to (or from) a stop, departing at an instant (seconds since 1970 UTC)."""
+
+
+class Way(Told, Protocol):
     """One manner of going between an end and the stops around it."""
 
     @property
@@ -56,9 +63,6 @@ class Way(Protocol):
     @property
     def walk_seconds(self) -> NDArray[np.int32]:
         """int32[n_stops], how much of it is on foot."""
-
-    def legs(self, stop: int, at: int, network: Network) -> list[Leg]:
-        """Describe the way to (or from) a stop, departing at an instant (seconds since 1970 UTC)."""
 
 
 @dataclass(frozen=True)
@@ -72,7 +76,7 @@ class Access:
     """int32[n], from door to stop (or back)."""
     walk_seconds: NDArray[np.int32]
     """int32[n], how much of it is on foot."""
-    ways: tuple[Way, ...]
+    ways: tuple[Told, ...]
     chosen: NDArray[np.int8]
     """int8[n], index into `ways`: the quickest."""
     place: Snap | None

@@ -13,13 +13,16 @@ from mobigo.journeys.model import (
     Left,
     Leg,
     Mode,
+    NotNow,
     Place,
     Plan,
     Reason,
     Remedy,
     RoundTrip,
     Suggestion,
+    ToBook,
 )
+from mobigo.ondemand.model import How, PinSide
 from mobigo.transit.answers import AlertAnswer
 from mobigo.transit.live import Alert
 
@@ -62,6 +65,43 @@ class LineString(BaseModel):
 
 Possible = Literal["possible", "unknown", "not_possible"]
 Boarding = Literal["regular", "phone", "driver"]
+
+
+class PinAnswer(BaseModel):
+    """The train or coach that a ride feeds (`before` it leaves) or meets (`after` it came)."""
+
+    side: PinSide
+    trip_id: str
+    service_date: date
+    stop_id: str
+    instant: datetime
+
+
+class WindowAnswer(BaseModel):
+    """Two instants."""
+
+    from_: datetime = Field(alias="from")
+    until: datetime
+
+
+class BookingAnswer(BaseModel):
+    """How a ride is booked that runs only for those who booked it."""
+
+    service_id: str = Field(description="Of `/v1/ondemand/services`.")
+    trip_id: str
+    how: How = Field(description="`here`: with `quote` at `/v1/ondemand/bookings`; `web`: at `url`; `phone`.")
+    bookable_until: datetime
+    opens: datetime | None = Field(description="It can be booked since then; null: since ever.")
+    pickup_window: WindowAnswer = Field(description="Be ready at the first; the vehicle comes by the second.")
+    arrive_by: datetime
+    price_cents: int | None = Field(description="For the whole party; null: free or unknown.")
+    phone: str | None
+    url: str | None
+    message: str | None
+    operator: str | None = Field(description="Name of who runs it.")
+    quote: str | None = Field(description="What to book it with; null: it is not booked here.")
+    quote_expires: datetime | None
+    pinned_to: PinAnswer | None
 
 
 class LegAnswer(BaseModel):
@@ -112,6 +152,7 @@ class LegAnswer(BaseModel):
     metres: float | None
     geometry: LineString
     steps: list[StepAnswer] = Field(description="Instructions of a walk.")
+    booking: BookingAnswer | None = Field(description="Of a ride that has to be booked; it can be, now.")
 
 
 class JourneyAnswer(BaseModel):
@@ -153,6 +194,19 @@ class SuggestionAnswer(BaseModel):
     transfers: int
 
 
+class NotNowAnswer(BaseModel):
+    """An on-demand service that goes there all the way, but cannot be booked for this time, and what still is."""
+
+    service_id: str
+    name: str
+    reason: Literal["full", "too_late", "not_yet", "never", "outside_hours"]
+    phone: str | None
+    url: str | None
+    opens: datetime | None = Field(description="It can be booked from then on.")
+    until: datetime | None = Field(description="It could be booked until then.")
+    next_departure: datetime | None = Field(description="The next pick-up that can be booked now.")
+
+
 class PlanAnswer(BaseModel):
     """Journeys, or why there are none."""
 
@@ -179,6 +233,9 @@ class PlanAnswer(BaseModel):
     complete: bool = Field(description="False: the time for computing was over; this is the best found so far.")
     alerts: list[AlertAnswer] = Field(description="What the legs' `alerts` name.")
     live_at: datetime | None = Field(description="When the live data were put together that this answer knows of.")
+    not_now: list[NotNowAnswer] = Field(
+        description="On-demand services that go there all the way but cannot be booked for this time."
+    )
     network_version: str
 
 
@@ -219,6 +276,7 @@ def plan_as_json(answer: Plan) -> dict[str, Any]:
         "complete": answer.complete,
         "alerts": alerts_as_json(answer.alerts),
         "live_at": answer.live_at,
+        "not_now": [_not_now_as_json(one) for one in answer.not_now],
         "network_version": answer.network_version,
     }
 
@@ -344,6 +402,48 @@ def _leg_as_json(leg: Leg, wait: int) -> dict[str, Any]:
         "metres": leg.metres,
         "geometry": {"type": "LineString", "coordinates": leg.geometry},
         "steps": [{"street": step.street, "metres": step.metres, "direction": step.direction} for step in leg.steps],
+        "booking": leg.booking and _booking_as_json(leg.booking),
+    }
+
+
+def _booking_as_json(booking: ToBook) -> dict[str, Any]:
+    pin = booking.pinned_to
+    return {
+        "service_id": booking.service_id,
+        "trip_id": booking.trip_id,
+        "how": booking.how,
+        "bookable_until": booking.bookable_until,
+        "opens": booking.opens,
+        "pickup_window": {"from": booking.pickup_window[0], "until": booking.pickup_window[1]},
+        "arrive_by": booking.arrive_by,
+        "price_cents": booking.price_cents,
+        "phone": booking.phone,
+        "url": booking.url,
+        "message": booking.message,
+        "operator": booking.operator,
+        "quote": booking.quote,
+        "quote_expires": booking.quote_expires,
+        "pinned_to": pin
+        and {
+            "side": pin.side,
+            "trip_id": pin.trip_id,
+            "service_date": pin.service_date,
+            "stop_id": pin.stop_id,
+            "instant": datetime.fromtimestamp(pin.instant, booking.arrive_by.tzinfo),
+        },
+    }
+
+
+def _not_now_as_json(one: NotNow) -> dict[str, Any]:
+    return {
+        "service_id": one.service_id,
+        "name": one.name,
+        "reason": one.reason,
+        "phone": one.phone,
+        "url": one.url,
+        "opens": one.opens,
+        "until": one.until,
+        "next_departure": one.next_departure,
     }
 
 

@@ -10,7 +10,10 @@ from pydantic import BaseModel
 from mobigo import __version__
 from mobigo.journeys import service
 from mobigo.journeys.answer import PlanAnswer, RoundTripAnswer, plan_as_json, round_trip_as_json
+from mobigo.journeys.model import JourneyRequest
+from mobigo.journeys.network import Network
 from mobigo.journeys.parameters import Asked, AskedBack
+from mobigo.journeys.rideleg import Hail
 from mobigo.kit.problems import problems
 from mobigo.kit.requests import Now
 
@@ -36,7 +39,8 @@ def journeys(request: Request, now: Now, asked: Annotated[Asked, Query()]) -> Re
     nothing else serves. Without any, the reason, when the next and the previous one leave, and what to change.
     """
     network = request.app.state.networks.current()
-    found = service.plan(network, asked.request(now, network.manifest.zone))
+    question = asked.request(now, network.manifest.zone)
+    found = service.plan(network, question, hail(request, network, question, now))
     return Response(orjson.dumps(plan_as_json(found)), media_type="application/json")
 
 
@@ -49,8 +53,17 @@ def round_trips(request: Request, now: Now, asked: Annotated[AskedBack, Query()]
     """
     network = request.app.state.networks.current()
     zone = network.manifest.zone
-    found = service.plan_round_trip(network, asked.request(now, zone), **asked.back(zone))
+    question = asked.request(now, zone)
+    found = service.plan_round_trip(network, question, hail(request, network, question, now), **asked.back(zone))
     return Response(orjson.dumps(round_trip_as_json(found)), media_type="application/json")
+
+
+def hail(request: Request, network: Network, question: JourneyRequest, now: datetime) -> Hail | None:
+    """Return what on-demand transport offers at the instant at which one would book; None where none is wanted."""
+    if not question.ondemand:
+        return None
+    found: Hail | None = request.app.state.hails.at(network, question.booking_at or now)
+    return found
 
 
 @router.get("/health")

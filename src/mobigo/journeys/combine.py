@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from mobigo.journeys.identity import identify, write_id
 from mobigo.journeys.model import Journey, Label, Leg
@@ -25,13 +25,25 @@ DOOR = -1
 """Stop of a walk: the origin or the destination; lower numbers are the places on the way."""
 
 
-@dataclass(frozen=True)
+class AllTheWay(Protocol):
+    """A way from door to door without vehicles of the timetable."""
+
+    @property
+    def seconds(self) -> int:
+        """How long it takes."""
+
+    def legs(self, at: int, network: Network) -> list[Leg]:
+        """Describe it, leaving at an instant (seconds since 1970 UTC)."""
+
+
+@dataclass(frozen=True, eq=False)
 class Doors:
     """Both ends of a question, and the walk between them."""
 
     origin: Access
     destination: Access
-    walk: Direct | None
+    walk: AllTheWay | None
+    """Walking; of a journey that is one ride on demand, that ride."""
     request: JourneyRequest
     """The question, with the one way to the first stop and the one from the last that these are."""
     ways: dict[tuple[int, int], tuple[Part, ...]] = field(default_factory=dict)
@@ -89,7 +101,7 @@ def follow(legs: Iterable[Leg]) -> list[Leg]:
             missed = ready is not None and leg.departure < ready and not certain
             followed.append(replace(leg, missed=missed))
             ready = leg.arrival
-        elif ready is not None:
+        elif ready is not None and leg.booking is None:
             start = ready.astimezone(leg.departure.tzinfo)
             ready = start + (leg.arrival - leg.departure)
             followed.append(replace(leg, departure=start, arrival=ready))

@@ -6,10 +6,13 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
+from mobigo.ondemand.model import Party
+
 if TYPE_CHECKING:
     from datetime import date, datetime
 
     from mobigo.kit.geo import Point
+    from mobigo.ondemand.model import How, Pin
     from mobigo.transit.live import Alert
 
 
@@ -32,6 +35,8 @@ class Mode(StrEnum):
     SHARED_BICYCLE = "shared_bicycle"
     CAR = "car"
     """One's own, or as a passenger dropped off or picked up."""
+    ON_DEMAND = "on_demand"
+    """A vehicle that comes because it was booked."""
 
 
 class Reason(StrEnum):
@@ -144,6 +149,10 @@ class End:
     """Stop indices of the network; empty for a point."""
 
 
+ALONE = Party()
+"""One adult without anything."""
+
+
 @dataclass(frozen=True)
 class JourneyRequest:
     """One question of a traveller."""
@@ -202,6 +211,14 @@ class JourneyRequest:
     """Describe all journeys that no other beats, without choosing among them."""
     cursor: str | None = None
     """Of `Plan.earlier` or `Plan.later`: the page before or after it."""
+    ondemand: bool = True
+    """Take rides that are booked, where they can be."""
+    party: Party = ALONE
+    """Who travels, and with what: for rides that are booked."""
+    booking_at: datetime | None = None
+    """When one would book them; aware; None: now."""
+    names: tuple[str, str] = ("", "")
+    """What the traveller calls the origin and the destination, for whoever fetches somebody there; empty: as found."""
 
 
 @dataclass(frozen=True)
@@ -246,6 +263,36 @@ class Line:
     """RRGGBB."""
     text_color: str | None
     agency: str
+
+
+@dataclass(frozen=True)
+class ToBook:
+    """How a ride is booked that runs only for those who booked it."""
+
+    service_id: str
+    """Of `/v1/ondemand/services`."""
+    trip_id: str
+    """``source:trip_id`` of the service."""
+    how: How
+    bookable_until: datetime
+    pickup_window: tuple[datetime, datetime]
+    """Be ready at the first; the vehicle comes by the second."""
+    arrive_by: datetime
+    """Promised."""
+    opens: datetime | None = None
+    """It can be booked from then on; None: since ever."""
+    price_cents: int | None = None
+    """For the whole party; None: free or unknown."""
+    phone: str | None = None
+    url: str | None = None
+    message: str | None = None
+    operator: str | None = None
+    """Name of who runs it."""
+    quote: str | None = None
+    """What to book it with; None: it is not booked here."""
+    quote_expires: datetime | None = None
+    pinned_to: Pin | None = None
+    """The train or coach that it feeds or meets."""
 
 
 @dataclass(frozen=True)
@@ -303,6 +350,8 @@ class Leg:
     """Likewise for alighting."""
     phone: str | None = None
     """Of the agency, where boarding or alighting needs a call."""
+    booking: ToBook | None = None
+    """How it is booked, where it runs only then."""
 
 
 @dataclass(frozen=True)
@@ -320,7 +369,7 @@ class Journey:
     @property
     def rides(self) -> bool:
         """Whether any leg is by vehicle."""
-        return any(leg.trip_id is not None for leg in self.legs)
+        return any(leg.trip_id is not None or leg.booking is not None for leg in self.legs)
 
     @property
     def walking(self) -> int:
@@ -364,6 +413,25 @@ class Suggestion:
 
 
 @dataclass(frozen=True)
+class NotNow:
+    """An on-demand service that goes there but cannot be booked now, and what still is."""
+
+    service_id: str
+    name: str
+    """Of its line."""
+    reason: str
+    """``full``, ``too_late``, ``not_yet``, ``never`` or ``outside_hours``."""
+    phone: str | None = None
+    url: str | None = None
+    opens: datetime | None = None
+    """It can be booked from then on."""
+    until: datetime | None = None
+    """It could be booked until then."""
+    next_departure: datetime | None = None
+    """The next pick-up that can be booked now."""
+
+
+@dataclass(frozen=True)
 class Plan:
     """The answer to a request."""
 
@@ -394,6 +462,8 @@ class Plan:
     """What `Leg.alerts` names, by that id."""
     live_at: datetime | None = None
     """When the live data were put together that the answer knows of."""
+    not_now: tuple[NotNow, ...] = ()
+    """On-demand services that go there all the way but cannot be booked for this time."""
 
 
 @dataclass(frozen=True)

@@ -1,14 +1,22 @@
 """A traveller's question as the parameters of an address: the same for journeys and for round trips."""
 
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel, Field
 
 from mobigo.journeys.model import Access, Criterion, JourneyRequest, Mode, OfDay, Realtime
 from mobigo.journeys.paging import CURSOR_PATTERN
+from mobigo.kit.errors import InvalidInput
 from mobigo.kit.parameters import INSTANT_PATTERN, read_instant
+from mobigo.ondemand.model import Party
+
+
+def clean_name(text: str) -> str:
+    """Return a name on one line, without what is not printed."""
+    return " ".join("".join(sign if sign.isprintable() else " " for sign in text).split())
+
 
 OWN_MODES = {Mode.WALK, Mode.BICYCLE, Mode.SHARED_BICYCLE, Mode.CAR}
 """Of those who travel without public transport."""
@@ -126,6 +134,23 @@ class Asked(BaseModel):
         description="`on`: journeys as vehicles really run; `annotate`: by the timetable, with what is known about"
         " them; `off`: by the timetable",
     )
+    ondemand: Literal["on", "off"] = Field(
+        default="on", description="`on`: take on-demand transport that can be booked now; `off`: leave it out"
+    )
+    passengers: int = Field(default=1, ge=1, le=50, description="Adults who travel, for what has to be booked")
+    companions: int = Field(default=0, ge=0, le=50, description="Companions of somebody with reduced mobility")
+    child_seats: int = Field(default=0, ge=0, le=50, description="Children with a child seat each, besides")
+    wheelchairs: int = Field(default=0, ge=0, le=50, description="How many of the adults stay in a wheelchair")
+    luggage: int = Field(default=0, ge=0, le=200, description="Pieces of luggage")
+    bicycles: int = Field(default=0, ge=0, le=50, description="Bicycles in vehicles that have to be booked")
+    booking_time: str | None = Field(
+        default=None,
+        description="When one would book, an instant as in `at`: rides that must be booked earlier are left out;"
+        " default now",
+        json_schema_extra={"pattern": INSTANT_PATTERN},
+    )
+    from_name: str = Field(default="", max_length=200, description="What to call `from` on the driver's sheet")
+    to_name: str = Field(default="", max_length=200, description="What to call `to` there")
     max_journeys: int = Field(default=6, ge=1, le=100, description="Journeys to describe; the others are in `more`")
     all: bool = Field(
         default=False, description="Describe every journey that none beats, without choosing a small set among them"
@@ -173,7 +198,26 @@ class Asked(BaseModel):
             most=self.max_journeys,
             everything=self.all,
             cursor=self.cursor,
+            ondemand=self.ondemand == "on",
+            party=self.party(),
+            booking_at=read_instant(self.booking_time, zone) if self.booking_time else None,
+            names=(clean_name(self.from_name), clean_name(self.to_name)),
         )
+
+    def party(self) -> Party:
+        """Return who travels, and with what.
+
+        Raises
+        ------
+        InvalidInput
+            When more people stay in a wheelchair than travel.
+        """
+        if self.wheelchairs > self.passengers:
+            raise InvalidInput(
+                f"wheelchairs={self.wheelchairs} are more than passengers={self.passengers}, who sit in them; count"
+                " those in a wheelchair as passengers too"
+            )
+        return Party(self.passengers, self.companions, self.child_seats, self.wheelchairs, self.luggage, self.bicycles)
 
 
 class AskedBack(Asked):

@@ -73,13 +73,14 @@ def explain(search: Search, request: JourneyRequest, page: Page) -> Explanation:
 def _find_obstacle(search: Search, request: JourneyRequest) -> tuple[Reason | None, str | None]:
     """Find what makes every search in vain, whatever the time; else whether the day is one without service."""
     ends = (("from", [doors.origin for doors in search.doors]), ("to", [doors.destination for doors in search.doors]))
-    for name, ways in ends:
-        if not any(way.located for way in ways):
+    fetched = [search.hailing is not None and search.hailing.reaches(at) for at in (0, 1)]
+    for (name, ways), by_ride in zip(ends, fetched, strict=True):
+        if not by_ride and not any(way.located for way in ways):
             return Reason.OUTSIDE_AREA, name
     if search.beaten:
         return Reason.WALKING_BETTER, None
-    for name, ways in ends:
-        if not any(len(way.stops) for way in ways):
+    for (name, ways), by_ride in zip(ends, fetched, strict=True):
+        if not by_ride and not any(len(way.stops) for way in ways):
             return Reason.NO_STOP_IN_RANGE, name
     if any(not len(via.stops) for via in (search.preferences.vias if search.preferences else ())):
         return Reason.NO_STOP_IN_RANGE, "via"

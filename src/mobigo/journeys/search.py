@@ -12,6 +12,7 @@ import numpy as np
 
 from mobigo.journeys.access import find_access, find_direct, find_end
 from mobigo.journeys.combine import Doors
+from mobigo.journeys.hailing import Hailing, party_of
 from mobigo.journeys.model import Access, Mode
 from mobigo.journeys.wishes import price, says_nothing, understand
 from mobigo.transit import routing
@@ -19,12 +20,14 @@ from mobigo.transit.model import Direction, Query, Via
 from mobigo.transit.timetable import day_number
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from mobigo.journeys.access import Access as Reached
     from mobigo.journeys.access import Direct
+    from mobigo.journeys.combine import AllTheWay
     from mobigo.journeys.model import End, JourneyRequest
     from mobigo.journeys.network import Network
+    from mobigo.journeys.rideleg import Hail
     from mobigo.transit.days import DayViews
     from mobigo.transit.model import Preferences, TransitJourney
 
@@ -34,8 +37,15 @@ SECONDS_PER_EVENT = 5e-6
 GRACE = 0.2
 """Seconds beyond the budget for an answer without the criterion, where there would be none in time with it."""
 
+AHEAD = (3 * 3600, 24 * 3600)
+"""Seconds in which the next journey with a ride that is booked is looked for, one after the other."""
+
 HORIZON_DAYS = 14
 """How far ahead and back the nearest journey is looked for."""
+
+
+ON_DEMAND = 15
+"""What `Candidate.by` is of journeys with rides that are booked."""
 
 
 class Candidate(NamedTuple):
@@ -43,7 +53,9 @@ class Candidate(NamedTuple):
 
     journey: TransitJourney
     by: int
-    """Index into `Search.doors`."""
+    """Index into `Search.doors`; `ON_DEMAND`: by rides that are booked."""
+    own: Doors | None = None
+    """Of a journey with rides that are booked: how its ends go."""
 
     def at(self, direction: Direction) -> int:
         """Return the instant that questions in this direction bound: of departure, or of arrival."""
@@ -72,6 +84,8 @@ class Search:
     """False once the budget cut anything off."""
     beaten: bool = False
     """True once a journey by vehicle was left out because walking is better."""
+    hailing: Hailing | None = None
+    """Rides that are booked; None: none is wanted, or none is near."""
     _day: int | None = field(default=None, repr=False)
     """The day asked about: that of the first search."""
 
@@ -87,7 +101,8 @@ class Search:
 
     def best(self, at: int, direction: Direction) -> list[Candidate]:
         """Find the journeys from an instant on that are best in arrival and changes (until it: in departure)."""
-        return [Candidate(journey, by) for by in range(len(self.doors)) for journey in self._ask(by, at, 0, direction)]
+        found = [Candidate(journey, by) for by in range(len(self.doors)) for journey in self._ask(by, at, 0, direction)]
+        return found + self._hail_next(at, direction, found)
 
     def between(self, first: int, last: int, direction: Direction) -> list[Candidate]:
         """Find all journeys that leave (arrive) from the first to the last instant, both included."""
@@ -99,7 +114,7 @@ class Search:
             if inside:
                 others = [] if self.over else self._ask(by, beyond, 0, direction)
                 found += [one for one in inside if not any(_beats(other, one.journey) for other in others)]
-        return found
+        return found + self._hail(first, last, direction, found)
 
     def first_after(self, at: int, direction: Direction) -> int | None:
         """Find the first instant, not before this one, at which a journey leaves (arrives)."""
@@ -143,8 +158,46 @@ class Search:
             yield first, last
             at = last + 1 if step > 0 else first - 1
 
+    def doors_of(self, one: Candidate) -> Doors:
+        """Return how the ends of a journey go."""
+        return one.own if one.own is not None else self.doors[one.by]
+
+    def _hail(self, first: int, last: int, direction: Direction, found: list[Candidate]) -> list[Candidate]:
+        """Add journeys with rides that can be booked, where no other one is as good."""
+        if self.hailing is None or self.over:
+            return []
+
+        def ask(doors: Doors) -> list[TransitJourney]:
+            at = first if direction is Direction.DEPART else last
+            return self._ask_between(doors, at, max(last - first, 1), direction)
+
+        new: list[Candidate] = []
+        for journey, doors in self.hailing.find(ask, self.doors[0], first, last, direction):
+            one = Candidate(journey, ON_DEMAND, doors)
+            others = (other.journey for other in (*found, *new))
+            if first <= one.at(direction) <= last and not any(_beats(other, journey) for other in others):
+                new = [*(other for other in new if not _beats(journey, other.journey)), one]
+        return new
+
+    def _hail_next(self, at: int, direction: Direction, found: list[Candidate]) -> list[Candidate]:
+        """Add the next journeys with rides that can be booked: those better than what was found, or than each other."""
+        if self.hailing is None:
+            return []
+        for ahead in AHEAD:
+            first, last = (at, at + ahead) if direction is Direction.DEPART else (at - ahead, at)
+            new = self._hail(first, last, direction, found)
+            if new:
+                break
+        best: list[Candidate] = []
+        for one in sorted(new, key=lambda one: (one.journey.arrival, -one.journey.departure)):
+            if not any(_is_sooner(other.journey, one.journey, direction) for other in (*found, *best)):
+                best.append(one)
+        return best
+
     def _ask(self, by: int, at: int, window: int, direction: Direction) -> list[TransitJourney]:
-        doors = self.doors[by]
+        return self._ask_between(self.doors[by], at, window, direction)
+
+    def _ask_between(self, doors: Doors, at: int, window: int, direction: Direction) -> list[TransitJourney]:
         origin, destination = doors.origin, doors.destination
         if not (len(origin.stops) and len(destination.stops)) or (doors.walk and doors.walk.seconds == 0):
             self.beaten |= doors.walk is not None
@@ -186,7 +239,7 @@ class Search:
         kept = [journey for journey in priced if not any(_beats(other, journey) for other in found)]
         return [*(one for one in found if not any(_beats(other, one) for other in kept)), *kept]
 
-    def _is_worth(self, journey: TransitJourney, walk: Direct | None) -> bool:
+    def _is_worth(self, journey: TransitJourney, walk: AllTheWay | None) -> bool:
         """Tell whether a journey is better than walking: quicker, or by the criterion asked for."""
         if walk is None or journey.arrival - journey.departure < walk.seconds:
             return True
@@ -220,7 +273,14 @@ def _beats(other: TransitJourney, journey: TransitJourney) -> bool:
     )
 
 
-def open_search(network: Network, request: JourneyRequest, deadline: float) -> Search:
+def _is_sooner(other: TransitJourney, journey: TransitJourney, direction: Direction) -> bool:
+    """Tell whether somebody who wants the next journey takes another one."""
+    if direction is Direction.DEPART:
+        return other.arrival <= journey.arrival and other.transfers <= journey.transfers
+    return other.departure >= journey.departure and other.transfers <= journey.transfers
+
+
+def open_search(network: Network, request: JourneyRequest, deadline: float, hail: Hail | None = None) -> Search:
     """Find the ends of a question and what is asked of the way.
 
     Raises
@@ -252,7 +312,26 @@ def open_search(network: Network, request: JourneyRequest, deadline: float) -> S
         preferences,
         request.max_transfers,
         deadline,
+        hailing=_open_hailing(hail, network, request, ends, (origins, destinations)),
     )
+
+
+def _open_hailing(
+    hail: Hail | None,
+    network: Network,
+    request: JourneyRequest,
+    ends: tuple[End, End],
+    known: tuple[Mapping[tuple[Access, ...], Reached], Mapping[tuple[Access, ...], Reached]],
+) -> Hailing | None:
+    """Prepare to ask for rides that are booked, from ways on foot already found where there are any."""
+    if hail is None or not request.ondemand:
+        return None
+    walking, on_foot = (Access.WALK,), _on_foot(request)
+    walks = (
+        known[0].get(walking) or find_access(network, ends[0], on_foot, backward=False),
+        known[1].get(walking) or find_access(network, ends[1], on_foot, backward=True),
+    )
+    return Hailing(hail, network, ends, walks, request, party_of(request))
 
 
 def _on_foot(request: JourneyRequest) -> JourneyRequest:

@@ -25,7 +25,7 @@ from mobigo.transit.model import Direction, Ride, Walk
 if TYPE_CHECKING:
     from mobigo.journeys.access import Direct
     from mobigo.journeys.combine import Doors
-    from mobigo.journeys.model import Journey, Left
+    from mobigo.journeys.model import Journey, Left, NotNow
     from mobigo.journeys.network import Network
     from mobigo.journeys.rideleg import Hail
     from mobigo.journeys.search import Candidate, Search
@@ -194,6 +194,7 @@ def _answer_with(
         complete=search.complete,
         alerts=_alerts(network, journeys),
         live_at=_local(network, network.live.at) if network.live else None,
+        not_now=_not_now(search, journeys),
     )
     names = {page.found[index]: journey.id for index, journey in described.items()}
     if described:
@@ -277,6 +278,14 @@ def _brief(search: Search, one: Candidate, why: Left, like: Journey | None) -> B
         why,
         like.id if like is not None else None,
     )
+
+
+def _not_now(search: Search, journeys: list[Journey]) -> tuple[NotNow, ...]:
+    """List the services that go there but cannot be booked for this time, but for those that a journey takes."""
+    if search.hailing is None:
+        return ()
+    taken = {leg.booking.service_id for journey in journeys for leg in journey.legs if leg.booking}
+    return tuple(one for one in search.hailing.tell_declined() if one.service_id not in taken)
 
 
 def _departure(network: Network, one: Candidate | None) -> datetime | None:

@@ -51,6 +51,7 @@ RIDES: dict[str, tuple[Mode, ...]] = {
     "rail": (Mode.RAIL,),
     "tram": (Mode.TRAM, Mode.SUBWAY),
     "bus": (Mode.BUS, Mode.COACH),
+    "on_demand": (Mode.ON_DEMAND,),
     "other": (Mode.FERRY, Mode.CABLE_CAR, Mode.FUNICULAR, Mode.AIR, Mode.TAXI, Mode.OTHER),
 }
 """What one may be willing to ride."""

@@ -1,0 +1,518 @@
+"""On-demand rides in journeys: to the first vehicle, from the last one, at both ends, and all the way.
+
+A search of its own lets every stop be reached on foot or by a ride, whichever is quicker. A ride counts with what is
+promised in advance: the pick-up window, the safe duration, and the buffer to what it feeds or meets. What is found is
+then asked for exactly - rules, hours, vehicles - and what cannot be booked is dropped; the search goes on without it
+for a few rounds.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from itertools import product
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
+from zoneinfo import ZoneInfo
+
+import numpy as np
+
+from mobigo.journeys.model import Mode, NotNow
+from mobigo.journeys.rideleg import DOOR, Fetched, FetchedAll, Gate, line_of
+from mobigo.ondemand.model import Pin, PinSide, Spot
+from mobigo.ondemand.supply import Declined, Offered, Want, better, safe_seconds
+from mobigo.transit.footpaths import WALKING_SPEED
+from mobigo.transit.model import Direction, Ride, TransitJourney, Walk
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from numpy.typing import NDArray
+
+    from mobigo.journeys.access import Access
+    from mobigo.journeys.combine import Doors
+    from mobigo.journeys.model import End, JourneyRequest
+    from mobigo.journeys.network import Network
+    from mobigo.journeys.rideleg import Hail
+    from mobigo.journeys.served import Area, Relation
+    from mobigo.kit.geo import Point
+    from mobigo.ondemand.model import Party
+
+    Ask: TypeAlias = Callable[[Doors], list[TransitJourney]]
+
+ROUNDS = 3
+"""Searches for one question, each without the rides that could not be booked."""
+
+MOST_CHECKED = 12
+"""Journeys of a round that are asked for exactly."""
+
+GATES = 3
+"""Stops of a group one walks to for being picked up there, at most: the nearest."""
+
+LONGEST_DRIVE = 5_400
+"""Seconds: no ride is longer."""
+
+LONGEST_JOURNEY = 8 * 3_600
+"""Seconds: how long after leaving a last ride may begin, and how long before arriving a first one."""
+
+
+class _Choice(NamedTuple):
+    """One way of being taken between an end and a stop."""
+
+    relation: int
+    gate: Gate
+    hub: int
+    """Stop that the ride goes to (comes from)."""
+
+
+@dataclass(frozen=True)
+class Side:
+    """The stops that an end reaches by ride (is reached from), and how."""
+
+    stop: NDArray[np.int32]
+    """int32[n]; the same stop may come several times."""
+    seconds: NDArray[np.int32]
+    """int32[n], from the door to being able to board there (from getting off to the door)."""
+    choice: NDArray[np.int32]
+    """int32[n], index into `choices`."""
+    walk: NDArray[np.int32]
+    """int32[n], between the hub and the stop."""
+    choices: tuple[_Choice, ...]
+    gates: dict[Area, tuple[Gate, ...]]
+    """Where one is picked up (set down), by area."""
+
+    def best(self, n_stops: int, without: set[tuple[int, int]]) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
+        """Return the least seconds for each stop, -1 where out of reach, and the row that has them.
+
+        Parameters
+        ----------
+        without : set of (relation, hub)
+            That cannot be booked.
+        """
+        seconds, row = np.full(n_stops, -1, np.int32), np.full(n_stops, -1, np.int32)
+        allowed = np.array([(one.relation, one.hub) not in without for one in self.choices], np.bool_)
+        rows = np.flatnonzero(allowed[self.choice]) if len(self.choices) else np.zeros(0, np.int64)
+        order = rows[np.lexsort((self.seconds[rows], self.stop[rows]))]
+        _, first = np.unique(self.stop[order], return_index=True)
+        chosen = order[first]
+        seconds[self.stop[chosen]], row[self.stop[chosen]] = self.seconds[chosen], chosen
+        return seconds, row
+
+
+class _Asked(NamedTuple):
+    """What was asked of the supply before."""
+
+    side: int
+    relation: int
+    gate: Gate
+    hub: int
+    instant: int
+    """When the other vehicle leaves (came), with the walk to it."""
+    bound: int
+    """Instant before which nobody leaves (after which nobody arrives); 0: any."""
+
+
+@dataclass
+class Hailing:
+    """The rides of one question."""
+
+    hail: Hail
+    network: Network
+    ends: tuple[End, End]
+    on_foot: tuple[Access, Access]
+    """How the ends reach stops without rides."""
+    request: JourneyRequest
+    party: Party
+    declined: dict[str, Declined] = field(default_factory=dict)
+    """By service: why it takes nobody all the way now."""
+    _sides: dict[int, Side] = field(default_factory=dict)
+    _known: dict[_Asked, Offered | Declined] = field(default_factory=dict)
+
+    # ── which rides there are ─────────────────────────────────────────────────────────────────────────────────────────
+
+    def side(self, at: int) -> Side:
+        """Find where rides take one from the origin (0), or from where to the destination (1), at whatever time."""
+        if at not in self._sides:
+            self._sides[at] = self._find_side(at)
+        return self._sides[at]
+
+    def reaches(self, at: int) -> bool:
+        """Tell whether rides take one anywhere from the origin (0), or to the destination (1), at whatever time."""
+        side = self.side(at)
+        return bool(side.choices or side.gates)
+
+    def _gates(self, at: int) -> dict[Area, tuple[Gate, ...]]:
+        """Find the areas of services around an end: zones it lies in, groups with a stop in walking distance."""
+        served, end = self.hail.served, self.ends[at]
+        gates: dict[Area, list[Gate]] = {area: [Gate(DOOR, 0)] for area in served.zones_at(end.point)}
+        walks = self.on_foot[at]
+        near, rows, _ = np.intersect1d(walks.stops, served.gates, assume_unique=True, return_indices=True)
+        seconds = walks.seconds[rows]
+        for place in np.argsort(seconds, kind="stable").tolist():
+            for area in served.areas_of(int(near[place])):
+                gates.setdefault(area, []).append(Gate(int(near[place]), int(seconds[place])))
+        return {area: tuple(found[:GATES]) for area, found in gates.items()}
+
+    def _find_side(self, at: int) -> Side:
+        served, leaving = self.hail.served, at == 0
+        gates = self._gates(at)
+        pairs = [
+            (number, gate)
+            for area, found in gates.items()
+            for number in served.relations_at(area, leaving=leaving)
+            if self._is_wanted(served.relations[number])
+            for gate in found
+        ]
+        far = {number: served.relations[number] for number, _ in pairs}
+        hubs = {number: served.hubs(one.end if leaving else one.start) for number, one in far.items()}
+        all_hubs = np.unique(np.concatenate([np.zeros(0, np.int32), *hubs.values()]))
+        all_gates = list(dict.fromkeys(gate.stop for _, gate in pairs))
+        choices: list[_Choice] = []
+        parts: list[tuple[NDArray[np.int32], NDArray[np.int32], int]] = []
+        if len(all_hubs) and all_gates:
+            here = [self._point(at, stop) for stop in all_gates]
+            there = [served.point_of(int(stop)) for stop in all_hubs]
+            drives = self.hail.supply.drives
+            table = drives.seconds(here, there) if leaving else drives.seconds(there, here).T
+            for number, gate in pairs:
+                of_hubs = table[all_gates.index(gate.stop)][np.searchsorted(all_hubs, hubs[number])]
+                for hub, drive in zip(hubs[number].tolist(), of_hubs.tolist(), strict=True):
+                    if 0 <= drive <= LONGEST_DRIVE and hub != gate.stop:
+                        parts.append(self._spread(number, gate, (hub, drive), leaving=leaving))
+                        choices.append(_Choice(number, gate, hub))
+        return Side(
+            np.concatenate([np.zeros(0, np.int32), *(part[0] for part in parts)]),
+            np.concatenate([np.zeros(0, np.int32), *(part[1] + part[2] for part in parts)]).astype(np.int32),
+            np.repeat(np.arange(len(parts), dtype=np.int32), [len(part[0]) for part in parts]),
+            np.concatenate([np.zeros(0, np.int32), *(part[1] for part in parts)]),
+            tuple(choices),
+            gates,
+        )
+
+    def _spread(
+        self, number: int, gate: Gate, to: tuple[int, int], *, leaving: bool
+    ) -> tuple[NDArray[np.int32], NDArray[np.int32], int]:
+        """Go on from a hub on foot: stops, seconds on foot, and the seconds of all else."""
+        served = self.hail.served
+        relation = served.relations[number]
+        promise = self.hail.supply.catalogue.services[relation.service].promise
+        hub, drive = to
+        lasting = min(
+            safe_seconds(relation.rides[0].trip, drive), round(promise.ride_factor * drive) + promise.ride_extra
+        )
+        total = gate.walk + promise.pickup_window + promise.dwell + lasting + promise.connection_buffer
+        stops, walks = served.ways_from(hub, backward=not leaving, wheels=self.request.wheelchair)
+        if self.request.walk_speed != WALKING_SPEED:
+            walks = np.ceil(walks * (WALKING_SPEED / self.request.walk_speed)).astype(np.int32)
+        near = walks <= self.request.max_walk
+        return stops[near], walks[near], total
+
+    def _is_wanted(self, relation: Relation) -> bool:
+        """Tell whether the question's filters leave a service."""
+        service = self.hail.supply.catalogue.services[relation.service]
+        source = service.id.partition(":")[0]
+        names = {
+            f"mode:{Mode.ON_DEMAND}",
+            f"line:{service.id}",
+            f"agency:{source}:{service.agency.get('agency_id', '')}",
+        }
+        if names & set(self.request.forbid):
+            return False
+        kinds = {word.partition(":")[0] for word in self.request.only}
+        return all(names & {word for word in self.request.only if word.startswith(f"{kind}:")} for kind in kinds)
+
+    def _point(self, at: int, stop: int) -> Point:
+        return self.ends[at].point if stop == DOOR else self.hail.served.point_of(stop)
+
+    # ── journeys with vehicles of the timetable ───────────────────────────────────────────────────────────────────────
+
+    def open_relations(self, at: int, first: int, last: int, direction: Direction) -> set[int]:
+        """Tell which relations at an end can be booked now for a time at which a question's journeys may take them.
+
+        Parameters
+        ----------
+        at : int
+            0: rides from the origin; 1: rides to the destination.
+        """
+        served, supply = self.hail.served, self.hail.supply
+        low, high = first, last
+        if direction is Direction.ARRIVE:
+            low -= LONGEST_JOURNEY
+        else:
+            high += LONGEST_JOURNEY if at else LONGEST_DRIVE
+        numbers = {one.relation for one in self.side(at).choices}
+        return {
+            number
+            for number in numbers
+            if any(supply.hours(ride, low, high, self.hail.now) for ride in served.relations[number].rides)
+        }
+
+    def find(
+        self, ask: Ask, doors: Doors, first: int, last: int, direction: Direction
+    ) -> Iterator[tuple[TransitJourney, Doors]]:
+        """Find journeys with rides that can be booked, leaving (arriving) from the first to the last instant.
+
+        Parameters
+        ----------
+        ask : callable
+            Searches between doors: journeys that nothing beats in that time.
+        doors : Doors
+            The ends as they are reached without rides.
+        """
+        yield from self._find_all_the_way(doors, first, last, direction)
+        closed = [
+            {one.relation for one in self.side(at).choices} - self.open_relations(at, first, last, direction)
+            for at in (0, 1)
+        ]
+        without = [
+            {(one.relation, one.hub) for one in self.side(at).choices if one.relation in closed[at]} for at in (0, 1)
+        ]
+        done: set[tuple[int, ...]] = set()
+        for _ in range(ROUNDS):
+            mixed = [self._mix(at, without[at]) for at in (0, 1)]
+            if not any((one.row >= 0).any() for one in mixed):
+                return
+            failed = False
+            found = ask(replace(doors, origin=mixed[0].access, destination=mixed[1].access))
+            for journey in self._choose(found, mixed, direction):
+                rows = self._rows(journey, mixed)
+                if (journey.departure, journey.arrival, *rows) in done:
+                    continue
+                done.add((journey.departure, journey.arrival, *rows))
+                offers = [self._offer(at, row, journey, (first, last, direction)) for at, row in enumerate(rows)]
+                for at, (row, one) in enumerate(zip(rows, offers, strict=True)):
+                    if isinstance(one, Declined):
+                        choice = self.side(at).choices[self.side(at).choice[row]]
+                        without[at].add((choice.relation, choice.hub))
+                        failed = True
+                if not any(isinstance(one, Declined) for one in offers):
+                    yield self._join(journey, doors, rows, offers)
+            if not failed:
+                return
+
+    def _mix(self, at: int, without: set[tuple[int, int]]) -> _Mixed:
+        """Let every stop be reached on foot or by ride, whichever is quicker."""
+        walks = self.on_foot[at]
+        n_stops = len(self.network.timetable.stop_lat)
+        seconds, row = self.side(at).best(n_stops, without)
+        walked = np.full(n_stops, -1, np.int32)
+        walked[walks.stops] = walks.seconds
+        slower = (walked >= 0) & ((seconds < 0) | (walked <= seconds))
+        seconds[slower], row[slower] = walked[slower], -1
+        stops = np.flatnonzero(seconds >= 0).astype(np.int32)
+        return _Mixed(replace(walks, stops=stops, seconds=seconds[stops]), row)
+
+    def _rows(self, journey: TransitJourney, mixed: list[_Mixed]) -> tuple[int, int]:
+        """Return the rows of the rides that a journey takes at its ends; -1: it walks."""
+        first, last = journey.legs[0], journey.legs[-1]
+        start = int(mixed[0].row[first.to_stop]) if isinstance(first, Walk) and first.from_stop == DOOR else -1
+        end = int(mixed[1].row[last.from_stop]) if isinstance(last, Walk) and last.to_stop == DOOR else -1
+        return start, end
+
+    def _choose(self, found: list[TransitJourney], mixed: list[_Mixed], direction: Direction) -> list[TransitJourney]:
+        """Choose the journeys with rides that are worth asking for: the nearest in time, by ways that differ."""
+        able = [
+            one
+            for one in found
+            if (rides := sum(row >= 0 for row in self._rows(one, mixed)))
+            and one.transfers + rides <= self.request.max_transfers
+        ]
+        able.sort(key=lambda one: one.arrival if direction is Direction.DEPART else -one.departure)
+        return able[:MOST_CHECKED]
+
+    def _offer(
+        self, at: int, row: int, journey: TransitJourney, asked: tuple[int, int, Direction]
+    ) -> Offered | Declined | None:
+        """Ask for the ride at one end of a journey; None where it walks there."""
+        if row < 0:
+            return None
+        first, last, direction = asked
+        side = self.side(at)
+        choice, walk = side.choices[side.choice[row]], int(side.walk[row])
+        rides = [leg for leg in journey.legs if isinstance(leg, Ride)]
+        vehicle = rides[-1] if at else rides[0]
+        instant = vehicle.arrival + walk if at else vehicle.departure - walk
+        bound = 0
+        if (at == 0) == (direction is Direction.DEPART):
+            bound = last if at else first
+        key = _Asked(at, choice.relation, choice.gate, choice.hub, instant, bound)
+        if key not in self._known:
+            self._known[key] = self._ask_supply(key, self._pin(vehicle, PinSide.AFTER if at else PinSide.BEFORE))
+        return self._known[key]
+
+    def _ask_supply(self, asked: _Asked, pin: Pin) -> Offered | Declined:
+        relation = self.hail.served.relations[asked.relation]
+        promise = self.hail.supply.catalogue.services[relation.service].promise
+        door, hub = self._spot(asked.side, asked.gate.stop), self._spot(asked.side, asked.hub)
+        if asked.side == 0:
+            latest = asked.instant - promise.connection_buffer
+            earliest = max(latest - LONGEST_DRIVE - promise.longest_wait - promise.pickup_window, self.hail.now)
+            pickup = max(earliest, asked.bound + asked.gate.walk if asked.bound else 0), latest
+            want = Want(door, hub, pickup, (0, latest), self.party, pin)
+        else:
+            earliest = asked.instant + promise.connection_buffer
+            latest = asked.bound - asked.gate.walk if asked.bound else 0
+            want = Want(hub, door, (earliest, earliest + promise.longest_wait), (0, latest), self.party, pin)
+        return self._best(relation, want, arrive=asked.side == 0)
+
+    def _best(self, relation: Relation, want: Want, *, arrive: bool) -> Offered | Declined:
+        """Ask all trips of a relation; return the best offer, or the refusal that says most."""
+        best: Offered | Declined | None = None
+        for ride in relation.rides:
+            best = better(best, self.hail.supply.offer(ride, want, self.hail.now), arrive=arrive)
+        assert best is not None
+        return best
+
+    def _join(
+        self, journey: TransitJourney, doors: Doors, rows: tuple[int, int], offers: list[Offered | Declined | None]
+    ) -> tuple[TransitJourney, Doors]:
+        """Give a journey the times of its rides, and its ends the rides themselves."""
+        legs, ends = list(journey.legs), [doors.origin, doors.destination]
+        rides = 0
+        for at, (row, offered) in enumerate(zip(rows, offers, strict=True)):
+            if not isinstance(offered, Offered):
+                continue
+            rides += 1
+            side = self.side(at)
+            choice, walk = side.choices[side.choice[row]], int(side.walk[row])
+            stop = int(side.stop[row])
+            fetched = Fetched(self.hail, offered, self.on_foot[at], choice.gate, choice.hub, walk, leaving=at == 0)
+            on_foot = walk + choice.gate.walk
+            ends[at] = replace(
+                ends[at],
+                stops=np.array([stop], np.int32),
+                seconds=np.array([fetched.seconds], np.int32),
+                walk_seconds=np.array([on_foot], np.int32),
+                ways=(fetched,),
+                chosen=np.zeros(1, np.int8),
+            )
+            if at == 0:
+                start = offered.offer.pickup[0] - choice.gate.walk
+                legs[0] = Walk(DOOR, stop, start, start + fetched.seconds)
+            else:
+                there = offered.offer.drop_off[1] + choice.gate.walk
+                begin = legs[-1].departure
+                legs[-1] = Walk(stop, DOOR, begin, there)
+        joined = replace(
+            journey,
+            departure=legs[0].departure,
+            arrival=legs[-1].arrival,
+            transfers=journey.transfers + rides,
+            legs=tuple(legs),
+        )
+        return joined, replace(doors, origin=ends[0], destination=ends[1])
+
+    # ── all the way ───────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _find_all_the_way(
+        self, doors: Doors, first: int, last: int, direction: Direction
+    ) -> Iterator[tuple[TransitJourney, Doors]]:
+        """Offer each service's best ride from one end to the other."""
+        if doors.vias:
+            return
+        served = self.hail.served
+        starts, ends = self.side(0).gates, self.side(1).gates
+        best: dict[str, tuple[Offered, Gate, Gate]] = {}
+        for area, gates in starts.items():
+            for number in served.relations_at(area, leaving=True):
+                relation = served.relations[number]
+                if relation.end not in ends or not self._is_wanted(relation):
+                    continue
+                for on, off in product(gates, ends[relation.end]):
+                    if on.stop == off.stop != DOOR:
+                        continue
+                    offered = self._ask_all_the_way(relation, (on, off), (first, last), direction)
+                    if isinstance(offered, Declined):
+                        self._decline(relation.service, offered)
+                        continue
+                    known = best.get(relation.service)
+                    if known is None or better(known[0], offered, arrive=direction is Direction.ARRIVE) is offered:
+                        best[relation.service] = offered, on, off
+        for offered, on, off in best.values():
+            fetched = FetchedAll(self.hail, offered, self.on_foot, (on, off))
+            start = offered.offer.pickup[0] - on.walk
+            journey = TransitJourney(
+                start, start + fetched.seconds, 0, (Walk(DOOR, DOOR, start, start + fetched.seconds),)
+            )
+            yield journey, replace(doors, walk=fetched)
+
+    def _decline(self, service: str, one: Declined) -> None:
+        """Remember why a service takes nobody all the way: of several reasons the one that says most."""
+        told = better(self.declined.get(service), one)
+        if isinstance(told, Declined):
+            self.declined[service] = told
+
+    def tell_declined(self) -> list[NotNow]:
+        """Say of each service that goes there but cannot be booked for this time why not, and what still is."""
+        return [self._tell(service, one) for service, one in sorted(self.declined.items())]
+
+    def _tell(self, service_id: str, one: Declined) -> NotNow:
+        service = self.hail.supply.catalogue.services[service_id]
+        zone = ZoneInfo(service.timezone)
+
+        def local(instant: int | None) -> datetime | None:
+            return None if instant is None else datetime.fromtimestamp(instant, zone)
+
+        return NotNow(
+            service_id,
+            line_of(service).name,
+            one.reason.value,
+            one.phone,
+            one.url,
+            local(one.opens),
+            local(one.until),
+            local(self.hail.supply.next_pickup(service, self.hail.now)),
+        )
+
+    def _ask_all_the_way(
+        self, relation: Relation, gates: tuple[Gate, Gate], time: tuple[int, int], direction: Direction
+    ) -> Offered | Declined:
+        (on, off), (first, last) = gates, time
+        origin, destination = self._spot(0, on.stop), self._spot(1, off.stop)
+        if direction is Direction.DEPART:
+            want = Want(origin, destination, (first + on.walk, last + on.walk), (0, 0), self.party)
+        else:
+            ready = max(self.hail.now, first - 2 * LONGEST_DRIVE)
+            want = Want(origin, destination, (ready, last), (first - off.walk, last - off.walk), self.party)
+        return self._best(relation, want, arrive=direction is Direction.ARRIVE)
+
+    # ── in the supply's words ─────────────────────────────────────────────────────────────────────────────────────────
+
+    def _spot(self, at: int, stop: int) -> Spot:
+        """Name a place for the one who drives there."""
+        if stop == DOOR:
+            end = self.ends[at]
+            return Spot(self.request.names[at] or end.name, end.point, self._stop_of(end))
+        timetable = self.network.timetable
+        return Spot(timetable.stop_names.at(stop), self.hail.served.point_of(stop), timetable.stop_ids.at(stop))
+
+    def _stop_of(self, end: End) -> str | None:
+        return self.network.timetable.stop_ids.at(end.stops[0]) if end.stops else None
+
+    def _pin(self, vehicle: Ride, side: PinSide) -> Pin:
+        timetable = self.network.timetable
+        before = side is PinSide.BEFORE
+        return Pin(
+            side,
+            timetable.trip_ids.at(vehicle.trip),
+            vehicle.service_date,
+            timetable.stop_ids.at(vehicle.from_stop if before else vehicle.to_stop),
+            vehicle.departure if before else vehicle.arrival,
+        )
+
+
+def party_of(request: JourneyRequest) -> Party:
+    """Return who travels: a wheelchair, and a bicycle taken along, need room in a vehicle too."""
+    party = request.party
+    if request.wheelchair and not party.wheelchairs:
+        party = replace(party, wheelchairs=1)
+    if request.bicycle_aboard and not party.bicycles:
+        party = replace(party, bicycles=party.persons)
+    return party
+
+
+class _Mixed(NamedTuple):
+    """An end whose stops are reached on foot or by ride."""
+
+    access: Access
+    row: NDArray[np.int32]
+    """int32[n_stops], row of `Side` where a ride is taken, else -1."""

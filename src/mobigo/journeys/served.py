@@ -1,0 +1,234 @@
+"""On-demand services on a network: which stops their zones and groups hold, and which of them are worth a ride.
+
+Everything is worked out when it is first needed and kept with the catalogue and the network it is of.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import cached_property
+from threading import Lock
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from mobigo.journeys.model import Mode
+from mobigo.journeys.modes import mode_of
+from mobigo.kit.geo import Point
+from mobigo.ondemand.flex_read import is_flexible
+from mobigo.ondemand.model import PlaceKind
+from mobigo.street.graph import Profile
+from mobigo.street.routing import Path, between, snap
+from mobigo.transit.timetable import arc_metres
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from numpy.typing import NDArray
+
+    from mobigo.journeys.network import Network
+    from mobigo.ondemand.catalogue import Catalogue, Ride
+
+HUBS = 16
+"""Stops of a zone or group that a ride to the next vehicle goes to, at most: those with the most departures."""
+
+RAIL_WEIGHT = 8
+"""So many departures of buses make a stop as important as one of a train."""
+
+NEAR_METRES = 250.0
+"""Metres, straight: how far from a stop without ways of its own the vehicles are that one changes to there."""
+
+DETOUR = 1.4
+"""How much longer such a way is than the straight line."""
+
+
+KEPT_PATHS = 500
+"""Ways drawn that are kept."""
+
+
+class Area(NamedTuple):
+    """Where a service picks up or sets down: a zone, a group of stops, or a stop."""
+
+    service: str
+    kind: PlaceKind
+    place: str
+
+
+class Relation(NamedTuple):
+    """From one area of a service to another, by whichever of its trips runs."""
+
+    service: str
+    start: Area
+    end: Area
+    rides: tuple[Ride, ...]
+
+
+@dataclass(eq=False)
+class Served:
+    """The services of a catalogue on a network.
+
+    Parameters
+    ----------
+    catalogue : Catalogue
+    network : Network
+        By its timetable; what live data add keeps its indices.
+    """
+
+    catalogue: Catalogue
+    network: Network
+    _hubs: dict[Area, NDArray[np.int32]] = field(default_factory=dict, repr=False)
+    _paths: dict[tuple[Point, Point], Path | None] = field(default_factory=dict, repr=False)
+    _lock: Lock = field(default_factory=Lock, repr=False)
+
+    @property
+    def version(self) -> str:
+        """Of the network."""
+        return self.network.manifest.version
+
+    @cached_property
+    def relations(self) -> tuple[Relation, ...]:
+        """All pairs of areas that rides join, but those that the timetable has as trips."""
+        joined: dict[tuple[Area, Area], list[Ride]] = {}
+        for service in self.catalogue.services.values():
+            for ride in self.catalogue.rides(service.id):
+                if is_flexible(ride.pickup) or is_flexible(ride.drop_off):
+                    areas = [Area(service.id, call.kind, call.place) for call in (ride.pickup, ride.drop_off)]
+                    joined.setdefault((areas[0], areas[1]), []).append(ride)
+        return tuple(Relation(start.service, start, end, tuple(rides)) for (start, end), rides in joined.items())
+
+    @cached_property
+    def _by_area(self) -> tuple[Mapping[Area, tuple[int, ...]], ...]:
+        """Relations that start, and that end, in each area."""
+        starting: dict[Area, list[int]] = {}
+        ending: dict[Area, list[int]] = {}
+        for number, one in enumerate(self.relations):
+            starting.setdefault(one.start, []).append(number)
+            ending.setdefault(one.end, []).append(number)
+        return tuple({area: tuple(numbers) for area, numbers in each.items()} for each in (starting, ending))
+
+    def relations_at(self, area: Area, *, leaving: bool) -> tuple[int, ...]:
+        """List the relations that start (end) in an area, by number."""
+        return self._by_area[0 if leaving else 1].get(area, ())
+
+    # ── places ────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def zones_at(self, point: Point) -> list[Area]:
+        """List the zones a point lies in."""
+        return [Area(service, PlaceKind.ZONE, zone) for service, zone in self.catalogue.zones_at(point)]
+
+    @cached_property
+    def _members(self) -> dict[Area, NDArray[np.int32]]:
+        """Stops of the network that groups and single stops name, ascending."""
+        found: dict[Area, NDArray[np.int32]] = {}
+        for relation in self.relations:
+            service = self.catalogue.services[relation.service]
+            ride = relation.rides[0]
+            for area, call in ((relation.start, ride.pickup), (relation.end, ride.drop_off)):
+                if area.kind is not PlaceKind.ZONE and area not in found:
+                    names = (
+                        self.catalogue.network_stop(service, stop) for stop in self.catalogue.stops_of(service, call)
+                    )
+                    known = {self.network.stop_index[name] for name in names if name in self.network.stop_index}
+                    found[area] = np.array(sorted(known), np.int32)
+        return found
+
+    @cached_property
+    def _of_stop(self) -> dict[int, list[Area]]:
+        found: dict[int, list[Area]] = {}
+        for area, stops in self._members.items():
+            for stop in stops.tolist():
+                found.setdefault(stop, []).append(area)
+        return found
+
+    @cached_property
+    def gates(self) -> NDArray[np.int32]:
+        """Stops at which vehicles on demand pick up or set down by name, ascending."""
+        return np.array(sorted(self._of_stop), np.int32)
+
+    def areas_of(self, stop: int) -> list[Area]:
+        """List the groups and stops of services that a stop of the network belongs to."""
+        return self._of_stop.get(stop, [])
+
+    # ── stops worth a ride ────────────────────────────────────────────────────────────────────────────────────────────
+
+    @cached_property
+    def _weight(self) -> NDArray[np.float64]:
+        """float64[n_stops], how many vehicles leave from the station of a stop, trains counting more; 0: none."""
+        timetable = self.network.timetable
+        trip = np.repeat(np.arange(len(timetable.trip_route)), np.diff(timetable.call_first))
+        types, which = np.unique(timetable.route_type, return_inverse=True)
+        rail = np.array([mode_of(int(kind)) is Mode.RAIL for kind in types], np.bool_)
+        of_route = np.append(np.where(rail[which], float(RAIL_WEIGHT), 1.0), 1.0)
+        of_call = of_route[timetable.trip_route[trip]]
+        own = np.bincount(timetable.call_stop, of_call, len(timetable.stop_lat))
+        whole = np.bincount(timetable.stop_station, own, int(timetable.stop_station.max(initial=-1)) + 1)
+        return np.where(own > 0, whole[timetable.stop_station], 0.0)
+
+    def hubs(self, area: Area) -> NDArray[np.int32]:
+        """Return the stops of an area that are worth a ride, int32[n], the most important first."""
+        known = self._hubs.get(area)
+        if known is not None:
+            return known
+        with self._lock:
+            if area not in self._hubs:
+                self._hubs[area] = self._find_hubs(area)
+            return self._hubs[area]
+
+    def _find_hubs(self, area: Area) -> NDArray[np.int32]:
+        timetable = self.network.timetable
+        if area.kind is PlaceKind.ZONE:
+            located = np.flatnonzero((self._weight > 0) & np.isfinite(timetable.stop_lat)).astype(np.int32)
+            inside = self.catalogue.inside(
+                area.service, area.place, timetable.stop_lon[located], timetable.stop_lat[located]
+            )
+            stops = located[inside]
+        else:
+            stops = self._members[area]
+            stops = stops[np.isfinite(timetable.stop_lat[stops])]
+        order = stops[np.argsort(-self._weight[stops], kind="stable")]
+        _, first = np.unique(timetable.stop_station[order], return_index=True)
+        return order[np.sort(first)][:HUBS].astype(np.int32)
+
+    def ways_from(self, stop: int, *, backward: bool, wheels: bool) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
+        """Return the stops that one walks to from a stop (from which one walks to it), and the seconds; itself too."""
+        network = self.network
+        walks = network.wheelchair_footpaths if wheels and network.wheelchair_footpaths else network.footpaths
+        first, target, seconds = (
+            (walks.back_first, walks.back, walks.back_seconds)
+            if backward
+            else (walks.first, walks.target, walks.seconds)
+        )
+        rows = slice(int(first[stop]), int(first[stop + 1]))
+        stops, lasting = np.asarray(target[rows]), np.asarray(seconds[rows])
+        if self._weight[stops].any():
+            return stops, lasting
+        return self._near(stop)
+
+    def _near(self, stop: int) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
+        """Go straight from a stop that no vehicle of the timetable calls at."""
+        timetable = self.network.timetable
+        lat, lon = np.radians(timetable.stop_lat), np.radians(timetable.stop_lon)
+        metres = arc_metres(np.full_like(lat, lat[stop]), np.full_like(lon, lon[stop]), lat, lon)
+        with np.errstate(invalid="ignore"):
+            near = np.flatnonzero((metres <= NEAR_METRES) & (self._weight > 0)).astype(np.int32)
+        return near, np.ceil(metres[near] * DETOUR / 1.2).astype(np.int32)
+
+    def path(self, start: Point, end: Point) -> Path | None:
+        """Find the streets that a vehicle takes, to draw them; None where there are none."""
+        graph = self.network.streets
+        if graph is None or start == end:
+            return None
+        if (start, end) not in self._paths:
+            snaps = snap(graph, [start, end], Profile.CAR)
+            ends = snaps.one(0), snaps.one(1)
+            way = None if ends[0] is None or ends[1] is None else between(graph, ends[0], ends[1], Profile.CAR)
+            with self._lock:
+                while len(self._paths) >= KEPT_PATHS:
+                    del self._paths[next(iter(self._paths))]
+                self._paths[start, end] = way
+        return self._paths.get((start, end))
+
+    def point_of(self, stop: int) -> Point:
+        """Return where a stop is."""
+        timetable = self.network.timetable
+        return Point(float(timetable.stop_lon[stop]), float(timetable.stop_lat[stop]))
