@@ -1,0 +1,408 @@
+"""GTFS-Flex in and out: four real feeds, a feed as text, and feeds that mean harm."""
+
+from __future__ import annotations
+
+import io
+import zipfile
+from dataclasses import replace
+from datetime import UTC, date, datetime
+from typing import TYPE_CHECKING
+
+import gtfs_guru
+import psycopg
+import pytest
+from tests.conftest import new_database
+from tests.feed_text import pack, withdraw
+from tests.ondemand.flex_text import SQUARE, files
+
+from mobigo.db.engine import libpq_conninfo
+from mobigo.kit.errors import Conflict, NotFound
+from mobigo.kit.geo import Point
+from mobigo.ondemand.catalogue import build_catalogue, find_revision, read_catalogue
+from mobigo.ondemand.checking import keep_sound
+from mobigo.ondemand.documents import ServiceBody, to_document, to_service
+from mobigo.ondemand.flex_read import map_same_area
+from mobigo.ondemand.flex_write import write_flex
+from mobigo.ondemand.model import BookingType, Call, PlaceKind, Promise, ServiceKind, Spot
+from mobigo.transit.flex_store import read_accompanying
+from mobigo.transit.load import load_gtfs
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from mobigo.ondemand.catalogue import Catalogue
+    from mobigo.ondemand.model import Service
+    from mobigo.transit.report import LoadReport
+
+NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
+
+DAILY = "service_id,monday,tuesday,wednesday,thursday,friday,saturday,sunday,start_date,end_date\n"
+
+FEEDS = ("aspen", "bbnavi-brandenburg", "brown-county", "cobblinc-deviated")
+
+
+class Shelf:
+    """A database that feeds are loaded into and their services read from."""
+
+    def __init__(self, url: str, folder: Path) -> None:
+        self.url = url
+        self.folder = folder
+
+    def load(self, path: Path, source: str) -> LoadReport:
+        return load_gtfs(path, source, self.url, now=NOW)
+
+    def load_text(self, source: str = "valley", contents: dict[str, bytes] | None = None) -> LoadReport:
+        return self.load(pack(self.folder / f"{source}.zip", contents or files()), source)
+
+    def read(self, before: Catalogue | None = None) -> Catalogue:
+        with psycopg.connect(libpq_conninfo(self.url)) as connection:
+            return read_catalogue(connection, before)
+
+    def services(self, source: str) -> list[Service]:
+        return [one for one in self.read().services.values() if one.id.startswith(f"{source}:")]
+
+    def export(self, source: str) -> Path:
+        path = self.folder / f"{source}-export.zip"
+        with psycopg.connect(libpq_conninfo(self.url)) as connection:
+            path.write_bytes(write_flex(self.services(source), read_accompanying(connection, source)))
+        return path
+
+
+@pytest.fixture(scope="module")
+def database(test_cluster: str) -> Iterator[str]:
+    with new_database(test_cluster) as url:
+        yield url
+
+
+@pytest.fixture
+def shelf(database: str, tmp_path: Path) -> Iterator[Shelf]:
+    yield Shelf(database, tmp_path)
+    withdraw(database)
+
+
+def brown(test_data: Path, folder: Path) -> Path:
+    """The feed without a calendar, with one."""
+    with zipfile.ZipFile(test_data / "flex" / "brown-county.gtfs.zip") as archive:
+        contents = {name: archive.read(name) for name in archive.namelist()}
+    services = {line.split(",")[1] for line in contents["trips.txt"].decode().splitlines()[1:]}
+    rows = "".join(f"{service},1,1,1,1,1,0,0,20231003,20241001\n" for service in sorted(services))
+    return pack(folder / "brown.zip", {**contents, "calendar.txt": (DAILY + rows).encode()})
+
+
+def feed(name: str, test_data: Path, folder: Path) -> Path:
+    return brown(test_data, folder) if name == "brown-county" else test_data / "flex" / f"{name}.gtfs.zip"
+
+
+# ── four real feeds ───────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_a_feed_without_a_calendar_is_rejected_with_that_reason(shelf: Shelf, test_data: Path) -> None:
+    report = shelf.load(test_data / "flex" / "brown-county.gtfs.zip", "brown")
+    assert report.status == "rejected"
+    assert "missing_calendar_and_calendar_date_files" in {one.code for one in report.findings}
+    assert shelf.services("brown") == []
+
+
+@pytest.mark.parametrize(
+    ("name", "kinds"),
+    [
+        ("aspen", {"17102": ServiceKind.DOOR_TO_DOOR}),
+        ("bbnavi-brandenburg", {f"flex-{n}": ServiceKind.STOP_TO_STOP for n in (476, 477, 478, 487, 488)}),
+        ("brown-county", {"74362": ServiceKind.DOOR_TO_DOOR, "74513": ServiceKind.ZONE_TO_STOPS}),
+        ("cobblinc-deviated", dict.fromkeys(("090z", "aamr", "po0p"), ServiceKind.ZONE_TO_STOPS)),
+    ],
+)
+def test_each_real_feed_becomes_services_that_can_be_ridden(
+    shelf: Shelf, test_data: Path, tmp_path: Path, name: str, kinds: dict[str, ServiceKind]
+) -> None:
+    assert shelf.load(feed(name, test_data, tmp_path), name).status == "active"
+    catalogue = shelf.read()
+    assert catalogue.faults == {}
+    assert {one.id.partition(":")[2]: one.kind for one in catalogue.services.values()} == kinds
+    for service in catalogue.services.values():
+        ridden = {ride.trip.id for ride in catalogue.rides(service.id)}
+        assert ridden == {trip.id for trip in service.trips}
+        rules = {ride.pickup.pickup_rule or ride.drop_off.drop_off_rule for ride in catalogue.rides(service.id)}
+        assert rules <= service.rules.keys()
+
+
+@pytest.mark.parametrize("name", FEEDS)
+def test_a_real_feed_exported_and_imported_again_is_the_same(
+    shelf: Shelf, test_data: Path, tmp_path: Path, name: str
+) -> None:
+    shelf.load(feed(name, test_data, tmp_path), name)
+    before = shelf.services(name)
+    exported = shelf.export(name)
+    report = shelf.load(exported, name)
+    assert report.status == "active"
+    assert not [one for one in report.findings if one.class_.value.startswith("reject")]
+    assert shelf.services(name) == before
+    assert shelf.export(name).read_bytes() == exported.read_bytes()
+
+
+@pytest.mark.parametrize("name", FEEDS)
+def test_an_exported_feed_is_no_worse_for_the_outside_validator(
+    shelf: Shelf, test_data: Path, tmp_path: Path, name: str
+) -> None:
+    path = feed(name, test_data, tmp_path)
+    shelf.load(path, name)
+    own = {one.code for one in gtfs_guru.validate(str(path), country_code="US", date="2023-12-01").errors()}
+    errors = gtfs_guru.validate(str(shelf.export(name)), country_code="US", date="2023-12-01").errors()
+    assert {one.code for one in errors} <= own & {"block_trips_with_overlapping_stop_times"}
+
+
+def test_the_draft_of_aspen_is_read_as_the_adopted_words(shelf: Shelf, test_data: Path) -> None:
+    shelf.load(test_data / "flex" / "aspen.gtfs.zip", "aspen")
+    (service,) = shelf.services("aspen")
+    for trip in service.trips:
+        assert [(call.kind, call.place, call.sequence) for call in trip.calls] == [
+            (PlaceKind.ZONE, "area_294", 1),
+            (PlaceKind.ZONE, "area_294", 2),
+        ]
+        assert [(call.pickup_type, call.drop_off_type) for call in trip.calls] == [(2, 1), (1, 2)]
+        assert (trip.safe_factor, trip.safe_offset) == (1, 20 * 60)
+        assert not {"safe_duration_factor", "safe_duration_offset"} & trip.calls[0].fields.keys()
+    assert {"continuous_pickup", "continuous_drop_off"}.isdisjoint(service.route)
+
+
+def test_groups_in_stop_id_with_their_members_in_one_table_become_groups(shelf: Shelf, test_data: Path) -> None:
+    shelf.load(test_data / "flex" / "bbnavi-brandenburg.gtfs.zip", "bb")
+    catalogue = shelf.read()
+    service = catalogue.get("bb:flex-487")
+    (group,) = service.groups.values()
+    assert (group.id, len(group.stop_ids)) == ("flex-487-stops", 71)
+    (ride,) = catalogue.rides(service.id)
+    assert (ride.pickup.window_start, ride.pickup.window_end) == (8 * 3600, 20 * 3600)
+    rule = service.rules[ride.pickup.pickup_rule or ""]
+    assert (rule.type, rule.duration_min) == (BookingType.SAME_DAY, 60)
+    origin, destination = (
+        Spot(service.stops[id_].name, service.stops[id_].point or Point(0, 0), f"bb:{id_}")
+        for id_ in group.stop_ids[:2]
+    )
+    assert [one.service for one in catalogue.rides_between(origin, destination)].count("bb:flex-487") == 1
+
+
+def test_a_deviated_line_can_be_ridden_between_zone_and_stops_and_within_the_zone(
+    shelf: Shelf, test_data: Path
+) -> None:
+    shelf.load(test_data / "flex" / "cobblinc-deviated.gtfs.zip", "cobb")
+    trip = shelf.read().get("cobb:090z").trips[0]
+    calls = [(call.kind.value, call.place) for call in trip.calls]
+    rides = {
+        (calls[ride.start], calls[ride.end]) for ride in shelf.read().rides("cobb:090z") if ride.trip.id == trip.id
+    }
+    zone, first, last = ("zone", "zone_1"), calls[0], calls[-1]
+    assert rides == {(first, zone), (zone, zone), (zone, last)}  # from stop to stop is the ordinary timetable's
+
+
+# ── a feed as text ────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_a_feed_says_who_dispatches_and_what_is_promised_in_our_file(shelf: Shelf) -> None:
+    assert shelf.load_text().status == "active"
+    service = shelf.read().get("valley:feeder")
+    assert (service.kind, service.operator) == (ServiceKind.ZONE_TO_STOPS, "auxois")
+    assert service.promise == Promise(pickup_window=900, ride_factor=1.8, fare_cents=250)
+    assert shelf.read().get("valley:line").operator is None
+
+
+def test_kinds_are_told_from_the_records(shelf: Shelf) -> None:
+    shelf.load_text()
+    kinds = {one.id: one.kind for one in shelf.services("valley")}
+    assert kinds == {
+        "valley:feeder": ServiceKind.ZONE_TO_STOPS,
+        "valley:line": ServiceKind.VIRTUAL_LINE,
+        "valley:points": ServiceKind.STOP_TO_STOP,
+    }
+
+
+def test_what_gtfs_can_and_cannot_say_survives_the_round_trip(shelf: Shelf) -> None:
+    shelf.load_text()
+    before = shelf.services("valley")
+    line = next(one for one in before if one.id == "valley:line")
+    assert line.shapes["road"][2] == (4.5, 47.6, 20000.5)
+    assert line.calendars["week"].removed == {date(2026, 12, 25)}
+    exported = shelf.export("valley")
+    assert gtfs_guru.validate(str(exported), country_code="FR", date="2026-11-22").errors() == []
+    shelf.load(exported, "valley")
+    assert shelf.services("valley") == before
+
+
+def test_a_service_is_the_same_through_its_document(shelf: Shelf) -> None:
+    shelf.load_text()
+    for service in shelf.services("valley"):
+        document = to_document(service).model_dump(mode="json")
+        assert to_service(service.id, ServiceBody.model_validate(document)) == service
+
+
+def test_lookups_by_point_and_stop(shelf: Shelf) -> None:
+    shelf.load_text()
+    catalogue = shelf.read()
+    edge, outside = Point(4.30, 47.50), Point(4.29, 47.50)
+    assert catalogue.services_at(edge) == ("valley:feeder",)
+    assert catalogue.services_at(outside) == ()
+    assert catalogue.services_of_stop("valley:lac") == ("valley:line", "valley:points")
+    farm, station = Spot("Ferme", Point(4.35, 47.47)), Spot("Gare", Point(4.3347, 47.4906), "valley:gare")
+    there = catalogue.rides_between(farm, station)
+    assert {ride.trip.id for ride in there} == {"to_station"}
+    assert {ride.trip.id for ride in catalogue.rides_between(station, farm)} == {"from_station"}
+
+
+def test_trips_of_fixed_times_that_must_be_booked_are_known_by_the_timetables_id(shelf: Shelf) -> None:
+    shelf.load_text()
+    catalogue = shelf.read()
+    assert {trip: service for trip, (service, _) in catalogue.booked_trips.items()} == {"valley:v1": "valley:line"}
+    rides = [(ride.start, ride.end) for ride in catalogue.rides("valley:line")]
+    assert rides == [(0, 1), (0, 2), (1, 2)]
+
+
+def test_a_catalogue_is_read_again_only_where_feeds_changed(shelf: Shelf) -> None:
+    shelf.load_text("one")
+    first = shelf.read()
+    shelf.load_text("two")
+    second = shelf.read(first)
+    assert second.revision != first.revision
+    assert second.services["one:feeder"] is first.services["one:feeder"] or (
+        second.services["one:feeder"] == first.services["one:feeder"]
+    )
+    with psycopg.connect(libpq_conninfo(shelf.url)) as connection:
+        assert find_revision(connection) == second.revision
+        assert read_catalogue(connection, second) is second
+
+
+def test_only_what_is_exported_goes_with_an_export(shelf: Shelf) -> None:
+    extra = {
+        "fare_attributes": """
+            fare_id,price,currency_type,payment_method,transfers
+            ticket,2.50,EUR,0,0
+        """,
+        "fare_rules": """
+            fare_id,route_id,origin_id,destination_id
+            ticket,feeder,,
+            ticket,ordinary,,
+            ticket,,Z,Y
+        """,
+    }
+    shelf.load_text(contents=files(**extra))
+    with zipfile.ZipFile(shelf.export("valley")) as archive:
+        rules = archive.read("fare_rules.txt").decode().splitlines()
+        trips = archive.read("trips.txt").decode()
+    assert rules == ["fare_id,route_id,origin_id,destination_id", "ticket,feeder,,", "ticket,,Z,Y"]
+    assert "o1" not in trips
+
+
+def test_nothing_to_export_is_said() -> None:
+    with pytest.raises(NotFound):
+        write_flex([])
+
+
+def test_two_meanings_of_one_id_are_not_exported(shelf: Shelf) -> None:
+    shelf.load_text()
+    one, *_ = shelf.services("valley")
+    rule = replace(one.rules["two_hours"], duration_min=60)
+    other = replace(one, id="valley:other", trips=(), rules={"two_hours": rule})
+    with pytest.raises(Conflict, match="two_hours"):
+        write_flex([one, other])
+
+
+# ── same zone, said with one record or with several ───────────────────────────────────────────────────────────────────
+
+
+def call(sequence: int, place: str = "z", on: int | None = 2, off: int | None = 2, start: int = 0) -> Call:
+    kind = PlaceKind.STOP if place.isupper() else PlaceKind.ZONE
+    window = (None, None) if kind is PlaceKind.STOP else (start, start + 3600)
+    time = 1800 if kind is PlaceKind.STOP else None
+    return Call(kind, place, sequence, time, time, *window, on, off)
+
+
+@pytest.mark.parametrize(
+    ("records", "types"),
+    [
+        ([call(1)], [(1, 2, 1), (2, 1, 2)]),
+        ([call(1), call(2)], [(1, 2, 1), (2, 1, 2)]),
+        ([call(1), call(2), call(5)], [(1, 2, 1), (5, 1, 2)]),
+        ([call(1, on=2, off=1), call(2, on=1, off=2)], [(1, 2, 1), (2, 1, 2)]),  # as adopted: nothing to do
+        ([call(1), call(2, start=7200)], [(1, 2, 2), (2, 2, 2)]),  # other hours: other records
+        ([call(1, "y"), call(2)], [(1, 2, 2), (2, 2, 2)]),
+        ([call(0, "A", 0, 0), call(1), call(2), call(3, "B", 0, 0)], [(0, 0, 0), (1, 2, 1), (2, 1, 2), (3, 0, 0)]),
+        ([call(0, "A", 0, 0), call(1)], [(0, 0, 0), (1, 2, 2)]),  # from the stop into the zone, and not within it
+        ([call(1, on=1)], [(1, 1, 2)]),  # nobody gets on: nothing to say
+    ],
+)
+def test_travel_within_one_zone_takes_two_records(records: list[Call], types: list[tuple[int, int, int]]) -> None:
+    mapped = map_same_area(tuple(records))
+    assert [(one.sequence, one.pickup_type, one.drop_off_type) for one in mapped] == types
+    assert map_same_area(mapped) == mapped
+
+
+# ── feeds and documents that mean harm ────────────────────────────────────────────────────────────────────────────────
+
+BOW_TIE = [[4.30, 47.45], [4.40, 47.52], [4.40, 47.45], [4.30, 47.52], [4.30, 47.45]]
+
+
+def test_a_zone_that_crosses_itself_takes_only_its_trips_with_it(shelf: Shelf) -> None:
+    report = shelf.load_text(contents=files(zone=BOW_TIE))
+    assert "invalid_geometry" in {one.code for one in report.findings}
+    assert {one.id for one in shelf.services("valley")} == {"valley:line", "valley:points"}
+
+
+@pytest.mark.parametrize(
+    ("code", "change"),
+    [
+        ("invalid_geometry", {"zones": {"zone": {"type": "Polygon", "coordinates": [BOW_TIE]}}}),
+        ("invalid_geometry", {"zones": {"zone": {"type": "Polygon", "coordinates": [[[0, 0], [1, 1]]]}}}),
+        (
+            "invalid_geometry",
+            {"zones": {"zone": {"type": "Polygon", "coordinates": [[[4, 470], [5, 47], [5, 48], [4, 470]]]}}},
+        ),
+        ("invalid_geometry", {"zones": {"zone": {"type": "Polygon", "coordinates": [[["a", 0]]]}}}),
+        ("invalid_geometry", {"zones": {"zone": {"type": "Polygon", "coordinates": [[[float("nan"), 0]] * 4]}}}),
+        ("invalid_geometry", {"zones": {"zone": {"type": "Polygon", "coordinates": []}}}),
+        ("unsupported_geometry_type", {"zones": {"zone": {"type": "Point", "coordinates": [4, 47]}}}),
+        ("invalid_timezone", {"timezone": "Europe/Semur"}),
+        ("number_out_of_range", {"promise": Promise(ride_factor=0.5)}),
+    ],
+)
+def test_what_is_broken_in_a_service_is_named_and_left_out(shelf: Shelf, code: str, change: dict[str, object]) -> None:
+    shelf.load_text()
+    service = shelf.read().get("valley:feeder")
+    if "zones" in change:
+        geometry = change["zones"]["zone"]  # type: ignore[index]
+        change = {"zones": {"zone": replace(service.zones["zone"], geometry=geometry)}}
+    kept, faults = keep_sound(replace(service, **change))  # type: ignore[arg-type]
+    assert faults[0].code == code
+    if "promise" in change:
+        assert kept is not None
+        assert kept.promise == Promise()
+    else:
+        assert kept is None
+    catalogue = build_catalogue([replace(service, **change), shelf.read().get("valley:line")], "r")  # type: ignore[arg-type]
+    assert "valley:line" in catalogue.services
+    assert catalogue.faults["valley:feeder"] == faults
+
+
+def test_a_feed_of_hostile_cells_never_breaks_the_catalogue(shelf: Shelf) -> None:
+    contents = files(
+        ondemand_services="""
+            route_id,service_kind,operator_id,pickup_window,ride_factor,fare_cents,suspend_after
+            feeder,nonsense,'; DROP TABLE feed; --,-5,nan,1e99,x
+            line,virtual_line,,,,,
+            unknown,door_to_door,x,1,1,1,1
+        """
+    )
+    contents["ondemand_services.txt"] += b'points,"' + b"x" * 5000 + b'"\n'
+    assert shelf.load_text(contents=contents).status == "active"
+    catalogue = shelf.read()
+    assert set(catalogue.services) == {"valley:feeder", "valley:line", "valley:points"}
+    assert {one.code for one in catalogue.faults["valley:feeder"]} == {"number_out_of_range"}
+    assert catalogue.get("valley:feeder").promise == Promise()
+
+
+def test_an_export_is_a_zip_that_holds_no_strangers(shelf: Shelf) -> None:
+    shelf.load_text()
+    with zipfile.ZipFile(io.BytesIO(shelf.export("valley").read_bytes())) as archive:
+        names = set(archive.namelist())
+    assert {"stop_times.txt", "booking_rules.txt", "locations.geojson", "ondemand_services.txt"} <= names
+    assert all("/" not in name for name in names)
+    assert SQUARE
