@@ -68,6 +68,8 @@ class Improvement:
 
     runs: tuple[Run, ...]
     """Those that changed."""
+    saved: Mapping[int, int]
+    """By run, what it costs less (more, where negative); of those that changed."""
     before: int
     """Cost of all runs, as `dispatch.cost` has it."""
     after: int
@@ -93,6 +95,7 @@ def improve(
     seconds: float,
     services: Mapping[str, str],
     held: frozenset[str] = frozenset(),
+    underway: frozenset[str] = frozenset(),
     seed: int = 0,
 ) -> Improvement:
     """Rearrange the runs of one operator so that they cost less.
@@ -108,13 +111,15 @@ def improve(
     services
         By leg, the service it was booked for: it may move to runs that do that service.
     held
-        Legs that must stay in their run, beside those that are locked: a driver has set out for them, or more.
+        Legs that must stay in their run, beside those that are locked: their driver knows of them.
+    underway
+        Legs that a driver has set out for or waits for: nothing is put before their pick-up.
     seed
         Of the draws of neighbourhoods.
     """
     end = time.perf_counter() + seconds
     chance = random.Random(seed)  # noqa: S311 - no secret is drawn
-    search = _Search(runs, times, now + LEAD, services=services, held=held, chance=chance)
+    search = _Search(runs, times, now + LEAD, services=services, held=held | underway, underway=underway, chance=chance)
     before = search.cost()
     tried = idle = 0
     patience = PATIENCE * max(2, len(search.runs))
@@ -125,11 +130,12 @@ def improve(
         tried += 1
         idle = 0 if search.rearrange(parts, solver) else idle + 1
     changed = [run for run in search.runs.values() if run is not search.given[run.id]]
-    faults = list_faults([search.given[run.id] for run in changed], changed, services, held)
+    faults = list_faults([search.given[run.id] for run in changed], changed, services, held | underway)
     if faults:
         log.error("an improvement would have broken a promise and is not taken", faults=faults[:5])
-        return Improvement((), before, before, (), tried)
-    return Improvement(tuple(changed), before, search.cost(), _moves(search.given, changed), tried)
+        return Improvement((), {}, before, before, (), tried)
+    saved = {run.id: search.saved(run.id) for run in changed}
+    return Improvement(tuple(changed), saved, before, search.cost(), _moves(search.given, changed), tried)
 
 
 def list_faults(
@@ -211,9 +217,11 @@ class _Search:
         *,
         services: Mapping[str, str],
         held: frozenset[str],
+        underway: frozenset[str],
         chance: random.Random,
     ) -> None:
-        self._times, self._at, self._services, self._held, self._chance = times, at, services, held, chance
+        self._times, self._at, self._chance = times, at, chance
+        self._services, self._held, self._underway = services, held, underway
         self.given: dict[int, Run] = {}
         self.runs: dict[int, Run] = {}
         self._costs: dict[int, int] = {}
@@ -224,6 +232,11 @@ class _Search:
             if timed is not None and run.end > at:
                 self.given[run.id] = run
                 self._put(run, dispatch.cost(timed, times, at))
+        self._given_costs = dict(self._costs)
+
+    def saved(self, run: int) -> int:
+        """Return what a run costs less than it did."""
+        return self._given_costs[run] - self._costs[run]
 
     def cost(self) -> int:
         """Cost of all runs."""
@@ -275,7 +288,13 @@ class _Search:
     def _frozen(self, run: Run) -> int:
         """Count the events that have happened or that the vehicle drives to before the change can be known."""
         if run.id not in self._frozens:
-            self._frozens[run.id] = dispatch.count_frozen(run, self._times, self._at)
+            count = dispatch.count_frozen(run, self._times, self._at)
+            known = [
+                number
+                for number, event in enumerate(run.events, 1)
+                if event.leg in self._underway and event.kind is EventKind.PICKUP
+            ]
+            self._frozens[run.id] = max([count, *known])
         return self._frozens[run.id]
 
     def _open(self, run: Run, begin: int, end: int) -> _Part:

@@ -286,6 +286,15 @@ def get_leg(connection: Connection[Any], id_: str) -> BookedLeg:
     return found[0]
 
 
+def lock_legs(connection: Connection[Any], ids: Sequence[str], states: Iterable[State]) -> set[str]:
+    """Let nobody else change those of some rides that are in one of some states; return which these are."""
+    rows = connection.execute(
+        "SELECT id FROM ondemand_leg WHERE id = ANY (%s) AND state = ANY (%s) ORDER BY id FOR UPDATE",
+        [list(ids), [state.value for state in states]],
+    ).fetchall()
+    return {row[0] for row in rows}
+
+
 def list_legs(connection: Connection[Any], ids: Sequence[str]) -> list[BookedLeg]:
     """List rides by their ids, in the order of the pick-up."""
     return _list_legs(connection, "WHERE leg.id = ANY (%s) ORDER BY leg.pickup_from, leg.id", [list(ids)])
