@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from mobigo.journeys.model import Brief, Journey, Leg, NotNow, Plan, RoundTrip, Suggestion, ToBook
     from mobigo.journeys.network import Network
     from mobigo.journeys.rideleg import Hail
+    from mobigo.kit.clock import Clock
     from mobigo.settings import Settings
 
 REASONS = {
@@ -127,7 +128,7 @@ def plan(*, back: bool, stay_minutes: int, back_by: str | None, as_json: bool, *
     network = Networks(settings.home, clock).current()
     zone = network.manifest.zone
     request = question.request(clock.now(), zone)
-    hail = _open_hail(settings, network, request.booking_at or clock.now()) if request.ondemand else None
+    hail = _open_hail(settings, network, request.booking_at or clock.now(), clock) if request.ondemand else None
     if back:
         trip = service.plan_round_trip(network, request, hail, **question.back(zone))
         print(_as_text(round_trip_as_json(trip)) if as_json else _describe_round_trip(trip))
@@ -136,7 +137,7 @@ def plan(*, back: bool, stay_minutes: int, back_by: str | None, as_json: bool, *
         print(_as_text(plan_as_json(found)) if as_json else _describe(found))
 
 
-def _open_hail(settings: Settings, network: Network, now: datetime) -> Hail | None:
+def _open_hail(settings: Settings, network: Network, now: datetime, clock: Clock) -> Hail | None:
     """Look into the database for what can be booked, if it runs; without it journeys go by the timetable."""
     from mobigo.accounts.key import read_key
     from mobigo.db import cluster
@@ -144,7 +145,9 @@ def _open_hail(settings: Settings, network: Network, now: datetime) -> Hail | No
     from mobigo.journeys.hails import Hails
 
     url = settings.database_url or cluster.find_url(settings.home)
-    return Hails(open_engine(url, pool_size=1), read_key(settings.home)).at(network, now) if url else None
+    if url is None:
+        return None
+    return Hails(open_engine(url, pool_size=1), read_key(settings.home), clock).at(network, now)
 
 
 def _as_text(answer: dict[str, Any]) -> str:

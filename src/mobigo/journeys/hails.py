@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from sqlalchemy.engine import Engine
 
     from mobigo.journeys.network import Network
+    from mobigo.kit.clock import Clock
 
 
 class Hails:
@@ -25,10 +26,12 @@ class Hails:
     engine : Engine
     key : bytes
         Of the home, to sign quotes with.
+    clock : Clock, optional
+        Of the home.
     """
 
-    def __init__(self, engine: Engine, key: bytes) -> None:
-        self.supplies = Supplies(engine)
+    def __init__(self, engine: Engine, key: bytes, clock: Clock | None = None) -> None:
+        self.supplies = Supplies(engine, clock)
         self._key = key
         self._lock = Lock()
         self._served: Served | None = None

@@ -21,14 +21,12 @@ import threading
 import time
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import psycopg
 import structlog
-from sqlalchemy.exc import SQLAlchemyError
-from sqlalchemy.orm import Session
 
-from mobigo.db.session import driver
+from mobigo.db.engine import libpq_conninfo
 from mobigo.ondemand.calendars import ONE_DAY, day_of, instant_of, list_days
 from mobigo.ondemand.catalogue import Catalogue, find_revision, read_catalogue
 from mobigo.ondemand.dispatch import Placement, find_place
@@ -37,16 +35,14 @@ from mobigo.ondemand.model import Ask, BookingType, How, Offer, Party, Pin, Serv
 from mobigo.ondemand.rules import WhyNot, list_departures, opening, pickup_window, rules_of, why_not
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator
     from datetime import date
 
-    import numpy as np
-    from numpy.typing import NDArray
     from sqlalchemy.engine import Engine
 
-    from mobigo.kit.geo import Point
+    from mobigo.kit.clock import Clock
     from mobigo.ondemand.catalogue import Ride
-    from mobigo.ondemand.fleet import Fleet
+    from mobigo.ondemand.fleet import Fleet, Times
     from mobigo.ondemand.model import BookingRule, Call, Service, Trip
     from mobigo.ondemand.rules import Opening
 
@@ -72,15 +68,13 @@ FRESH = 0.05
 KEPT = 60.0
 """Seconds for which the last snapshot serves while the database is away."""
 
+DAY = 86_400
+
+PATIENCE = 2
+"""Seconds in which the database must take a connection."""
+
 RETRY = 2.0
 """Seconds after which a database that was away is asked again."""
-
-
-class Times(Protocol):
-    """Who knows how long a drive takes."""
-
-    def seconds(self, origins: Sequence[Point], destinations: Sequence[Point]) -> NDArray[np.int32]:
-        """Return int32[n_origins, n_destinations], seconds, -1 where there is no way."""
 
 
 class Decline(StrEnum):
@@ -525,16 +519,23 @@ def _latest_arrival(service: Service, end: Call, day: date) -> int | None:
 class Supplies:
     """Hands out what there is now; kept per process, read anew when the database says that it changed.
 
+    It has a connection of its own: whoever answers a request may hold one of the pool's, and all of them may.
+
     Parameters
     ----------
     engine : Engine
+    clock : Clock, optional
+        Runs that ended long ago by it are left out.
     """
 
-    def __init__(self, engine: Engine) -> None:
-        self._engine = engine
+    def __init__(self, engine: Engine, clock: Clock | None = None) -> None:
+        self._url = engine.url.render_as_string(hide_password=False)
+        self._clock = clock
         self._lock = threading.Lock()
+        self._connection: psycopg.Connection[Any] | None = None
         self._catalogue: Catalogue | None = None
         self._fleet: Fleet | None = None
+        self._oldest = 0
         self._supply: Supply | None = None
         self._read_at = -KEPT
         self._ask_at = 0.0
@@ -553,7 +554,7 @@ class Supplies:
         if catalogue is None or fleet is None or time.monotonic() - self._read_at > KEPT:
             return None
         known = self._supply
-        if known is None or (known.catalogue, known.fleet, known.drives) != (catalogue, fleet, drives):
+        if known is None or known.catalogue is not catalogue or known.fleet is not fleet or known.drives is not drives:
             self._supply = known = Supply(catalogue, fleet, drives)
         return known
 
@@ -561,13 +562,26 @@ class Supplies:
         if time.monotonic() < self._ask_at:
             return  # another thread has just looked
         try:
-            with Session(self._engine) as session:
-                connection = driver(session)
-                if self._catalogue is None or find_revision(connection) != self._catalogue.revision:
-                    self._catalogue = read_catalogue(connection, self._catalogue)
-                self._fleet = read_fleet(connection, self._fleet)
+            connection = self._connect()
+            if self._catalogue is None or find_revision(connection) != self._catalogue.revision:
+                self._catalogue = read_catalogue(connection, self._catalogue)
+            self._fleet = read_fleet(connection, self._known_fleet(), oldest=self._oldest)
             self._read_at = time.monotonic()
             self._ask_at = self._read_at + FRESH
-        except (SQLAlchemyError, psycopg.Error) as error:
+        except (psycopg.Error, OSError) as error:
             log.warning("on-demand services cannot be read", error=repr(error))
+            self._connection = None
             self._ask_at = time.monotonic() + RETRY
+
+    def _connect(self) -> psycopg.Connection[Any]:
+        if self._connection is None or self._connection.closed:
+            self._connection = psycopg.connect(libpq_conninfo(self._url), autocommit=True, connect_timeout=PATIENCE)
+        return self._connection
+
+    def _known_fleet(self) -> Fleet | None:
+        """Return the fleet that was read, unless its runs are of days long ago, or the clock was put back."""
+        today = 0 if self._clock is None else int(self._clock.now().timestamp()) - DAY
+        if abs(today - self._oldest) <= DAY and today >= self._oldest:
+            return self._fleet
+        self._oldest = today
+        return None
