@@ -16,6 +16,8 @@ from mobigo.journeys import api as journeys_api
 from mobigo.journeys import follow_api, nearby_api
 from mobigo.journeys.hails import Hails
 from mobigo.journeys.network import Networks
+from mobigo.ledger import api as ledger_api
+from mobigo.messages import outbox_api, webhook_api
 from mobigo.ondemand import services_api
 from mobigo.ondemand.catalogue import Catalogues
 from mobigo.places import api as places_api
@@ -24,7 +26,7 @@ from mobigo.transit import board_api, disturbance_api, live_api
 from mobigo.web import errors, pages
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Sequence
     from pathlib import Path
 
     from fastapi.routing import APIRoute
@@ -44,10 +46,10 @@ async def _lifespan(_: FastAPI) -> AsyncIterator[None]:
     yield
 
 
-def create_app(*, engine: Engine, clock: Clock, home: Path) -> FastAPI:
+def create_app(*, engine: Engine, clock: Clock, home: Path, allow_hosts: Sequence[str] = ()) -> FastAPI:
     """Assemble the application from what it needs; tests hand it theirs.
 
-    ``app.state`` carries `engine`, `clock`, `token_key`, `networks` and `catalogues`: what ``db.session``,
+    ``app.state`` carries `engine`, `clock`, `token_key`, `networks`, `catalogues` and `allow_hosts`: what ``db.session``,
     ``kit.requests``, ``accounts.api`` and every route that plans look up.
     """
     app = FastAPI(
@@ -61,9 +63,10 @@ def create_app(*, engine: Engine, clock: Clock, home: Path) -> FastAPI:
     app.state.engine = engine
     app.state.clock = clock
     app.state.token_key = read_key(home)
+    app.state.allow_hosts = tuple(allow_hosts)
     app.state.networks = Networks(home, clock)
     app.state.catalogues = Catalogues()
-    app.state.hails = Hails(engine, app.state.token_key)
+    app.state.hails = Hails(engine, app.state.token_key, clock)
     errors.install(app)
     apis = (
         journeys_api,
@@ -75,6 +78,9 @@ def create_app(*, engine: Engine, clock: Clock, home: Path) -> FastAPI:
         live_api,
         disturbance_api,
         services_api,
+        outbox_api,
+        webhook_api,
+        ledger_api,
         accounts_api,
     )
     for room in apis:
