@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -25,6 +26,9 @@ if TYPE_CHECKING:
     from mobigo.ondemand.fleet import Block, Fleet, Times
 
 ENDS = 2
+
+LATEST = 4 * 3_600
+"""Seconds by which a ride is looked for later, to say why it is refused."""
 
 
 class Reason(StrEnum):
@@ -292,6 +296,32 @@ def _bounds(size: int) -> insertion.Bounds:
     )
 
 
+def find_lateness(fleet: Fleet, ask: Ask, times: Times, *, now: int = 0, only: Collection[int]) -> int | None:
+    """Return by how many seconds a ride would have to be later, at both ends, so that some runs can take it.
+
+    None where not even `LATEST` seconds are enough.
+    """
+
+    def fits_later(seconds: int) -> bool:
+        later = replace(
+            ask,
+            pickup=(ask.pickup[0], ask.pickup[1] + seconds),
+            drop_off=(ask.drop_off[0], ask.drop_off[1] + seconds),
+        )
+        return isinstance(find_place(fleet, later, times, now=now, only=only), Placement)
+
+    if not fits_later(LATEST):
+        return None
+    low, high = 0, LATEST
+    while low < high:
+        middle = (low + high) // 2
+        if fits_later(middle):
+            high = middle
+        else:
+            low = middle + 1
+    return low
+
+
 # ── changing runs ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -306,21 +336,34 @@ def place(run: Run, placement: Placement, leg: str) -> Run:
     ask = placement.ask
     if len(placement.arrivals) != len(run.events) + ENDS:
         raise ValueError(f"run {run.id} has changed since a place was found for ride {leg}: find one again")
-    on = Event(EventKind.PICKUP, ask.origin, *ask.pickup, 0, 0, ask.dwell, leg, ask.load)
-    minus = [-one for one in ask.load]
-    off = Event(
-        EventKind.DROP_OFF, ask.destination, *ask.drop_off, 0, 0, ask.dwell, leg,
-        (minus[0], minus[1], minus[2], minus[3], minus[4]),
-    )  # fmt: skip
-    events = list(run.events)
-    events.insert(placement.pickup, on)
-    events.insert(placement.drop_off, off)
+    longer = put(run, ask, leg, placement.pickup, placement.drop_off)
     timed = [
         one if one.done else replace(one, arrival=arrival, departure=departure)
-        for one, arrival, departure in zip(events, placement.arrivals, placement.departures, strict=True)
+        for one, arrival, departure in zip(longer.events, placement.arrivals, placement.departures, strict=True)
     ]
+    return replace(longer, events=tuple(timed))
+
+
+def put(run: Run, ask: Ask, leg: str, pickup: int, drop_off: int) -> Run:
+    """Return a run with a ride at two positions of its new order, no times planned for it yet."""
+    minus = [-one for one in ask.load]
+    events = list(run.events)
+    events.insert(pickup, Event(EventKind.PICKUP, ask.origin, *ask.pickup, 0, 0, ask.dwell, leg, ask.load))
+    events.insert(
+        drop_off,
+        Event(
+            EventKind.DROP_OFF,
+            ask.destination,
+            *ask.drop_off,
+            0,
+            0,
+            ask.dwell,
+            leg,
+            (minus[0], minus[1], minus[2], minus[3], minus[4]),
+        ),
+    )
     longest = {**run.longest_ride, leg: ask.longest_ride}
-    return replace(run, events=_move_breaks(timed, run.depot), longest_ride=longest)
+    return replace(run, events=_move_breaks(events, run.depot), longest_ride=longest)
 
 
 def remove(run: Run, leg: str, times: Times, now: int = 0) -> Run:
@@ -343,7 +386,7 @@ def schedule(run: Run, times: Times, now: int = 0) -> Run | None:
 
     What has happened, and with `now` what the vehicle is already on its way to, keeps its times.
     """
-    if not _has_room(run):
+    if _find_misfit(run) is not None:
         return None
     block = join(pack([run], times))
     n = len(run.events)
@@ -356,6 +399,107 @@ def schedule(run: Run, times: Times, now: int = 0) -> Run | None:
         for one, begin, end in zip(run.events, arrival, departure, strict=True)
     ]
     return replace(run, events=_move_breaks(timed, run.depot))
+
+
+class Rule(StrEnum):
+    """What of a run is not as it has to be."""
+
+    ORDER = "order"
+    """Somebody gets off before they get on, or something is put before what has happened."""
+    ROOM = "room"
+    BREAK = "break"
+    """Somebody would sit through it."""
+    NO_WAY = "no_way"
+    WINDOW = "window"
+    """A stop is reached too late."""
+    RIDE = "ride"
+    """Somebody is aboard for too long."""
+    SHIFT = "shift"
+    """The vehicle is back at its depot too late."""
+
+
+@dataclass(frozen=True)
+class Fault:
+    """The first thing for which a run cannot be driven as it is ordered."""
+
+    rule: Rule
+    position: int
+    """Of the stop; the number of stops for the depot."""
+    value: int = 0
+    """Instant at which it would be reached, or seconds aboard."""
+    bound: int = 0
+
+
+def find_fault(run: Run, times: Times, now: int = 0) -> Fault | None:
+    """Say why a run cannot be driven in the order it has; None where it can."""
+    fault = _find_misfit(run)
+    if fault is not None or schedule(run, times, now) is not None:
+        return fault
+    points = [run.depot, *(one.spot.point for one in run.events), run.depot]
+    drives = _find_neighbours(points, times)
+    frozen = count_frozen(run, times, now)
+    begins: list[int] = []
+    for position, one in enumerate(run.events):
+        if drives[position] < 0:
+            return Fault(Rule.NO_WAY, position)
+        begin = one.arrival if position < frozen else _begin(run, position, drives[position], begins, now)
+        if position >= frozen and begin > one.latest:
+            return Fault(Rule.WINDOW, position, begin, one.latest)
+        begins.append(begin)
+    if drives[-1] < 0:
+        return Fault(Rule.NO_WAY, len(run.events))
+    back = begins[-1] + run.events[-1].dwell + drives[-1]
+    if back > run.end:
+        return Fault(Rule.SHIFT, len(run.events), back, run.end)
+    rides = [
+        (begins[off] - begins[on] - run.events[on].dwell - run.longest_ride[leg], off)
+        for leg, (on, off) in _find_ends(run).items()
+        if leg in run.longest_ride and off >= frozen
+    ]
+    excess, off = max(rides)
+    leg = run.events[off].leg
+    assert leg is not None
+    return Fault(Rule.RIDE, off, excess + run.longest_ride[leg], run.longest_ride[leg])
+
+
+def _find_ends(run: Run) -> dict[str, tuple[int, int]]:
+    """Return where each ride begins and ends that does both in a run."""
+    on = {one.leg: position for position, one in enumerate(run.events) if one.kind is EventKind.PICKUP}
+    return {
+        one.leg: (on[one.leg], position)
+        for position, one in enumerate(run.events)
+        if one.kind is EventKind.DROP_OFF and one.leg is not None and one.leg in on
+    }
+
+
+def _find_neighbours(points: Sequence[Point], times: Times) -> list[int]:
+    return [0 if a == b else int(times.seconds([a], [b])[0, 0]) for a, b in pairwise(points)]
+
+
+def _begin(run: Run, position: int, drive: int, begins: Sequence[int], now: int) -> int:
+    """Return when service at a stop begins at the soonest, rides left aside."""
+    one = run.events[position]
+    if position == 0:
+        return max(max(run.start, now) + drive, one.earliest)
+    before = run.events[position - 1]
+    if one.spot.point == before.spot.point and EventKind.BREAK not in {one.kind, before.kind}:
+        return max(begins[-1] + max(0, before.dwell - one.dwell), one.earliest, now)
+    return max(max(begins[-1] + before.dwell, now) + drive, one.earliest)
+
+
+def _find_misfit(run: Run) -> Fault | None:
+    """Say at which stop there is no room, somebody sits through a break, or gets off before they got on."""
+    aboard = [0, 0, 0, 0, 0]
+    for position, one in enumerate(run.events):
+        aboard = [a + b for a, b in zip(aboard, one.load, strict=True)]
+        if min(aboard) < 0:
+            return Fault(Rule.ORDER, position)
+        seats, wheelchairs, luggage, bicycles, child_seats = aboard
+        if not fits(run.capacity, (seats, wheelchairs, luggage, bicycles, child_seats)):
+            return Fault(Rule.ROOM, position)
+        if one.kind is EventKind.BREAK and any(aboard):
+            return Fault(Rule.BREAK, position)
+    return None
 
 
 def cost(run: Run, times: Times, now: int = 0) -> int:
@@ -404,19 +548,6 @@ def _lay_out_alone(
             found,
         )
     )
-
-
-def _has_room(run: Run) -> bool:
-    """Tell whether everything aboard fits after every stop, and nobody sits through a break."""
-    aboard = [0, 0, 0, 0, 0]
-    for one in run.events:
-        aboard = [a + b for a, b in zip(aboard, one.load, strict=True)]
-        seats, wheelchairs, luggage, bicycles, child_seats = aboard
-        if not fits(run.capacity, (seats, wheelchairs, luggage, bicycles, child_seats)):
-            return False
-        if one.kind is EventKind.BREAK and any(aboard):
-            return False
-    return True
 
 
 def _move_breaks(events: Sequence[Event], depot: Point) -> tuple[Event, ...]:

@@ -20,9 +20,11 @@ Whoever changes runs locks their days first (`lock_days`), reads them (`read_fle
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
+
+from psycopg.types.json import Jsonb
 
 from mobigo.kit.geo import Point
 from mobigo.ondemand.fleet import Fleet, find_local_days
@@ -45,6 +47,8 @@ if TYPE_CHECKING:
 
 LOCKS = 0x0DE3
 """First half of the keys of our advisory locks."""
+
+T = TypeVar("T")
 
 
 # ── reading ───────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -106,22 +110,44 @@ def _keep_same(runs: Iterable[Run], before: Fleet | None) -> list[Run]:
 
 def list_operators(connection: psycopg.Connection[Any]) -> list[Operator]:
     """List all operators by id."""
-    rows = connection.execute(
-        "SELECT id, name, phone, email, taxi_phone, timezone FROM ondemand_operator ORDER BY id"
-    ).fetchall()
-    return [Operator(*row) for row in rows]
-
-
-VEHICLES = """
-    SELECT id, operator, name, room, seats_per_wheelchair, luggage_on_seats, child_seats_on_seats, ST_X(depot),
-        ST_Y(depot), services, shifts, active, drivers
-    FROM ondemand_vehicle
-"""
+    return [one.value for one in list_stored_operators(connection)]
 
 
 def list_vehicles(connection: psycopg.Connection[Any]) -> list[Vehicle]:
     """List all vehicles by id."""
-    return [_vehicle(row) for row in connection.execute(f"{VEHICLES} ORDER BY id").fetchall()]
+    return [one.value for one in list_stored_vehicles(connection)]
+
+
+@dataclass(frozen=True)
+class Stored(Generic[T]):
+    """What the staff wrote, and when."""
+
+    value: T
+    revision: int
+    """Counts its changes."""
+    written_by: str
+    written_at: datetime
+
+
+def list_stored_operators(connection: psycopg.Connection[Any]) -> list[Stored[Operator]]:
+    """List all operators by id."""
+    rows = connection.execute(
+        "SELECT id, name, phone, email, taxi_phone, timezone, revision, written_by, written_at FROM ondemand_operator"
+        " ORDER BY id"
+    ).fetchall()
+    return [Stored(Operator(*row[:6]), *row[6:]) for row in rows]
+
+
+def list_stored_vehicles(connection: psycopg.Connection[Any]) -> list[Stored[Vehicle]]:
+    """List all vehicles by id."""
+    rows = connection.execute(
+        """
+        SELECT id, operator, name, room, seats_per_wheelchair, luggage_on_seats, child_seats_on_seats, ST_X(depot),
+            ST_Y(depot), services, shifts, active, drivers, revision, written_by, written_at
+        FROM ondemand_vehicle ORDER BY id
+        """
+    ).fetchall()
+    return [Stored(_vehicle(row[:13]), *row[13:]) for row in rows]
 
 
 def list_runs(
@@ -246,8 +272,17 @@ def lock_days(connection: psycopg.Connection[Any], keys: Iterable[tuple[str, dat
 
     Everything a transaction is going to change is locked at once: all take their locks in the same order.
     """
-    for operator, day in sorted(set(keys)):
+    days = sorted(set(keys))
+    for operator in sorted({operator for operator, _ in days}):
+        connection.execute("SELECT pg_advisory_xact_lock_shared(%s, hashtext(%s))", [LOCKS, operator])
+    for operator, day in days:
         connection.execute("SELECT pg_advisory_xact_lock(%s, hashtext(%s))", [LOCKS, f"{day.isoformat()} {operator}"])
+
+
+def lock_operators(connection: psycopg.Connection[Any], operators: Iterable[str]) -> None:
+    """Let nobody else change runs of these operators, of whatever day, until the transaction ends."""
+    for operator in sorted(set(operators)):
+        connection.execute("SELECT pg_advisory_xact_lock(%s, hashtext(%s))", [LOCKS, operator])
 
 
 def list_keys(fleet: Fleet, service: str, start: int, end: int) -> list[tuple[str, date]]:
@@ -280,7 +315,20 @@ def write_runs(connection: psycopg.Connection[Any], runs: Sequence[Run]) -> list
         replace(run, id=run.id if run.id > 0 else _insert_run(connection, run), revision=revision) for run in runs
     ]
     ids = [run.id for run in written]
-    connection.execute("UPDATE ondemand_run SET revision = %s WHERE id = ANY(%s)", [revision, ids])
+    for run in written:
+        capacity = run.capacity
+        connection.execute(
+            """
+            UPDATE ondemand_run SET services = %s, room = %s, seats_per_wheelchair = %s, luggage_on_seats = %s,
+                child_seats_on_seats = %s, depot = %s, starts = %s, ends = %s, revision = %s
+            WHERE id = %s
+            """,
+            [
+                list(run.services), list(capacity.room), capacity.seats_per_wheelchair, capacity.luggage_on_seats,
+                capacity.child_seats_on_seats, _ewkt(run.depot), _instant(run.start), _instant(run.end), revision,
+                run.id,
+            ],
+        )  # fmt: skip
     connection.execute("DELETE FROM ondemand_event WHERE run = ANY(%s)", [ids])
     with (
         connection.cursor() as cursor,
@@ -328,3 +376,95 @@ def _insert_run(connection: psycopg.Connection[Any], run: Run) -> int:
 
 def _ewkt(point: Point) -> str:
     return f"SRID=4326;POINT({point.lon!r} {point.lat!r})"
+
+
+def remove_runs(connection: psycopg.Connection[Any], ids: Sequence[int]) -> None:
+    """Forget runs; nobody may be booked on them. Who reads the fleet sees it where a vehicle changes with them."""
+    connection.execute("DELETE FROM ondemand_run WHERE id = ANY(%s)", [list(ids)])
+
+
+# ── changing operators and vehicles ───────────────────────────────────────────────────────────────────────────────────
+
+
+def write_operator(connection: psycopg.Connection[Any], one: Operator, *, by: str, now: datetime) -> Stored[Operator]:
+    """Write an operator, new or known."""
+    row = connection.execute(
+        """
+        INSERT INTO ondemand_operator AS known
+            (id, name, phone, email, taxi_phone, timezone, revision, written_by, written_at)
+        VALUES (%s, %s, %s, %s, %s, %s, 1, %s, %s)
+        ON CONFLICT (id) DO UPDATE SET name = excluded.name, phone = excluded.phone, email = excluded.email,
+            taxi_phone = excluded.taxi_phone, timezone = excluded.timezone, revision = known.revision + 1,
+            written_by = excluded.written_by, written_at = excluded.written_at
+        RETURNING revision, written_by, written_at
+        """,
+        [one.id, one.name, one.phone, one.email, one.taxi_phone, one.timezone, by, now],
+    ).fetchone()
+    assert row is not None
+    bump_revision(connection)
+    return Stored(one, *row)
+
+
+def remove_operator(connection: psycopg.Connection[Any], id_: str) -> None:
+    """Forget an operator; it must have no vehicles and no rides."""
+    connection.execute("DELETE FROM ondemand_operator WHERE id = %s", [id_])
+    bump_revision(connection)
+
+
+def has_rides(connection: psycopg.Connection[Any], *, operator: str | None = None, vehicle: str | None = None) -> bool:
+    """Tell whether anybody was ever booked with an operator, or on a vehicle."""
+    row = connection.execute(
+        """
+        SELECT EXISTS (
+            SELECT 1 FROM ondemand_leg AS leg LEFT JOIN ondemand_run AS run ON run.id = leg.run
+            WHERE leg.operator = %s OR run.operator = %s OR run.vehicle = %s
+        )
+        """,
+        [operator, operator, vehicle],
+    ).fetchone()
+    return bool(row and row[0])
+
+
+def write_vehicle(connection: psycopg.Connection[Any], one: Vehicle, *, by: str, now: datetime) -> Stored[Vehicle]:
+    """Write a vehicle, new or known."""
+    capacity = one.capacity
+    row = connection.execute(
+        """
+        INSERT INTO ondemand_vehicle AS known (id, operator, name, room, seats_per_wheelchair, luggage_on_seats,
+            child_seats_on_seats, depot, services, shifts, drivers, active, revision, written_by, written_at)
+        VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, 1, %s, %s)
+        ON CONFLICT (id) DO UPDATE SET operator = excluded.operator, name = excluded.name, room = excluded.room,
+            seats_per_wheelchair = excluded.seats_per_wheelchair, luggage_on_seats = excluded.luggage_on_seats,
+            child_seats_on_seats = excluded.child_seats_on_seats, depot = excluded.depot,
+            services = excluded.services, shifts = excluded.shifts, drivers = excluded.drivers,
+            active = excluded.active, revision = known.revision + 1, written_by = excluded.written_by,
+            written_at = excluded.written_at
+        RETURNING revision, written_by, written_at
+        """,
+        [
+            one.id, one.operator, one.name, list(capacity.room), capacity.seats_per_wheelchair,
+            capacity.luggage_on_seats, capacity.child_seats_on_seats, _ewkt(one.depot), list(one.services),
+            Jsonb([_pack_shift(shift) for shift in one.shifts]), list(one.drivers), one.active, by, now,
+        ],
+    ).fetchone()  # fmt: skip
+    assert row is not None
+    bump_revision(connection)
+    return Stored(one, *row)
+
+
+def remove_vehicle(connection: psycopg.Connection[Any], id_: str) -> None:
+    """Forget a vehicle and its runs; nobody may be booked on them."""
+    connection.execute("DELETE FROM ondemand_run WHERE vehicle = %s", [id_])
+    connection.execute("DELETE FROM ondemand_vehicle WHERE id = %s", [id_])
+    bump_revision(connection)
+
+
+def _pack_shift(shift: Shift) -> dict[str, Any]:
+    return {
+        "weekdays": list(shift.weekdays),
+        "start": shift.start,
+        "end": shift.end,
+        "breaks": [list(one) for one in shift.breaks],
+        "first": shift.first.isoformat() if shift.first else None,
+        "last": shift.last.isoformat() if shift.last else None,
+    }
