@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
-from mobigo.accounts.model import STAFF, Role
+from mobigo.accounts.model import Role
 from mobigo.db.session import driver
 from mobigo.kit.errors import Conflict, Forbidden, InvalidInput, NotFound, Refused
 from mobigo.messages import webhooks
@@ -44,6 +44,9 @@ TRIES = 20
 """New references, until one is free."""
 
 
+BOOKING_STAFF = frozenset({Role.DESK, Role.DISPATCHER, Role.ADMIN})
+
+
 @dataclass(frozen=True)
 class Actor:
     """Who does something to a booking."""
@@ -54,13 +57,18 @@ class Actor:
 
     @property
     def is_staff(self) -> bool:
-        """Tell whether they book for others."""
-        return self.role in STAFF
+        """Tell whether they book, and decide, for others."""
+        return self.role in BOOKING_STAFF
+
+    @property
+    def may_look(self) -> bool:
+        """Tell whether they may look at the bookings of others."""
+        return self.is_staff or self.role is Role.AUDITOR
 
     @property
     def name(self) -> str:
         """As the history says it: of travellers it says nothing more."""
-        return "traveller" if self.role in (None, Role.TRAVELLER) else self.user
+        return self.user if self.is_staff or self.role is Role.DRIVER else "traveller"
 
 
 SYSTEM_ACTOR = Actor(SYSTEM, Role.ADMIN)
@@ -375,6 +383,24 @@ class Bookings:
         self._announce("leg.failed", booking, [leg])
         return store.get_leg(self._connection, leg_id)
 
+    def pardon(self, leg_id: str, why: str) -> None:
+        """Let an absence count no more, and ask for no penalty: the desk has heard an appeal."""
+        booking = self._lock(store.find_booking_of_leg(self._connection, leg_id))
+        conduct.pardon(self._connection, leg_id, by=self.actor.name, why=why, now=self.now)
+        leg = store.get_leg(self._connection, leg_id)
+        cents = obligations.waive_penalty(
+            self.session, booking, leg, obligations.ABSENT, by=self.actor.name, now=self.now
+        )
+        store.note(
+            self._connection,
+            booking.id,
+            leg_id,
+            at=self.now,
+            what="pardoned",
+            by=self.actor.name,
+            details={"waived_cents": cents},
+        )
+
     def _choose(self, booking: Booking, ids: Sequence[str] | None, what: str) -> list[BookedLeg]:
         """Return the rides that are given up.
 
@@ -460,7 +486,7 @@ class Bookings:
         """
         booking = store.get_booking(self._connection, id_)
         owner = self.actor.role is Role.TRAVELLER and self.actor.user == booking.account
-        if booking.account is None or owner or self.actor.is_staff:
+        if booking.account is None or owner or self.actor.may_look:
             return booking
         raise Forbidden(
             f"booking {booking.reference} belongs to another account; sign in as its owner, or ask the desk",
