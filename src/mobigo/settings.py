@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from mobigo.kit.clock import Clock
 from mobigo.kit.errors import Refused
+
+SMS_BODY = '{"to": "{to}", "text": "{text}", "sender": "{sender}", "reference": "{reference}"}'
+"""What a provider of text messages is sent unless told otherwise."""
 
 
 @dataclass(frozen=True)
@@ -24,6 +27,18 @@ class Settings:
     """``MOBIGO_ALLOW_HOSTS``: ``ADDRESS:PORT`` pairs that downloads may reach though they are private."""
     test_data: Path
     """``MOBIGO_TEST_DATA``: real feeds and extracts for tests and benchmarks; they skip where it is absent."""
+    smtp_url: str | None = field(default=None, repr=False)
+    """``MOBIGO_SMTP_URL``: ``smtp://USER:PASSWORD@HOST:PORT`` or ``smtps://…``; None: e-mail stays in the outbox."""
+    mail_from: str = "mobigo <noreply@localhost>"
+    """``MOBIGO_MAIL_FROM``: sender of e-mail."""
+    sms_url: str | None = field(default=None, repr=False)
+    """``MOBIGO_SMS_URL``: where a provider takes text messages as JSON; None: they stay in the outbox."""
+    sms_headers: tuple[tuple[str, str], ...] = field(default=(), repr=False)
+    """``MOBIGO_SMS_HEADERS``: ``NAME: VALUE`` per line, as ``Authorization: Bearer …``."""
+    sms_body: str = SMS_BODY
+    """``MOBIGO_SMS_BODY``: JSON whose texts hold ``{to}``, ``{text}``, ``{sender}`` and ``{reference}``."""
+    sms_sender: str = "mobigo"
+    """``MOBIGO_SMS_SENDER``: name or number that text messages come from."""
 
     @property
     def sandbox(self) -> bool:
@@ -63,5 +78,17 @@ def read_settings() -> Settings:
         database_url=os.environ.get("MOBIGO_DATABASE_URL") or None,
         clock=os.environ.get("MOBIGO_CLOCK") or None,
         allow_hosts=tuple(host.strip() for host in allowed.split(",") if host.strip()),
+        smtp_url=os.environ.get("MOBIGO_SMTP_URL") or None,
+        mail_from=os.environ.get("MOBIGO_MAIL_FROM") or Settings.mail_from,
+        sms_url=os.environ.get("MOBIGO_SMS_URL") or None,
+        sms_headers=_read_headers(os.environ.get("MOBIGO_SMS_HEADERS", "")),
+        sms_body=os.environ.get("MOBIGO_SMS_BODY") or Settings.sms_body,
+        sms_sender=os.environ.get("MOBIGO_SMS_SENDER") or Settings.sms_sender,
         test_data=Path(os.environ.get("MOBIGO_TEST_DATA") or "../shared/data").resolve(),
     )
+
+
+def _read_headers(text: str) -> tuple[tuple[str, str], ...]:
+    """Read ``NAME: VALUE`` lines."""
+    pairs = [line.partition(":") for line in text.splitlines() if line.strip()]
+    return tuple((name.strip(), value.strip()) for name, _, value in pairs)

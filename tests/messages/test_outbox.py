@@ -16,12 +16,15 @@ from mobigo.kit.errors import NotFound, Refused
 from mobigo.messages import service
 from mobigo.messages.model import Channel, MessageState, Recipient
 from mobigo.messages.outlets import DoubtfulError, NotTakenError, Outbox, RejectedError
-from mobigo.messages.post import PAUSES, send_due
+from mobigo.messages.post import PAUSES, Sent, send_due
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from sqlalchemy.engine import Engine
 
     from mobigo.messages.model import Message
+    from mobigo.messages.outlets import Outlet
 
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
 LEA = Recipient(email="lea@example.org", phone="06 12 34 56 78")
@@ -61,12 +64,17 @@ def outbox(engine: Engine) -> list[Message]:
         return service.list_messages(session)
 
 
+def deliver(conninfo: str, outlets: Mapping[Channel, Outlet], now: datetime) -> Sent:
+    with psycopg.connect(conninfo, autocommit=True) as connection:
+        return send_due(connection, outlets, now)
+
+
 @pytest.fixture
 def conninfo(database_url: str) -> str:
     return libpq_conninfo(database_url)
 
 
-def through(outlet: Wayward) -> dict[Channel, Wayward | Outbox]:
+def through(outlet: Wayward) -> dict[Channel, Outlet]:
     return {Channel.EMAIL: outlet, Channel.SMS: outlet, Channel.SHEET: Outbox()}
 
 
@@ -94,9 +102,9 @@ def test_what_is_rolled_back_is_not_said_and_what_is_said_twice_goes_out_once(en
         session.rollback()
     assert say(engine) == say(engine)
     outlet = Wayward()
-    assert send_due(conninfo, through(outlet), NOON).sent == 1
+    assert deliver(conninfo, through(outlet), NOON).sent == 1
     assert say(engine)
-    assert send_due(conninfo, through(outlet), NOON).sent == 0
+    assert deliver(conninfo, through(outlet), NOON).sent == 0
     assert [one.about for one in outlet.taken] == ["booking:1"]
 
 
@@ -108,8 +116,8 @@ def test_a_reminder_waits_for_its_time_and_is_taken_back_with_its_ride(engine: E
         assert service.cancel(session, about="booking:1", templates=["no_show"], now=NOON) == 0
         assert service.cancel(session, about="booking:1", now=NOON) == 1
     outlet = Wayward()
-    assert send_due(conninfo, through(outlet), due - timedelta(seconds=1)).sent == 0
-    assert send_due(conninfo, through(outlet), due).sent == 1
+    assert deliver(conninfo, through(outlet), due - timedelta(seconds=1)).sent == 0
+    assert deliver(conninfo, through(outlet), due).sent == 1
     assert [one.about for one in outlet.taken] == ["booking:2"]
     assert {one.about: one.state for one in outbox(engine)} == {"booking:1": "cancelled", "booking:2": "sent"}
 
@@ -117,8 +125,8 @@ def test_a_reminder_waits_for_its_time_and_is_taken_back_with_its_ride(engine: E
 def test_what_comes_too_late_is_not_said(engine: Engine, conninfo: str) -> None:
     say(engine, until=NOON + timedelta(minutes=5))
     outlet = Wayward([NotTakenError("busy")])
-    assert send_due(conninfo, through(outlet), NOON).again == 1
-    assert send_due(conninfo, through(outlet), NOON + timedelta(minutes=5, seconds=1)).expired == 1
+    assert deliver(conninfo, through(outlet), NOON).again == 1
+    assert deliver(conninfo, through(outlet), NOON + timedelta(minutes=5, seconds=1)).expired == 1
     assert outlet.taken == []
 
 
@@ -126,23 +134,23 @@ def test_it_is_tried_again_later_and_later_then_given_up(engine: Engine, conninf
     say(engine)
     outlet, now = Wayward([NotTakenError("busy")] * (len(PAUSES) + 1)), NOON
     for pause in PAUSES:
-        assert send_due(conninfo, through(outlet), now).again == 1
-        assert send_due(conninfo, through(outlet), now + pause - timedelta(seconds=1)).again == 0
+        assert deliver(conninfo, through(outlet), now).again == 1
+        assert deliver(conninfo, through(outlet), now + pause - timedelta(seconds=1)).again == 0
         now += pause
-    assert send_due(conninfo, through(outlet), now).failed == 1
+    assert deliver(conninfo, through(outlet), now).failed == 1
     (message,) = outbox(engine)
     assert (message.state, message.attempts, message.problem) == ("failed", len(PAUSES) + 1, "busy")
     with Session(engine) as session, session.begin():
         service.send_again(session, message.id, now)
-    assert send_due(conninfo, through(outlet), now).sent == 1
+    assert deliver(conninfo, through(outlet), now).sent == 1
 
 
 def test_what_is_refused_for_good_or_in_doubt_is_not_tried_again(engine: Engine, conninfo: str) -> None:
     say(engine)
     say(engine, key="leg:2")
     outlet = Wayward([RejectedError("550 no such user"), DoubtfulError("line broke")])
-    send_due(conninfo, through(outlet), NOON)
-    send_due(conninfo, through(outlet), NOON + timedelta(days=1))
+    deliver(conninfo, through(outlet), NOON)
+    deliver(conninfo, through(outlet), NOON + timedelta(days=1))
     assert sorted(one.state for one in outbox(engine)) == ["doubtful", "failed"]
     assert outlet.taken == []
 
@@ -157,13 +165,13 @@ def test_a_sender_that_was_killed_leaves_nothing_said_twice(
     say(engine)
     outlet = Wayward([KeyboardInterrupt("killed")], sure)  # type: ignore[list-item]
     with pytest.raises(KeyboardInterrupt):
-        send_due(conninfo, through(outlet), NOON)
+        deliver(conninfo, through(outlet), NOON)
     assert [one.state for one in outbox(engine)] == ["sending"]
-    send_due(conninfo, through(outlet), NOON + timedelta(days=1))  # somebody else may still be at it
+    deliver(conninfo, through(outlet), NOON + timedelta(days=1))  # somebody else may still be at it
     assert [one.state for one in outbox(engine)] == ["sending"]
     with psycopg.connect(conninfo) as connection:
         connection.execute("UPDATE message SET claimed_at = claimed_at - interval '11 minutes'")
-    send_due(conninfo, through(outlet), NOON)
+    deliver(conninfo, through(outlet), NOON)
     assert [one.state for one in outbox(engine)] == [state]
 
 
@@ -172,7 +180,7 @@ def test_many_senders_at_once_say_everything_once(engine: Engine, conninfo: str)
         say(engine, key=f"leg:{number}")
     outlet = Wayward()
     with ThreadPoolExecutor(6) as pool:
-        list(pool.map(lambda _: send_due(conninfo, through(outlet), NOON), range(6)))
+        list(pool.map(lambda _: deliver(conninfo, through(outlet), NOON), range(6)))
     assert len(outlet.taken) == 60
     assert len({one.id for one in outlet.taken}) == 60
 
@@ -180,7 +188,7 @@ def test_many_senders_at_once_say_everything_once(engine: Engine, conninfo: str)
 def test_after_thirty_days_it_is_forgotten_to_whom_and_what(engine: Engine, conninfo: str) -> None:
     say(engine)
     say(engine, key="later", due=NOON + timedelta(days=20))
-    send_due(conninfo, through(Wayward()), NOON)
+    deliver(conninfo, through(Wayward()), NOON)
     later = NOON + timedelta(days=31)
     with Session(engine) as session, session.begin():
         assert service.forget(session, later) == 1
@@ -194,7 +202,7 @@ def test_after_thirty_days_it_is_forgotten_to_whom_and_what(engine: Engine, conn
         with pytest.raises(NotFound, match="no message 99"):
             service.get_message(session, 99)
     assert outbox(engine)[0].state is MessageState.CANCELLED
-    assert send_due(conninfo, through(Wayward()), later).sent == 0
+    assert deliver(conninfo, through(Wayward()), later).sent == 0
 
 
 def test_the_sheet_shows_what_was_said_to_the_vehicle(engine: Engine) -> None:

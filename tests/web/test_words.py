@@ -79,7 +79,7 @@ def test_every_key_a_template_or_script_names_is_in_the_catalogue_and_every_entr
 
 
 def test_every_error_code_of_the_api_is_explained() -> None:
-    rooms = [*(SOURCE / room for room in ("accounts", "journeys", "kit", "places", "web"))]
+    rooms = [*(SOURCE / room for room in ("accounts", "journeys", "kit", "ledger", "messages", "places", "web"))]
     files = [file for room in rooms for file in room.rglob("*.py")] + [*(SOURCE / "transit").glob("*api.py")]
     used = {code for file in files for code in re.findall(r'code ?= ?"(\w+)"', file.read_text())}
     assert used - {"error", "missing_package"} <= set(CODES)  # neither ever leaves by HTTP

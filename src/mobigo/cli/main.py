@@ -28,6 +28,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "parking": ("mobigo.cli.parking:parking", "List where a car may be left on the way; forget a register."),
     "sharing": ("mobigo.cli.sharing:sharing", "Systems of shared bicycles: add, list, poll, remove."),
     "carpool": ("mobigo.cli.carpool:carpool", "Subsidised carpool lines: evaluate policies on worked cases."),
+    "outbox": ("mobigo.cli.outbox:outbox", "Messages to travellers, drivers and operators: list, show, send again."),
     "network": ("mobigo.cli.network:network", "Build or describe the network that journeys are planned on."),
     "plan": ("mobigo.cli.plan:plan", "Plan a journey from door to door."),
     "route": ("mobigo.cli.route:route", "Answer stop-to-stop queries on a feed, without a database."),

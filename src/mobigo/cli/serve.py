@@ -36,7 +36,12 @@ def serve(*, host: str, port: int, fd: int | None, leash: bool) -> None:
         hold_leash()
     write_logs()
     settings = read_settings()
-    app = create_app(engine=open_engine(open_database()), clock=settings.open_clock(), home=settings.home)
+    app = create_app(
+        engine=open_engine(open_database()),
+        clock=settings.open_clock(),
+        home=settings.home,
+        allow_hosts=settings.allow_hosts,
+    )
     threading.Thread(target=_rehearse, args=(app,), daemon=True).start()
     config = uvicorn.Config(
         app,

@@ -6,7 +6,7 @@ import os
 import signal
 import threading
 from datetime import timedelta
-from functools import cache
+from functools import cache, partial
 from typing import TYPE_CHECKING
 
 import click
@@ -31,6 +31,7 @@ def worker(*, leash: bool) -> None:
     """Run queued jobs and what is due every night, until stopped."""
     from mobigo.cli.context import give_way, open_database
     from mobigo.cli.logs import write_logs
+    from mobigo.cli.messages import carry_messages
     from mobigo.cli.serve import hold_leash
     from mobigo.db.engine import libpq_conninfo
     from mobigo.jobs.schedule import Periodic
@@ -48,6 +49,7 @@ def worker(*, leash: bool) -> None:
         Periodic("network.drives", timedelta(hours=1), at_once=True),
         Periodic("live.poll", timedelta(seconds=LIVE_EVERY), at_once=True),
         Periodic("sharing.poll", timedelta(seconds=LIVE_EVERY), at_once=True),
+        Periodic("messages.forget", timedelta(days=1), timedelta(hours=1)),
     ]
     working = Worker(libpq_conninfo(url), list_tasks(url, settings), schedule, clock=settings.open_clock())
 
@@ -59,13 +61,15 @@ def worker(*, leash: bool) -> None:
 
     signal.signal(signal.SIGTERM, stop)
     signal.signal(signal.SIGINT, stop)
-    working.run()
+    with carry_messages(url, settings):
+        working.run()
 
 
 def list_tasks(url: str, settings: Settings) -> Mapping[str, Callable[..., object]]:
     """List what can be queued, by name."""
     import psycopg
 
+    from mobigo.cli.messages import forget_messages
     from mobigo.db.engine import libpq_conninfo
     from mobigo.transit import live_store
 
@@ -105,4 +109,10 @@ def list_tasks(url: str, settings: Settings) -> Mapping[str, Callable[..., objec
             if one.problem is not None:
                 structlog.get_logger().warning("a system of shared bicycles failed", system=one.system, why=one.problem)
 
-    return {"network.build": build, "network.drives": drive, "live.poll": poll, "sharing.poll": poll_bicycles}
+    return {
+        "messages.forget": partial(forget_messages, url, settings),
+        "network.build": build,
+        "network.drives": drive,
+        "live.poll": poll,
+        "sharing.poll": poll_bicycles,
+    }

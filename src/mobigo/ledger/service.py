@@ -109,8 +109,7 @@ def _write(session: Session, entry: Entry) -> Entry:
     for posting in entry.postings:
         if posting.account not in known:
             raise InvalidInput(
-                f"there is no account {posting.account!r}; open it first, or use one of {', '.join(sorted(known))}",
-                code="unknown_account",
+                f"there is no account {posting.account!r}; open it first, or use one of {', '.join(sorted(known))}"
             )
     id_ = store.add_entry(connection, entry)
     if id_ is not None:

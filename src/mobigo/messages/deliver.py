@@ -69,11 +69,18 @@ class Answer:
         return self.status is not None and 200 <= self.status < 300  # noqa: PLR2004  HTTP's successes
 
 
-def deliver_due(conninfo: str, now: datetime, allow_hosts: Sequence[str] = ()) -> int:
-    """Tell webhooks what is due by the clock of the home; return how many deliveries were taken."""
-    with psycopg.connect(conninfo, autocommit=True) as connection:
-        store.release(connection, now)
-        due = store.list_due(connection, now)
+def deliver_due(connection: psycopg.Connection, conninfo: str, now: datetime, allow_hosts: Sequence[str] = ()) -> int:
+    """Tell webhooks what is due by the clock of the home; return how many deliveries were taken.
+
+    Parameters
+    ----------
+    connection : psycopg.Connection
+        Commits each statement; used to look what is due.
+    conninfo : str
+        Where each webhook's thread opens its own.
+    """
+    store.release(connection, now)
+    due = store.list_due(connection, now)
     if not due:
         return 0
     end = time.monotonic() + ROUND

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-import psycopg
 import structlog
 
 from mobigo.messages import store
@@ -16,6 +15,8 @@ from mobigo.messages.outlets import DoubtfulError, NotTakenError, RejectedError
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
+
+    import psycopg
 
     from mobigo.messages.model import Channel, Message
     from mobigo.messages.outlets import Outlet
@@ -40,20 +41,19 @@ class Sent:
     expired: int = 0
 
 
-def send_due(conninfo: str, outlets: Mapping[Channel, Outlet], now: datetime) -> Sent:
-    """Send all messages that are due, by the clock of the home.
+def send_due(connection: psycopg.Connection, outlets: Mapping[Channel, Outlet], now: datetime) -> Sent:
+    """Send all messages that are due, by the clock of the home, on a connection that commits each statement.
 
     A message left by a program that ended while sending it is sent again only by an outlet that cannot say it twice;
     else it is doubtful, and a person decides.
     """
     done = Sent()
     names = {str(channel): outlet.name for channel, outlet in outlets.items()}
-    with psycopg.connect(conninfo, autocommit=True) as connection:
-        store.release(connection, now, [outlet.name for outlet in outlets.values() if outlet.sure])
-        done.expired = store.expire(connection, now)
-        while taken := store.claim(connection, now, names, BATCH):
-            for message in taken:
-                _send(connection, outlets[message.channel], message, now, done)
+    store.release(connection, now, [outlet.name for outlet in outlets.values() if outlet.sure])
+    done.expired = store.expire(connection, now)
+    while taken := store.claim(connection, now, names, BATCH):
+        for message in taken:
+            _send(connection, outlets[message.channel], message, now, done)
     return done
 
 

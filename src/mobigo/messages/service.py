@@ -1,4 +1,8 @@
-"""What is said to people: written in the transaction of what it is about, sent later by `messages.post`."""
+"""What is said to people: written in the transaction of what it is about, sent by `messages.post` when it is due.
+
+Nothing is queued for it: the worker looks every second what is due, so that whoever writes messages never waits for
+others who do, and a message never waits for a job.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +10,6 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from mobigo.db.session import driver
-from mobigo.jobs.queue import enqueue
 from mobigo.kit.errors import InvalidInput, Refused
 from mobigo.messages import store
 from mobigo.messages.addresses import read_email, read_phone, takes_sms
@@ -18,9 +21,6 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from sqlalchemy.orm import Session
-
-SEND = "messages.send"
-"""The job that sends what is due."""
 
 KEPT = timedelta(days=30)
 """After which it is forgotten to whom and what was said."""
@@ -81,8 +81,6 @@ def send(
             state=MessageState.WAITING,
         )
         written.append(store.add_message(driver(session), message))
-    if written and (due is None or due <= now):
-        enqueue(session, SEND)  # with no word that makes it one: callers would wait for each other's transactions
     return written
 
 
@@ -148,7 +146,6 @@ def send_again(session: Session, id_: int, now: datetime) -> Message:
             f"message {id_} {why}; only what failed, is doubtful or expired is sent again",
             code="message_not_resendable",
         )
-    enqueue(session, SEND)
     return store.get_message(driver(session), id_)
 
 

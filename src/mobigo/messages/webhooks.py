@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 
 from mobigo.db.session import driver
 from mobigo.downloads.addresses import PORTS, check_url, resolve
-from mobigo.jobs.queue import enqueue
 from mobigo.kit.errors import InvalidInput, Refused, Unavailable
 from mobigo.messages import webhook_store as store
 from mobigo.messages.signature import make_secret
@@ -23,9 +22,6 @@ if TYPE_CHECKING:
     from sqlalchemy.orm import Session
 
     from mobigo.messages.webhook_store import Attempt, Delivery, Webhook
-
-DELIVER = "webhooks.deliver"
-"""The job that tells webhooks what is due."""
 
 TYPE = re.compile(r"[a-z][a-z0-9_]*(?:\.[a-z0-9_]+)*")
 WANTED = re.compile(rf"{TYPE.pattern}(?:\.\*)?")
@@ -110,7 +106,6 @@ def _hand_over(session: Session, event: Event, webhooks: Sequence[str]) -> bool:
     if not store.add_event(connection, event):
         return False
     store.add_deliveries(connection, event.id, webhooks, event.at)
-    enqueue(session, DELIVER)
     return True
 
 
@@ -249,10 +244,7 @@ def deliver_again(
     connection = driver(session)
     if delivery is not None:
         store.get_delivery(connection, id_, delivery)
-    again = store.deliver_again(connection, id_, now, id_=delivery, since=since or now - KEPT)
-    if again:
-        enqueue(session, DELIVER)
-    return again
+    return store.deliver_again(connection, id_, now, id_=delivery, since=since or now - KEPT)
 
 
 def forget(session: Session, now: datetime) -> int:
