@@ -18,7 +18,7 @@ from mobigo.journeys.hails import Hails
 from mobigo.journeys.network import Networks
 from mobigo.ledger import api as ledger_api
 from mobigo.messages import outbox_api, webhook_api
-from mobigo.ondemand import services_api
+from mobigo.ondemand import booking_api, services_api
 from mobigo.ondemand.catalogue import Catalogues
 from mobigo.places import api as places_api
 from mobigo.transit import api as transit_api
@@ -49,8 +49,8 @@ async def _lifespan(_: FastAPI) -> AsyncIterator[None]:
 def create_app(*, engine: Engine, clock: Clock, home: Path, allow_hosts: Sequence[str] = ()) -> FastAPI:
     """Assemble the application from what it needs; tests hand it theirs.
 
-    ``app.state`` carries `engine`, `clock`, `token_key`, `networks`, `catalogues` and `allow_hosts`: what ``db.session``,
-    ``kit.requests``, ``accounts.api`` and every route that plans look up.
+    ``app.state`` carries `engine`, `clock`, `token_key`, `networks`, `catalogues` and `allow_hosts`: what
+    ``db.session``, ``kit.requests``, ``accounts.api`` and every route that plans look up.
     """
     app = FastAPI(
         lifespan=_lifespan,
@@ -67,6 +67,7 @@ def create_app(*, engine: Engine, clock: Clock, home: Path, allow_hosts: Sequenc
     app.state.networks = Networks(home, clock)
     app.state.catalogues = Catalogues()
     app.state.hails = Hails(engine, app.state.token_key, clock)
+    app.state.supplies = app.state.hails.supplies
     errors.install(app)
     apis = (
         journeys_api,
@@ -78,6 +79,7 @@ def create_app(*, engine: Engine, clock: Clock, home: Path, allow_hosts: Sequenc
         live_api,
         disturbance_api,
         services_api,
+        booking_api,
         outbox_api,
         webhook_api,
         ledger_api,
