@@ -49,6 +49,7 @@ def worker(*, leash: bool) -> None:
         Periodic("network.drives", timedelta(hours=1), at_once=True),
         Periodic("live.poll", timedelta(seconds=LIVE_EVERY), at_once=True),
         Periodic("sharing.poll", timedelta(seconds=LIVE_EVERY), at_once=True),
+        Periodic("ondemand.improve", timedelta(minutes=10)),
         Periodic("messages.forget", timedelta(days=1), timedelta(hours=1)),
     ]
     working = Worker(libpq_conninfo(url), list_tasks(url, settings), schedule, clock=settings.open_clock())
@@ -69,6 +70,7 @@ def list_tasks(url: str, settings: Settings) -> Mapping[str, Callable[..., objec
     """List what can be queued, by name."""
     import psycopg
 
+    from mobigo.cli.improving import improve_runs
     from mobigo.cli.messages import forget_messages
     from mobigo.db.engine import libpq_conninfo
     from mobigo.transit import live_store
@@ -111,6 +113,7 @@ def list_tasks(url: str, settings: Settings) -> Mapping[str, Callable[..., objec
 
     return {
         "messages.forget": partial(forget_messages, url, settings),
+        "ondemand.improve": partial(improve_runs, url, settings),
         "network.build": build,
         "network.drives": drive,
         "live.poll": poll,
