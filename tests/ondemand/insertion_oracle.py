@@ -87,39 +87,33 @@ def put(run: Run, ask: Ask, pickup: int, drop_off: int) -> Run:
 def plan(run: Run, drive: Drive, now: int | None = None, frozen: int | None = None) -> tuple[int, ...] | None:
     """Return the least seconds at which the stops can be served, None where there are none.
 
-    So many stops are frozen: the vehicle is yet to leave for the one after them.
+    So many stops are frozen: they have their times, and the vehicle is yet to leave for the one after them.
     """
     if frozen is None:
         frozen = count_frozen(run, drive, now)
     leaves = {} if now is None else {frozen: now}
     if not _fits_all_along(run):
         return None
-    least = [event.arrival if event.done else event.earliest for event in run.events]
+    least = [event.arrival if k < frozen else event.earliest for k, event in enumerate(run.events)]
     while True:
-        risen = [_rise(run, least, position, drive, leaves.get(position)) for position in range(len(least))]
-        if any(time is None or time > _latest(event) for time, event in zip(risen, run.events, strict=True)):
+        risen = [least[k] if k < frozen else _rise(run, least, k, drive, leaves.get(k)) for k in range(len(run.events))]
+        if any(time is None or time > run.events[k].latest for k, time in enumerate(risen) if k >= frozen):
             return None
         if risen == least:
             break
         least = [time for time in risen if time is not None]
-    if any(ride > longest for ride, longest in _rides(run, least)):
+    if any(ride > longest for ride, longest in _rides(run, least, frozen)):
         return None
-    if least and not run.events[-1].done:
+    if len(least) > frozen:
         home = drive(run.events[-1].spot.point, run.depot)
         if home < 0 or least[-1] + run.events[-1].dwell + home > run.end:
             return None
     return tuple(least)
 
 
-def _latest(event: Event) -> int:
-    return event.arrival if event.done else event.latest
-
-
 def _rise(run: Run, least: list[int], position: int, drive: Drive, leaves: int | None) -> int | None:
     """Return the second before which a stop cannot be served, given those of the others; None: there is no way."""
     event = run.events[position]
-    if event.done:
-        return least[position]
     bounds = [least[position]]
     way = drive(run.events[position - 1].spot.point if position else run.depot, event.spot.point)
     if way < 0:
@@ -143,11 +137,11 @@ def _rise(run: Run, least: list[int], position: int, drive: Drive, leaves: int |
     return max(bounds)
 
 
-def _rides(run: Run, times: list[int]) -> list[tuple[int, int]]:
-    """List how long each leg that is still to end is aboard, and may be."""
+def _rides(run: Run, times: list[int], frozen: int) -> list[tuple[int, int]]:
+    """List how long each leg whose end is not frozen is aboard, and may be."""
     rides: list[tuple[int, int]] = []
     for off, event in enumerate(run.events):
-        if event.kind is EventKind.DROP_OFF and not event.done:
+        if event.kind is EventKind.DROP_OFF and off >= frozen:
             for on, other in enumerate(run.events[:off]):
                 if other.leg == event.leg:
                     assert event.leg is not None

@@ -121,7 +121,7 @@ def test_a_vehicle_on_its_way_is_not_turned_back() -> None:
     assert count_frozen(late, drive, now=879) == 0
     assert count_frozen(late, drive, now=880) == 1
     assert count_frozen(late, drive, now=1010) == 2
-    assert plan(run(on("B", 0, window=(0, 5000)), off("C", 0), x=600), drive, now=500) == (120, 190)  # under way
+    assert plan(run(on("B", 300), off("C", 1000), x=600), drive, now=500) == (300, 560)  # B was left for at 180
     found = find_cheapest([run()], ask("AC"), drive, now=500)
     assert found is not None
     assert found.times == (560, 690)

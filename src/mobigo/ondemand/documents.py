@@ -371,7 +371,7 @@ def to_document(service: Service) -> ServiceBody:
         route=dict(service.route),
         agency=dict(service.agency),
         trips=[_trip_body(trip) for trip in service.trips],
-        calendars=[_calendar_body(one) for one in service.calendars.values()],
+        calendars=[calendar_body(one) for one in service.calendars.values()],
         booking_rules=[_rule_body(one) for one in service.rules.values()],
         zones=[_zone_body(one) for one in service.zones.values()],
         location_groups=[
@@ -388,7 +388,8 @@ def to_document(service: Service) -> ServiceBody:
     )
 
 
-def _calendar_body(one: Calendar) -> CalendarBody:
+def calendar_body(one: Calendar) -> CalendarBody:
+    """Write a calendar as a part of a document."""
     return CalendarBody.model_construct(
         service_id=one.id,
         weekdays=list(one.weekdays),

@@ -175,7 +175,7 @@ class _Keeping:
         Id of the vehicle; None, and nothing is changed, where it fits nowhere.
         """
         at, leg, drives = instant(self.now), self.leg, self.supply.drives
-        ask = self._ask(earliest, latest)
+        ask = ask_of(leg, earliest, latest)
         without = self.places.fleet.with_runs([dispatch.remove(self.run, leg.id, drives, at)])
         only = {self.run.id} if same else self.places.list_ours(ask)
         found = dispatch.find_place(without, ask, drives, now=at, only=only)
@@ -186,19 +186,6 @@ class _Keeping:
         assert run is not None
         self.places.change(dispatch.place(run, found, leg.id))
         return run.vehicle
-
-    def _ask(self, earliest: int, latest: int) -> Ask:
-        offer = self.leg.offer
-        return Ask(
-            service=offer.service,
-            origin=offer.origin,
-            destination=offer.destination,
-            pickup=(offer.pickup[0] + earliest, offer.pickup[1] + latest),
-            drop_off=(offer.drop_off[0], offer.drop_off[1] + latest),
-            load=offer.party.load,
-            longest_ride=offer.longest_ride,
-            dwell=self.leg.dwell,
-        )
 
     # ── taxi, or nothing ──────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -308,6 +295,21 @@ class _Keeping:
             about=about(self.leg),
             now=self.now,
         )
+
+
+def ask_of(leg: BookedLeg, earliest: int, latest: int) -> Ask:
+    """Return what dispatching is asked for a ride whose windows begin and end so many seconds later than booked."""
+    offer = leg.offer
+    return Ask(
+        service=offer.service,
+        origin=offer.origin,
+        destination=offer.destination,
+        pickup=(offer.pickup[0] + earliest, offer.pickup[1] + latest),
+        drop_off=(offer.drop_off[0], offer.drop_off[1] + latest),
+        load=offer.party.load,
+        longest_ride=offer.longest_ride,
+        dwell=leg.dwell,
+    )
 
 
 def shift(run: Run, leg: BookedLeg, delay: int) -> Run:
