@@ -115,10 +115,14 @@ def check_zone(zone: Zone) -> Iterator[_Found]:
     if kind not in {"Polygon", "MultiPolygon"}:
         yield _Found("unsupported_geometry_type", f"zone {zone.id} is a {kind}; draw it as a Polygon or MultiPolygon")
         return
-    vertices = _count_vertices(zone.geometry.get("coordinates"))
-    if vertices is None:
+    rings = _list_rings(kind, zone.geometry.get("coordinates"))
+    if rings is None:
         yield _Found("invalid_geometry", f"zone {zone.id} has coordinates that are no rings of [longitude, latitude]")
         return
+    if any(len(ring) < RING or ring[0] != ring[-1] for ring in rings):
+        yield _Found("invalid_geometry", f"zone {zone.id} has a ring that is not closed; end it where it began")
+        return
+    vertices = sum(len(ring) for ring in rings)
     if vertices > MAX_VERTICES:
         yield _Found("invalid_geometry", f"zone {zone.id} has {vertices:,} points, more than {MAX_VERTICES:,}")
         return
@@ -138,25 +142,28 @@ def check_zone(zone: Zone) -> Iterator[_Found]:
         yield _Found("invalid_geometry", f"zone {zone.id} is no area: {why}; draw it so that no line crosses another")
 
 
-def _count_vertices(coordinates: object) -> int | None:
-    """Count the points of nested rings; None when something in them is no point."""
-    total = 0
-    todo: list[tuple[object, int]] = [(coordinates, 0)]
-    while todo:
-        part, depth = todo.pop()
-        if not isinstance(part, list | tuple) or depth > DEPTH or not part:
+RING = 4
+"""Points that a ring has at least, the first again as the last."""
+
+
+def _list_rings(kind: str, coordinates: object) -> list[list[object]] | None:
+    """List the rings of a Polygon or MultiPolygon; None when they are not written as GeoJSON writes them."""
+    if not isinstance(coordinates, list | tuple) or not coordinates:
+        return None
+    polygons = [coordinates] if kind == "Polygon" else coordinates
+    rings: list[list[object]] = []
+    for polygon in polygons:
+        if not isinstance(polygon, list | tuple) or not polygon:
             return None
-        if isinstance(part[0], int | float):
-            if depth < 2 or len(part) not in {2, 3} or not all(_is_number(one) for one in part):  # noqa: PLR2004
+        for ring in polygon:
+            if not isinstance(ring, list | tuple) or not all(_is_position(one) for one in ring):
                 return None
-            total += 1
-        else:
-            todo += [(one, depth + 1) for one in part]
-    return total
+            rings.append(list(ring))
+    return rings
 
 
-DEPTH = 3
-"""How deep the points of a MultiPolygon lie."""
+def _is_position(value: object) -> bool:
+    return isinstance(value, list | tuple) and len(value) in {2, 3} and all(_is_number(one) for one in value)
 
 
 def _is_number(value: object) -> bool:
