@@ -170,6 +170,11 @@ class Direct:
     way: Path | None
     """None where there are no streets, or both ends are the same place."""
 
+    @property
+    def on_foot(self) -> int:
+        """Seconds of it that one walks."""
+        return self.seconds if self.mode is Mode.WALK else 0
+
     def legs(self, at: int, network: Network) -> list[Leg]:
         """Describe it, leaving at an instant (seconds since 1970 UTC)."""
         ends = door_place(self.ends[0]), door_place(self.ends[1])

@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Protocol
 
-from mobigo.journeys.identity import identify, write_id
-from mobigo.journeys.model import Journey, Label, Leg
+from mobigo.journeys.identity import Hailed, identify, write_id
+from mobigo.journeys.model import Journey, Label, Leg, Mode
+from mobigo.journeys.rideleg import Fetched, FetchedAll, line_of
 from mobigo.journeys.rides import describe_ride
 from mobigo.journeys.streetlegs import describe_parts, find_change, stop_place
 from mobigo.transit.model import Ride, TransitJourney, Walk
@@ -31,6 +32,10 @@ class AllTheWay(Protocol):
     @property
     def seconds(self) -> int:
         """How long it takes."""
+
+    @property
+    def on_foot(self) -> int:
+        """How much of it one walks."""
 
     def legs(self, at: int, network: Network) -> list[Leg]:
         """Describe it, leaving at an instant (seconds since 1970 UTC)."""
@@ -69,7 +74,7 @@ def describe(network: Network, found: TransitJourney, doors: Doors) -> Journey:
     if network.live and not network.is_running:
         legs = follow(legs)
     return Journey(
-        write_id(identify(network, found, doors.request)),
+        write_id(identify(network, found, doors.request, find_hails(found, doors))),
         legs[0].departure,
         legs[-1].arrival,
         found.transfers,
@@ -88,7 +93,27 @@ def describe_alone(network: Network, way: Direct, start: int, request: JourneyRe
 
 def name(network: Network, found: TransitJourney, doors: Doors) -> str:
     """Return the id of a journey without describing it."""
-    return write_id(identify(network, found, doors.request))
+    return write_id(identify(network, found, doors.request, find_hails(found, doors)))
+
+
+def find_hails(found: TransitJourney, doors: Doors) -> dict[int, Hailed]:
+    """Tell which parts of a journey are rides that are booked and not of the timetable."""
+    hails = {}
+    for n, leg in enumerate(found.legs):
+        way = _way_of(leg, doors) if isinstance(leg, Walk) else None
+        if isinstance(way, Fetched | FetchedAll):
+            service = way.hail.supply.catalogue.services[way.offered.offer.service]
+            hails[n] = Hailed(way.offered.offer, line_of(service).name)
+    return hails
+
+
+def _way_of(walk: Walk, doors: Doors) -> object:
+    """Return what describes a way between an end and a stop, or both ends."""
+    if walk.from_stop == DOOR and walk.to_stop == DOOR:
+        return doors.walk
+    if DOOR not in walk[:2]:
+        return None
+    return (doors.origin if walk.from_stop == DOOR else doors.destination).ways[0]
 
 
 def follow(legs: Iterable[Leg]) -> list[Leg]:
@@ -101,7 +126,7 @@ def follow(legs: Iterable[Leg]) -> list[Leg]:
             missed = ready is not None and leg.departure < ready and not certain
             followed.append(replace(leg, missed=missed))
             ready = leg.arrival
-        elif ready is not None and leg.booking is None:
+        elif ready is not None and leg.mode is not Mode.ON_DEMAND:
             start = ready.astimezone(leg.departure.tzinfo)
             ready = start + (leg.arrival - leg.departure)
             followed.append(replace(leg, departure=start, arrival=ready))

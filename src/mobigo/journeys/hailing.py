@@ -17,8 +17,11 @@ from zoneinfo import ZoneInfo
 import numpy as np
 
 from mobigo.journeys.model import Mode, NotNow
-from mobigo.journeys.rideleg import DOOR, Fetched, FetchedAll, Gate, line_of
-from mobigo.ondemand.model import Pin, PinSide, Spot
+from mobigo.journeys.rideleg import DOOR, Fetched, FetchedAll, Gate, line_of, to_book
+from mobigo.ondemand.catalogue import Ride as BookedRide
+from mobigo.ondemand.catalogue import may_ride
+from mobigo.ondemand.model import How, Pin, PinSide, Spot
+from mobigo.ondemand.rules import rules_of
 from mobigo.ondemand.supply import Declined, Offered, Want, better, safe_seconds
 from mobigo.transit.footpaths import WALKING_SPEED
 from mobigo.transit.model import Direction, Ride, TransitJourney, Walk
@@ -30,7 +33,7 @@ if TYPE_CHECKING:
 
     from mobigo.journeys.access import Access
     from mobigo.journeys.combine import Doors
-    from mobigo.journeys.model import End, JourneyRequest
+    from mobigo.journeys.model import End, Journey, JourneyRequest, Leg
     from mobigo.journeys.network import Network
     from mobigo.journeys.rideleg import Hail
     from mobigo.journeys.served import Area, Relation
@@ -126,6 +129,7 @@ class Hailing:
     """By service: why it takes nobody all the way now."""
     _sides: dict[int, Side] = field(default_factory=dict)
     _known: dict[_Asked, Offered | Declined] = field(default_factory=dict)
+    _lines: dict[Ride, Offered | Declined | None] = field(default_factory=dict)
 
     # ── which rides there are ─────────────────────────────────────────────────────────────────────────────────────────
 
@@ -351,7 +355,7 @@ class Hailing:
         else:
             earliest = asked.instant + promise.connection_buffer
             latest = asked.bound - asked.gate.walk if asked.bound else 0
-            want = Want(hub, door, (earliest, earliest + promise.longest_wait), (0, latest), self.party, pin)
+            want = Want(hub, door, (earliest, earliest + promise.longest_wait), (0, latest), self.party, pin, soon=True)
         return self._best(relation, want, arrive=asked.side == 0)
 
     def _best(self, relation: Relation, want: Want, *, arrive: bool) -> Offered | Declined:
@@ -474,6 +478,56 @@ class Hailing:
             ready = max(self.hail.now, first - 2 * LONGEST_DRIVE)
             want = Want(origin, destination, (ready, last), (first - off.walk, last - off.walk), self.party)
         return self._best(relation, want, arrive=direction is Direction.ARRIVE)
+
+    # ── lines that run only for those who booked ──────────────────────────────────────────────────────────────────────
+
+    def closed_trips(self, journeys: list[TransitJourney]) -> set[int]:
+        """List the trips that journeys ride though these must be booked and cannot be."""
+        if not self.hail.served.lines:
+            return set()
+        rides = {leg for journey in journeys for leg in journey.legs if isinstance(leg, Ride)}
+        return {ride.trip for ride in rides if isinstance(self.offer_line(ride), Declined)}
+
+    def offer_line(self, ride: Ride) -> Offered | Declined | None:
+        """Offer a ride on a trip of the timetable that must be booked; None for all others."""
+        if ride not in self._lines:
+            self._lines[ride] = self._ask_line(ride)
+        return self._lines[ride]
+
+    def _ask_line(self, ride: Ride) -> Offered | Declined | None:
+        timetable = self.network.timetable
+        known = self.hail.served.lines.get(timetable.trip_ids.at(ride.trip))
+        if known is None:
+            return None
+        service_id, trip, records = known
+        if ride.to_pos >= len(records):
+            return None
+        booked = BookedRide(service_id, trip, records[ride.from_pos], records[ride.to_pos])
+        service = self.hail.supply.catalogue.services[service_id]
+        here = self.hail.supply.how(service) is How.HERE
+        if not may_ride(trip, booked.start, booked.end) or not (
+            here or rules_of(service, booked.pickup, booked.drop_off)
+        ):
+            return None
+        spots = self._spot(0, ride.from_stop), self._spot(1, ride.to_stop)
+        want = Want(*spots, (ride.departure, ride.departure), (0, ride.arrival), self.party)
+        return self.hail.supply.offer_line(booked, ride.service_date, want, self.hail.now)
+
+    def tell_lines(self, found: TransitJourney, journey: Journey) -> Journey:
+        """Say of each ride that must be booked how it is."""
+        if not self.hail.served.lines:
+            return journey
+        rides = iter([leg for leg in found.legs if isinstance(leg, Ride)])
+        legs = [
+            self._tell_line(leg, self.offer_line(next(rides))) if leg.trip_id is not None else leg
+            for leg in journey.legs
+        ]
+        return replace(journey, legs=tuple(legs))
+
+    def _tell_line(self, leg: Leg, offered: Offered | Declined | None) -> Leg:
+        if not isinstance(offered, Offered):
+            return leg
+        return replace(leg, mode=Mode.ON_DEMAND, phone=offered.phone, booking=to_book(self.hail, offered))
 
     # ── in the supply's words ─────────────────────────────────────────────────────────────────────────────────────────
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import zlib
 from base64 import urlsafe_b64decode, urlsafe_b64encode
-from dataclasses import dataclass, replace
+from dataclasses import astuple, dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, Literal, NamedTuple
 
@@ -17,15 +17,18 @@ from pydantic import BaseModel, Field, TypeAdapter
 
 from mobigo.journeys.model import Access, Criterion, JourneyRequest, Mode
 from mobigo.kit.errors import NotFound
+from mobigo.ondemand.model import Party
 from mobigo.transit.boards import find_planned_row
 from mobigo.transit.model import Ride
 from mobigo.transit.overlay import NEVER
 from mobigo.transit.timetable import begin_day, day_number, service_date
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from datetime import date
 
     from mobigo.journeys.network import Network
+    from mobigo.ondemand.model import Offer
     from mobigo.transit.model import TransitJourney, Walk
 
 DAY = 86_400
@@ -67,6 +70,27 @@ class NamedWalk:
 
 
 @dataclass(frozen=True)
+class NamedHail(NamedWalk):
+    """A ride that is booked, with the ways on foot around it: between an end and a stop, two stops, or both ends."""
+
+    service: str
+    trip: str
+    """Of the service."""
+    day: date
+    line: str
+    """Name of the service's line."""
+    start: tuple[str, float, float, str | None]
+    """Where one is picked up: name, longitude, latitude, id of the stop, if any."""
+    end: tuple[str, float, float, str | None]
+    ready: int
+    """Be ready then; seconds since 1970 UTC."""
+    until: int
+    """The vehicle comes by then."""
+    there: int
+    """Promised arrival."""
+
+
+@dataclass(frozen=True)
 class Identity:
     """What a name holds."""
 
@@ -79,9 +103,25 @@ class Identity:
     legs: tuple[NamedRide | NamedWalk, ...]
 
 
-def identify(network: Network, found: TransitJourney, request: JourneyRequest) -> Identity:
-    """Name the parts of a journey that was found on a network."""
-    legs = tuple(_name_ride(network, leg) if isinstance(leg, Ride) else _name_walk(leg) for leg in found.legs)
+def identify(
+    network: Network, found: TransitJourney, request: JourneyRequest, hails: Mapping[int, Hailed] | None = None
+) -> Identity:
+    """Name the parts of a journey that was found on a network.
+
+    Parameters
+    ----------
+    hails : mapping, optional
+        By its place in the journey, what each ride is that is booked and not of the timetable.
+    """
+    hails = hails or {}
+    legs = tuple(
+        _name_ride(network, leg)
+        if isinstance(leg, Ride)
+        else _name_hail(leg, hails[n])
+        if n in hails
+        else _name_walk(leg)
+        for n, leg in enumerate(found.legs)
+    )
     at = datetime.fromtimestamp(found.departure, UTC)
     return Identity(replace(request, at=at), found.departure, found.arrival, found.transfers, legs)
 
@@ -120,6 +160,23 @@ def _name_walk(walk: Walk) -> NamedWalk:
     return NamedWalk(min(walk.from_stop, STOP_OF_RIDE), min(walk.to_stop, STOP_OF_RIDE), walk.departure, walk.arrival)
 
 
+class Hailed(NamedTuple):
+    """A ride that was offered, and what its line is called."""
+
+    offer: Offer
+    line: str
+
+
+def _name_hail(walk: Walk, hailed: Hailed) -> NamedHail:
+    offer, line = hailed
+    start, end = ((one.name, one.point.lon, one.point.lat, one.stop_id) for one in (offer.origin, offer.destination))
+    ends = min(walk.from_stop, STOP_OF_RIDE), min(walk.to_stop, STOP_OF_RIDE)
+    times = *offer.pickup, offer.drop_off[1]
+    return NamedHail(
+        *ends, walk.departure, walk.arrival, offer.service, offer.trip, offer.service_date, line, start, end, *times
+    )
+
+
 _Text = Annotated[str, Field(max_length=1000)]
 _Instant = Annotated[int, Field(ge=0, le=2**36)]
 _Span = Annotated[int, Field(ge=-100 * DAY, le=100 * DAY)]
@@ -153,8 +210,33 @@ class _RideWord(NamedTuple):
     arrival: _Span
 
 
+_Degrees = Annotated[float, Field(ge=-180, le=180)]
+_Spot = tuple[_Text, _Degrees, Annotated[float, Field(ge=-90, le=90)], _Text | None]
+
+
+class _HailWord(NamedTuple):
+    """A `NamedHail`; its times are seconds after the journey leaves, its day counts from 1970."""
+
+    from_end: _End
+    to_end: _End
+    departure: _Span
+    arrival: _Span
+    service: _Text
+    trip: _Text
+    day: Annotated[int, Field(ge=0, le=2**36 // DAY)]
+    line: _Text
+    start: _Spot
+    end: _Spot
+    ready: _Span
+    until: _Span
+    there: _Span
+
+
 LAYOUT = 2
 """Of the names written now."""
+
+
+_Count = Annotated[int, Field(ge=0, le=1000)]
 
 
 class _Wishes(BaseModel):
@@ -179,19 +261,23 @@ class _Wishes(BaseModel):
     direct: Annotated[tuple[Mode, ...], Field(max_length=5)] | None = None
     bicycle_aboard: bool | None = None
     criterion: Criterion | None = None
+    ondemand: bool | None = None
+    party: Annotated[tuple[_Count, ...], Field(min_length=6, max_length=6)] | None = None
 
 
-_CONTENT: TypeAdapter[tuple[int, str, str, int, int, int, tuple[_WalkWord | _RideWord, ...], _Wishes]] = TypeAdapter(
-    tuple[
-        Literal[2],
-        _Text,
-        _Text,
-        _Instant,
-        _Span,
-        Annotated[int, Field(ge=0, le=100)],
-        Annotated[tuple[_WalkWord | _RideWord, ...], Field(min_length=1, max_length=100)],
-        _Wishes,
-    ]
+_CONTENT: TypeAdapter[tuple[int, str, str, int, int, int, tuple[_WalkWord | _RideWord | _HailWord, ...], _Wishes]] = (
+    TypeAdapter(
+        tuple[
+            Literal[2],
+            _Text,
+            _Text,
+            _Instant,
+            _Span,
+            Annotated[int, Field(ge=0, le=100)],
+            Annotated[tuple[_WalkWord | _RideWord | _HailWord, ...], Field(min_length=1, max_length=100)],
+            _Wishes,
+        ]
+    )
 )
 _EMPTY = JourneyRequest("", "", datetime.fromtimestamp(0, UTC))
 
@@ -203,7 +289,9 @@ def write_id(identity: Identity) -> str:
     """Write what a name holds as one word."""
     start = identity.departure
     legs = [
-        _WalkWord(leg.from_end, leg.to_end, leg.departure - start, leg.arrival - start)
+        _write_hail(leg, start)
+        if isinstance(leg, NamedHail)
+        else _WalkWord(leg.from_end, leg.to_end, leg.departure - start, leg.arrival - start)
         if isinstance(leg, NamedWalk)
         else _RideWord(
             leg.trip_id,
@@ -223,6 +311,8 @@ def write_id(identity: Identity) -> str:
     wishes = {
         name: getattr(request, name) for name in _Wishes.model_fields if getattr(request, name) != getattr(_EMPTY, name)
     }
+    if "party" in wishes:
+        wishes["party"] = astuple(request.party)
     content = [
         LAYOUT,
         request.origin,
@@ -235,6 +325,24 @@ def write_id(identity: Identity) -> str:
     ]
     text = json.dumps(content, separators=(",", ":"), ensure_ascii=False)
     return urlsafe_b64encode(zlib.compress(text.encode(), 9)).decode().rstrip("=")
+
+
+def _write_hail(leg: NamedHail, start: int) -> _HailWord:
+    return _HailWord(
+        leg.from_end,
+        leg.to_end,
+        leg.departure - start,
+        leg.arrival - start,
+        leg.service,
+        leg.trip,
+        day_number(leg.day),
+        leg.line,
+        leg.start,
+        leg.end,
+        leg.ready - start,
+        leg.until - start,
+        leg.there - start,
+    )
 
 
 def read_id(text: str) -> Identity:
@@ -261,15 +369,42 @@ def _read(text: str) -> Identity:
         raise ValueError(text)  # torn, or too long
     _, origin, destination, start, arrival, transfers, legs, wishes = _CONTENT.validate_json(unfolded)
     asked = {name: value for name, value in wishes if value is not None}
+    if "party" in asked:
+        asked["party"] = Party(*asked["party"])
     request = JourneyRequest(origin, destination, datetime.fromtimestamp(start, UTC), **asked)
-    if any(min(leg.from_end, leg.to_end) < -1 - len(request.vias) for leg in legs if isinstance(leg, _WalkWord)):
+    if any(min(leg.from_end, leg.to_end) < -1 - len(request.vias) for leg in legs if not isinstance(leg, _RideWord)):
         raise ValueError(text)  # a place that is not named
-    read = tuple(_read_walk(leg, start) if isinstance(leg, _WalkWord) else _read_ride(leg, start) for leg in legs)
+    read = tuple(
+        _read_walk(leg, start)
+        if isinstance(leg, _WalkWord)
+        else _read_ride(leg, start)
+        if isinstance(leg, _RideWord)
+        else _read_hail(leg, start)
+        for leg in legs
+    )
     return Identity(request, start, start + arrival, transfers, read)
 
 
 def _read_walk(leg: _WalkWord, start: int) -> NamedWalk:
     return NamedWalk(leg.from_end, leg.to_end, start + leg.departure, start + leg.arrival)
+
+
+def _read_hail(leg: _HailWord, start: int) -> NamedHail:
+    return NamedHail(
+        leg.from_end,
+        leg.to_end,
+        start + leg.departure,
+        start + leg.arrival,
+        leg.service,
+        leg.trip,
+        service_date(leg.day),
+        leg.line,
+        leg.start,
+        leg.end,
+        start + leg.ready,
+        start + leg.until,
+        start + leg.there,
+    )
 
 
 def _read_ride(leg: _RideWord, start: int) -> NamedRide:

@@ -369,7 +369,7 @@ class Journey:
     @property
     def rides(self) -> bool:
         """Whether any leg is by vehicle."""
-        return any(leg.trip_id is not None or leg.booking is not None for leg in self.legs)
+        return any(leg.trip_id is not None or leg.mode is Mode.ON_DEMAND for leg in self.legs)
 
     @property
     def walking(self) -> int:

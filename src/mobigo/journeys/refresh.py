@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from mobigo.journeys import combine, service
-from mobigo.journeys.identity import STOP_OF_RIDE, Identity, NamedRide, NamedWalk, read_id, write_id
-from mobigo.journeys.model import Access, Journey, Mode, Realtime
+from mobigo.journeys.identity import STOP_OF_RIDE, Identity, NamedHail, NamedRide, NamedWalk, read_id, write_id
+from mobigo.journeys.model import Access, Journey, Line, Mode, Place, Realtime
 from mobigo.journeys.rides import describe_ride, find_now
 from mobigo.journeys.search import open_search
-from mobigo.journeys.streetlegs import describe_way, door_place, stop_place
+from mobigo.journeys.streetlegs import describe_parts, describe_way, door_place, find_change, stop_place
 from mobigo.kit.errors import NotFound
 from mobigo.transit.model import Ride, Walk
 from mobigo.transit.timetable import NOT_ALLOWED, begin_day, day_number, runs_on
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
     from mobigo.journeys.model import Leg
     from mobigo.journeys.network import Network
+    from mobigo.journeys.rideleg import Hail
     from mobigo.journeys.search import Search
     from mobigo.transit.overlay import Overlay
     from mobigo.transit.timetable import Timetable
@@ -112,7 +113,9 @@ class Refreshed:
     live_at: datetime | None
 
 
-def refresh(network: Network, name: str, now: datetime, realtime: Realtime = Realtime.ON) -> Refreshed:
+def refresh(
+    network: Network, name: str, now: datetime, realtime: Realtime = Realtime.ON, hail: Hail | None = None
+) -> Refreshed:
     """Look up a journey by its id on the network as it is now.
 
     Parameters
@@ -125,6 +128,8 @@ def refresh(network: Network, name: str, now: datetime, realtime: Realtime = Rea
         Aware.
     realtime : Realtime
         ``OFF``: only what a new timetable changed.
+    hail : Hail, optional
+        What on-demand transport offers now, for what to do instead.
 
     Raises
     ------
@@ -145,7 +150,7 @@ def refresh(network: Network, name: str, now: datetime, realtime: Realtime = Rea
     journey = Journey(name, legs[0].departure, legs[-1].arrival, identity.transfers, tuple(legs))
     differences = tuple(_compare(identity, journey, looked))
     broken = min((one.ride for one in differences if one.change in BREAKING), default=None)
-    alternatives = _find_alternatives(network, identity, journey, broken, now) if broken is not None else ()
+    alternatives = _find_alternatives(network, identity, journey, broken, now, hail=hail) if broken is not None else ()
     begun = journey.departure <= now
     live = network.live
     return Refreshed(
@@ -296,7 +301,9 @@ def _describe(network: Network, identity: Identity, looked: Sequence[_Looked]) -
     before: Ride | None = None
     for n, part in enumerate(parts):
         beside = [parts[at] if 0 <= at < len(parts) else None for at in (n - 1, n + 1)]
-        if isinstance(part, NamedWalk):
+        if isinstance(part, NamedHail):
+            legs += _describe_hail(search, part, *beside)
+        elif isinstance(part, NamedWalk):
             walk = _walk(part, *beside)
             if walk is not None:
                 legs += [leg for leg in _describe_walk(search, identity, walk) if leg.departure < leg.arrival]
@@ -307,10 +314,44 @@ def _describe(network: Network, identity: Identity, looked: Sequence[_Looked]) -
     return legs
 
 
+def _describe_hail(
+    search: Search, named: NamedHail, before: _Looked | NamedWalk | None, after: _Looked | NamedWalk | None
+) -> list[Leg]:
+    """Describe a ride that is booked, as it was promised, and the ways on foot around it.
+
+    Whether it is booked, and what has become of it, is the booking's to say.
+    """
+    network, doors = search.network, search.doors[0]
+    zone = network.manifest.zone
+    start, end = (Place(name, lat, lon, stop) for name, lon, lat, stop in (named.start, named.end))
+    service = Line(named.service, named.line, named.line, None, None, "")
+    ride = describe_way(network, Mode.ON_DEMAND, (start, end), (named.ready, named.there), None)
+    ride = replace(
+        ride, departure=ride.departure.astimezone(zone), arrival=ride.arrival.astimezone(zone), line=service,
+        service_date=named.day,
+    )  # fmt: skip
+    ways: list[list[Leg]] = []
+    for here, at, until, door, vehicle in (
+        (start, named.departure, named.ready, doors.origin, before),
+        (end, named.there, named.arrival, doors.destination, after),
+    ):
+        stop = network.stop_index.get(here.stop_id or "")
+        if until <= at or stop is None:
+            ways.append([])
+        elif isinstance(vehicle, _Looked):
+            other = vehicle.ride and (vehicle.ride.to_stop if here is start else vehicle.ride.from_stop)
+            pair = (stop, stop) if other is None else (other, stop) if here is start else (stop, other)
+            places = stop_place(network, pair[0]), stop_place(network, pair[1])
+            ways.append([describe_parts(network, places, (at, until), find_change(network, *pair, door.foot))])
+        else:
+            ways.append(door.legs(stop, at, network) if stop in door.stops else [])
+    return [*ways[0], ride, *ways[1]]
+
+
 def _leave_earlier(legs: list[Leg], now: datetime) -> list[Leg]:
     """Let the way to a first vehicle that leaves earlier begin as much earlier, while there is time."""
     first = next((n for n, leg in enumerate(legs) if leg.trip_id is not None), 0)
-    if not first or legs[first].canceled:
+    if not first or legs[first].canceled or any(leg.mode is Mode.ON_DEMAND for leg in legs[:first]):
         return legs
     early = legs[first - 1].arrival - legs[first].departure
     if early <= timedelta(0) or legs[0].departure - early < now:
@@ -424,7 +465,7 @@ def _ready_after(journey: Journey, ride: Leg) -> datetime:
 
 
 def _find_alternatives(
-    network: Network, identity: Identity, journey: Journey, broken: int, now: datetime
+    network: Network, identity: Identity, journey: Journey, broken: int, now: datetime, *, hail: Hail | None
 ) -> tuple[Journey, ...]:
     """Find how to arrive though a ride is not to be had: from where it would begin, or from the door."""
     found: list[Journey] = []
@@ -438,7 +479,7 @@ def _find_alternatives(
     )
     rides = [leg for leg in journey.legs if leg.trip_id is not None]
     if broken == 0 or now < journey.departure:
-        found += service.plan(network, request).journeys
+        found += service.plan(network, request, hail).journeys
     if 0 < broken <= len(rides):
         last = rides[broken - 1]
         kept = journey.legs[: journey.legs.index(last) + 1]
@@ -454,7 +495,7 @@ def _find_alternatives(
             vias=request.vias[max(passed, 0) :],
             access=(Access.WALK,),
         )
-        for one in service.plan(network, onward).journeys:
+        for one in service.plan(network, onward, hail).journeys:
             found.append(_join(identity, kept, one, broken))
     unique = {one.id: one for one in found}
     return tuple(sorted(unique.values(), key=lambda one: (one.arrival, one.transfers, -one.departure.timestamp())))[

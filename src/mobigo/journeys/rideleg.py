@@ -98,14 +98,19 @@ class FetchedAll:
 
     hail: Hail
     offered: Offered
-    on_foot: tuple[Access, Access]
+    walks: tuple[Access, Access]
     gates: tuple[Gate, Gate]
 
     @property
     def seconds(self) -> int:
         """From door to door."""
         offer = self.offered.offer
-        return self.gates[0].walk + offer.drop_off[1] - offer.pickup[0] + self.gates[1].walk
+        return self.on_foot + offer.drop_off[1] - offer.pickup[0]
+
+    @property
+    def on_foot(self) -> int:
+        """Seconds of it that one walks."""
+        return self.gates[0].walk + self.gates[1].walk
 
     def legs(self, at: int, network: Network) -> list[Leg]:  # noqa: ARG002 - it leaves when it was offered
         """Describe it."""
@@ -113,7 +118,7 @@ class FetchedAll:
         before, after = (
             [] if gate.stop == DOOR or not gate.walk else access.legs(gate.stop, start, network)
             for gate, access, start in zip(
-                self.gates, self.on_foot, (offer.pickup[0] - self.gates[0].walk, offer.drop_off[1]), strict=True
+                self.gates, self.walks, (offer.pickup[0] - self.gates[0].walk, offer.drop_off[1]), strict=True
             )
         )
         return [*before, describe_offered(self.hail, network, self.offered), *after]

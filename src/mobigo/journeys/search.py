@@ -16,7 +16,7 @@ from mobigo.journeys.hailing import Hailing, party_of
 from mobigo.journeys.model import Access, Mode
 from mobigo.journeys.wishes import price, says_nothing, understand
 from mobigo.transit import routing
-from mobigo.transit.model import Direction, Query, Via
+from mobigo.transit.model import Direction, Preferences, Query, Ride, Via
 from mobigo.transit.timetable import day_number
 
 if TYPE_CHECKING:
@@ -29,13 +29,16 @@ if TYPE_CHECKING:
     from mobigo.journeys.network import Network
     from mobigo.journeys.rideleg import Hail
     from mobigo.transit.days import DayViews
-    from mobigo.transit.model import Preferences, TransitJourney
+    from mobigo.transit.model import TransitJourney
 
 SECONDS_PER_EVENT = 5e-6
 """What laying the hops of a day costs per stop time; where the budget does not cover it, one searches without."""
 
 GRACE = 0.2
 """Seconds beyond the budget for an answer without the criterion, where there would be none in time with it."""
+
+BOOKED_ROUNDS = 4
+"""Searches without the trips that cannot be booked, at most; what still rides one is left out."""
 
 AHEAD = (3 * 3600, 24 * 3600)
 """Seconds in which the next journey with a ride that is booked is looked for, one after the other."""
@@ -214,7 +217,7 @@ class Search:
             max_transfers=self.max_transfers,
             preferences=self.preferences,
         )
-        found = routing.answer(views, query, deadline=self.deadline)
+        found = self._answer(views, query)
         journeys = found.journeys
         if not found.complete:
             self.complete = False
@@ -222,6 +225,28 @@ class Search:
         kept = [journey for journey in journeys if self._is_worth(journey, doors.walk)]
         self.beaten |= len(kept) < len(journeys)
         return kept
+
+    def _answer(self, views: DayViews, query: Query) -> routing.Found:
+        """Search, and again without the trips that would have to be booked and cannot be."""
+        found = routing.answer(views, query, deadline=self.deadline)
+        closed: set[int] = set()
+        for _ in range(BOOKED_ROUNDS):
+            new = self.hailing.closed_trips(found.journeys) if self.hailing is not None else set()
+            if not new:
+                return found
+            closed |= new
+            wishes = self.preferences or Preferences()
+            trips = np.ones(len(self.network.timetable.trip_route), np.bool_) if wishes.trips is None else wishes.trips
+            trips = trips.copy()
+            trips[list(closed)] = False
+            query = replace(query, preferences=replace(wishes, trips=trips))
+            found = routing.answer(views, query, deadline=self.deadline)
+        assert self.hailing is not None
+        closed |= self.hailing.closed_trips(found.journeys)
+        kept = [
+            one for one in found.journeys if not any(isinstance(leg, Ride) and leg.trip in closed for leg in one.legs)
+        ]
+        return found._replace(journeys=kept)
 
     def _fill(self, views: DayViews, query: Query, found: list[TransitJourney]) -> list[TransitJourney]:
         """Add the journeys that are best without the criterion, which are found soon, to those found in time."""

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
     from mobigo.journeys.network import Network
     from mobigo.ondemand.catalogue import Catalogue, Ride
+    from mobigo.ondemand.model import Trip
 
 HUBS = 16
 """Stops of a zone or group that a ride to the next vehicle goes to, at most: those with the most departures."""
@@ -148,6 +149,14 @@ class Served:
     def areas_of(self, stop: int) -> list[Area]:
         """List the groups and stops of services that a stop of the network belongs to."""
         return self._of_stop.get(stop, [])
+
+    @cached_property
+    def lines(self) -> Mapping[str, tuple[str, Trip, tuple[int, ...]]]:
+        """Trips of the timetable one must book, by id: service, trip, and the record of each of its stops in turn."""
+        return {
+            name: (service, trip, tuple(n for n, call in enumerate(trip.calls) if not is_flexible(call)))
+            for name, (service, trip) in self.catalogue.booked_trips.items()
+        }
 
     # ── stops worth a ride ────────────────────────────────────────────────────────────────────────────────────────────
 

@@ -168,7 +168,8 @@ def _answer_with(
     for index in chosen.kept:
         one = page.found[index]
         tidied = tidy(network, one.journey, search.preferences)
-        described[index] = combine.describe(network, tidied, search.doors_of(one))
+        told = combine.describe(network, tidied, search.doors_of(one))
+        described[index] = told if search.hailing is None else search.hailing.tell_lines(tidied, told)
     journeys = list(described.values())
     on_foot = None
     if walk is not None and request.cursor is None and (not described or walk.seconds <= request.max_walk):
@@ -244,7 +245,9 @@ def _walking(doors: Doors, journey: TransitJourney) -> int:
     """Seconds on foot."""
     seconds = 0
     for leg in journey.legs:
-        if isinstance(leg, Walk):
+        if isinstance(leg, Walk) and leg.from_stop == leg.to_stop == DOOR:
+            seconds += doors.walk.on_foot if doors.walk is not None else 0
+        elif isinstance(leg, Walk):
             door = doors.origin if leg.from_stop == DOOR else doors.destination if leg.to_stop == DOOR else None
             if door is None:
                 seconds += leg.arrival - leg.departure

@@ -31,7 +31,8 @@ from mobigo.ondemand.calendars import ONE_DAY, day_of, instant_of, list_days
 from mobigo.ondemand.catalogue import Catalogue, find_revision, read_catalogue
 from mobigo.ondemand.dispatch import Placement, find_place
 from mobigo.ondemand.fleet_store import read_fleet
-from mobigo.ondemand.model import Ask, BookingType, How, Offer, Party, Pin, ServiceKind, Spot
+from mobigo.ondemand.flex_read import is_flexible
+from mobigo.ondemand.model import Ask, BookingType, How, Offer, Party, Pin, Spot
 from mobigo.ondemand.rules import WhyNot, list_departures, opening, pickup_window, rules_of, why_not
 
 if TYPE_CHECKING:
@@ -115,6 +116,8 @@ class Want:
     """Instants between which arriving suits; a second of 0: any time."""
     party: Party = field(default_factory=Party)
     pin: Pin | None = None
+    soon: bool = False
+    """Rather early than late, though the drop-off is bound."""
 
 
 @dataclass(frozen=True)
@@ -210,10 +213,33 @@ class Supply:
         drive = int(self.drives.seconds([want.origin.point], [want.destination.point])[0, 0])
         if drive < 0:
             return self._decline(Decline.NO_WAY, service, ride)
-        plan = _Plan(service, ride, want, slot, drive)
+        plan = _Plan(service, ride, want, slot, drive, fixed=slot.first == slot.last and not is_flexible(ride.pickup))
         if self.how(service) is not How.HERE:
             return self._tell(plan, now)
         return self._place(plan, now)
+
+    def offer_line(self, ride: Ride, day: date, want: Want, now: int) -> Offered | Declined:
+        """Offer a ride of a virtual line, at the times of its timetable.
+
+        Parameters
+        ----------
+        day : date
+            Service day of the trip.
+        want : Want
+            Its pick-up and drop-off are from the departure to the departure, and until the arrival.
+        """
+        service = self.catalogue.services[ride.service]
+        departure, arrival = want.pickup[0], want.drop_off[1]
+        when = opening(rules_of(service, ride.pickup, ride.drop_off), service, departure, day)
+        why = why_not(when, now)
+        if why is not None:
+            return self._decline(Decline(why.value), service, ride, when)
+        drive = int(self.drives.seconds([want.origin.point], [want.destination.point])[0, 0])
+        if drive < 0:
+            return self._decline(Decline.NO_WAY, service, ride)
+        slot = _Slot(day, departure, departure, arrival + FIXED_SLACK, when)
+        plan = _Plan(service, ride, replace(want, drop_off=(0, 0)), slot, drive, fixed=True)
+        return self._place(plan, now) if self.how(service) is How.HERE else self._tell(plan, now)
 
     def find(
         self,
@@ -353,15 +379,12 @@ class _Plan:
     want: Want
     slot: _Slot
     drive: int
+    fixed: bool = False
+    """Whether it leaves at a time of a timetable."""
 
     @property
     def dwell(self) -> int:
         return self.service.promise.dwell
-
-    @property
-    def fixed(self) -> bool:
-        """Whether it leaves at a time of a timetable."""
-        return self.service.kind is ServiceKind.VIRTUAL_LINE
 
     @property
     def longest(self) -> int:
@@ -378,6 +401,11 @@ class _Plan:
     def safe(self) -> int:
         """Seconds aboard that are said in advance."""
         return min(safe_seconds(self.ride.trip, self.drive), self.longest)
+
+    @property
+    def bound(self) -> bool:
+        """Whether it is to be there as late as is right, instead of as early as possible."""
+        return bool(self.want.drop_off[1]) and not self.want.soon and not self.fixed
 
     @property
     def wide(self) -> int:
@@ -400,7 +428,7 @@ class _Plan:
     def nominal(self) -> int | None:
         """Return when to be ready if nothing else is on the way; None: never in time."""
         first, last = self.slot.first, self._last_ready
-        if self.want.drop_off[1] and self._latest is not None and not self.fixed:
+        if self.bound and self._latest is not None:
             last = min(last, self._latest - self.safe - self.dwell - self.wide)
             return last if last >= first else (first if first <= self._last_ready else None)
         return first if first <= last else None
@@ -415,8 +443,7 @@ class _Plan:
         if ready is None:
             return
         promise = self.service.promise
-        bound = bool(self.want.drop_off[1]) and self._latest is not None and not self.fixed
-        if not bound:
+        if not self.bound:
             last = ready if self.fixed else self._last_ready
             for begin in range(ready, last + 1, max(promise.longest_wait, MINUTE)):
                 yield self._ask(begin, min(last, begin + promise.longest_wait) + self.wide)
@@ -449,7 +476,7 @@ class _Plan:
     def promise(self, ready: int, arrival: int) -> tuple[int, int]:
         """Return until when the vehicle comes, and by when one is there."""
         until = ready + self.wide
-        if self.want.drop_off[1] and self._latest is not None and not self.fixed:
+        if self.bound and self._latest is not None:
             return min(until, max(ready, self._latest - self.drive - self.dwell)), self._latest
         latest = max(until + self.dwell + self.safe, arrival)
         if self.fixed and self.slot.latest is not None:
