@@ -49,6 +49,9 @@ SEARCH, SEARCH_STOP = 40, 3
 PATIENCE = 3
 """Neighbourhoods in vain, per run, after which it is as good as it gets."""
 
+LATER = 1 << 40
+"""Instant of stops whose times are yet to be worked out: none of these is taken for one the vehicle drives to."""
+
 UNREACHED = 10_000_000
 """Seconds between places without a way: more than any run has."""
 
@@ -130,7 +133,9 @@ def improve(
         tried += 1
         idle = 0 if search.rearrange(parts, solver) else idle + 1
     changed = [run for run in search.runs.values() if run is not search.given[run.id]]
-    faults = list_faults([search.given[run.id] for run in changed], changed, services, held | underway)
+    given = [search.given[run.id] for run in changed]
+    faults = list_faults(given, changed, services, held | underway)
+    faults += [fault for run in changed for fault in list_road_faults(run, times, search.frozen(run))]
     if faults:
         log.error("an improvement would have broken a promise and is not taken", faults=faults[:5])
         return Improvement((), {}, before, before, (), tried)
@@ -185,6 +190,24 @@ def _list_faults(run: Run) -> list[str]:
         faults.append(f"run {run.id}: a stop that has happened comes after one that has not")
     if any(not event.done and not run.start <= event.arrival <= event.departure <= run.end for event in run.events):
         faults.append(f"run {run.id}: a stop lies outside its shift")
+    return faults
+
+
+def list_road_faults(run: Run, times: Times, first: int) -> list[str]:
+    """Compare the planned times of a run, from one of its stops on, with what it takes to drive."""
+    packed = join(pack([run], times)).runs
+    faults = []
+    for number, event in enumerate(run.events[first:], first):
+        drive = int(packed.drive[number])
+        if number:
+            before = run.events[number - 1]
+            soonest = before.arrival + _span(before, event, drive)
+        else:
+            soonest = run.start + drive
+        if event.arrival < soonest:
+            faults.append(f"run {run.id}: a stop at {event.arrival} cannot be reached before {soonest}")
+    if run.events and run.events[-1].departure + int(packed.home[0]) > run.end:
+        faults.append(f"run {run.id}: is not back at its depot by {run.end}")
     return faults
 
 
@@ -255,7 +278,7 @@ class _Search:
         rides = [
             (run, event)
             for run in self.runs.values()
-            for event in run.events[self._frozen(run) :]
+            for event in run.events[self.frozen(run) :]
             if event.kind is EventKind.PICKUP
         ]
         if not rides:
@@ -285,7 +308,7 @@ class _Search:
         before = [event for event in run.events if event.arrival < at]
         return before[-1].spot.point if before else run.depot
 
-    def _frozen(self, run: Run) -> int:
+    def frozen(self, run: Run) -> int:
         """Count the events that have happened or that the vehicle drives to before the change can be known."""
         if run.id not in self._frozens:
             count = dispatch.count_frozen(run, self._times, self._at)
@@ -300,7 +323,7 @@ class _Search:
     def _open(self, run: Run, begin: int, end: int) -> _Part:
         """Cut a run: up to the first event after `end` that is no break and before which nobody is aboard."""
         events = run.events
-        first = max(self._frozen(run), next((n for n, one in enumerate(events) if one.arrival >= begin), len(events)))
+        first = max(self.frozen(run), next((n for n, one in enumerate(events) if one.arrival >= begin), len(events)))
         riders = 0
         last = len(events)
         for number, event in enumerate(events):
@@ -331,6 +354,7 @@ class _Search:
             )
             if events == part.run.events:
                 continue
+            events = (*events[: part.first], *(replace(event, arrival=LATER) for event in events[part.first :]))
             legs = {event.leg for event in events if event.leg}
             run = replace(
                 part.run,
@@ -427,7 +451,7 @@ class _Search:
         if not part.first:
             return _Edge(run.depot, 0, max(run.start, self._at), run.end)
         before = run.events[part.first - 1]
-        leaves = max(before.arrival, self._at - before.dwell) if part.first == self._frozen(run) else before.arrival
+        leaves = max(before.arrival, self._at - before.dwell) if part.first == self.frozen(run) else before.arrival
         return _Edge(before.spot.point, before.dwell, leaves, leaves)
 
     def _end(self, part: _Part) -> _Edge:

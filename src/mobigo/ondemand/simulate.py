@@ -135,7 +135,7 @@ class Figures:
     improvements: int
     """How often the runs were rearranged for the better."""
     saved: float
-    """Share of the cost that rearranging saved."""
+    """Share of the day's cost that rearranging saved."""
 
 
 @dataclass(frozen=True)
@@ -386,7 +386,8 @@ def measure(
     metres = sum(one.metres for one in stretches)
     persons = sum(one.request.party.persons for one in served.values())
     hours = vehicle_seconds / 3600
-    before = sum(one.before for one in rearranged)
+    saved = sum(one.before - one.after for one in rearranged)
+    cost = sum(dispatch.cost(run, drives) for run in runs)
     return Figures(
         requests=len(outcomes),
         served=len(served),
@@ -406,7 +407,7 @@ def measure(
         persons_per_vehicle_hour=_share(persons, hours),
         shift_hours=sum(run.end - run.start for run in runs) / 3600,
         improvements=len(rearranged),
-        saved=_share(before - sum(one.after for one in rearranged), before),
+        saved=_share(saved, cost + saved),
     )
 
 
