@@ -215,6 +215,7 @@ def _write_trips(feed: Feed, network: Network, shapes: Shapes) -> None:
                 _write_direction(network, shapes, line, direction, trips, times)
     frequencies = _write_trams(network, shapes, routes, trips, times)
     _write_on_demand(feed, routes, trips, times)
+    _write_virtual_line(network, shapes, routes, trips, times)
     feed.table(
         "routes.txt",
         "route_id,agency_id,route_short_name,route_long_name,route_type,route_color,route_text_color",
@@ -330,6 +331,14 @@ def _write_on_demand(
         rule = "veille" if trip == "tad_local" else "deux_heures"
         times.append((trip, "", "", *start, 1, 2, 1, "", "", *window, rule, ""))
         times.append((trip, "", "", *end, 2, 1, 2, "", "", *window, "", rule))
+    feed.table(
+        "ondemand_services.txt",
+        "route_id,service_kind,operator_id,pickup_window,late_cancel_cents,no_show_cents,fare_cents",
+        [
+            ("TAD", "zone_to_stops", lines.ON_DEMAND_OPERATOR, 600, 100, 250, 250),
+            (lines.VIRTUAL.id, "virtual_line", lines.ON_DEMAND_OPERATOR, 300, 100, 250, 250),
+        ],
+    )
     feed.table("location_groups.txt", "location_group_id,location_group_name", [("gares", "Gares de l'Auxois")])
     feed.table(
         "location_group_stops.txt",
@@ -353,6 +362,34 @@ def _write_on_demand(
             ),
         ],
     )  # fmt: skip
+
+
+def _write_virtual_line(
+    network: Network,
+    shapes: Shapes,
+    routes: list[tuple[object, ...]],
+    trips: list[tuple[object, ...]],
+    times: list[tuple[object, ...]],
+) -> None:
+    """Write the line with fixed stops and times that runs only for those who booked it."""
+    line = lines.VIRTUAL
+    routes.append((line.id, line.agency, line.number, line.name, line.kind, line.colour, line.text))
+    for direction, departures in enumerate((line.there, line.back)):
+        stops = line.stops[::-1] if direction else line.stops
+        stretches, seconds = network.drive(stops)
+        shape, at = shapes.add(stretches)
+        minutes = [0]
+        for passed in seconds[1:]:
+            minutes.append(max(minutes[-1] + 1, -(-passed // 60)))
+        for number, (service, start) in enumerate(departures, 1):
+            trip = f"{line.id}_{'r' if direction else 'a'}{number}"
+            trips.append((line.id, service, trip, _ends(line)[1 - direction], direction, shape, 1, line.bikes))
+            begin = int(start[:2]) * 60 + int(start[3:])
+            for k, stop in enumerate(stops):
+                time = clock(begin + minutes[k])
+                on, off = (1, 2) if k == len(stops) - 1 else (2, 1) if k == 0 else (2, 2)
+                rules = ("veille" if on == 2 else "", "veille" if off == 2 else "")
+                times.append((trip, time, time, stop, "", "", k, on, off, at[k], 1, "", "", *rules))
 
 
 def _write_transfers(feed: Feed) -> None:
@@ -385,7 +422,13 @@ def _write_fares(feed: Feed) -> None:
     feed.table(
         "route_networks.txt",
         "network_id,route_id",
-        [*((of_agency[line.agency], line.id) for line in lines.LINES), ("cars", "TAD"), ("tram", "T1"), ("tram", "T2")],
+        [
+            *((of_agency[line.agency], line.id) for line in lines.LINES),
+            ("cars", "TAD"),
+            ("cars", lines.VIRTUAL.id),
+            ("tram", "T1"),
+            ("tram", "T2"),
+        ],
     )
     feed.table(
         "fare_media.txt",

@@ -222,6 +222,16 @@ LINES = (
 )
 # fmt: on
 
+VIRTUAL = Line(
+    "TADV", "tad", "V1", "Flavigny-sur-Ozerain - Pouillenay - Gare des Laumes", 3, "386641", "FFFFFF",
+    ("flavigny", "pouillenay", "laumes_gare_routiere"),
+    _departures("semaine", "06:50 09:20 13:10"), _departures("semaine", "12:20 17:50"),
+)  # fmt: skip
+"""Runs only for those who booked it."""
+
+ON_DEMAND_OPERATOR = "auxois_a_la_demande"
+"""Id of who dispatches what runs on demand; `gtfs/demonstration_fleet.json` has its vehicles."""
+
 # fmt: off
 TRAMS = (
     ("T1", "Gare - Université - Quetigny", "E6007E", ("tram_gare", "tram_darcy", "tram_godrans", "tram_republique",

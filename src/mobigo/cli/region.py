@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from mobigo.settings import Settings
 
 DEMONSTRATION = "demonstration"
+FLEET = "demonstration_fleet.json"
+"""Vehicles of its on-demand services."""
 """The demonstration's source, and its folder in ``gtfs/``."""
 
 STREETS = "demonstration.osm"
@@ -116,6 +118,7 @@ def load_demonstration(url: str, clock: Clock) -> bool:
     """
     import psycopg
 
+    from mobigo.cli.demonstration_fleet import has_fleet, write_fleet
     from mobigo.db.engine import libpq_conninfo
     from mobigo.osm.store import find_active_extract
     from mobigo.transit.store import list_versions
@@ -136,7 +139,11 @@ def load_demonstration(url: str, clock: Clock) -> bool:
         load_osm(data_folder("osm") / STREETS, url, now=now)
         loaded = True
     laid = ours.first_day + timedelta(weeks=WEEKS_BEFORE) if ours and ours.first_day else None
-    if laid is None or not timedelta(0) <= monday - laid < AGED:
+    fleet = data_folder("gtfs") / FLEET
+    served = has_fleet(url, fleet)
+    if not served:
+        write_fleet(url, fleet, DEMONSTRATION, now)
+    if laid is None or not served or not timedelta(0) <= monday - laid < AGED:
         print(f"Loading the demonstration's timetable, laid around the week of {monday} ...", flush=True)
         _load_timetable(url, monday, now)
         loaded = True
