@@ -21,6 +21,7 @@ from mobigo.kit.geo import Point
 from mobigo.ondemand.catalogue import build_catalogue, find_revision, read_catalogue
 from mobigo.ondemand.checking import keep_sound
 from mobigo.ondemand.documents import ServiceBody, to_document, to_service
+from mobigo.ondemand.flex_apart import tell_apart
 from mobigo.ondemand.flex_read import map_same_area
 from mobigo.ondemand.flex_write import write_flex
 from mobigo.ondemand.model import BookingType, Call, PlaceKind, Promise, ServiceKind, Spot
@@ -296,13 +297,43 @@ def test_nothing_to_export_is_said() -> None:
         write_flex([])
 
 
-def test_two_meanings_of_one_id_are_not_exported(shelf: Shelf) -> None:
+def test_what_two_services_call_by_one_id_is_told_apart_in_an_export(shelf: Shelf) -> None:
+    shelf.load_text()
+    feeder, line, points = shelf.services("valley")
+    week = replace(line.calendars["week"], removed=frozenset({date(2027, 1, 1)}))
+    lake = replace(line.stops["lac"], point=Point(4.3601, 47.48))
+    changed = replace(line, calendars={**line.calendars, "week": week}, stops={**line.stops, "lac": lake})
+    apart = tell_apart([points, feeder, changed])
+    assert apart[:2] == [points, feeder]
+    assert (set(apart[2].calendars), apart[2].trips[0].calendar) == ({"open", "week.line"}, "week.line")
+    assert [call.place for call in apart[2].trips[0].calls] == ["mairie", "lac.line", "ville"]
+    assert apart[2].stops["lac.line"].same_as == "valley:lac"
+    path = shelf.folder / "apart.zip"
+    path.write_bytes(write_flex([points, feeder, changed]))
+    assert gtfs_guru.validate(str(path), country_code="FR", date="2026-11-22").errors() == []
+    shelf.load(path, "valley")
+    assert sorted(apart, key=lambda one: one.id) == shelf.services("valley")
+
+
+def test_what_refers_to_something_renamed_is_renamed_too(shelf: Shelf) -> None:
+    shelf.load_text()
+    line = next(one for one in shelf.services("valley") if one.id == "valley:line")
+    open_days = replace(line.calendars["open"], removed=frozenset({date(2027, 1, 1)}))
+    twin = replace(line, id="valley:twin", trips=(replace(line.trips[0], id="v2"),))
+    twin = replace(twin, calendars={**twin.calendars, "open": open_days})
+    _, renamed = tell_apart([line, twin])
+    assert {rule.id: rule.service_id for rule in renamed.rules.values()} == {"eve.twin": "open.twin"}
+    assert {call.pickup_rule for call in renamed.trips[0].calls} == {"eve.twin", None}
+    assert tell_apart([line, renamed]) == [line, renamed]
+
+
+def test_services_that_cannot_stand_in_one_feed_are_not_exported(shelf: Shelf) -> None:
     shelf.load_text()
     one, *_ = shelf.services("valley")
-    rule = replace(one.rules["two_hours"], duration_min=60)
-    other = replace(one, id="valley:other", trips=(), rules={"two_hours": rule})
-    with pytest.raises(Conflict, match="two_hours"):
-        write_flex([one, other])
+    with pytest.raises(Conflict, match="from_station"):
+        write_flex([one, replace(one, id="valley:other")])
+    with pytest.raises(Conflict, match="Europe/London"):
+        write_flex([one, replace(one, id="valley:other", timezone="Europe/London", trips=())])
 
 
 # ── same zone, said with one record or with several ───────────────────────────────────────────────────────────────────

@@ -469,15 +469,16 @@ def test_a_supplement_that_cannot_be_meant_is_refused(office: Office, promise: d
     assert office.get(FEEDER)["revision"] == 0
 
 
-def test_two_services_of_a_source_may_not_share_an_id_for_different_things(office: Office) -> None:
+@pytest.mark.parametrize(
+    ("path", "value", "code"),
+    [("kind", "zone_to_stops", "duplicate_key"), ("timezone", "Europe/London", "inconsistent_agency_timezone")],
+)
+def test_services_of_a_source_must_fit_into_one_feed(office: Office, path: str, value: str, code: str) -> None:
     office.ask("PUT", OWN, tad())
-    answer = office.ask("PUT", "/v1/ondemand/services/auxois:two", tad())
-    assert [one["code"] for one in answer.json()["faults"]] == ["duplicate_key"]  # the trip is of both
-    other = change("trips.0.trip_id", "in2")
-    assert office.ask("PUT", "/v1/ondemand/services/auxois:two", other).status_code == 200
-    other["booking_rules"][0]["prior_notice_duration_min"] = 60
+    other = change(path, value)
+    other["trips"][0]["trip_id"] = "in" if path == "kind" else "other"
     answer = office.ask("PUT", "/v1/ondemand/services/auxois:two", other)
-    assert [one["code"] for one in answer.json()["faults"]] == ["duplicate_key"]
+    assert [one["code"] for one in answer.json()["faults"]] == [code]
 
 
 # ── out ───────────────────────────────────────────────────────────────────────────────────────────────────────────────

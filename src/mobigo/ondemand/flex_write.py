@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from mobigo.kit.errors import Conflict, NotFound
 from mobigo.ondemand.documents import zone_properties
+from mobigo.ondemand.flex_apart import tell_apart
 from mobigo.ondemand.flex_read import EXTENSION, EXTENSION_COLUMNS, SAME_AS, write_cell, write_time
 from mobigo.ondemand.model import PlaceKind
 from mobigo.transit.flex_store import ACCOMPANYING
@@ -52,10 +53,12 @@ def write_flex(services: Sequence[Service], accompanying: Mapping[str, list[Row]
     NotFound
         When there is no service.
     Conflict
-        When two services call different things by the same id.
+        When two services have a trip of the same id, or times of different zones.
     """
     if not services:
         raise NotFound("there is no on-demand service to export; /v1/ondemand/services lists them")
+    check_together(services)
+    services = tell_apart(services)
     tables = {name: rows for name, rows in _tables(services).items() if rows}
     tables |= _select(tables, services, accompanying or {})
     tables.setdefault("feed_info", [_feed_info(services)])
@@ -65,7 +68,7 @@ def write_flex(services: Sequence[Service], accompanying: Mapping[str, list[Row]
             if file.name in tables or file.name == "stops":  # which some programs ask for even where none is needed
                 columns = [column.name for column in file.columns]
                 _add(archive, file.filename, _csv(tables.get(file.name, ()), columns, needed=STOPS))
-        zones = _merge(services, lambda service: service.zones, "zone")
+        zones = _merge(services, lambda service: service.zones)
         if zones:
             features = [
                 {"type": "Feature", "id": zone.id, "geometry": zone.geometry, "properties": zone_properties(zone)}
@@ -101,40 +104,48 @@ def _csv(rows: Sequence[Cells], columns: Sequence[str], *, needed: Sequence[str]
 # ── tables ────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def _merge(services: Iterable[Service], parts: Callable[[Service], Mapping[str, PART]], what: str) -> dict[str, PART]:
-    """Put the parts of several services together; one id means one thing."""
-    found: dict[str, PART] = {}
-    for service in services:
-        for key, part in parts(service).items():
-            if found.setdefault(key, part) != part:
-                raise Conflict(
-                    f"{service.id} and another service of its source both have a {what} {key!r}, and they differ;"
-                    " rename one of them",
-                    code="duplicate_key",
-                )
-    return dict(sorted(found.items()))
-
-
-def check_ids(services: Sequence[Service]) -> None:
-    """Refuse services of one source that could not stand in one feed.
+def check_together(services: Iterable[Service]) -> None:
+    """Refuse services of one source that cannot stand in one feed.
 
     Raises
     ------
     Conflict
-        When two services call different things by the same id.
+        When two have a trip of the same id, or times of different zones.
     """
-    _tables(services)
-    _merge(services, lambda service: service.zones, "zone")
+    taken: dict[str, str] = {}
+    zones: dict[str, str] = {}
+    for service in services:
+        zones.setdefault(service.timezone, service.id)
+        if len(zones) > 1:
+            told = " and ".join(f"{zone} ({id_})" for zone, id_ in zones.items())
+            raise Conflict(
+                f"services of one source keep one time zone, these {told}; put one of them under another source",
+                code="inconsistent_agency_timezone",
+            )
+        for trip in service.trips:
+            other = taken.setdefault(trip.id, service.id)
+            if other != service.id:
+                raise Conflict(
+                    f"{other} and {service.id} both have a trip {trip.id!r}; rename one of them", code="duplicate_key"
+                )
+
+
+def _merge(services: Iterable[Service], parts: Callable[[Service], Mapping[str, PART]]) -> dict[str, PART]:
+    """Put the parts of several services together, by id."""
+    found: dict[str, PART] = {}
+    for service in services:
+        found |= parts(service)
+    return dict(sorted(found.items()))
 
 
 def _tables(services: Sequence[Service]) -> dict[str, list[Cells]]:
-    trips = _merge(services, lambda service: {trip.id: (_route_id(service), trip) for trip in service.trips}, "trip")
-    calendars = _merge(services, lambda service: service.calendars, "calendar")
-    groups = _merge(services, lambda service: service.groups, "group")
-    shapes = _merge(services, lambda service: service.shapes, "shape")
-    stops = _merge(services, lambda service: service.stops, "stop")
-    rules = _merge(services, lambda service: service.rules, "booking rule")
-    agencies = _merge(services, lambda service: {service.agency.get("agency_id", ""): service.agency}, "agency")
+    trips = _merge(services, lambda service: {trip.id: (_route_id(service), trip) for trip in service.trips})
+    calendars = _merge(services, lambda service: service.calendars)
+    groups = _merge(services, lambda service: service.groups)
+    shapes = _merge(services, lambda service: service.shapes)
+    stops = _merge(services, lambda service: service.stops)
+    rules = _merge(services, lambda service: service.rules)
+    agencies = _merge(services, lambda service: {service.agency.get("agency_id", ""): service.agency})
     return {
         "agency": [dict(agency) for agency in agencies.values()],
         "stops": [_stop(stop) for stop in stops.values()],

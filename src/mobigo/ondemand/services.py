@@ -15,7 +15,7 @@ from mobigo.ondemand import services_store
 from mobigo.ondemand.catalogue import source_of
 from mobigo.ondemand.checking import Fault, is_over, keep_sound
 from mobigo.ondemand.documents import PromiseBody, ServiceBody, SupplementBody, to_document, to_service
-from mobigo.ondemand.flex_write import check_ids
+from mobigo.ondemand.flex_write import check_together
 from mobigo.ondemand.model import How
 from mobigo.transit.check import VALIDATORS
 from mobigo.transit.gtfs import BY_NAME
@@ -170,9 +170,9 @@ def find_faults(
         faults += _check_days(kept, now)
         others = [one for one in catalogue.services.values() if source_of(one.id) == source_of(id_) and one.id != id_]
         try:
-            check_ids([*others, service])
+            check_together([*others, service])
         except Conflict as error:
-            faults.append(Fault("duplicate_key", "", str(error)))
+            faults.append(Fault(error.code, "trips" if error.code == "duplicate_key" else "timezone", str(error)))
     return faults
 
 

@@ -170,7 +170,7 @@ def list_services(
         if service.id in wanted and kind in {None, service.kind} and source in {None, source_of(service.id)}
     ]
     return ServicesAnswer(
-        services=[_brief(catalogue, service, dispatched) for service in found], revision=catalogue.revision
+        services=[brief_service(catalogue, service, dispatched) for service in found], revision=catalogue.revision
     )
 
 
@@ -246,7 +246,7 @@ def get_service(
 ) -> ServiceAnswer:
     """Read a service as a whole; what was read can be written again."""
     connection = driver(session)
-    return _answer(connection, read_current(request, connection), id)
+    return answer_service(connection, read_current(request, connection), id)
 
 
 # ── writing ───────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -267,7 +267,7 @@ def write_service(
     connection = driver(session)
     catalogue = read_current(request, connection)
     services.write(connection, catalogue, id, body, Author(person.user, now, seen))
-    return _answer(connection, read_catalogue(connection, catalogue), id)
+    return answer_service(connection, read_catalogue(connection, catalogue), id)
 
 
 @router.patch("/services/{id:path}", responses=problems(401, 403, 404, 409, 422, 503))
@@ -285,7 +285,7 @@ def supplement_service(
     connection = driver(session)
     catalogue = read_current(request, connection)
     services.add(connection, catalogue, id, body, Author(person.user, now, seen))
-    return _answer(connection, read_catalogue(connection, catalogue), id)
+    return answer_service(connection, read_catalogue(connection, catalogue), id)
 
 
 @router.post("/services/{id:path}/check", responses=problems(400, 401, 403, 422, 503))
@@ -345,7 +345,9 @@ def name_service(service: Service) -> str:
     return " ".join(dict.fromkeys(name for name in names if name)) or service.id
 
 
-def _brief(catalogue: Catalogue, service: Service, dispatched: frozenset[str]) -> BriefAnswer:
+def brief_service(catalogue: Catalogue, service: Service, dispatched: frozenset[str]) -> BriefAnswer:
+    """Sum a service up, as lists show it."""
+
     def first(name: str) -> str | None:
         told = [getattr(rule, name) for rule in service.rules.values()]
         return next((value for value in told if value), None)
@@ -432,7 +434,8 @@ def _faults(found: tuple[Fault, ...]) -> list[FaultAnswer]:
 WRITTEN = {WHOLE: "staff", SUPPLEMENT: "feed_and_staff"}
 
 
-def _answer(connection: Connection[Any], catalogue: Catalogue, id_: str) -> ServiceAnswer:
+def answer_service(connection: Connection[Any], catalogue: Catalogue, id_: str) -> ServiceAnswer:
+    """Show a service as a whole."""
     service = catalogue.get(id_)
     newest = next(iter(services_store.list_revisions(connection, id_)), None)
     document = newest.document if newest else None

@@ -51,6 +51,7 @@ CODES = {
     "cannot_be_moved": 409,
     "service_in_use": 409,
     "duplicate_key": 409,
+    "inconsistent_agency_timezone": 409,
     "live_source_exists": 409,
     "account_exists": 409,
     "ledger_key_reused": 409,
