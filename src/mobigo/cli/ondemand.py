@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from mobigo.cli.simulate import simulate
 from mobigo.kit.errors import InvalidInput, Refused
 
 if TYPE_CHECKING:
@@ -33,6 +34,9 @@ def ondemand(context: click.Context, *, as_json: bool) -> None:
     """Services on demand: list, show, import and export GTFS-Flex, write and undo documents."""
     if context.invoked_subcommand is None:
         _list(None, as_json=as_json)
+
+
+ondemand.add_command(simulate)
 
 
 @ondemand.command("services")
