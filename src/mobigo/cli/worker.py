@@ -49,6 +49,7 @@ def worker(*, leash: bool) -> None:
         Periodic("network.drives", timedelta(hours=1), at_once=True),
         Periodic("live.poll", timedelta(seconds=LIVE_EVERY), at_once=True),
         Periodic("sharing.poll", timedelta(seconds=LIVE_EVERY), at_once=True),
+        Periodic("ondemand.keep", timedelta(seconds=LIVE_EVERY), at_once=True),
         Periodic("ondemand.improve", timedelta(minutes=10)),
         Periodic("messages.forget", timedelta(days=1), timedelta(hours=1)),
     ]
@@ -71,6 +72,7 @@ def list_tasks(url: str, settings: Settings) -> Mapping[str, Callable[..., objec
     import psycopg
 
     from mobigo.cli.improving import improve_runs
+    from mobigo.cli.keeping import Keeper
     from mobigo.cli.messages import forget_messages
     from mobigo.db.engine import libpq_conninfo
     from mobigo.transit import live_store
@@ -114,6 +116,7 @@ def list_tasks(url: str, settings: Settings) -> Mapping[str, Callable[..., objec
     return {
         "messages.forget": partial(forget_messages, url, settings),
         "ondemand.improve": partial(improve_runs, url, settings),
+        "ondemand.keep": Keeper(url, settings).run,
         "network.build": build,
         "network.drives": drive,
         "live.poll": poll,

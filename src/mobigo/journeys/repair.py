@@ -8,7 +8,6 @@ is told once how they still get there.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -45,12 +44,10 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger()
 
-BEFORE, AFTER = timedelta(hours=6), timedelta(hours=12)
-"""Rides whose booked pick-up lies within so much of now are looked after: nobody knows of delays earlier."""
 BUDGET = 1.0
 """Seconds of computing for another way."""
-NEXT = 6 * 3600
-"""Seconds after a cancelled train in which the next one of its line is looked for."""
+LATEST = 6 * 3600
+"""Seconds after a train was to come until which a ride still waits for those who take another one."""
 
 
 class Train(NamedTuple):
@@ -83,7 +80,7 @@ class Repair:
     def run(self) -> list[keeping.Kept]:
         """Look at every ride booked to a train around now, each in its own transaction; return those changed."""
         with Session(self.engine) as session:
-            legs = keeping.list_pinned(session, self.now - BEFORE, self.now + AFTER)
+            legs = keeping.list_pinned(session, self.now)
             journeys = {leg.booking: store.get_booking(driver(session), leg.booking).journey for leg in legs}
         changed = []
         for leg in legs:
@@ -108,23 +105,30 @@ class Repair:
                 self._tell_other_way(leg, journey, pin.stop_id, pin.instant)
             return None
         arrival = self._find_arrival(pin, train, journey)
-        if arrival is None:
-            arrival = Train(pin.instant + NEXT, train.line)
-        assert arrival.at is not None
-        promise = self.supply.catalogue.services[leg.offer.service].promise if self._knows(leg) else None
-        walk = min(promise.connection_buffer if promise else 0, max(0, leg.offer.pickup[0] - pin.instant))
-        ready = arrival.at + walk
-        if not keeping.delay_of(leg, ready) and not leg.shifted:
-            return None
-        with Session(self.engine) as session:
-            kept = keeping.meet(session, self.supply, leg.id, ready=ready, line=arrival.line, now=self.now)
-            session.commit()
+        at = arrival and arrival.at
+        if arrival is None or at is None or at > pin.instant + LATEST:
+            kept = self._lose(leg, train)
+        else:
+            service = self.supply.catalogue.find(leg.offer.service)
+            walk = min(service.promise.connection_buffer if service else 0, max(0, leg.offer.pickup[0] - pin.instant))
+            if not keeping.delay_of(leg, at + walk) and not leg.shifted:
+                return None
+            kept = self._meet(leg, at + walk, arrival.line)
         if kept.fate is Fate.FAILED:
-            self._tell_other_way(leg, journey, None, ready)
+            self._tell_other_way(leg, journey, None, max(at or 0, pin.instant))
         return kept
 
-    def _knows(self, leg: BookedLeg) -> bool:
-        return leg.offer.service in self.supply.catalogue.services
+    def _meet(self, leg: BookedLeg, ready: int, line: str) -> keeping.Kept:
+        with Session(self.engine) as session:
+            kept = keeping.meet(session, self.supply, leg.id, ready=ready, line=line, now=self.now)
+            session.commit()
+        return kept
+
+    def _lose(self, leg: BookedLeg, train: Train) -> keeping.Kept:
+        with Session(self.engine) as session:
+            kept = keeping.lose(session, self.supply, leg.id, line=train.line, now=self.now)
+            session.commit()
+        return kept
 
     def _find_arrival(self, pin: Pin, train: Train, journey: str | None) -> Train | None:
         """Find when the traveller is at the stop of a pin now, and with what; None: not today."""
@@ -245,10 +249,12 @@ def find_train(network: Network, pin: Pin) -> Train | None:
     if row is None:
         return None
     line = _line(timetable, trip)
-    planned = pin.instant - begin - int(_times(timetable, pin)[row])
-    gone = find_gone(network.live.overlay, trip, day, planned) if network.live else None
+    planned = begin + int(_times(timetable, pin)[row])
+    shifts = timetable.run_shift[timetable.run_trip == trip].tolist()
+    shift = min(shifts, key=lambda one: abs(planned + one - pin.instant), default=0)
+    gone = find_gone(network.live.overlay, trip, day, shift) if network.live else None
     if network.live is None or gone is None:
-        return Train(pin.instant, line)
+        return Train(planned + shift, line)
     return Train(_find_now(network.live.overlay, gone, pin, begin, row - int(timetable.call_first[trip])), line)
 
 

@@ -16,6 +16,7 @@ with what is told to traveller and driver about it.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
@@ -42,6 +43,8 @@ SETTLED = 120
 """Seconds by which a delay must shrink before the traveller is told to come earlier again."""
 TO_COME = frozenset({State.CONFIRMED, State.ASSIGNED, State.EN_ROUTE, State.ARRIVED})
 """States of rides whose travellers are yet to be met."""
+BEFORE, AFTER = timedelta(hours=6), timedelta(hours=12)
+"""Rides whose booked pick-up lies within so much of now are looked after: nobody knows of delays earlier."""
 NOT_SET_OUT = frozenset({State.CONFIRMED, State.ASSIGNED})
 """States of rides that no vehicle is on its way for."""
 
@@ -83,6 +86,11 @@ def meet(session: Session, supply: Supply, leg_id: str, *, ready: int, line: str
     return _Keeping(session, supply, leg_id, now).meet(ready, line)
 
 
+def lose(session: Session, supply: Supply, leg_id: str, *, line: str, now: datetime) -> Kept:
+    """End a ride whose travellers cannot come to it any more; nothing is owed for it."""
+    return _Keeping(session, supply, leg_id, now).lose(line)
+
+
 def delay_of(leg: BookedLeg, ready: int) -> int:
     """Return by how many seconds, full minutes, travellers come after the pick-up that was booked."""
     late = max(0, ready - leg.offer.pickup[0])
@@ -107,16 +115,10 @@ class _Keeping:
     def meet(self, ready: int, line: str) -> Kept:
         """Do the first thing that can be done."""
         delay = delay_of(self.leg, ready)
-        if self.leg.state not in TO_COME:
+        if not self._open(delay + self.promise.longest_wait):
             return Kept(Fate.OVER, self.leg)
-        span = span_of(self.leg)
-        wide = span._replace(last=span.last + delay + self.promise.longest_wait)
-        self.places = Places(self.session, self.supply, self.now, [wide])
-        self.leg = store.get_leg(self.connection, self.leg.id)
-        if self.leg.state not in TO_COME:
-            return Kept(Fate.OVER, self.leg)
-        self.run = self.places.get_run(self.leg)
-        allowed = next(one for one in self.run.events if one.leg == self.leg.id).earliest - span.first
+        first = next(one for one in self.run.events if one.leg == self.leg.id).earliest
+        allowed = first - self.leg.offer.pickup[0]
         if delay == allowed or 0 < allowed - delay < SETTLED:
             return Kept(Fate.KEPT, self.leg)
         if delay <= self.promise.longest_hold and self._hold(delay, line):
@@ -124,6 +126,22 @@ class _Keeping:
         if self._move(delay, line):
             return self._kept(Fate.MOVED)
         return self._give_up(delay, line)
+
+    def lose(self, line: str) -> Kept:
+        """Give the ride up."""
+        return self._fail(0, line) if self._open(0) else Kept(Fate.OVER, self.leg)
+
+    def _open(self, later: int) -> bool:
+        """Lock the vehicles' days, up to so many seconds later than booked; False where there is nothing to keep."""
+        if self.leg.state not in TO_COME:
+            return False
+        span = span_of(self.leg)
+        self.places = Places(self.session, self.supply, self.now, [span._replace(last=span.last + later)])
+        self.leg = store.get_leg(self.connection, self.leg.id)
+        if self.leg.state not in TO_COME:
+            return False
+        self.run = self.places.get_run(self.leg)
+        return True
 
     def _kept(self, fate: Fate) -> Kept:
         return Kept(fate, store.get_leg(self.connection, self.leg.id))
@@ -192,22 +210,29 @@ class _Keeping:
     def _give_up(self, delay: int, line: str) -> Kept:
         """Order a taxi, or say that the ride cannot take place."""
         operator = self.supply.fleet.operators.get(self.leg.operator)
-        vehicle = self.run.vehicle
+        if operator is None or operator.taxi_phone is None:
+            return self._fail(delay, line)
+        self._free(delay)
+        reached = self._order_taxi(Recipient(operator.email, operator.taxi_phone), delay, line)
+        self._note("taxi_ordered", {"late": delay, "sent": reached})
+        obligations.earn_fare(self.session, self.booking, self.leg, by=SYSTEM, now=self.now)
+        self._announce("taxi.ordered")
+        self._tell("taxi_ordered", delay, reason=line)
+        return self._kept(Fate.TAXI)
+
+    def _fail(self, delay: int, line: str) -> Kept:
+        self._free(delay)
+        obligations.refund_fare(self.session, self.booking, self.leg, by=SYSTEM, now=self.now)
+        self._announce("leg.failed")
+        self._tell("ride_failed", delay, reason=line)
+        return self._kept(Fate.FAILED)
+
+    def _free(self, delay: int) -> None:
+        """Take the ride off its vehicle for good."""
         self.places.give_back(self.leg)
         self.places.save()
         self._set_state(State.FAILED, {"late": delay})
-        self._announce("leg.failed")
-        self._tell_driver("sheet_ride_removed", vehicle, delay)
-        if operator is not None and operator.taxi_phone is not None:
-            reached = self._order_taxi(Recipient(operator.email, operator.taxi_phone), delay, line)
-            self._note("taxi_ordered", {"late": delay, "sent": reached})
-            obligations.earn_fare(self.session, self.booking, self.leg, by=SYSTEM, now=self.now)
-            self._announce("taxi.ordered")
-            self._tell("taxi_ordered", delay, reason=line)
-            return self._kept(Fate.TAXI)
-        obligations.refund_fare(self.session, self.booking, self.leg, by=SYSTEM, now=self.now)
-        self._tell("ride_failed", delay, reason=line)
-        return self._kept(Fate.FAILED)
+        self._tell_driver("sheet_ride_removed", self.run.vehicle, delay)
 
     def _order_taxi(self, taxi: Recipient, delay: int, line: str) -> bool:
         """Write the order; False where nobody can be written to, and the desk must call."""
@@ -328,7 +353,16 @@ def shift(run: Run, leg: BookedLeg, delay: int) -> Run:
     return replace(run, events=tuple(events))
 
 
-def list_pinned(session: Session, first: datetime, last: datetime) -> list[BookedLeg]:
-    """List the rides still to come that are pinned to trains, by when they were booked to begin."""
-    found = store.list_legs_to_come(driver(session), TO_COME, first, last)
+def list_pinned(session: Session, now: datetime) -> list[BookedLeg]:
+    """List the rides still to come around now that are pinned to trains, by when they were booked to begin."""
+    found = store.list_legs_to_come(driver(session), TO_COME, now - BEFORE, now + AFTER)
     return [leg for leg in found if leg.offer.pin is not None]
+
+
+def is_anything_to_keep(session: Session, now: datetime) -> bool:
+    """Tell whether any ride is to be looked after around now."""
+    row = driver(session).execute(
+        "SELECT 1 FROM ondemand_leg WHERE state = ANY (%s) AND pickup_from BETWEEN %s AND %s LIMIT 1",
+        [[state.value for state in TO_COME], now - BEFORE, now + AFTER],
+    )
+    return row.fetchone() is not None
