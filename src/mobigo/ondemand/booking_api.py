@@ -116,13 +116,14 @@ def recording(request: Request, session: Session, supply: Supply, now: datetime)
     """
     try:
         with session.begin_nested():
+            connection = driver(session)  # asked for inside: a savepoint is set when its connection is first used
             yield
-            driver(session).execute("SET CONSTRAINTS ALL IMMEDIATE")
+            connection.execute("SET CONSTRAINTS ALL IMMEDIATE")
         driver(session).execute("SET CONSTRAINTS ALL DEFERRED")
     except PlacesGone as gone:
         connection = driver(session)
         store.note_refusal(connection, now, gone.reason.value, gone.offer)
-        fresh = Supply(supply.catalogue, read_fleet(connection, supply.fleet), supply.drives)
+        fresh = Supply(supply.catalogue, read_fleet(connection, supply.stored), supply.drives)
         key, second = request.app.state.token_key, instant(now)
         others = [
             write_offer(fresh, one, key, second).model_dump(mode="json")

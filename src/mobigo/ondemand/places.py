@@ -76,7 +76,7 @@ class Places:
         self._connection = driver(session)
         self._drives = supply.drives
         self._now = now
-        before = fleet_store.read_fleet(self._connection, supply.fleet)
+        before = fleet_store.read_fleet(self._connection, supply.stored)
         self._keys = {key for one in spans for key in _list_keys(before, one)}
         fleet_store.lock_days(self._connection, self._keys)
         self.fleet: Fleet = fleet_store.read_fleet(self._connection, before)
@@ -167,6 +167,18 @@ def note_expired(connection: Connection[Any], booking: str, leg: str, now: datet
         by=SYSTEM,
         moved=(State.HELD, State.FAILED),
         details={"reason": "hold_expired"},
+    )
+
+
+def without(fleet: Fleet, rides: Iterable[tuple[int, str]]) -> Fleet:
+    """Return a fleet without some rides, each with the number of its run; the others' planned times stay."""
+    gone: dict[int, set[str]] = {}
+    for run, leg in rides:
+        gone.setdefault(run, set()).add(leg)
+    return (
+        fleet.with_runs(drop(fleet.runs[run], legs) for run, legs in gone.items() if run in fleet.runs)
+        if gone
+        else fleet
     )
 
 

@@ -26,7 +26,6 @@ from mobigo.ondemand.quotes import pack_spot, unpack_spot
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
-    from datetime import date
 
     from psycopg import Connection
 
@@ -367,14 +366,12 @@ def expire_holds(connection: Connection[Any], now: datetime, runs: Sequence[int]
     return [(booking, leg, run) for booking, leg, run in rows]
 
 
-def list_expired(connection: Connection[Any], now: datetime) -> list[tuple[str, date, int]]:
-    """List operator, day and number of the runs with holds whose time is over."""
+def list_expired(connection: Connection[Any], now: datetime) -> list[tuple[int, str]]:
+    """List run and ride of the holds whose time is over."""
     rows = connection.execute(
-        "SELECT DISTINCT run.operator, run.day, run.id FROM ondemand_leg AS leg JOIN ondemand_run AS run"
-        " ON run.id = leg.run WHERE leg.state = 'held' AND leg.hold_until < %s ORDER BY run.operator, run.day, run.id",
-        [now],
+        "SELECT run, id FROM ondemand_leg WHERE state = 'held' AND hold_until < %s ORDER BY run, id", [now]
     ).fetchall()
-    return [(operator, day, run) for operator, day, run in rows]
+    return [(run, leg) for run, leg in rows]
 
 
 def _pack_party(party: Party) -> dict[str, int]:

@@ -33,7 +33,9 @@ from mobigo.ondemand.dispatch import Placement, find_place
 from mobigo.ondemand.fleet_store import read_fleet
 from mobigo.ondemand.flex_read import is_flexible
 from mobigo.ondemand.model import Ask, BookingType, How, Offer, Party, Pin, Spot
+from mobigo.ondemand.places import without
 from mobigo.ondemand.rules import WhyNot, list_departures, opening, pickup_window, rules_of, why_not
+from mobigo.ondemand.store import list_expired
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -180,12 +182,15 @@ class Supply:
     catalogue : Catalogue
     fleet : Fleet
     drives : Times
+    stored : Fleet, optional
+        As the database has it, where `fleet` leaves out holds whose time is over.
     """
 
-    def __init__(self, catalogue: Catalogue, fleet: Fleet, drives: Times) -> None:
+    def __init__(self, catalogue: Catalogue, fleet: Fleet, drives: Times, stored: Fleet | None = None) -> None:
         self.catalogue = catalogue
         self.fleet = fleet
         self.drives = drives
+        self.stored = stored or fleet
         self._here = frozenset(
             service for vehicle in fleet.vehicles.values() if vehicle.active for service in vehicle.services
         )
@@ -562,6 +567,8 @@ class Supplies:
         self._connection: psycopg.Connection[Any] | None = None
         self._catalogue: Catalogue | None = None
         self._fleet: Fleet | None = None
+        self._shown: Fleet | None = None
+        self._expired: list[tuple[int, str]] = []
         self._oldest = 0
         self._supply: Supply | None = None
         self._read_at = -KEPT
@@ -577,12 +584,12 @@ class Supplies:
                 self._look()
             finally:
                 self._lock.release()
-        catalogue, fleet = self._catalogue, self._fleet
-        if catalogue is None or fleet is None or time.monotonic() - self._read_at > KEPT:
+        catalogue, stored, fleet = self._catalogue, self._fleet, self._shown
+        if catalogue is None or stored is None or fleet is None or time.monotonic() - self._read_at > KEPT:
             return None
         known = self._supply
         if known is None or known.catalogue is not catalogue or known.fleet is not fleet or known.drives is not drives:
-            self._supply = known = Supply(catalogue, fleet, drives)
+            self._supply = known = Supply(catalogue, fleet, drives, stored)
         return known
 
     def _look(self) -> None:
@@ -592,7 +599,11 @@ class Supplies:
             connection = self._connect()
             if self._catalogue is None or find_revision(connection) != self._catalogue.revision:
                 self._catalogue = read_catalogue(connection, self._catalogue)
-            self._fleet = read_fleet(connection, self._known_fleet(), oldest=self._oldest)
+            fleet = read_fleet(connection, self._known_fleet(), oldest=self._oldest)
+            expired = [] if self._clock is None else list_expired(connection, self._clock.now())
+            if self._shown is None or fleet is not self._fleet or expired != self._expired:
+                self._shown = without(fleet, expired)
+            self._fleet, self._expired = fleet, expired
             self._read_at = time.monotonic()
             self._ask_at = self._read_at + FRESH
         except (psycopg.Error, OSError) as error:
