@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import zipfile
 from dataclasses import replace
 from datetime import UTC, date, datetime
@@ -13,7 +14,7 @@ import psycopg
 import pytest
 from tests.conftest import new_database
 from tests.feed_text import pack, withdraw
-from tests.ondemand.flex_text import files
+from tests.ondemand.flex_text import SQUARE, files
 
 from mobigo.db.engine import libpq_conninfo
 from mobigo.kit.errors import Conflict, NotFound
@@ -436,3 +437,40 @@ def test_an_export_is_a_zip_that_holds_no_strangers(shelf: Shelf) -> None:
         names = set(archive.namelist())
     assert {"stop_times.txt", "booking_rules.txt", "locations.geojson", "ondemand_services.txt"} <= names
     assert all("/" not in name for name in names)
+
+
+def two_zones(*, hours: str, types: str) -> dict[str, bytes]:
+    """The feed with a second zone that half covers the first, called at before it."""
+    contents = files()
+    collection = json.loads(contents["locations.geojson"])
+    east = [[lon + 0.05, lat] for lon, lat in SQUARE]
+    collection["features"].append(
+        {"type": "Feature", "id": "east", "geometry": {"type": "Polygon", "coordinates": [east]}, "properties": {}}
+    )
+    contents["locations.geojson"] = json.dumps(collection).encode()
+    rule = "two_hours," if types.startswith("2") else ",two_hours"
+    contents["stop_times.txt"] += f"to_station,0,,,east,,,{hours},{types},{rule},\n".encode()
+    return contents
+
+
+@pytest.mark.parametrize(
+    ("hours", "types", "kept"),
+    [
+        ("07:00:00,08:00:00", "2,1", False),
+        ("05:00:00,06:00:00", "2,1", True),  # ends when the other begins
+        ("07:00:00,08:00:00", "1,2", True),  # one to get on, the other to get off
+    ],
+)
+def test_zones_of_a_trip_that_overlap_at_the_same_time_take_it_out(
+    shelf: Shelf, hours: str, types: str, *, kept: bool
+) -> None:
+    report = shelf.load_text(contents=two_zones(hours=hours, types=types))
+    found = {one.code for one in report.findings if one.class_.value == "reject_entity"}
+    assert found == (set() if kept else {"overlapping_zone_and_pickup_drop_off_window"})
+    (feeder,) = [one for one in shelf.services("valley") if one.id == "valley:feeder"]
+    assert ("to_station" in {trip.id for trip in feeder.trips}) is kept
+
+
+def test_our_own_file_is_no_stranger(shelf: Shelf) -> None:
+    report = shelf.load_text()
+    assert "unknown_file" not in {one.code for one in report.findings}

@@ -18,9 +18,10 @@ from shapely.geometry import shape
 from mobigo.kit.errors import NotFound
 from mobigo.ondemand import services_store
 from mobigo.ondemand.checking import Fault, keep_sound
-from mobigo.ondemand.flex_read import BY_ARRANGEMENT, EXTENSION, FORBIDDEN, is_flexible, read_services
+from mobigo.ondemand.flex_read import BY_ARRANGEMENT, FORBIDDEN, is_flexible, read_services
 from mobigo.ondemand.model import PlaceKind, Service
 from mobigo.transit.flex_store import list_active_versions, read_flex_rows
+from mobigo.transit.gtfs import EXTENSION
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping

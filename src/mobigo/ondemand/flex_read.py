@@ -45,19 +45,17 @@ from mobigo.ondemand.model import (
     Trip,
     Zone,
 )
-from mobigo.transit.gtfs import BY_NAME, WEEKDAYS, Kind
+from mobigo.transit.gtfs import BY_NAME, EXTENSION, WEEKDAYS, Kind
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from mobigo.transit.flex_store import FlexRows, Row
 
-EXTENSION = "ondemand_services.txt"
-"""Our file: one row per route, with `EXTENSION_COLUMNS`."""
-
 PROMISE = {one.name: one.type for one in fields(Promise)}
 
 EXTENSION_COLUMNS = ("route_id", "service_kind", "operator_id", *PROMISE)
+"""Of `EXTENSION`: one row per route."""
 
 SAME_AS = "same_as_stop_id"
 """Our column of stops.txt: the stop of the timetable (``source:stop_id``) that a stop is."""

@@ -16,10 +16,10 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from mobigo.kit.errors import Conflict, NotFound
 from mobigo.ondemand.documents import zone_properties
 from mobigo.ondemand.flex_apart import tell_apart
-from mobigo.ondemand.flex_read import EXTENSION, EXTENSION_COLUMNS, SAME_AS, write_cell, write_time
+from mobigo.ondemand.flex_read import EXTENSION_COLUMNS, SAME_AS, write_cell, write_time
 from mobigo.ondemand.model import PlaceKind
 from mobigo.transit.flex_store import ACCOMPANYING
-from mobigo.transit.gtfs import BY_NAME, FILES, LOCATIONS, WEEKDAYS, Kind
+from mobigo.transit.gtfs import BY_NAME, EXTENSION, FILES, LOCATIONS, WEEKDAYS, Kind
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence

@@ -18,7 +18,7 @@ from pathlib import PurePosixPath
 from typing import IO, TYPE_CHECKING
 
 from mobigo.kit.errors import InvalidInput, MobigoError
-from mobigo.transit.gtfs import BY_NAME, LOCATIONS
+from mobigo.transit.gtfs import BY_NAME, EXTENSION, LOCATIONS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -231,8 +231,8 @@ def _write(entry: _Entry, name: str, path: Path, findings: Findings) -> Member:
 
 
 def known_files() -> frozenset[str]:
-    """Names of the files of GTFS."""
-    return frozenset({*(file.filename for file in BY_NAME.values()), LOCATIONS})
+    """Names of the files of GTFS, and of ours."""
+    return frozenset({*(file.filename for file in BY_NAME.values()), LOCATIONS, EXTENSION})
 
 
 def _blocks(raw: IO[bytes], first: bytes) -> Iterator[bytes]:

@@ -531,6 +531,9 @@ SQL_TYPES: dict[Kind, str] = {
 LOCATIONS = "locations.geojson"
 """The one file that is no CSV; its zones are stored as ``locations``."""
 
+EXTENSION = "ondemand_services.txt"
+"""A file of ours: what is to be known of services on demand and GTFS has no words for (`ondemand.flex_read`)."""
+
 PARTITIONED = ("stop_times", "shapes")
 """Bulk tables: one partition per version, dropped with it."""
 

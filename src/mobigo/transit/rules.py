@@ -192,9 +192,14 @@ RULES: dict[str, Rule] = {
         (
             "missing_stop_times_record",
             "travel within one zone or group needs two records of it",
-            "repeat the record with the next stop_sequence; the trip is stored but not planned",
+            "repeat the record with the next stop_sequence; until then one record for both ways is read as two",
         ),
         ("number_out_of_range", "the number is outside the range of its column", "correct the number"),
+        (
+            "overlapping_zone_and_pickup_drop_off_window",
+            "zones of one trip may not overlap during the same hours, both for getting on or both for getting off",
+            "draw the zones apart, or make them one",
+        ),
         (
             "pathway_to_wrong_location_type",
             "a pathway joins platforms, entrances and nodes, not stations",

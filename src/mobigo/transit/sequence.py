@@ -64,6 +64,7 @@ def store_sequence(staging: Staging, version: int) -> None:
         _drop_duplicates(staging, table)
     _check_edges(staging, table)
     _check_time(staging, table)
+    _check_zones(staging, table)
     _check_distance(staging, table)
     _check_speed(staging, table)
     check.check_unserved_stops(staging)
@@ -248,6 +249,26 @@ def _check_time(staging: Staging, table: str) -> None:
         selections.append(f"SELECT trip_line FROM {back}")
     if selections:
         _doom_trips(staging, " UNION ".join(selections))
+
+
+def _check_zones(staging: Staging, table: str) -> None:
+    """Drop trips two of whose zones overlap at the same time, for getting on or for getting off."""
+    if not staging.has("locations", "stop_times.location_id"):
+        return
+    overlap = (
+        "(SELECT b.trip_line, b.stop_sequence, a.location_id AS other FROM "
+        f"{table} a JOIN {table} b ON b.trip_line = a.trip_line AND b.stop_sequence > a.stop_sequence "
+        "AND b.location_id <> a.location_id AND b.start_pickup_drop_off_window < a.end_pickup_drop_off_window "
+        "AND b.end_pickup_drop_off_window > a.start_pickup_drop_off_window AND (b.pickup_type IS NOT DISTINCT FROM "
+        "a.pickup_type OR b.drop_off_type IS NOT DISTINCT FROM a.drop_off_type) "
+        "JOIN s_locations p ON p.location_id = a.location_id JOIN s_locations q ON q.location_id = b.location_id "
+        "WHERE ST_Overlaps(p.geom, q.geom)) o"
+    )
+    ((total,),) = staging.rows(f"SELECT count(*) FROM {overlap}")
+    if total:
+        value = "s.trip_id || ': ' || x.other || ' and ' || s.location_id"
+        _note(staging, "overlapping_zone_and_pickup_drop_off_window", overlap, value, total)
+        _doom_trips(staging, f"SELECT trip_line FROM {overlap}")
 
 
 def _check_distance(staging: Staging, table: str) -> None:
