@@ -45,6 +45,7 @@ CHANNELS: dict[str, tuple[Channel, ...]] = {
     "booking_cancelled_by_operator": (Channel.SMS, Channel.EMAIL),
     "reminder": (Channel.SMS, Channel.EMAIL),
     "pickup_shifted": (Channel.SMS, Channel.EMAIL),
+    "ride_late": (Channel.SMS, Channel.EMAIL),
     "ride_moved": (Channel.SMS, Channel.EMAIL),
     "taxi_ordered": (Channel.SMS, Channel.EMAIL),
     "ride_failed": (Channel.SMS, Channel.EMAIL),

@@ -158,7 +158,7 @@ class _Keeping:
             return False
         self._promise(delay, {"late": delay})
         self._announce("leg.shifted")
-        self._tell("pickup_shifted", delay, line=line)
+        self._tell("pickup_shifted", delay, line=line if delay else None)
         self._tell_driver("sheet_hold", self.run.vehicle, delay, line=line)
         return True
 
@@ -177,7 +177,7 @@ class _Keeping:
         if self.leg.state is not State.CONFIRMED:
             self._set_state(State.CONFIRMED)
         self._announce("leg.moved")
-        self._tell("ride_moved", delay, wait, reason=line)
+        self._tell("ride_moved", delay, wait, line=line)
         if vehicle != before:
             self._tell_driver("sheet_ride_removed", before, delay)
             self._tell_driver("sheet_ride_added", vehicle, delay)
@@ -217,14 +217,14 @@ class _Keeping:
         self._note("taxi_ordered", {"late": delay, "sent": reached})
         obligations.earn_fare(self.session, self.booking, self.leg, by=SYSTEM, now=self.now)
         self._announce("taxi.ordered")
-        self._tell("taxi_ordered", delay, reason=line)
+        self._tell("taxi_ordered", delay, line=line)
         return self._kept(Fate.TAXI)
 
     def _fail(self, delay: int, line: str) -> Kept:
         self._free(delay)
         obligations.refund_fare(self.session, self.booking, self.leg, by=SYSTEM, now=self.now)
         self._announce("leg.failed")
-        self._tell("ride_failed", delay, reason=line)
+        self._tell("ride_failed", delay, line=line)
         return self._kept(Fate.FAILED)
 
     def _free(self, delay: int) -> None:
