@@ -203,7 +203,8 @@ class Supervisor:
         preparing = self._run(sys.executable, "-m", "mobigo", "prepare", *self.region)
         served_before = find_network_version(home) is not None
         if not served_before:
-            warming = [self._run(sys.executable, "-m", "mobigo.cli.warm", part) for part in ("transit", "streets")]
+            halves = ["search"], ["days", "streets"]  # each takes one core about as long
+            warming = [self._run(sys.executable, "-m", "mobigo.cli.warm", *parts) for parts in halves]
             _wait_for(preparing)
             for part in warming:
                 part.wait()

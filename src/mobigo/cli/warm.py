@@ -1,4 +1,4 @@
-"""``python -m mobigo.cli.warm [streets|transit|drives|wishes]``: compile kernels while the database starts and loads.
+"""``python -m mobigo.cli.warm [PART...]``: compile the kernels while the database starts and loads.
 
 Numba keeps what it compiled on disk, so a second run only reads it. It compiles on one core; a first `up` runs what the
 usual question needs on two at once, and what only questions with wishes need when it already serves.
@@ -21,8 +21,6 @@ if TYPE_CHECKING:
 
     from mobigo.transit.days import DayViews
 
-HALF_HOUR = 1_800
-
 
 def warm_streets() -> None:
     """Run every kernel of the streets."""
@@ -31,15 +29,21 @@ def warm_streets() -> None:
     routing.warm()
 
 
-def warm_transit() -> None:
-    """Ask the demonstration's feed, straight from its files, in both directions, with a window and without."""
-    from mobigo.transit import routing
+def warm_days() -> None:
+    """Lay out a day of the demonstration's feed, straight from its files, in both directions."""
     from mobigo.transit.model import Direction
 
     with _open_views() as (views, noon):
         for direction in Direction:
-            for window in (0, HALF_HOUR):
-                routing.search(views, routing.ask(views, 0, 1, noon, window=window, direction=direction))
+            views.view(noon // 86_400, direction)
+
+
+def warm_search() -> None:
+    """Run the quick search on such a day, laid out no further than it takes."""
+    from mobigo.transit import routing
+
+    with _open_views() as (views, noon):
+        routing.warm(views.at_once, noon // 86_400)
 
 
 def warm_drives() -> None:
@@ -78,7 +82,13 @@ def _open_views() -> Iterator[tuple[DayViews, int]]:
         yield DayViews(timetable, link_stops(timetable), Path(folder, "days")), int(noon.timestamp())
 
 
-PARTS = {"streets": warm_streets, "transit": warm_transit, "drives": warm_drives, "wishes": warm_wishes}
+PARTS = {
+    "search": warm_search,
+    "days": warm_days,
+    "streets": warm_streets,
+    "drives": warm_drives,
+    "wishes": warm_wishes,
+}
 
 if __name__ == "__main__":
     for name in sys.argv[1:] or PARTS:

@@ -13,6 +13,9 @@ from numpy.typing import NDArray
 
 from mobigo.kernels import kernel
 
+ONWARD = np.int64(0)
+"""Not a literal, for which a function would be compiled again."""
+
 
 class Adjacency(NamedTuple):
     """Who is joined to whom: arcs that leave node `v` are ``arc[first[v]:first[v + 1]]``."""
@@ -96,7 +99,7 @@ def reach_nodes(
     starts: NDArray[np.int32],
     seconds: NDArray[np.float32],
     limit: float,
-    backward: int,
+    backward: int | np.int64,
     scratch: Scratch,
 ) -> int:
     """Settle every node within a limit of the starts.
@@ -228,7 +231,7 @@ def walk_between_stops(
                 nearest[other] = along + stop_extra[other]
                 found[n_found] = other
                 n_found += 1
-        n_settled = reach_nodes(net, cost, mode, starts, seconds, rest, 0, scratch)
+        n_settled = reach_nodes(net, cost, mode, starts, seconds, rest, ONWARD, scratch)
         for k in range(n_settled):
             node = scratch.order[k]
             base = scratch.best[node]

@@ -44,48 +44,48 @@ def _pointer(_typing: typing.Context, _address: types.Type) -> tuple[object, obj
 
 
 @kernel
-def integers(places: NDArray[np.int64], row: int) -> NDArray[np.int32]:
+def integers(place: NDArray[np.int64]) -> NDArray[np.int32]:
     """Find an array of int32 again."""
-    return carray(_pointer(places[row, 0]), (places[row, 1],), np.int32)  # type: ignore[no-any-return]
+    return carray(_pointer(place[0]), (place[1],), np.int32)  # type: ignore[no-any-return]
 
 
 @kernel
-def long_integers(places: NDArray[np.int64], row: int) -> NDArray[np.int64]:
+def long_integers(place: NDArray[np.int64]) -> NDArray[np.int64]:
     """Find an array of int64 again."""
-    return carray(_pointer(places[row, 0]), (places[row, 1],), np.int64)  # type: ignore[no-any-return]
+    return carray(_pointer(place[0]), (place[1],), np.int64)  # type: ignore[no-any-return]
 
 
 @kernel
-def short_integers(places: NDArray[np.int64], row: int) -> NDArray[np.uint16]:
+def short_integers(place: NDArray[np.int64]) -> NDArray[np.uint16]:
     """Find an array of uint16 again."""
-    return carray(_pointer(places[row, 0]), (places[row, 1],), np.uint16)  # type: ignore[no-any-return]
+    return carray(_pointer(place[0]), (place[1],), np.uint16)  # type: ignore[no-any-return]
 
 
 @kernel
-def small_integers(places: NDArray[np.int64], row: int) -> NDArray[np.uint8]:
+def small_integers(place: NDArray[np.int64]) -> NDArray[np.uint8]:
     """Find an array of uint8 again."""
-    return carray(_pointer(places[row, 0]), (places[row, 1],), np.uint8)  # type: ignore[no-any-return]
+    return carray(_pointer(place[0]), (place[1],), np.uint8)  # type: ignore[no-any-return]
 
 
 @kernel
-def table_of_integers(places: NDArray[np.int64], row: int) -> NDArray[np.int32]:
+def table_of_integers(place: NDArray[np.int64]) -> NDArray[np.int32]:
     """Find a table of int32 again."""
-    return carray(_pointer(places[row, 0]), (places[row, 1], places[row, 2]), np.int32)  # type: ignore[no-any-return]
+    return carray(_pointer(place[0]), (place[1], place[2]), np.int32)  # type: ignore[no-any-return]
 
 
 @kernel
-def table_of_positive_integers(places: NDArray[np.int64], row: int) -> NDArray[np.uint32]:
+def table_of_positive_integers(place: NDArray[np.int64]) -> NDArray[np.uint32]:
     """Find a table of uint32 again."""
-    return carray(_pointer(places[row, 0]), (places[row, 1], places[row, 2]), np.uint32)  # type: ignore[no-any-return]
+    return carray(_pointer(place[0]), (place[1], place[2]), np.uint32)  # type: ignore[no-any-return]
 
 
 @kernel
-def table_of_short_integers(places: NDArray[np.int64], row: int) -> NDArray[np.uint16]:
+def table_of_short_integers(place: NDArray[np.int64]) -> NDArray[np.uint16]:
     """Find a table of uint16 again."""
-    return carray(_pointer(places[row, 0]), (places[row, 1], places[row, 2]), np.uint16)  # type: ignore[no-any-return]
+    return carray(_pointer(place[0]), (place[1], place[2]), np.uint16)  # type: ignore[no-any-return]
 
 
 @kernel
-def table_of_small_integers(places: NDArray[np.int64], row: int) -> NDArray[np.uint8]:
+def table_of_small_integers(place: NDArray[np.int64]) -> NDArray[np.uint8]:
     """Find a table of uint8 again."""
-    return carray(_pointer(places[row, 0]), (places[row, 1], places[row, 2]), np.uint8)  # type: ignore[no-any-return]
+    return carray(_pointer(place[0]), (place[1], place[2]), np.uint8)  # type: ignore[no-any-return]

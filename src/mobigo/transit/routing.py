@@ -370,3 +370,9 @@ def _around(
     new = np.ones(len(found), np.bool_)
     new[1:] = found[1:] != found[:-1]
     return found[new], walks[new]
+
+
+def warm(views: DayViews, day: int) -> None:
+    """Compile the quick search, or load it from the cache: it is asked the way from nowhere to nowhere."""
+    nowhere = np.zeros(0, np.int32)
+    _run(views.view(day, Direction.DEPART), (nowhere, nowhere, nowhere, nowhere), (0, -NEVER, 1, -1))
