@@ -15,6 +15,7 @@ CODES = {
     "bad_request": 400,
     "invalid_phone": 400,
     "invalid_email": 400,
+    "invalid_iban": 400,
     "unknown_event_type": 400,
     "webhook_unreachable": 400,
     "ledger_unbalanced": 400,

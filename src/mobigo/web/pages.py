@@ -15,7 +15,7 @@ from mobigo.kit.errors import InvalidInput, MobigoError
 from mobigo.kit.requests import Now
 from mobigo.places import service as places
 from mobigo.places.model import AmbiguousPlace, UnknownPlace
-from mobigo.web import assets, docs, lines, stops, tiles, words
+from mobigo.web import assets, desk, docs, lines, sheet, signin, stops, tiles, words
 from mobigo.web.html import READ, page
 from mobigo.web.planner import map_journeys, say_alerts, step_text, view_plan
 from mobigo.web.question import (
@@ -55,8 +55,9 @@ def install(app: FastAPI) -> None:
     """Give an application its pages, the files they need, and the map's tiles."""
     app.state.assets = assets.read_assets()
     app.state.tiles = tiles.Kept()
-    for one in (router, stops.router, lines.router, docs.router, tiles.router):
-        app.include_router(one)
+    app.include_router(router)
+    for one in (stops, lines, docs, tiles, signin, desk, sheet):
+        app.include_router(one.router)
 
 
 @router.api_route("/static/{path:path}", methods=READ)
