@@ -1,8 +1,8 @@
 """What may become of a booked ride: the table of lawful moves, and nothing else is one.
 
 A quote is not stored, so a stored ride begins as held or confirmed. A driver out of reach may report late and skip a
-step (who is on board has been met), so steps of the way may be skipped forwards, never taken back, except that a
-vehicle which has not set out may be taken off a ride again.
+step (who is on board has been met), so steps of the way may be skipped forwards, never taken back, except that a ride
+may be given to another vehicle until somebody is on board.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ MOVES: dict[State, frozenset[State]] = {
     State.CONFIRMED: frozenset({State.ASSIGNED, State.EN_ROUTE, State.ARRIVED, State.ON_BOARD}) | ENDS,
     State.ASSIGNED: frozenset({State.CONFIRMED, State.EN_ROUTE, State.ARRIVED, State.ON_BOARD}) | ENDS,
     State.EN_ROUTE: frozenset({State.CONFIRMED, State.ARRIVED, State.ON_BOARD}) | ENDS,
-    State.ARRIVED: frozenset({State.ON_BOARD, State.NO_SHOW}) | ENDS,
+    State.ARRIVED: frozenset({State.CONFIRMED, State.ON_BOARD, State.NO_SHOW}) | ENDS,
     State.ON_BOARD: frozenset({State.COMPLETED, State.FAILED}),
     State.COMPLETED: frozenset(),
     State.CANCELLED_BY_USER: frozenset(),

@@ -592,6 +592,12 @@ class Supplies:
             self._supply = known = Supply(catalogue, fleet, drives, stored)
         return known
 
+    def close(self) -> None:
+        """Give the connection back; it is opened again when somebody asks."""
+        with self._lock:
+            if self._connection is not None:
+                self._connection.close()
+
     def _look(self) -> None:
         if time.monotonic() < self._ask_at:
             return  # another thread has just looked

@@ -40,10 +40,11 @@ def _operation_id(route: APIRoute) -> str:
 
 
 @asynccontextmanager
-async def _lifespan(_: FastAPI) -> AsyncIterator[None]:
+async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     """Let no more requests work at once than there are database connections; the others wait their turn."""
     to_thread.current_default_thread_limiter().total_tokens = POOL_SIZE
     yield
+    app.state.supplies.close()
 
 
 def create_app(*, engine: Engine, clock: Clock, home: Path, allow_hosts: Sequence[str] = ()) -> FastAPI:
