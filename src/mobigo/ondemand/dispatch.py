@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 
 ENDS = 2
 
+UNPLANNED = 1 << 40
+"""Instant of stops whose times are not worked out yet: no vehicle is on its way to them."""
+
 LATEST = 4 * 3_600
 """Seconds by which a ride is looked for later, to say why it is refused."""
 
@@ -348,20 +351,10 @@ def put(run: Run, ask: Ask, leg: str, pickup: int, drop_off: int) -> Run:
     """Return a run with a ride at two positions of its new order, no times planned for it yet."""
     minus = [-one for one in ask.load]
     events = list(run.events)
-    events.insert(pickup, Event(EventKind.PICKUP, ask.origin, *ask.pickup, 0, 0, ask.dwell, leg, ask.load))
-    events.insert(
-        drop_off,
-        Event(
-            EventKind.DROP_OFF,
-            ask.destination,
-            *ask.drop_off,
-            0,
-            0,
-            ask.dwell,
-            leg,
-            (minus[0], minus[1], minus[2], minus[3], minus[4]),
-        ),
-    )
+    off = minus[0], minus[1], minus[2], minus[3], minus[4]
+    when = UNPLANNED, UNPLANNED
+    events.insert(pickup, Event(EventKind.PICKUP, ask.origin, *ask.pickup, *when, ask.dwell, leg, ask.load))
+    events.insert(drop_off, Event(EventKind.DROP_OFF, ask.destination, *ask.drop_off, *when, ask.dwell, leg, off))
     longest = {**run.longest_ride, leg: ask.longest_ride}
     return replace(run, events=_move_breaks(events, run.depot), longest_ride=longest)
 
