@@ -474,3 +474,24 @@ def test_zones_of_a_trip_that_overlap_at_the_same_time_take_it_out(
 def test_our_own_file_is_no_stranger(shelf: Shelf) -> None:
     report = shelf.load_text()
     assert "unknown_file" not in {one.code for one in report.findings}
+
+
+@pytest.mark.parametrize(
+    ("types", "is_service"),
+    [
+        ("2,,", True),  # one gets on by arrangement only
+        ("0,,", False),  # an ordinary trip; its last stop is by arrangement
+        ("0,,two_hours", True),  # but where a booking rule says how, it is a service
+    ],
+)
+def test_a_stop_by_arrangement_does_not_make_an_ordinary_line_a_service(
+    shelf: Shelf, types: str, *, is_service: bool
+) -> None:
+    pickup, _, rule = types.split(",")
+    contents = files()
+    contents["stop_times.txt"] = contents["stop_times.txt"].replace(
+        b"o1,1,mairie,,,07:00:00,07:00:00,,,,,,,1\no1,2,ville,,,07:40:00,07:40:00,,,,,,,1",
+        f"o1,1,mairie,,,07:00:00,07:00:00,,,{pickup},1,,,1\no1,2,ville,,,07:40:00,07:40:00,,,1,2,,{rule},1".encode(),
+    )
+    shelf.load_text(contents=contents)
+    assert ("valley:ordinary" in shelf.read().services) is is_service

@@ -206,6 +206,12 @@ def test_zones_and_stops_are_geojson(office: Office) -> None:
     assert office.ask("GET", "/v1/ondemand/zones", service="no:such").status_code == 404
 
 
+def test_an_id_of_control_characters_is_refused(office: Office) -> None:
+    for path in ("history", "undo"):
+        answer = office.ask("GET" if path == "history" else "POST", f"/v1/ondemand/services/a:%00/{path}")
+        assert answer.status_code == 422
+
+
 def test_an_unknown_service_is_not_found(office: Office) -> None:
     answer = office.ask("GET", "/v1/ondemand/services/valley:nothing", role=None)
     assert (answer.status_code, answer.json()["code"]) == (404, "unknown_service")

@@ -74,8 +74,9 @@ class Catalogue:
     the timetable has them too."""
     feeds: Mapping[tuple[str, int], tuple[Service, ...]] = field(default_factory=dict, repr=False)
     """Services as read, by source and version of the feed: what need not be read again."""
+    outlines: Mapping[tuple[str, str], shapely.Geometry] = field(default_factory=dict, repr=False)
+    """The zones, by service and the zone's id there; prepared for questions."""
     _zones: tuple[tuple[str, str], ...] = field(default=(), repr=False)
-    _shapes: NDArray[np.object_] = field(default_factory=lambda: np.empty(0, object), repr=False)
     _tree: shapely.STRtree | None = field(default=None, repr=False)
     _of_zone: Mapping[tuple[str, str], tuple[_End, ...]] = field(default_factory=dict, repr=False)
     _of_stop: Mapping[str, tuple[_End, ...]] = field(default_factory=dict, repr=False)
@@ -119,8 +120,7 @@ class Catalogue:
         self, service_id: str, zone: str, lon: NDArray[np.float64], lat: NDArray[np.float64]
     ) -> NDArray[np.bool_]:
         """Tell for each of many points whether it lies in a zone, its edge included."""
-        index = self._zones.index((service_id, zone))
-        found: NDArray[np.bool_] = shapely.intersects_xy(self._shapes[index], lon, lat)
+        found: NDArray[np.bool_] = shapely.intersects_xy(self.outlines[service_id, zone], lon, lat)
         return found
 
     def network_stop(self, service: Service, stop: str) -> str:
@@ -265,8 +265,8 @@ def build_catalogue(
                     of_stop.setdefault(catalogue.network_stop(service, stop), set()).add(end)
     return replace(
         catalogue,
+        outlines=dict(zip(zones, shapes.tolist(), strict=True)),
         _zones=tuple(zones),
-        _shapes=shapes,
         _tree=shapely.STRtree(shapes) if zones else None,
         _of_zone={zone: tuple(ends) for zone, ends in of_zone.items()},
         _of_stop={stop: tuple(sorted(ends)) for stop, ends in of_stop.items()},

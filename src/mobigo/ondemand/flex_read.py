@@ -85,10 +85,13 @@ def read_services(rows: FlexRows) -> tuple[Service, ...]:
         agency = agencies.get(route["agency_id"] or "") or (rows.agency[0] if len(rows.agency) == 1 else None)
         if agency is None:
             continue
-        made = tuple(
+        read = (
             _read_trip(trip, calls.get(trip["trip_id"], []), frequencies.get(trip["trip_id"], []))
             for trip in trips.get(route["route_id"], [])
         )
+        made = tuple(trip for trip in read if runs_on_demand(trip))
+        if not made:
+            continue
         service = Service(
             id=f"{rows.source}:{route['route_id']}",
             kind=ServiceKind.DOOR_TO_DOOR,
@@ -107,6 +110,17 @@ def read_services(rows: FlexRows) -> tuple[Service, ...]:
         )
         found.append(_extend(replace(service, kind=infer_kind(service)), extension.get(route["route_id"], {})))
     return tuple(sorted(found, key=lambda service: service.id))
+
+
+def runs_on_demand(trip: Trip) -> bool:
+    """Tell whether a trip is a service on demand; an ordinary one that stops here and there by arrangement is none.
+
+    It has windows or areas, or one books by a rule, or it only runs for those who booked: nobody just gets on.
+    """
+    if any(is_flexible(call) or call.pickup_rule or call.drop_off_rule for call in trip.calls):
+        return True
+    ways_on = [call.pickup_type for call in trip.calls[:-1] if call.pickup_type != FORBIDDEN]
+    return bool(ways_on) and all(type_ == BY_ARRANGEMENT for type_ in ways_on)
 
 
 def _along(trips: tuple[Trip, ...]) -> tuple[str, ...]:

@@ -20,7 +20,7 @@ from mobigo.kit.requests import Now
 from mobigo.ondemand import services, services_store
 from mobigo.ondemand.catalogue import Catalogue, Catalogues, read_catalogue, source_of
 from mobigo.ondemand.checking import Fault
-from mobigo.ondemand.documents import ServiceBody, SupplementBody, to_document, zone_properties
+from mobigo.ondemand.documents import PRINTABLE, ServiceBody, SupplementBody, to_document, zone_properties
 from mobigo.ondemand.flex_write import write_flex
 from mobigo.ondemand.model import How, PlaceKind, Service, ServiceKind
 from mobigo.ondemand.services import Author
@@ -32,7 +32,7 @@ router = APIRouter(prefix="/v1/ondemand", tags=["on demand"])
 Reader = Annotated[Person, Depends(require(Role.DISPATCHER, Role.DESK))]
 Writer = Annotated[Person, Depends(require(Role.DISPATCHER, Role.ADMIN))]
 
-Id = Annotated[str, Path(max_length=262, description="`source:route_id`", examples=["mobigo:TAD"])]
+Id = Annotated[str, Path(max_length=262, pattern=PRINTABLE, description="`source:route_id`", examples=["mobigo:TAD"])]
 Seen = Annotated[
     int | None,
     Query(
@@ -174,7 +174,7 @@ def list_services(
     )
 
 
-@router.get("/zones", responses=problems(400, 422, 503))
+@router.get("/zones", responses=problems(400, 404, 422, 503))
 def list_zones(
     *,
     request: Request,
@@ -187,14 +187,14 @@ def list_zones(
     connection = driver(session)
     catalogue = read_current(request, connection)
     dispatched = services_store.list_dispatched(connection)
+    frame = None if box is None else shapely.box(*(float(part) for part in box.split(",")))
     chosen = [catalogue.get(service)] if service is not None else list(catalogue.services.values())
     features = [
-        feature for one in chosen for feature in _features(one, services.how_to_book(one, dispatched), stops=stops)
+        feature
+        for one in chosen
+        for feature in _features(one, services.how_to_book(one, dispatched), stops=stops)
+        if frame is None or frame.intersects(_outline(catalogue, feature))
     ]
-    if box is not None:
-        west, south, east, north = (float(part) for part in box.split(","))
-        frame = shapely.box(west, south, east, north)
-        features = [one for one in features if frame.intersects(shape(one.geometry))]
     return ZonesAnswer(features=features)
 
 
@@ -355,7 +355,7 @@ def brief_service(catalogue: Catalogue, service: Service, dispatched: frozenset[
     calendars = [service.calendars[key] for key in {trip.calendar for trip in service.trips}]
     days = [day for one in calendars for day in (one.first, one.last, *one.added) if day is not None]
     points = [stop.point for stop in service.stops.values() if stop.point is not None]
-    bounds = [shape(zone.geometry).bounds for zone in service.zones.values()]
+    bounds = [catalogue.outlines[service.id, zone].bounds for zone in service.zones]
     bounds += [(point.lon, point.lat, point.lon, point.lat) for point in points]
     return BriefAnswer(
         id=service.id,
@@ -425,6 +425,12 @@ def _features(service: Service, how: How, *, stops: bool) -> list[FeatureAnswer]
             )
         )
     return found
+
+
+def _outline(catalogue: Catalogue, feature: FeatureAnswer) -> shapely.Geometry:
+    told = feature.properties
+    known = catalogue.outlines.get((told["service_id"], told.get("zone_id", "")))
+    return shape(feature.geometry) if known is None else known
 
 
 def _faults(found: tuple[Fault, ...]) -> list[FaultAnswer]:
