@@ -221,7 +221,9 @@ class Supervisor:
         self.instance.url = url
         write_instance(home, self.instance)
         print(f"mobigo answers at {url}/  (logs in {logs}; {self.ending} stops it)", flush=True)
-        rest = [] if served_before else ["wishes"]  # all lie compiled on disk, unless the program is a new one
+        rest = (
+            [] if served_before else ["insertion", "wishes"]
+        )  # all lie compiled on disk, unless the program is a new one
         self._run("nice", sys.executable, "-m", "mobigo.cli.warm", *rest)
         for turn in count():
             time.sleep(LOOK)

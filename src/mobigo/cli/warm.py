@@ -53,6 +53,13 @@ def warm_drives() -> None:
     drives.warm()
 
 
+def warm_insertion() -> None:
+    """Put a ride into a run."""
+    from mobigo.ondemand import dispatch
+
+    dispatch.warm()
+
+
 def warm_wishes() -> None:
     """Ask it with a wish, and with a price."""
     from mobigo.transit import routing
@@ -87,6 +94,7 @@ PARTS = {
     "days": warm_days,
     "streets": warm_streets,
     "drives": warm_drives,
+    "insertion": warm_insertion,
     "wishes": warm_wishes,
 }
 

@@ -7,6 +7,7 @@ each second of each ride between the beginning of its promised pick-up and its d
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from datetime import date
 from enum import StrEnum
 from itertools import pairwise
 from typing import TYPE_CHECKING
@@ -14,16 +15,16 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from mobigo.kernels import insertion
-from mobigo.ondemand.fleet import NO_LOAD, fits, join, pack
-from mobigo.ondemand.model import Ask, Event, EventKind, Run, Spot
+from mobigo.kit.geo import Point
+from mobigo.ondemand.fleet import NO_LOAD, Fleet, fits, join, pack
+from mobigo.ondemand.model import Ask, Capacity, Event, EventKind, Run, Spot
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
     from numpy.typing import NDArray
 
-    from mobigo.kit.geo import Point
-    from mobigo.ondemand.fleet import Block, Fleet, Times
+    from mobigo.ondemand.fleet import Block, Times
 
 ENDS = 2
 
@@ -552,3 +553,22 @@ def _move_breaks(events: Sequence[Event], depot: Point) -> tuple[Event, ...]:
         spot = moved.spot
         found.append(moved)
     return tuple(found)
+
+
+def warm() -> None:
+    """Compile every kernel on one vehicle that stays where it is, or load them from the cache."""
+    here = Point(0.0, 0.0)
+    run = Run(1, "", "", ("",), Capacity((1, 0, 0, 0, 0)), here, date(2000, 1, 1), 0, 3600, ())
+    ask = Ask("", Spot("", here), Spot("", here), (0, 60), (0, 600), (1, 0, 0, 0, 0), 600)
+    times = _Nowhere()
+    found = find_place(Fleet([run]), ask, times)
+    assert isinstance(found, Placement)
+    count_frozen(place(run, found, "ride"), times, 0)
+
+
+class _Nowhere:
+    """Drives between places that are one."""
+
+    def seconds(self, origins: Sequence[Point], destinations: Sequence[Point]) -> NDArray[np.int32]:
+        """Return nothing but zeros."""
+        return np.zeros((len(origins), len(destinations)), np.int32)
