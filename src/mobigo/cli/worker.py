@@ -51,6 +51,8 @@ def worker(*, leash: bool) -> None:
         Periodic("sharing.poll", timedelta(seconds=LIVE_EVERY), at_once=True),
         Periodic("ondemand.keep", timedelta(seconds=LIVE_EVERY), at_once=True),
         Periodic("ondemand.improve", timedelta(minutes=10)),
+        Periodic("ondemand.tend", timedelta(seconds=LIVE_EVERY), at_once=True),
+        Periodic("ondemand.forget", timedelta(days=1), timedelta(hours=1)),
         Periodic("messages.forget", timedelta(days=1), timedelta(hours=1)),
     ]
     working = Worker(libpq_conninfo(url), list_tasks(url, settings), schedule, clock=settings.open_clock())
@@ -74,6 +76,7 @@ def list_tasks(url: str, settings: Settings) -> Mapping[str, Callable[..., objec
     from mobigo.cli.improving import improve_runs
     from mobigo.cli.keeping import Keeper
     from mobigo.cli.messages import forget_messages
+    from mobigo.cli.tending import Tending
     from mobigo.db.engine import libpq_conninfo
     from mobigo.transit import live_store
 
@@ -113,7 +116,10 @@ def list_tasks(url: str, settings: Settings) -> Mapping[str, Callable[..., objec
             if one.problem is not None:
                 structlog.get_logger().warning("a system of shared bicycles failed", system=one.system, why=one.problem)
 
+    tending = Tending(url, settings)
     return {
+        "ondemand.tend": tending.tend,
+        "ondemand.forget": tending.forget,
         "messages.forget": partial(forget_messages, url, settings),
         "ondemand.improve": partial(improve_runs, url, settings),
         "ondemand.keep": Keeper(url, settings).run,

@@ -137,6 +137,11 @@ def pardon(connection: Connection[Any], leg: str, *, by: str, why: str, now: dat
     )
 
 
+def forget(connection: Connection[Any], now: datetime) -> None:
+    """Forget old absences."""
+    connection.execute("DELETE FROM ondemand_absence WHERE at < %s", [now - KEPT])
+
+
 def suspended_until(
     connection: Connection[Any], service: Service, person: Sequence[str], now: datetime
 ) -> datetime | None:

@@ -374,6 +374,50 @@ def list_expired(connection: Connection[Any], now: datetime) -> list[tuple[int, 
     return [(run, leg) for run, leg in rows]
 
 
+def forget_travellers(connection: Connection[Any], before: datetime, now: datetime) -> list[tuple[str, list[str]]]:
+    """Forget who travelled, and between which doors, where the last ride ended before an instant; bookings and rides.
+
+    Stops stay by name; of other places a square of a kilometre is left, and nothing of accounts and notes.
+    """
+    rows = connection.execute(
+        """
+        WITH gone AS (
+            SELECT booking.id, array_agg(leg.id) AS legs
+            FROM ondemand_booking AS booking JOIN ondemand_leg AS leg ON leg.booking = booking.id
+            WHERE booking.forgotten_at IS NULL
+            GROUP BY booking.id HAVING max(leg.drop_off_until) < %(before)s
+        ), blurred AS (
+            UPDATE ondemand_leg AS leg SET
+                origin = CASE WHEN origin ->> 3 IS NULL THEN jsonb_build_array(
+                    '', round((origin ->> 1)::numeric, 2), round((origin ->> 2)::numeric, 2), NULL
+                ) ELSE origin END,
+                destination = CASE WHEN destination ->> 3 IS NULL THEN jsonb_build_array(
+                    '', round((destination ->> 1)::numeric, 2), round((destination ->> 2)::numeric, 2), NULL
+                ) ELSE destination END
+            FROM gone WHERE leg.booking = gone.id
+        ), passed AS (
+            UPDATE ondemand_event AS event SET name = '', point = ST_SnapToGrid(point, 0.01)
+            FROM gone WHERE event.leg = ANY (gone.legs) AND event.stop_id IS NULL
+        )
+        UPDATE ondemand_booking AS booking SET name = NULL, phone = NULL, email = NULL, account = NULL, person = '{}',
+            note = '', journey = NULL, forgotten_at = %(now)s
+        FROM gone WHERE booking.id = gone.id RETURNING booking.id, gone.legs
+        """,
+        {"before": before, "now": now},
+    ).fetchall()
+    connection.execute(
+        "UPDATE ondemand_series SET name = NULL, phone = NULL, email = NULL, account = NULL, person = '{}',"
+        " wish = '[]', forgotten_at = %s WHERE forgotten_at IS NULL AND last < %s",
+        [now, before.date()],
+    )
+    return [(booking, legs) for booking, legs in rows]
+
+
+def forget_refusals(connection: Connection[Any], before: datetime) -> None:
+    """Forget what was refused before an instant."""
+    connection.execute("DELETE FROM ondemand_refusal WHERE at < %s", [before])
+
+
 def _pack_party(party: Party) -> dict[str, int]:
     return dict(vars(party))
 
