@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, fields, replace
 from datetime import date
+from functools import cache
 from math import isfinite
 from typing import TYPE_CHECKING, Any, NamedTuple
 from zoneinfo import available_timezones
@@ -84,12 +85,17 @@ def keep_sound(service: Service) -> tuple[Service | None, tuple[Fault, ...]]:
     rules = sift("rules", service.rules, lambda rule: check_rule(rule, calendars))
     sound = replace(service, promise=promise, calendars=calendars, zones=zones, stops=stops, groups=groups, rules=rules)
     trips = _keep_trips(sound, faults)
-    if service.timezone not in available_timezones():
+    if service.timezone not in _list_timezones():
         what = f"{service.timezone!r} is no time zone of the tz database; write it like Europe/Paris"
         return None, (*faults, Fault("invalid_timezone", "timezone", what))
     if not service.trips:
         faults.append(Fault("unusable_trip", "trips", "a service needs a trip with two records; add one"))
     return replace(sound, trips=trips) if trips else None, tuple(faults)
+
+
+@cache
+def _list_timezones() -> set[str]:
+    return available_timezones()  # which looks through the files of the system
 
 
 def _keep_trips(service: Service, faults: list[Fault]) -> tuple[Trip, ...]:
