@@ -395,9 +395,6 @@ def forget_travellers(connection: Connection[Any], before: datetime, now: dateti
                     '', round((destination ->> 1)::numeric, 2), round((destination ->> 2)::numeric, 2), NULL
                 ) ELSE destination END
             FROM gone WHERE leg.booking = gone.id
-        ), passed AS (
-            UPDATE ondemand_event AS event SET name = '', point = ST_SnapToGrid(point, 0.01)
-            FROM gone WHERE event.leg = ANY (gone.legs) AND event.stop_id IS NULL
         )
         UPDATE ondemand_booking AS booking SET name = NULL, phone = NULL, email = NULL, account = NULL, person = '{}',
             note = '', journey = NULL, forgotten_at = %(now)s
@@ -405,6 +402,15 @@ def forget_travellers(connection: Connection[Any], before: datetime, now: dateti
         """,
         {"before": before, "now": now},
     ).fetchall()
+    connection.execute(
+        """
+        UPDATE ondemand_event SET name = CASE WHEN stop_id IS NULL THEN '' ELSE name END,
+            point = ST_SnapToGrid(point, 0.01)
+        WHERE run IN (SELECT run.id FROM ondemand_run AS run JOIN ondemand_event AS event ON event.run = run.id
+            WHERE run.ends < %s AND event.stop_id IS NULL AND event.name <> '')
+        """,  # of whole runs: stops at one place stay at one place
+        [before],
+    )
     connection.execute(
         "UPDATE ondemand_series SET name = NULL, phone = NULL, email = NULL, account = NULL, person = '{}',"
         " wish = '[]', forgotten_at = %s WHERE forgotten_at IS NULL AND last < %s",

@@ -35,11 +35,12 @@ def free_expired(session: Session, now: datetime) -> int:
     found = store.list_expired(connection, second)
     if not found:
         return 0
-    runs = [run for number in {run for run, _ in found} if (run := fleet_store.find_run(connection, number))]
+    numbers = {number for number, _ in found}
+    runs = [run for number in numbers if (run := fleet_store.find_run(connection, number)) is not None]
     fleet_store.lock_days(connection, {(run.operator, run.day) for run in runs})
     freed: dict[int, list[str]] = {}
-    for booking, leg, run in store.expire_holds(connection, second, [run.id for run in runs]):
-        freed.setdefault(run, []).append(leg)
+    for booking, leg, number in store.expire_holds(connection, second, [run.id for run in runs]):
+        freed.setdefault(number, []).append(leg)
         note_expired(connection, booking, leg, now)
     changed: list[Run] = []
     for number, legs in freed.items():
