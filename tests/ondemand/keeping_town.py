@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from psycopg.types.json import Jsonb
+from sqlalchemy.engine import Engine
 from tests.ondemand.day_checker import Promised, check_day
 
 from mobigo.db.session import driver
 from mobigo.kit.geo import Point
 from mobigo.messages import service as messages
-from mobigo.ondemand import fleet_store, keeping, store
+from mobigo.ondemand import fleet_store, keeping, lateness, store
 from mobigo.ondemand.catalogue import Catalogue
 from mobigo.ondemand.model import (
     Contact,
@@ -162,6 +163,13 @@ class Town:
         kept = keeping.meet(self.session, self.supply, leg.id, ready=ready, line=line, now=self.now)
         self.session.commit()
         return kept
+
+    def catch_up(self) -> list[Kept]:
+        """Look at all runs that drivers have reported of, as the worker does."""
+        self.session.commit()
+        engine = self.session.get_bind()
+        assert isinstance(engine, Engine)
+        return lateness.look_after(engine, self.supply, self.now)
 
     def move(self, leg: BookedLeg, *states: State) -> None:
         """Let the driver report."""

@@ -1,4 +1,4 @@
-"""What the worker does every few seconds: rides booked to trains are kept when these are late."""
+"""What the worker does every few seconds: booked rides are kept when trains or vehicles are late."""
 
 from __future__ import annotations
 
@@ -39,10 +39,15 @@ class Keeper:
             if not keeping.is_anything_to_keep(session, now):
                 return
         from mobigo.journeys.repair import Repair  # as heavy as the planner, and seldom needed
+        from mobigo.ondemand import lateness
+        from mobigo.street.drives import Drives
 
         network = self._networks.find_current()
-        supply = self._supplies.current(network.drives) if network else None
-        if network is not None and supply is not None:
+        supply = self._supplies.current(network.drives if network else Drives(None))
+        if supply is None:
+            return
+        lateness.look_after(self._engine, supply, now)
+        if network is not None:
             Repair(self._engine, network, supply, now).run()
 
     @cached_property

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import structlog
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from mobigo.db.session import driver
@@ -86,8 +87,8 @@ class Repair:
         for leg in legs:
             try:
                 kept = self._look_after(leg, journeys[leg.booking])
-            except MobigoError as error:  # the others' trains are late too
-                log.warning("a ride could not be looked after", leg=leg.id, why=str(error))
+            except (MobigoError, SQLAlchemyError) as error:  # the others' trains are late too
+                log.warning("a ride could not be looked after", leg=leg.id, why=str(error).partition("\n")[0])
                 continue
             if kept is not None and kept.fate not in {Fate.KEPT, Fate.OVER}:
                 log.info("a ride was repaired", leg=leg.id, fate=kept.fate, run=kept.leg.run)

@@ -18,7 +18,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from mobigo.db.session import driver
 from mobigo.messages import service as messages
@@ -58,6 +58,8 @@ class Fate(StrEnum):
     """The vehicle waits, or comes back towards what was booked."""
     MOVED = "moved"
     """Another vehicle comes, or the same one later."""
+    LATE = "late"
+    """The vehicle comes later than was promised; nothing better could be had."""
     TAXI = "taxi"
     FAILED = "failed"
     OVER = "over"
@@ -83,12 +85,12 @@ def meet(session: Session, supply: Supply, leg_id: str, *, ready: int, line: str
     line : str
         What they come with, as people call it.
     """
-    return _Keeping(session, supply, leg_id, now).meet(ready, line)
+    return Rescue(session, supply, leg_id, now).meet(ready, line)
 
 
 def lose(session: Session, supply: Supply, leg_id: str, *, line: str, now: datetime) -> Kept:
     """End a ride whose travellers cannot come to it any more; nothing is owed for it."""
-    return _Keeping(session, supply, leg_id, now).lose(line)
+    return Rescue(session, supply, leg_id, now).lose(line)
 
 
 def delay_of(leg: BookedLeg, ready: int) -> int:
@@ -97,16 +99,28 @@ def delay_of(leg: BookedLeg, ready: int) -> int:
     return -(-late // MINUTE) * MINUTE
 
 
-class _Keeping:
-    """One ride, with the vehicles of its day ours alone until the transaction ends."""
+class Rescue:
+    """One ride and what can be done for it, with the vehicles of its day ours alone until the transaction ends.
 
-    def __init__(self, session: Session, supply: Supply, leg_id: str, now: datetime) -> None:
+    Parameters
+    ----------
+    places : Places, optional
+        Locked already, as is the booking; else both are locked here.
+    """
+
+    def __init__(
+        self, session: Session, supply: Supply, leg_id: str, now: datetime, *, places: Places | None = None
+    ) -> None:
         self.session = session
         self.connection = driver(session)
         self.supply = supply
         self.now = now
-        store.lock_booking(self.connection, store.find_booking_of_leg(self.connection, leg_id))
+        if places is None:
+            store.lock_booking(self.connection, store.find_booking_of_leg(self.connection, leg_id))
         self.leg = store.get_leg(self.connection, leg_id)
+        if places is not None:
+            self.places = places
+            self.run = places.get_run(self.leg)
         self.booking: Booking = store.get_booking(self.connection, self.leg.booking)
         self.service = supply.catalogue.find(self.leg.offer.service)
         self.promise = self.service.promise if self.service else Promise()
@@ -122,10 +136,10 @@ class _Keeping:
         if delay == allowed or 0 < allowed - delay < SETTLED:
             return Kept(Fate.KEPT, self.leg)
         if delay <= self.promise.longest_hold and self._hold(delay, line):
-            return self._kept(Fate.HELD)
+            return self.kept(Fate.HELD)
         if self._move(delay, line):
-            return self._kept(Fate.MOVED)
-        return self._give_up(delay, line)
+            return self.kept(Fate.MOVED)
+        return self.give_up(delay, line)
 
     def lose(self, line: str) -> Kept:
         """Give the ride up."""
@@ -143,7 +157,8 @@ class _Keeping:
         self.run = self.places.get_run(self.leg)
         return True
 
-    def _kept(self, fate: Fate) -> Kept:
+    def kept(self, fate: Fate) -> Kept:
+        """Say what was done."""
         return Kept(fate, store.get_leg(self.connection, self.leg.id))
 
     # ── hold ──────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -154,12 +169,12 @@ class _Keeping:
         held = dispatch.schedule(shift(self.run, self.leg, delay), self.supply.drives, at)
         if held is not None:
             self.places.change(held)
-        elif self.leg.state not in NOT_SET_OUT or self._put(delay, delay, same=True) is None:
+        elif self.leg.state not in NOT_SET_OUT or self.put(delay, delay, among="same") is None:
             return False
-        self._promise(delay, {"late": delay})
-        self._announce("leg.shifted")
-        self._tell("pickup_shifted", delay, line=line if delay else None)
-        self._tell_driver("sheet_hold", self.run.vehicle, delay, line=line)
+        self.move_promise(delay, {"late": delay})
+        self.announce("leg.shifted")
+        self.tell("pickup_shifted", delay, line=line if delay else None)
+        self.tell_driver("sheet_hold", self.run.vehicle, delay, line=line)
         return True
 
     # ── next vehicle ──────────────────────────────────────────────────────────────────────────────────────────────────
@@ -168,46 +183,53 @@ class _Keeping:
         """Let another vehicle come, as soon as can be."""
         before = self.run.vehicle
         for wait in (0, self.promise.longest_wait):
-            vehicle = self._put(delay, delay + wait, same=False)
+            vehicle = self.put(delay, delay + wait, among="all")
             if vehicle is not None:
                 break
         else:
             return False
-        self._promise(delay + wait, {"late": delay, "vehicle": vehicle})
-        if self.leg.state is not State.CONFIRMED:
-            self._set_state(State.CONFIRMED)
-        self._announce("leg.moved")
-        self._tell("ride_moved", delay, wait, line=line)
-        if vehicle != before:
-            self._tell_driver("sheet_ride_removed", before, delay)
-            self._tell_driver("sheet_ride_added", vehicle, delay)
-        else:
-            self._tell_driver("sheet_ride_changed", before, delay)
+        self.move_promise(delay + wait, {"late": delay, "vehicle": vehicle})
+        self.say_moved((before, vehicle), delay, wait, line)
         return True
 
-    def _put(self, earliest: int, latest: int, *, same: bool) -> str | None:
+    def say_moved(self, vehicles: tuple[str, str], delay: int, wait: int, line: str | None) -> None:
+        """Tell everybody that the second vehicle comes instead of the first."""
+        before, after = vehicles
+        if self.leg.state is not State.CONFIRMED:
+            self.set_state(State.CONFIRMED)
+        self.announce("leg.moved")
+        self.tell("ride_moved", delay, wait, line=line)
+        if after != before:
+            self.tell_driver("sheet_ride_removed", before, delay)
+            self.tell_driver("sheet_ride_added", after, delay)
+        else:
+            self.tell_driver("sheet_ride_changed", before, delay)
+
+    def put(self, earliest: int, latest: int, *, among: Literal["all", "same", "others"]) -> str | None:
         """Take the ride off its run and put it where it fits best, so many seconds later than booked.
 
         Returns
         -------
-        Id of the vehicle; None, and nothing is changed, where it fits nowhere.
+        Id of the vehicle; None where it fits nowhere: then it is where it was.
         """
-        at, leg, drives = instant(self.now), self.leg, self.supply.drives
-        ask = ask_of(leg, earliest, latest)
-        without = self.places.fleet.with_runs([dispatch.remove(self.run, leg.id, drives, at)])
-        only = {self.run.id} if same else self.places.list_ours(ask)
-        found = dispatch.find_place(without, ask, drives, now=at, only=only)
+        at, drives = instant(self.now), self.supply.drives
+        ask = ask_of(self.leg, earliest, latest)
+        self.places.give_back(self.leg)
+        only = {self.run.id} if among == "same" else self.places.list_ours(ask)
+        if among == "others":
+            only -= {self.run.id}
+        found = dispatch.find_place(self.places.fleet, ask, drives, now=at, only=only)
         if isinstance(found, dispatch.Refusal):
+            self.places.keep(self.run)
             return None
-        self.places.give_back(leg)
         run = self.places.fleet.find_run(found.run)
         assert run is not None
-        self.places.change(dispatch.place(run, found, leg.id))
+        self.places.change(dispatch.place(run, found, self.leg.id))
         return run.vehicle
 
     # ── taxi, or nothing ──────────────────────────────────────────────────────────────────────────────────────────────
 
-    def _give_up(self, delay: int, line: str) -> Kept:
+    def give_up(self, delay: int, line: str | None) -> Kept:
         """Order a taxi, or say that the ride cannot take place."""
         operator = self.supply.fleet.operators.get(self.leg.operator)
         if operator is None or operator.taxi_phone is None:
@@ -216,25 +238,25 @@ class _Keeping:
         reached = self._order_taxi(Recipient(operator.email, operator.taxi_phone), delay, line)
         self._note("taxi_ordered", {"late": delay, "sent": reached})
         obligations.earn_fare(self.session, self.booking, self.leg, by=SYSTEM, now=self.now)
-        self._announce("taxi.ordered")
-        self._tell("taxi_ordered", delay, line=line)
-        return self._kept(Fate.TAXI)
+        self.announce("taxi.ordered")
+        self.tell("taxi_ordered", delay, line=line)
+        return self.kept(Fate.TAXI)
 
-    def _fail(self, delay: int, line: str) -> Kept:
+    def _fail(self, delay: int, line: str | None) -> Kept:
         self._free(delay)
         obligations.refund_fare(self.session, self.booking, self.leg, by=SYSTEM, now=self.now)
-        self._announce("leg.failed")
-        self._tell("ride_failed", delay, line=line)
-        return self._kept(Fate.FAILED)
+        self.announce("leg.failed")
+        self.tell("ride_failed", delay, line=line)
+        return self.kept(Fate.FAILED)
 
     def _free(self, delay: int) -> None:
         """Take the ride off its vehicle for good."""
         self.places.give_back(self.leg)
         self.places.save()
-        self._set_state(State.FAILED, {"late": delay})
-        self._tell_driver("sheet_ride_removed", self.run.vehicle, delay)
+        self.set_state(State.FAILED, {"late": delay})
+        self.tell_driver("sheet_ride_removed", self.run.vehicle, delay)
 
-    def _order_taxi(self, taxi: Recipient, delay: int, line: str) -> bool:
+    def _order_taxi(self, taxi: Recipient, delay: int, line: str | None) -> bool:
         """Write the order; False where nobody can be written to, and the desk must call."""
         offer, contact = self.leg.offer, self.booking.contact
         written = messages.send(
@@ -260,17 +282,18 @@ class _Keeping:
 
     # ── written down and said ─────────────────────────────────────────────────────────────────────────────────────────
 
-    def _promise(self, seconds: int, details: dict[str, object]) -> None:
+    def move_promise(self, seconds: int, details: dict[str, object]) -> None:
         """Move what was promised."""
         store.shift(self.connection, self.leg.id, seconds)
         self.places.save()
         self._note("shifted", {"seconds": seconds, **details})
 
-    def _set_state(self, state: State, details: dict[str, object] | None = None) -> None:
+    def set_state(self, state: State, details: dict[str, object] | None = None) -> None:
+        """Say what has become of the ride, and write it down."""
         store.set_state(self.connection, self.leg.id, state)
         self._note("moved", details or {}, moved=(self.leg.state, state))
 
-    def _announce(self, what: str) -> None:
+    def announce(self, what: str) -> None:
         """Tell the operator's own system, once what has become of the ride is written."""
         store.count_revision(self.connection, self.leg.booking)
         booking = store.get_booking(self.connection, self.leg.booking)
@@ -288,7 +311,7 @@ class _Keeping:
             details=details,
         )
 
-    def _tell(self, template: str, delay: int, wait: int = 0, **values: object) -> None:
+    def tell(self, template: str, delay: int, wait: int = 0, **values: object) -> None:
         """Tell the traveller; what was to be said before about the old time is not said any more."""
         offer = self.leg.offer
         messages.cancel(self.session, about=about(self.leg), templates=[REMINDER], now=self.now)
@@ -303,7 +326,8 @@ class _Keeping:
             **values,
         )
 
-    def _tell_driver(self, template: str, vehicle: str, delay: int, **values: object) -> None:
+    def tell_driver(self, template: str, vehicle: str, delay: int, **values: object) -> None:
+        """Put a line on the sheet of a vehicle."""
         offer = self.leg.offer
         messages.send(
             self.session,
@@ -351,6 +375,11 @@ def shift(run: Run, leg: BookedLeg, delay: int) -> Run:
         else:
             events[position] = replace(event, latest=offer.drop_off[1] + delay)
     return replace(run, events=tuple(events))
+
+
+def list_around(session: Session, now: datetime) -> list[BookedLeg]:
+    """List the rides around now that are still to come or under way, by when they were booked to begin."""
+    return store.list_legs_to_come(driver(session), TO_COME | {State.ON_BOARD}, now - BEFORE, now + AFTER)
 
 
 def list_pinned(session: Session, now: datetime) -> list[BookedLeg]:

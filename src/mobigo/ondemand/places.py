@@ -79,7 +79,8 @@ class Places:
         before = fleet_store.read_fleet(self._connection, supply.stored)
         self._keys = {key for one in spans for key in _list_keys(before, one)}
         fleet_store.lock_days(self._connection, self._keys)
-        self.fleet: Fleet = fleet_store.read_fleet(self._connection, before)
+        self._read = fleet_store.read_fleet(self._connection, before)
+        self.fleet: Fleet = self._read
         self._changed: dict[int, Run] = {}
         ours = [run.id for run in self.fleet.runs.values() if (run.operator, run.day) in self._keys]
         for booking, leg, run in store.expire_holds(self._connection, moment(instant(now)), ours):
@@ -127,6 +128,10 @@ class Places:
         """Put a run in the place of the one with its number, its times worked out anew where they can be kept."""
         self._change(dispatch.schedule(run, self._drives, instant(self._now)) or run)
 
+    def keep(self, run: Run) -> None:
+        """Put a run in the place of the one with its number, with the times that it has."""
+        self._change(run)
+
     def get_run(self, leg: BookedLeg) -> Run:
         """Return the run that a ride is on."""
         assert leg.run is not None
@@ -140,6 +145,8 @@ class Places:
         """Write the runs that were changed; return by the number each had the one it has."""
         changed, self._changed = list(self._changed.values()), {}
         written = fleet_store.write_runs(self._connection, changed) if changed else []
+        if any(run.id <= 0 for run in changed):
+            self.fleet = fleet_store.read_fleet(self._connection, self._read)
         return {before.id: after.id for before, after in zip(changed, written, strict=True)}
 
 
