@@ -262,7 +262,9 @@ class Hailing:
         doors : Doors
             The ends as they are reached without rides.
         """
-        yield from self._find_all_the_way(doors, first, last, direction)
+        direct = list(self._find_all_the_way(doors, first, last, direction))
+        yield from direct
+        quickest = min((journey.arrival - journey.departure for journey, _ in direct), default=None)
         closed = [
             {one.relation for one in self.side(at).choices} - self.open_relations(at, first, last, direction)
             for at in (0, 1)
@@ -289,7 +291,9 @@ class Hailing:
                         without[at].add((choice.relation, choice.hub))
                         failed = True
                 if not any(isinstance(one, Declined) for one in offers):
-                    yield self._join(journey, doors, rows, offers)
+                    joined = self._join(journey, doors, rows, offers)
+                    if quickest is None or joined[0].arrival - joined[0].departure < quickest:
+                        yield joined
             if not failed:
                 return
 

@@ -171,8 +171,12 @@ class Search:
             return []
 
         def ask(doors: Doors) -> list[TransitJourney]:
-            at = first if direction is Direction.DEPART else last
-            return self._ask_between(doors, at, max(last - first, 1), direction)
+            at, beyond = (first, last + 1) if direction is Direction.DEPART else (last, first - 1)
+            inside = self._ask_between(doors, at, max(last - first, 1), direction)
+            if not inside or self.over:
+                return inside
+            others = self._ask_between(doors, beyond, 0, direction)
+            return [one for one in inside if not any(_beats(other, one) for other in others)]
 
         new: list[Candidate] = []
         for journey, doors in self.hailing.find(ask, self.doors[0], first, last, direction):
