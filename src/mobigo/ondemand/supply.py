@@ -598,12 +598,6 @@ class Supplies:
             if self._connection is not None:
                 self._connection.close()
 
-    def close(self) -> None:
-        """Give the connection back; it is opened again when it is needed."""
-        with self._lock:
-            if self._connection is not None:
-                self._connection.close()
-
     def _look(self) -> None:
         if time.monotonic() < self._ask_at:
             return  # another thread has just looked
