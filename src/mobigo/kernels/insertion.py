@@ -320,7 +320,8 @@ def lay_out(
     Parameters
     ----------
     arrival, departure : int64[stops], instants
-        Set. The vehicle leaves as late as it can to be at the next place when service begins there.
+        Set. The vehicle leaves as late as it can to be at the next place when service begins there; a break ends when
+        it is over.
     found : int64[3]
         Set: cost, seconds driven in all, how many stops are frozen.
 
@@ -339,7 +340,7 @@ def lay_out(
     for k in range(n):
         arrival[k] = order.begin[k]
         departure[k] = order.begin[k] + order.dwell[k]
-        if k + 1 < n and not order.same[k + 1]:
+        if k + 1 < n and not order.same[k + 1] and order.kind[k] != BREAK:
             departure[k] = max(departure[k], order.begin[k + 1] - order.drive[k + 1])
     return True
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
+from hashlib import blake2b
 from itertools import pairwise
 from threading import Lock
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
@@ -109,6 +110,12 @@ def _lay_shift(vehicle: Vehicle, shift: Shift, timezone: str, day: date) -> Run:
             )
         )
     return replace(run, events=tuple(events))
+
+
+def _number(run: Run) -> int:
+    """Return the negative id of a run that is not stored."""
+    name = f"{run.vehicle} {run.start}".encode()
+    return -1 - int.from_bytes(blake2b(name, digest_size=7).digest())
 
 
 def find_local_days(start: int, end: int, timezone: str) -> list[date]:
@@ -281,7 +288,8 @@ def join(packed: list[Packed]) -> Block:
 class Fleet:
     """All vehicles and runs at one moment; never changes, but keeps what it has worked out between questions.
 
-    Runs that nobody is booked on need not be stored: they follow from the shifts and have negative ids.
+    Runs that nobody is booked on need not be stored: they follow from the shifts and have negative ids, which are the
+    same in every fleet.
 
     Parameters
     ----------
@@ -321,7 +329,6 @@ class Fleet:
             self._stored.setdefault(run.vehicle, []).append(run)
         self._laid: dict[tuple[str, date], list[Run]] = {}
         self._unstored: dict[int, Run] = {}
-        self._lowest = min(0, min(self.runs, default=0))
         self._packed: dict[int, Packed] = {}
         self._blocks: dict[tuple[str, int, int], tuple[Times, Block]] = {}
         self._services: dict[str, list[Run]] = {}
@@ -348,7 +355,6 @@ class Fleet:
             moved = {run.vehicle for run in changed}
             self._laid = {key: runs for key, runs in before._laid.items() if key[0] not in moved}
             self._unstored = {run.id: run for runs in self._laid.values() for run in runs}
-            self._lowest = before._lowest
             self._packed |= {id_: one for id_, one in before._packed.items() if self._unstored.get(id_) is one.run}
             stale = {
                 key
@@ -402,8 +408,7 @@ class Fleet:
                 for run in lay_shifts(vehicle, timezone, day)
                 if not any(one.start < run.end and run.start < one.end for one in stored)
             ]
-            self._laid[key] = [replace(run, id=self._lowest - 1 - k) for k, run in enumerate(runs)]
-            self._lowest -= len(runs)
+            self._laid[key] = [replace(run, id=_number(run)) for run in runs]
             self._unstored |= {run.id: run for run in self._laid[key]}
         return self._laid[key]
 
