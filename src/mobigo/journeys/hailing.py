@@ -22,7 +22,7 @@ from mobigo.ondemand.catalogue import Ride as BookedRide
 from mobigo.ondemand.catalogue import may_ride
 from mobigo.ondemand.model import How, Pin, PinSide, Spot
 from mobigo.ondemand.rules import rules_of
-from mobigo.ondemand.supply import Declined, Offered, Want, better, safe_seconds
+from mobigo.ondemand.supply import Decline, Declined, Offered, Want, better, safe_seconds
 from mobigo.transit.footpaths import WALKING_SPEED
 from mobigo.transit.model import Direction, Ride, TransitJourney, Walk
 
@@ -487,7 +487,7 @@ class Hailing:
 
     def closed_trips(self, journeys: list[TransitJourney]) -> set[int]:
         """List the trips that journeys ride though these must be booked and cannot be."""
-        if not self.hail.served.lines:
+        if not self.hail.served.lines and not self.hail.supply.catalogue.closed_trips:
             return set()
         rides = {leg for journey in journeys for leg in journey.legs if isinstance(leg, Ride)}
         return {ride.trip for ride in rides if isinstance(self.offer_line(ride), Declined)}
@@ -500,7 +500,10 @@ class Hailing:
 
     def _ask_line(self, ride: Ride) -> Offered | Declined | None:
         timetable = self.network.timetable
-        known = self.hail.served.lines.get(timetable.trip_ids.at(ride.trip))
+        name = timetable.trip_ids.at(ride.trip)
+        if name in self.hail.supply.catalogue.closed_trips:
+            return Declined(Decline.NO_SERVICE, None)
+        known = self.hail.served.lines.get(name)
         if known is None:
             return None
         service_id, trip, records = known

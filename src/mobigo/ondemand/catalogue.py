@@ -15,7 +15,7 @@ import numpy as np
 import shapely
 from shapely.geometry import shape
 
-from mobigo.kit.errors import NotFound
+from mobigo.kit.errors import InvalidInput, NotFound
 from mobigo.ondemand import services_store
 from mobigo.ondemand.checking import Fault, keep_sound
 from mobigo.ondemand.flex_read import BY_ARRANGEMENT, FORBIDDEN, is_flexible, read_services
@@ -72,6 +72,9 @@ class Catalogue:
     booked_trips: Mapping[str, tuple[str, Trip]]
     """By ``source:trip_id``: service and trip of fixed times at which one must book to get on or off (virtual lines):
     the timetable has them too."""
+    closed_trips: frozenset[str] = frozenset()
+    """``source:trip_id`` of trips of fixed times that the timetable has too and that are not ridden as it says, since
+    the staff withdrew or changed their service."""
     feeds: Mapping[tuple[str, int], tuple[Service, ...]] = field(default_factory=dict, repr=False)
     """Services as read, by source and version of the feed: what need not be read again."""
     outlines: Mapping[tuple[str, str], shapely.Geometry] = field(default_factory=dict, repr=False)
@@ -216,41 +219,58 @@ def read_catalogue(connection: Connection[Any], before: Catalogue | None = None)
         }
         written = services_store.list_newest(connection)
     services = {service.id: service for services in feeds.values() for service in services}
+    unread: dict[str, tuple[Fault, ...]] = {}
     for one in written:
-        if one.withdrawn:
-            services.pop(one.id, None)
-        elif one.document is not None:
+        try:
             found = services_store.apply(one, services.get(one.id))
-            if found is not None:
-                services[one.id] = found
-    return build_catalogue(services.values(), revision, feeds)
+        except InvalidInput as error:
+            unread[one.id] = (Fault(error.code, "", str(error)),)
+            continue
+        if found is None:
+            services.pop(one.id, None)
+        else:
+            services[one.id] = found
+    return build_catalogue(services.values(), revision, feeds, unread)
 
 
 def build_catalogue(
-    services: Iterable[Service], revision: str, feeds: Mapping[tuple[str, int], tuple[Service, ...]] | None = None
+    services: Iterable[Service],
+    revision: str,
+    feeds: Mapping[tuple[str, int], tuple[Service, ...]] | None = None,
+    unread: Mapping[str, tuple[Fault, ...]] | None = None,
 ) -> Catalogue:
-    """Leave out what is broken and index the rest by place."""
+    """Leave out what is broken and index the rest by place.
+
+    Parameters
+    ----------
+    feeds : mapping, optional
+        What feeds say, by source and version, whether or not it is in force.
+    unread : mapping, optional
+        Faults of documents that could not be applied.
+    """
     sound: dict[str, Service] = {}
-    faults: dict[str, tuple[Fault, ...]] = {}
+    faults: dict[str, tuple[Fault, ...]] = dict(unread or {})
     for service in sorted(services, key=lambda service: service.id):
         kept, found = keep_sound(service)
         if kept is not None:
             sound[service.id] = kept
         if found:
-            faults[service.id] = found
+            faults[service.id] = (*faults.get(service.id, ()), *found)
     zones = [(service.id, zone) for service in sound.values() for zone in service.zones]
     shapes = np.array([shape(sound[service].zones[zone].geometry) for service, zone in zones], dtype=object)
     shapely.prepare(shapes)
+    booked = _booked_trips(sound.values())
+    told = [service for services in (feeds or {}).values() for service in services]
     catalogue = Catalogue(
         revision=revision,
         services=sound,
         faults=faults,
-        booked_trips={
-            f"{source_of(service.id)}:{trip.id}": (service.id, trip)
-            for service in sound.values()
-            for trip in service.trips
-            if _is_booked(trip)
-        },
+        booked_trips=booked,
+        closed_trips=frozenset(
+            name
+            for name, (_, trip) in _booked_trips(told).items()
+            if name not in booked or _fixed_times(booked[name][1]) != _fixed_times(trip)
+        ),
         feeds=feeds or {},
     )
     of_zone: dict[tuple[str, str], list[_End]] = {zone: [] for zone in zones}
@@ -271,6 +291,21 @@ def build_catalogue(
         _of_zone={zone: tuple(ends) for zone, ends in of_zone.items()},
         _of_stop={stop: tuple(sorted(ends)) for stop, ends in of_stop.items()},
     )
+
+
+def _booked_trips(services: Iterable[Service]) -> dict[str, tuple[str, Trip]]:
+    return {
+        f"{source_of(service.id)}:{trip.id}": (service.id, trip)
+        for service in services
+        for trip in service.trips
+        if _is_booked(trip)
+    }
+
+
+def _fixed_times(trip: Trip) -> tuple[object, ...]:
+    """Return the stops of fixed times and when one is there: what the timetable knows of a trip."""
+    days = trip.calendar, trip.frequencies
+    return days, tuple((one.place, one.arrival, one.departure) for one in trip.calls if not is_flexible(one))
 
 
 def _is_booked(trip: Trip) -> bool:

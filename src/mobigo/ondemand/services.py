@@ -14,7 +14,7 @@ from mobigo.kit.errors import Conflict, InvalidInput, NotFound, Refused
 from mobigo.ondemand import services_store
 from mobigo.ondemand.catalogue import source_of
 from mobigo.ondemand.checking import Fault, is_over, keep_sound
-from mobigo.ondemand.documents import PromiseBody, ServiceBody, SupplementBody, to_document, to_service
+from mobigo.ondemand.documents import ServiceBody, SupplementBody, to_document, to_service
 from mobigo.ondemand.flex_write import check_together
 from mobigo.ondemand.model import How
 from mobigo.transit.check import VALIDATORS
@@ -240,15 +240,11 @@ def _check_days(service: Service, now: datetime) -> Iterator[Fault]:
 def _check_supplement(connection: Connection[Any], service: Service, told: SupplementBody) -> Iterator[Fault]:
     yield from _check_operator(connection, told.operator)
     try:
-        PromiseBody.model_validate({**_promise(service), **(told.promise or {})})
+        services_store.supplement(service, told)
     except ValidationError as error:
         for one in error.errors():
             where = ".".join(str(part) for part in one["loc"])
             yield Fault("number_out_of_range", f"promise.{where}", f"promise.{where}: {one['msg']}; correct it")
-
-
-def _promise(service: Service) -> dict[str, object]:
-    return {name: getattr(service.promise, name) for name in PromiseBody.model_fields}
 
 
 def list_history(connection: Connection[Any], id_: str) -> list[Revision]:

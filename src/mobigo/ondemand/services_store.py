@@ -10,14 +10,14 @@ feed's service, whose timetable goes on coming from the feed). No document and n
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from psycopg.types.json import Jsonb
 from pydantic import ValidationError
 
-from mobigo.kit.errors import Conflict, NotFound
-from mobigo.ondemand.documents import ServiceBody, SupplementBody, to_service
+from mobigo.kit.errors import Conflict, InvalidInput, NotFound
+from mobigo.ondemand.documents import PromiseBody, ServiceBody, SupplementBody, to_service
 from mobigo.ondemand.model import Promise
 
 if TYPE_CHECKING:
@@ -150,9 +150,13 @@ def store_supplement(body: SupplementBody) -> dict[str, Any]:
 
 
 def apply(one: Revision, base: Service | None) -> Service | None:
-    """Return the service that a revision makes of a feed's, or of nothing.
+    """Return the service that a revision makes of a feed's, or of nothing; None: there is none.
 
-    None when it supplements a service that is no longer in a feed, or was written for a program that knew other words.
+    Raises
+    ------
+    InvalidInput
+        When it cannot be applied: it supplements a service that is no longer in a feed, or was written for a program
+        that knew other words. What the feed says, if anything, stays in force.
     """
     if one.withdrawn or one.document is None:
         return None if one.withdrawn else base
@@ -161,20 +165,35 @@ def apply(one: Revision, base: Service | None) -> Service | None:
         if one.document.get("form") == WHOLE:
             return to_service(one.id, ServiceBody.model_validate(document))
         told = SupplementBody.model_validate(document)
-    except ValidationError:
-        return base
-    return None if base is None else supplement(base, told)
+        if base is not None:
+            return supplement(base, told)
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise InvalidInput(
+            f"revision {one.number} of {one.id} cannot be read any more"
+            f" ({'.'.join(str(part) for part in first['loc'])}: {first['msg']}); write the service again",
+            code="invalid_service",
+        ) from None
+    raise InvalidInput(
+        f"revision {one.number} of {one.id} supplements a service that is in no feed now; withdraw it or load the feed",
+        code="unknown_service",
+    )
 
 
 def supplement(base: Service, told: SupplementBody) -> Service:
-    """Add to a service what the staff said."""
-    known = {name: getattr(base.promise, name) for name in Promise.__dataclass_fields__}
-    promise = Promise(**{**known, **{name: value for name, value in (told.promise or {}).items() if name in known}})
+    """Add to a service what the staff said.
+
+    Raises
+    ------
+    ValidationError
+        When its promise is none.
+    """
+    promise = PromiseBody.model_validate({**asdict(base.promise), **(told.promise or {})})
     return replace(
         base,
         kind=told.kind or base.kind,
         operator=told.operator if "operator" in told.model_fields_set else base.operator,
-        promise=promise,
+        promise=Promise(**promise.model_dump()),
     )
 
 
