@@ -227,10 +227,11 @@ def find_options(
         if turn == 0:
             elsewhere = answer.elsewhere
     options = sorted(found.values(), key=lambda one: one.order, reverse=arrive)
-    return [*options, *_find_journeys(request, hail, wish)], elsewhere
+    return [*options, *_find_journeys(request, hail, wish, alone=not options)], elsewhere
 
 
-def _find_journeys(request: Request, hail: Hail | None, wish: Wish) -> list[Option]:
+def _find_journeys(request: Request, hail: Hail | None, wish: Wish, *, alone: bool) -> list[Option]:
+    """Find journeys with a ride that is booked and other vehicles; `alone`, also with nothing but a walk beside it."""
     network = request.app.state.networks.find_current()
     if network is None or hail is None:
         return []
@@ -245,8 +246,8 @@ def _find_journeys(request: Request, hail: Hail | None, wish: Wish) -> list[Opti
     )
     plan = journeys.plan(network, question, hail)
     zone = zone_of(request)
-    options = [_option_of_journey(one, zone) for one in plan.journeys]
-    return [one for one in options if one is not None][:JOURNEYS]
+    options = [option for one in plan.journeys if (option := _option_of_journey(one, zone))]
+    return [one for one in options if alone or len(one.rides) > 1][:JOURNEYS]
 
 
 def option_of(offer: OfferAnswer, zone: tzinfo) -> Option:
@@ -264,10 +265,10 @@ def option_of(offer: OfferAnswer, zone: tzinfo) -> Option:
 
 
 def _option_of_journey(journey: Journey, zone: tzinfo) -> Option | None:
-    """Return a journey on which something is booked here, with other vehicles; None for any other."""
+    """Return a journey on which something is booked here; None for any other."""
     vehicles = [leg for leg in journey.legs if leg.line is not None or leg.booking is not None]
     booked = [leg.booking for leg in vehicles if leg.booking is not None]
-    if not booked or len(vehicles) < 2 or not all(one.quote for one in booked):  # noqa: PLR2004  with another vehicle
+    if not booked or not all(one.quote for one in booked):
         return None
     rides = []
     for leg in vehicles:
