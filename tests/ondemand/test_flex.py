@@ -495,3 +495,59 @@ def test_a_stop_by_arrangement_does_not_make_an_ordinary_line_a_service(
     )
     shelf.load_text(contents=contents)
     assert ("valley:ordinary" in shelf.read().services) is is_service
+
+
+PRODUCTS = """
+    fare_product_id,fare_product_name,rider_category_id,fare_media_id,amount,currency
+    ride,Trajet,adult,,2.50,EUR
+    ride,Trajet,young,,1.20,EUR
+    other,Autre,,,9.00,EUR
+"""
+CATEGORIES = """
+    rider_category_id,rider_category_name,is_default_fare_category
+    adult,Adulte,1
+    young,Jeune,0
+"""
+NETWORKS = {"networks": "network_id\n tad\n", "route_networks": "network_id,route_id\n tad,points\n"}
+RULES = "network_id,from_area_id,fare_product_id"
+
+
+@pytest.mark.parametrize(
+    ("tables", "fare"),
+    [
+        ({"fare_leg_rules": f"{RULES}\n tad,,ride\n"}, ("ride", 250)),
+        ({"fare_leg_rules": f"{RULES}\n ,,ride\n"}, ("ride", 250)),  # of all networks that no rule names
+        ({"fare_leg_rules": f"{RULES}\n ,,other\n tad,,ride\n"}, ("ride", 250)),
+        ({"fare_leg_rules": f"{RULES}\n tad,,ride\n tad,,other\n"}, (None, None)),  # several
+        ({"fare_leg_rules": f"{RULES}\n tad,here,ride\n", "areas": "area_id\n here\n"}, (None, None)),  # by place
+        ({"fare_leg_rules": f"{RULES}\n tad,,ride\n", "fare_products": PRODUCTS.replace("EUR", "CHF")}, ("ride", None)),
+    ],
+)
+def test_a_feed_says_what_a_ride_costs_where_that_depends_on_the_route_only(
+    shelf: Shelf, tables: dict[str, str], fare: tuple[str | None, int | None]
+) -> None:
+    changes = {**NETWORKS, "fare_products": PRODUCTS, "rider_categories": CATEGORIES, **tables}
+    shelf.load_text(contents=files(**changes))
+    promise = shelf.read().get("valley:points").promise
+    assert (promise.fare, promise.fare_cents) == fare
+    assert shelf.read().get("valley:feeder").promise.fare_cents == 250  # as our file says
+
+
+@pytest.mark.parametrize(
+    ("rules", "fare"),
+    [
+        ("ticket,points,,", ("ticket", 199)),
+        ("ticket,points,Z,", (None, None)),
+        ("ticket,ordinary,,", (None, None)),
+        (None, ("ticket", 199)),
+    ],
+)
+def test_fares_of_the_first_kind_are_read_too(
+    shelf: Shelf, rules: str | None, fare: tuple[str | None, int | None]
+) -> None:
+    changes = {"fare_attributes": "fare_id,price,currency_type,payment_method,transfers\n ticket,1.99,EUR,0,0\n"}
+    if rules:
+        changes["fare_rules"] = f"fare_id,route_id,origin_id,destination_id\n {rules}\n"
+    shelf.load_text(contents=files(**changes))
+    promise = shelf.read().get("valley:points").promise
+    assert (promise.fare, promise.fare_cents) == fare

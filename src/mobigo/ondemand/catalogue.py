@@ -18,6 +18,7 @@ from shapely.geometry import shape
 from mobigo.kit.errors import InvalidInput, NotFound
 from mobigo.ondemand import services_store
 from mobigo.ondemand.checking import Fault, keep_sound
+from mobigo.ondemand.flex_fares import FARES
 from mobigo.ondemand.flex_read import BY_ARRANGEMENT, FORBIDDEN, is_flexible, read_services
 from mobigo.ondemand.model import PlaceKind, Service
 from mobigo.transit.flex_store import list_active_versions, read_flex_rows
@@ -214,7 +215,7 @@ def read_catalogue(connection: Connection[Any], before: Catalogue | None = None)
             return before
         known = before.feeds if before else {}
         feeds = {
-            key: known[key] if key in known else read_services(read_flex_rows(connection, *key, other=(EXTENSION,)))
+            key: known[key] if key in known else _read_feed(connection, *key)
             for key in list_active_versions(connection)
         }
         written = services_store.list_newest(connection)
@@ -231,6 +232,10 @@ def read_catalogue(connection: Connection[Any], before: Catalogue | None = None)
         else:
             services[one.id] = found
     return build_catalogue(services.values(), revision, feeds, unread)
+
+
+def _read_feed(connection: Connection[Any], source: str, version: int) -> tuple[Service, ...]:
+    return read_services(read_flex_rows(connection, source, version, more=FARES, other=(EXTENSION,)))
 
 
 def build_catalogue(

@@ -30,6 +30,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import shapely
 
 from mobigo.kit.geo import Point
+from mobigo.ondemand.flex_fares import find_fare
 from mobigo.ondemand.model import (
     BookingRule,
     BookingType,
@@ -92,6 +93,7 @@ def read_services(rows: FlexRows) -> tuple[Service, ...]:
         made = tuple(trip for trip in read if runs_on_demand(trip))
         if not made:
             continue
+        fare, cents = find_fare(route, rows.more)
         service = Service(
             id=f"{rows.source}:{route['route_id']}",
             kind=ServiceKind.DOOR_TO_DOOR,
@@ -100,6 +102,7 @@ def read_services(rows: FlexRows) -> tuple[Service, ...]:
             agency=_cells("agency", agency),
             trips=made,
             **parts.used_by(made),
+            promise=Promise(fare=fare, fare_cents=cents),
             shapes={
                 key: tuple(
                     (point["shape_pt_lon"], point["shape_pt_lat"], point["shape_dist_traveled"])
@@ -371,7 +374,7 @@ def _extend(service: Service, row: Mapping[str, Any]) -> Service:
         service,
         kind=ServiceKind(kind) if kind in set(ServiceKind) else service.kind,
         operator=str(row.get("operator_id") or "") or None,
-        promise=replace(Promise(), **{name: value for name, value in told.items() if value is not None}),
+        promise=replace(service.promise, **{name: value for name, value in told.items() if value is not None}),
     )
 
 

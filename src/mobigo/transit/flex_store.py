@@ -42,6 +42,8 @@ class FlexRows:
     locations: list[Row]
     """``geom``: shapely's."""
     shapes: list[Row]
+    more: dict[str, list[Row]]
+    """Further files of GTFS that were asked for, whole."""
     other: dict[str, list[Row]]
     """Files that are not of GTFS and were asked for, by name: texts by column."""
 
@@ -54,11 +56,15 @@ def list_active_versions(connection: Connection[Any]) -> list[tuple[str, int]]:
     return [(source, version) for source, version in rows]
 
 
-def read_flex_rows(connection: Connection[Any], source: str, version: int, *, other: Sequence[str] = ()) -> FlexRows:
+def read_flex_rows(
+    connection: Connection[Any], source: str, version: int, *, more: Sequence[str] = (), other: Sequence[str] = ()
+) -> FlexRows:
     """Read the trips of a version that run on demand, at least at one of their records, and all they refer to.
 
     Parameters
     ----------
+    more : sequence of str
+        Files of GTFS that shall be read as a whole, where any trip runs on demand.
     other : sequence of str
         Files that GTFS does not know and that shall be read too.
     """
@@ -110,6 +116,7 @@ def read_flex_rows(connection: Connection[Any], source: str, version: int, *, ot
         location_group_stops=members,
         locations=[{**zone, "geom": shapely.from_wkb(zone["geom"])} for zone in zones],
         shapes=of("shapes", "shape_id", (trip["shape_id"] for trip in trips)),
+        more={name: read(f"SELECT * FROM {name} WHERE version_id = %(version)s") if routes else [] for name in more},
         other={
             name: [
                 row["content"]
