@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import smtplib
 import ssl
 from dataclasses import dataclass, field
+from email import policy
 from email.message import EmailMessage
 from email.utils import formatdate
 from typing import TYPE_CHECKING, Protocol
@@ -36,6 +38,9 @@ SMTP_PORT, SMTPS_PORT = 587, 465
 
 PASSING = frozenset({408, 425, 429, 500, 502, 503, 504})
 """HTTP statuses that may be different in a moment; the request was not taken."""
+
+GO_ON = 354
+"""What a mail server answers to DATA before it takes the content."""
 
 LOCAL = ("localhost", "127.0.0.1", "::1")
 
@@ -112,7 +117,7 @@ class Smtp:
             with self._open() as server:
                 _expect(server.mail(_bare(self.sender)))
                 _expect(server.rcpt(message.recipient or ""))
-                self._hand_over(server, mail.as_bytes())
+                self._hand_over(server, mail.as_bytes(policy=policy.SMTP).rstrip())
         except smtplib.SMTPResponseException as error:
             raise _judge(error.smtp_code, _decode(error.smtp_error)) from None
         except (smtplib.SMTPException, OSError) as error:
@@ -135,34 +140,44 @@ class Smtp:
 
     def _open(self) -> smtplib.SMTP:
         parts = urlsplit(self.address)
-        host, user = parts.hostname or "", unquote(parts.username or "")
+        host = parts.hostname or ""
         server: smtplib.SMTP
         if parts.scheme == "smtps":
-            server = smtplib.SMTP_SSL(
-                host, parts.port or SMTPS_PORT, timeout=PATIENCE, context=ssl.create_default_context()
-            )
+            context = ssl.create_default_context()
+            server = smtplib.SMTP_SSL(host, parts.port or SMTPS_PORT, timeout=PATIENCE, context=context)
         else:
             server = smtplib.SMTP(host, parts.port or SMTP_PORT, timeout=PATIENCE)
-            server.ehlo_or_helo_if_needed()
-            if server.has_extn("starttls"):
-                server.starttls(context=ssl.create_default_context())
-                server.ehlo_or_helo_if_needed()
-            elif user and host not in LOCAL:
-                server.close()
-                raise NotTakenError(f"{host} offers no encryption, and the password is not sent without")
-        server.ehlo_or_helo_if_needed()
-        if user:
-            server.login(user, unquote(parts.password or ""))
+        try:
+            self._greet(server, host, encrypted=parts.scheme == "smtps")
+        except BaseException:
+            server.close()
+            raise
         return server
 
+    def _greet(self, server: smtplib.SMTP, host: str, *, encrypted: bool) -> None:
+        """Encrypt where it can be done, and say who we are; never in the clear to another machine."""
+        parts = urlsplit(self.address)
+        user = unquote(parts.username or "")
+        server.ehlo_or_helo_if_needed()
+        if not encrypted and server.has_extn("starttls"):
+            server.starttls(context=ssl.create_default_context())
+            server.ehlo_or_helo_if_needed()
+            encrypted = True
+        if user:
+            if not encrypted and host not in LOCAL:
+                raise NotTakenError(f"{host} offers no encryption, and the password is not sent without")
+            server.login(user, unquote(parts.password or ""))
+
     def _hand_over(self, server: smtplib.SMTP, content: bytes) -> None:
+        code, said = server.docmd("DATA")
+        if code != GO_ON:
+            raise smtplib.SMTPResponseException(code, said)
         try:
-            code, said = server.data(content)
-        except smtplib.SMTPDataError:  # before the content went
-            raise
+            server.send(re.sub(rb"(?m)^\.", b"..", content) + b"\r\n.\r\n")
+            answer = server.getreply()
         except (smtplib.SMTPServerDisconnected, OSError) as error:
             raise DoubtfulError(_reason(error)) from None
-        _expect((code, said))
+        _expect(answer)
 
 
 def _bare(sender: str) -> str:
