@@ -40,10 +40,10 @@ class Keeper:
                 return
         from mobigo.journeys.repair import Repair  # as heavy as the planner, and seldom needed
         from mobigo.ondemand import lateness
-        from mobigo.street.drives import Drives
+        from mobigo.ondemand.availability_api import STRAIGHT
 
         network = self._networks.find_current()
-        supply = self._supplies.current(network.drives if network else Drives(None))
+        supply = self._supplies.current(network.drives if network else STRAIGHT)
         if supply is None:
             return
         lateness.look_after(self._engine, supply, now)

@@ -42,6 +42,9 @@ HORIZON = timedelta(days=62)
 MANY_TRIES = 24
 """Departures for which a vehicle is looked for, at most, where those before are full."""
 
+STRAIGHT = Drives(None)
+"""Where there are no streets."""
+
 _PlaceText = Annotated[str, Field(min_length=1, max_length=200)]
 _Count = Annotated[int, Field(ge=0, le=20)]
 
@@ -240,7 +243,7 @@ def find_supply(request: Request) -> Supply:
         When the database has been away for too long to know.
     """
     network = request.app.state.networks.find_current()
-    supply: Supply | None = request.app.state.supplies.current(network.drives if network else Drives(None))
+    supply: Supply | None = request.app.state.supplies.current(network.drives if network else STRAIGHT)
     if supply is None:
         raise Unavailable("on-demand services are not known just now; try again in a moment")
     return supply
