@@ -12,6 +12,8 @@ CODES = {
     "ambiguous_place": 400,
     "invalid_cursor": 400,
     "invalid_instant": 400,
+    "invalid_calendar": 400,
+    "unknown_school_year": 400,
     "bad_request": 400,
     "invalid_phone": 400,
     "invalid_email": 400,
