@@ -1,5 +1,6 @@
 """The traveller's pages: HTML that works without JavaScript, without the map's files and without the internet."""
 
+import secrets
 from dataclasses import replace
 from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
@@ -11,11 +12,13 @@ from sqlalchemy.orm import Session
 from mobigo.journeys import service as journeys
 from mobigo.journeys.model import Plan
 from mobigo.journeys.network import Network
+from mobigo.journeys.rideleg import Hail
 from mobigo.kit.errors import InvalidInput, MobigoError
 from mobigo.kit.requests import Now
 from mobigo.places import service as places
 from mobigo.places.model import AmbiguousPlace, UnknownPlace
-from mobigo.web import assets, desk, docs, lines, sheet, signin, stops, tiles, words
+from mobigo.web import assets, book, desk, docs, lines, sheet, signin, stops, tiles, words
+from mobigo.web.desk import price_in
 from mobigo.web.html import READ, page
 from mobigo.web.planner import map_journeys, say_alerts, step_text, view_plan
 from mobigo.web.question import (
@@ -56,7 +59,7 @@ def install(app: FastAPI) -> None:
     app.state.assets = assets.read_assets()
     app.state.tiles = tiles.Kept()
     app.include_router(router)
-    for one in (stops, lines, docs, tiles, signin, desk, sheet):
+    for one in (book, stops, lines, docs, tiles, signin, desk, sheet):
         app.include_router(one.router)
 
 
@@ -79,6 +82,7 @@ def planner(request: Request, now: Now) -> Response:
         return RedirectResponse(address(fields, date=None, time=None), 303)
     network: Network | None = request.app.state.networks.find_current()
     question = read_question(fields, now, network.manifest.zone if network else ZoneInfo(HOME_ZONE))
+    hail: Hail | None = None
     plan, problem = None, "" if network else speak("unavailable")
     if question.asked:
         question = _understand(request, question, speak)
@@ -88,7 +92,8 @@ def planner(request: Request, now: Now) -> Response:
             fields |= {"via": question.via.text, "via_place": question.via.pinned}
     if network and question.ready:
         try:
-            plan = _plan(network, question)
+            hail = request.app.state.hails.at(network, now)
+            plan = _plan(network, question, hail)
         except MobigoError as error:
             problem = str(error)
     view = view_plan(plan, question) if plan else None
@@ -116,7 +121,10 @@ def planner(request: Request, now: Now) -> Response:
         span=lambda seconds: timedelta(seconds=seconds),
         alerts=say_alerts(dict(plan.alerts), speak.language) if plan else {},
         remedies=_remedies(fields, plan, speak, question) if plan else [],
-        homeward=_homeward(network, question, plan, fields) if network and plan else None,
+        homeward=_homeward(network, question, plan, fields, hail) if network and plan else None,
+        price=price_in(speak),
+        key=secrets.token_urlsafe(12),
+        here=address(fields),
         step_text=step_text,
         ask=next((name for name, end in question.ends() if end.choices), None),
         settle=settle,
@@ -147,10 +155,10 @@ def _find(session: Session, end: End, speak: Words) -> End:
         return replace(end, problem=speak("unknown_place", text=end.text))
 
 
-def _plan(network: Network, question: Question) -> Plan:
+def _plan(network: Network, question: Question, hail: Hail | None) -> Plan:
     """Plan; from a commune's main stop when no stop is in reach of its middle."""
     request = question.request()
-    plan = journeys.plan(network, request)
+    plan = journeys.plan(network, request, hail)
     if plan.journeys or not (question.origin.fallback or question.destination.fallback):
         return plan
     nearer = replace(
@@ -158,7 +166,7 @@ def _plan(network: Network, question: Question) -> Plan:
         origin=question.origin.fallback or request.origin,
         destination=question.destination.fallback or request.destination,
     )
-    again = journeys.plan(network, nearer)
+    again = journeys.plan(network, nearer, hail)
     return again if again.journeys else plan
 
 
@@ -222,14 +230,16 @@ def _remedies(fields: dict[str, str], plan: Plan, speak: Words, question: Questi
     return found
 
 
-def _homeward(network: Network, question: Question, plan: Plan, fields: dict[str, str]) -> dict[str, object] | None:
+def _homeward(
+    network: Network, question: Question, plan: Plan, fields: dict[str, str], hail: Hail | None
+) -> dict[str, object] | None:
     """Find the last way back of the day one arrives: with one bus a day it decides whether to go at all."""
     arrivals = [one.arrival for one in plan.journeys if one.rides]
     if not arrivals or question.cursor:
         return None
     day = min(arrivals).astimezone(question.at.tzinfo)
     back = replace(question, origin=question.destination, destination=question.origin, via=None, by="last", at=day)
-    last = [one.departure for one in _plan(network, back).journeys if one.rides and one.departure > min(arrivals)]
+    last = [one.departure for one in _plan(network, back, hail).journeys if one.rides and one.departure > min(arrivals)]
     turned = {"from": fields.get("to"), "from_place": fields.get("to_place")}
     turned |= {"to": fields.get("from"), "to_place": fields.get("from_place"), "date": day.date().isoformat()}
     return {

@@ -47,6 +47,18 @@ class JourneyView:
     """Metres."""
 
     @property
+    def quotes(self) -> str:
+        """What all its rides that are booked here are booked with, a space between two; empty when there are none."""
+        return " ".join(leg.booking.quote for leg in self.journey.legs if leg.booking and leg.booking.quote)
+
+    @property
+    def price_cents(self) -> int | None:
+        """Price of all that is booked; None: free or unknown."""
+        prices = [leg.booking.price_cents for leg in self.journey.legs if leg.booking]
+        known = [price for price in prices if price is not None]
+        return sum(known) if known else None
+
+    @property
     def alone(self) -> str:
         """Mode of a journey without any vehicle of public transport: its longest leg's."""
         longest: Mode = max(self.journey.legs, key=lambda leg: leg.arrival - leg.departure).mode

@@ -10,6 +10,7 @@ from urllib.parse import urlencode
 from mobigo.journeys.model import Access, Criterion, JourneyRequest, Mode, OfDay
 from mobigo.kit.errors import InvalidInput
 from mobigo.kit.geo import parse_point
+from mobigo.ondemand.model import Party
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -20,7 +21,8 @@ if TYPE_CHECKING:
 
 FIELDS = (
     *("from", "from_place", "via", "via_place", "stay", "to", "to_place", "date", "time", "by", "window", "changes"),
-    *("ride", "pace", "walk", "access", "wheelchair", "bicycle", "rather", "cursor", "lang"),
+    *("ride", "pace", "walk", "access", "wheelchair", "bicycle", "rather"),
+    *("passengers", "children", "luggage", "cursor", "lang"),
 )
 """Of the form, in the order an address has them."""
 
@@ -67,6 +69,9 @@ WITHOUT = {
 }
 """Fields to leave out so that a parameter of the API is not given."""
 
+MOST = 50
+"""People, or pieces of luggage, of one question."""
+
 EARLY = time(6)
 """When a day starts for somebody who names another day and no hour."""
 
@@ -111,6 +116,11 @@ class Question:
     wheelchair: bool = False
     bicycle: bool = False
     rather: str = ""
+    passengers: int = 1
+    """Adults."""
+    children: int = 0
+    """With a child seat each."""
+    luggage: int = 0
     cursor: str | None = None
     malformed: bool = False
     """The date or the time cannot be read; `at` is now."""
@@ -139,7 +149,8 @@ class Question:
     def has_options(self) -> bool:
         """Whether the collapsed part of the form says something."""
         said = self.window, self.changes, self.via, self.ride, self.pace, self.walk, self.access, self.rather
-        return any(said) or self.wheelchair or self.bicycle
+        party = self.passengers > 1 or self.children or self.luggage
+        return any(said) or self.wheelchair or self.bicycle or bool(party)
 
     def request(self) -> JourneyRequest:
         """Put it to the planner."""
@@ -162,6 +173,8 @@ class Question:
             bicycle_aboard=self.bicycle,
             criterion=Criterion(self.rather) if self.rather else None,
             cursor=self.cursor,
+            party=Party(self.passengers, children=self.children, luggage=self.luggage),
+            names=(self.origin.text, self.destination.text),
         )
 
 
@@ -189,9 +202,17 @@ def read_question(fields: Mapping[str, str], now: datetime, zone: ZoneInfo) -> Q
         wheelchair=bool(fields.get("wheelchair")),
         bicycle=bool(fields.get("bicycle")),
         rather=_one_of(fields.get("rather", ""), RATHER),
+        passengers=max(1, _count(fields.get("passengers", ""))),
+        children=_count(fields.get("children", "")),
+        luggage=_count(fields.get("luggage", "")),
         cursor=fields.get("cursor") or None,
         malformed=malformed,
     )
+
+
+def _count(text: str) -> int:
+    """Read how many; 0 for what is no number."""
+    return min(int(text), MOST) if text.isascii() and text.isdigit() and len(text) < 4 else 0  # noqa: PLR2004 - digits
 
 
 def read_end(text: str, pinned: str) -> End:
