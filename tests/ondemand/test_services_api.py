@@ -283,6 +283,16 @@ def test_undoing_goes_back_by_one(office: Office) -> None:
     assert (answer.status_code, answer.json()["code"]) == (404, "unknown_service")
 
 
+def test_one_may_go_back_to_any_revision(office: Office) -> None:
+    for cents in (100, 200, 300):
+        office.ask("PUT", FEEDER, {**office.get(FEEDER)["service"], "promise": {"fare_cents": cents}})
+    assert office.ask("POST", f"{FEEDER}/undo", to=1).json()["revision"] == 4
+    assert office.get(FEEDER)["service"]["promise"]["fare_cents"] == 100
+    assert office.ask("POST", f"{FEEDER}/undo", to=9).status_code == 404
+    assert office.ask("POST", f"{FEEDER}/undo", to=0).status_code == 200
+    assert (office.get(FEEDER)["written"], office.get(FEEDER)["revision"]) == ("feed", 5)
+
+
 def test_the_first_document_undone_is_no_service_any_more(office: Office) -> None:
     office.ask("PUT", OWN, tad())
     office.ask("POST", f"{OWN}/undo")

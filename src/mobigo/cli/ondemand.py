@@ -135,12 +135,13 @@ def withdraw(service: str, *, with_rides: bool) -> None:
 
 @ondemand.command()
 @click.argument("service")
-def undo(service: str) -> None:
+@click.option("--to", type=click.IntRange(0), help="Go back to this revision; 0: as in its feed.")
+def undo(service: str, *, to: int | None) -> None:
     """Take the last change of a service back."""
     from mobigo.ondemand import services
 
     with _connect() as connection:
-        written = services.undo(connection, service, _author())
+        written = services.undo(connection, service, _author(), to)
     what = "withdrawn" if written.withdrawn else "as it was written before" if written.document else "as in its feed"
     print(f"{service} is {what} (revision {written.number})")
 

@@ -127,9 +127,9 @@ def withdraw(
     return services_store.write(connection, id_, None, withdrawn=True, seen=author.seen, by=author.user, now=author.now)
 
 
-def undo(connection: Connection[Any], id_: str, author: Author) -> Revision:
-    """Take the last change of a service back."""
-    return services_store.undo(connection, id_, seen=author.seen, by=author.user, now=author.now)
+def undo(connection: Connection[Any], id_: str, author: Author, to: int | None = None) -> Revision:
+    """Take the last change of a service back, or go back to an earlier revision; 0: as in its feed."""
+    return services_store.undo(connection, id_, to=to, seen=author.seen, by=author.user, now=author.now)
 
 
 def _append(connection: Connection[Any], id_: str, document: dict[str, Any], author: Author) -> Revision:

@@ -312,9 +312,12 @@ def undo_service(
     person: Writer,
     id: Id,  # noqa: A002 - the path's own name
     seen: Seen = None,
+    to: Annotated[
+        int | None, Query(ge=0, le=2**31 - 1, description="Go back to this revision; 0: as in its feed, if any")
+    ] = None,
 ) -> RevisionAnswer:
-    """Take the last change back; before the first one, a feed's service was as in its feed, and others were not."""
-    return _revision(services.undo(driver(session), id, Author(person.user, now, seen)))
+    """Take the last change back, or go back to an earlier revision: what was then is written again."""
+    return _revision(services.undo(driver(session), id, Author(person.user, now, seen), to))
 
 
 @router.delete("/services/{id:path}", responses=problems(401, 403, 404, 409, 422, 503))

@@ -104,22 +104,36 @@ def write(
     return Revision(*row)
 
 
-def undo(connection: Connection[Any], id_: str, *, seen: int | None = None, by: str, now: datetime) -> Revision:
-    """Write again what was before the last change; before the first one, the service was as in its feed, if any.
+def undo(
+    connection: Connection[Any], id_: str, *, to: int | None = None, seen: int | None = None, by: str, now: datetime
+) -> Revision:
+    """Write again what was before the last change, or an earlier revision.
+
+    Parameters
+    ----------
+    to : int, optional
+        The revision to go back to; 0: before the first one, when the service was as in its feed, if any.
 
     Raises
     ------
     NotFound
-        When nothing was ever written.
+        When nothing was ever written, or there is no such revision.
     Conflict
         When somebody else wrote meanwhile.
     """
-    if _lock(connection, id_, seen) is None:
+    newest = _lock(connection, id_, seen)
+    if newest is None:
         raise NotFound(
             f"nobody changed the on-demand service {id_!r} here, so there is nothing to undo", code="unknown_service"
         )
-    _, *before = list_revisions(connection, id_)
-    document, withdrawn = (before[0].document, before[0].withdrawn) if before else (None, False)
+    wanted = newest.number - 1 if to is None else to
+    found = next((one for one in list_revisions(connection, id_) if one.number == wanted), None)
+    if found is None and wanted:
+        raise NotFound(
+            f"service {id_} has no revision {wanted}; it has 1 to {newest.number}, and 0 is as in its feed",
+            code="unknown_service",
+        )
+    document, withdrawn = (found.document, found.withdrawn) if found else (None, False)
     return write(connection, id_, document, withdrawn=withdrawn, by=by, now=now)
 
 
