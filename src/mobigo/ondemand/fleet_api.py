@@ -1,7 +1,7 @@
 """HTTP: operators, vehicles, and the runs of a day with the rides on them; written and moved by the staff."""
 
 from datetime import UTC, date, datetime
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 from zoneinfo import ZoneInfo
 
 from fastapi import APIRouter, Depends, Path, Query, Request, Response
@@ -47,9 +47,9 @@ EMAIL = r"^[^\s@\x00-\x1f\x7f]{1,100}@[^\s@\x00-\x1f\x7f]{1,100}$"
 CLOCK = r"^(?:[0-3][0-9]|4[0-7]):[0-5][0-9]$|^48:00$"
 """Time of a day; the next day's 02:00 is 26:00."""
 
-DAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
-
 Weekday = Literal["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"]
+
+DAYS: tuple[Weekday, ...] = get_args(Weekday)
 
 Text = Annotated[str, Field(min_length=1, max_length=100, pattern=TEXT)]
 Id = Annotated[str, Path(max_length=60, pattern=ID)]
@@ -66,7 +66,7 @@ Seen = Annotated[
 
 
 class _Body(BaseModel):
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", strict=True)
 
 
 # ── operators ─────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -111,7 +111,7 @@ def list_operators(*, session: Database, person: Reader) -> OperatorsAnswer:  # 
     return OperatorsAnswer(operators=[_operator(one) for one in found])
 
 
-@router.post("/operators", status_code=201, responses=problems(401, 403, 409, 422))
+@router.post("/operators", status_code=201, responses=problems(400, 401, 403, 409, 422))
 def add_operator(*, session: Database, now: Now, person: Writer, body: NewOperatorBody) -> OperatorAnswer:
     """Write a new operator."""
     operator = Operator(**body.model_dump())
@@ -129,7 +129,7 @@ def get_operator(
     return _operator(fleet_service.get_operator(driver(session), id))
 
 
-@router.put("/operators/{id}", responses=problems(401, 403, 404, 409, 422))
+@router.put("/operators/{id}", responses=problems(400, 401, 403, 404, 409, 422))
 def change_operator(
     *,
     session: Database,
@@ -278,7 +278,7 @@ def list_vehicles(
     )
 
 
-@router.post("/vehicles", status_code=201, responses=problems(401, 403, 404, 409, 422, 503))
+@router.post("/vehicles", status_code=201, responses=problems(400, 401, 403, 404, 409, 422, 503))
 def add_vehicle(
     *, request: Request, session: Database, now: Now, person: Writer, body: NewVehicleBody
 ) -> VehicleAnswer:
@@ -301,7 +301,7 @@ def get_vehicle(
     return _vehicle(fleet_service.get_vehicle(driver(session), id), known)
 
 
-@router.put("/vehicles/{id}", responses=problems(401, 403, 404, 409, 422, 503))
+@router.put("/vehicles/{id}", responses=problems(400, 401, 403, 404, 409, 422, 503))
 def change_vehicle(
     *,
     request: Request,
@@ -582,8 +582,8 @@ LegId = Annotated[str, Field(min_length=1, max_length=100, pattern=TEXT)]
 class PositionsBody(_Body):
     """Where in the new order of the run the ends of a ride come; the first stop is 0."""
 
-    pickup: Annotated[int, Field(ge=0, le=10_000, strict=True)]
-    drop_off: Annotated[int, Field(ge=1, le=10_001, strict=True)]
+    pickup: Annotated[int, Field(ge=0, le=10_000)]
+    drop_off: Annotated[int, Field(ge=1, le=10_001)]
 
 
 class MoveBody(_Body):
@@ -594,9 +594,7 @@ class MoveBody(_Body):
         None, description="Null: whichever other vehicle takes it at least cost; with `positions`, the one it is on"
     )
     positions: PositionsBody | None = Field(None, description="Null: where they cost least")
-    lock: Annotated[bool, Field(strict=True)] | None = Field(
-        None, description="Whether re-optimisation shall leave it there; null: as it was"
-    )
+    lock: bool | None = Field(None, description="Whether re-optimisation shall leave it there; null: as it was")
 
 
 class MovedAnswer(BaseModel):
@@ -617,7 +615,7 @@ class LockBody(_Body):
     """Which rides stay where they are."""
 
     leg_ids: Annotated[list[LegId], Field(min_length=1, max_length=200)]
-    locked: Annotated[bool, Field(strict=True)] = True
+    locked: bool = True
 
 
 class LockedAnswer(BaseModel):
@@ -641,7 +639,7 @@ class ReleasedAnswer(BaseModel):
     left: list[LeftAnswer] = Field(description="They are still on it: cancel them, or call a taxi")
 
 
-@router.post("/runs/move", responses=problems(401, 403, 404, 409, 422, 503))
+@router.post("/runs/move", responses=problems(400, 401, 403, 404, 409, 422, 503))
 def move_ride(*, request: Request, session: Database, now: Now, person: Writer, body: MoveBody) -> MovedAnswer:
     """Give a ride to another vehicle, or another place in the order of its own.
 
@@ -652,7 +650,7 @@ def move_ride(*, request: Request, session: Database, now: Now, person: Writer, 
     return _moved(staffing.move(body.leg_id, body.vehicle_id, positions=positions, lock=body.lock))
 
 
-@router.post("/runs/lock", responses=problems(401, 403, 404, 409, 422, 503))
+@router.post("/runs/lock", responses=problems(400, 401, 403, 404, 409, 422, 503))
 def lock_rides(*, request: Request, session: Database, now: Now, person: Writer, body: LockBody) -> LockedAnswer:
     """Tie rides to the vehicle they are on, so that re-optimisation leaves them; or let it have them again."""
     staffing = Staffing(session, find_supply(request), person.user, now)
