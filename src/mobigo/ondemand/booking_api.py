@@ -57,6 +57,7 @@ from mobigo.ondemand.progress import Progress
 from mobigo.ondemand.service import ALPHABET, REFERENCE, Actor, Bookings, Order
 from mobigo.ondemand.store import instant
 from mobigo.ondemand.supply import Declined, Offered, Supply
+from mobigo.ondemand.turns import Turn
 
 router = APIRouter(prefix="/v1/ondemand", tags=["ondemand"])
 
@@ -167,6 +168,7 @@ class Asked:
         *,
         request: Request,
         response: Response,
+        _turn: Turn,  # before the session: given up after its commit
         session: Database,
         supply: CurrentSupply,
         person: Asking,

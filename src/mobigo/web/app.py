@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
@@ -69,6 +70,7 @@ def create_app(*, engine: Engine, clock: Clock, home: Path, allow_hosts: Sequenc
     app.state.catalogues = Catalogues()
     app.state.hails = Hails(engine, app.state.token_key, clock)
     app.state.supplies = app.state.hails.supplies
+    app.state.turns = asyncio.Semaphore(POOL_SIZE // 2)
     errors.install(app)
     apis = (
         journeys_api,
