@@ -182,7 +182,8 @@ class Search:
         for journey, doors in self.hailing.find(ask, self.doors[0], first, last, direction):
             one = Candidate(journey, ON_DEMAND, doors)
             others = (other.journey for other in (*found, *new))
-            if first <= one.at(direction) <= last and not any(_beats(other, journey) for other in others):
+            inside = one.at(direction) >= first if direction is Direction.DEPART else one.at(direction) <= last
+            if inside and not any(_beats(other, journey) for other in others):
                 new = [*(other for other in new if not _beats(journey, other.journey)), one]
         return new
 
