@@ -16,10 +16,15 @@ WIDTH, HEIGHT, MARGIN = 640, 400, 64
 COLOURS = ("#00629b", "#b5541c", "#3d7d3f", "#7a4988")
 
 
-def plot_growth(bars: Sequence[Bar], file: Path) -> None:
+def plot_growth(bars: Sequence[Bar], file: Path, *, of: str = "the feed") -> None:
     """Draw what bars named ``... Nx: what`` say, each against its value for one copy, both axes logarithmic.
 
-    A dashed line shows growth in proportion to the feed.
+    A dashed line shows growth in proportion to the copies.
+
+    Parameters
+    ----------
+    of : str
+        What there are copies of.
     """
     series: dict[str, list[tuple[int, float]]] = {}
     for bar in bars:
@@ -31,7 +36,7 @@ def plot_growth(bars: Sequence[Bar], file: Path) -> None:
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" font-family="sans-serif">',
         "<style>text{font-size:13px}</style>",
         f'<rect width="{WIDTH}" height="{HEIGHT}" fill="#fff"/>',
-        f'<text x="{MARGIN}" y="24">Cost of 1 to {copies[-1]} copies of the feed, one copy = 1</text>',
+        f'<text x="{MARGIN}" y="24">Cost of 1 to {copies[-1]} copies of {escape(of)}, one copy = 1</text>',
     ]
     levels = [level for level in (1, 2, 4, 8, 16, 32) if level <= top * 1.01]
     for level in levels:

@@ -1,6 +1,7 @@
 """HTTP: the staff rearranges the runs of days to come."""
 
 from datetime import date
+from threading import Lock
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Request
@@ -10,7 +11,7 @@ from mobigo.accounts.api import require
 from mobigo.accounts.model import Person, Role
 from mobigo.db.session import Database, driver
 from mobigo.kernels.insertion import DRIVE_WEIGHT
-from mobigo.kit.errors import NotFound
+from mobigo.kit.errors import Conflict, NotFound
 from mobigo.kit.problems import problems
 from mobigo.kit.requests import Now
 from mobigo.ondemand import fleet_store
@@ -21,6 +22,9 @@ from mobigo.ondemand.replanning import Replanned, replan
 router = APIRouter(prefix="/v1/ondemand", tags=["on demand"])
 
 Planner = Annotated[Person, Depends(require(Role.DISPATCHER))]
+
+_thinking = Lock()
+"""Held by the one request of this process that thinks: others that wait for days to be free would take all threads."""
 
 
 class ImproveBody(BaseModel):
@@ -58,7 +62,7 @@ class ImproveAnswer(BaseModel):
     days: list[DayAnswer]
 
 
-@router.post("/runs/improve", responses=problems(401, 403, 404, 422, 503))
+@router.post("/runs/improve", responses=problems(401, 403, 404, 409, 422, 503))
 def improve_runs(request: Request, session: Database, now: Now, person: Planner, body: ImproveBody) -> ImproveAnswer:
     """Rearrange the rides of days to come so that vehicles drive less; every promise is kept, or nothing changes.
 
@@ -68,17 +72,17 @@ def improve_runs(request: Request, session: Database, now: Now, person: Planner,
         one.id for one in fleet_store.list_operators(driver(session))
     }:
         raise NotFound(f"no operator {body.operator!r}; GET /v1/ondemand/operators lists them", code="unknown_operator")
-    with Solver() as solver:
-        days = replan(
-            session,
-            find_supply(request).drives,
-            solver,
-            now,
-            seconds=body.seconds,
-            operator=body.operator,
-            day=body.day,
-            by=person.user,
-        )
+    session.rollback()
+    drives = find_supply(request).drives
+    if not _thinking.acquire(blocking=False):
+        raise Conflict("runs are being rearranged already; ask again when that is done, 30 seconds at most")
+    try:
+        with Solver() as solver:
+            days = replan(
+                session, drives, solver, now, seconds=body.seconds, operator=body.operator, day=body.day, by=person.user
+            )
+    finally:
+        _thinking.release()
     return ImproveAnswer(days=[_day(one) for one in days])
 
 
