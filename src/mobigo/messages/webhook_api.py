@@ -285,7 +285,7 @@ def redeliver(
     return AgainAnswer(deliveries=webhooks.deliver_again(session, id, now=now, delivery=delivery))
 
 
-@router.post("/{id}/redeliver", status_code=202, responses=problems(401, 403, 404, 422))
+@router.post("/{id}/redeliver", status_code=202, responses=problems(400, 401, 403, 404, 422))
 def redeliver_failed(
     *,
     session: Database,
