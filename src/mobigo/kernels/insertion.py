@@ -388,24 +388,45 @@ def _bound(runs: Runs, run: int, now: int, frozen: int, bounds: Bounds) -> bool:
 
 
 @kernel
-def screen(
-    runs: Runs,
-    lon: NDArray[np.float64],
-    lat: NDArray[np.float64],
-    wish: Wish,
-    ends: NDArray[np.float64],
-    bounds: Bounds,
-    state: NDArray[np.uint8],
-    needed: NDArray[np.uint8],
-) -> int:
-    """Rule out vehicles by shift, room and straight lines; and find which places drives are needed to and from.
+def measure(
+    lon: NDArray[np.float64], lat: NDArray[np.float64], end: NDArray[np.float64], least: NDArray[np.int64]
+) -> None:
+    """Find the seconds that a drive between a place and each of `m` others takes at the very least.
 
     Parameters
     ----------
     lon, lat : float64[m], degrees
-        Of the places of the runs.
-    ends : float64[2, 2], degrees
-        Longitude and latitude of the pick-up, of the drop-off.
+    end : float64[2], degrees
+        Longitude and latitude.
+    least : int64[m], seconds
+        Set.
+    """
+    scale = np.cos(np.radians(end[1]))
+    for place in range(len(lon)):
+        away = (lat[place] - end[1]) * METRES_PER_DEGREE
+        # degrees of longitude grow shorter away from the equator: the smaller measure of the two latitudes
+        across = (lon[place] - end[0]) * METRES_PER_DEGREE * min(scale, np.cos(np.radians(lat[place])))
+        least[place] = int(np.sqrt(away * away + across * across) / FASTEST)
+
+
+@kernel
+def screen(
+    runs: Runs,
+    wish: Wish,
+    least: NDArray[np.int64],
+    direct: int,
+    bounds: Bounds,
+    state: NDArray[np.uint8],
+    needed: NDArray[np.uint8],
+) -> int:
+    """Rule out vehicles by shift, room and lower bounds of drives; find which places drives are needed to and from.
+
+    Parameters
+    ----------
+    least : int64[2, m], seconds
+        That a drive between each place and the pick-up, the drop-off takes at least, either way.
+    direct : int
+        Seconds from the pick-up to the drop-off.
     state : uint8[n_runs]
         0 where a run is to be looked at; then set: how far it came, `FITS` where nothing speaks against it yet. Runs
         with another value are left alone.
@@ -417,18 +438,6 @@ def screen(
     int
         How many runs are left.
     """
-    least = np.empty((2, len(lon)), np.int64)
-    for end in range(2):
-        scale = np.cos(np.radians(ends[end, 1]))
-        for place in range(len(lon)):
-            away = abs(lat[place] - ends[end, 1]) * METRES_PER_DEGREE
-            # away from the equator degrees of longitude grow shorter: the smaller measure of the two latitudes
-            across = abs(lon[place] - ends[end, 0]) * METRES_PER_DEGREE * min(scale, np.cos(np.radians(lat[place])))
-            least[end, place] = int(np.sqrt(away * away + across * across) / FASTEST)
-    away = abs(ends[0, 1] - ends[1, 1]) * METRES_PER_DEGREE
-    scale = min(np.cos(np.radians(ends[0, 1])), np.cos(np.radians(ends[1, 1])))
-    across = abs(ends[0, 0] - ends[1, 0]) * METRES_PER_DEGREE * scale
-    direct = int(np.sqrt(away * away + across * across) / FASTEST)
     left = 0
     for run in range(len(runs.first) - 1):
         if state[run] != 0:

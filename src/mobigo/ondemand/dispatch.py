@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from datetime import date
 from enum import StrEnum
 from itertools import pairwise
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -27,6 +27,9 @@ if TYPE_CHECKING:
     from mobigo.ondemand.fleet import Block, Times
 
 ENDS = 2
+
+LEFT_OUT = 255
+"""State of a run that is not asked."""
 
 UNPLANNED = 1 << 40
 """Instant of stops whose times are not worked out yet: no vehicle is on its way to them."""
@@ -124,129 +127,111 @@ def find_place(
     only : collection of int, optional
         Ask these runs only.
     """
-    return find_places(fleet, [ask], times, now=now, exclude=exclude, only=only)[0]
-
-
-def find_places(
-    fleet: Fleet,
-    asks: Sequence[Ask],
-    times: Times,
-    *,
-    now: int = 0,
-    exclude: Collection[int] = (),
-    only: Collection[int] | None = None,
-) -> list[Placement | Refusal]:
-    """Find the cheapest place of each of several rides, each as if it were the only one; drives are asked for once."""
-    questions = [_Question(fleet, ask, times, now=now, exclude=exclude, only=only) for ask in asks]
-    ends = list(dict.fromkeys(point for one in questions for point in one.ends))
-    places = list(dict.fromkeys(point for one in questions for point in one.points))
-    goals = list(dict.fromkeys([*places, *(one.ends[1] for one in questions)]))
-    if not ends:
-        return []
-    back = times.seconds(ends, goals)
-    to = times.seconds(places, ends) if places else np.zeros((0, len(ends)), np.int32)
-    row = {point: k for k, point in enumerate(ends)}
-    column = {point: k for k, point in enumerate(goals)}
-    return [one.answer(to, back, row, column) for one in questions]
-
-
-class _Question:
-    """One ride and the runs that are asked; what straight lines leave of them."""
-
-    def __init__(
-        self,
-        fleet: Fleet,
-        ask: Ask,
-        times: Times,
-        *,
-        now: int,
-        exclude: Collection[int],
-        only: Collection[int] | None,
-    ) -> None:
-        self.ask = ask
-        self.now = now
-        self.ends = (ask.origin.point, ask.destination.point)
-        self.block: Block = fleet.block(ask.service, ask.pickup[0], max(ask.pickup[1], ask.drop_off[1]), times)
-        self.wish = _wish(ask, now)
-        n = len(self.block.ids)
-        self.state = np.zeros(n, np.uint8)
-        for k, id_ in enumerate(self.block.ids):
+    direct = _drive(times, ask.origin.point, ask.destination.point)
+    if direct < 0:
+        return Refusal(Reason.NO_WAY)
+    if direct > ask.longest_ride:
+        return Refusal(Reason.RIDE_TOO_LONG)
+    block = fleet.block(ask.service, ask.pickup[0], max(ask.pickup[1], ask.drop_off[1]), times)
+    state = np.zeros(len(block.ids), np.uint8)
+    if exclude or only is not None:
+        for k, id_ in enumerate(block.ids):
             if id_ in exclude or (only is not None and id_ not in only):
-                self.state[k] = LEFT_OUT
-        self.bounds = _bounds(self.block.longest + 1)
-        needed = np.zeros(len(self.block.points), np.uint8)
-        ends = np.array(self.ends, np.float64)
-        self.left = insertion.screen(
-            self.block.runs, self.block.lon, self.block.lat, self.wish, ends, self.bounds, self.state, needed
-        )
-        self.needed = np.flatnonzero(needed) if self.left else np.zeros(0, np.int64)
-        self.points = [self.block.points[k] for k in self.needed.tolist()]
-
-    def answer(
-        self,
-        to: NDArray[np.int32],
-        back: NDArray[np.int32],
-        row: dict[Point, int],
-        column: dict[Point, int],
-    ) -> Placement | Refusal:
-        """Find the place, once drives are known."""
-        rows = [row[point] for point in self.ends]
-        direct = int(back[rows[0], column[self.ends[1]]])
-        if direct < 0:
-            return Refusal(Reason.NO_WAY)
-        if direct > self.ask.longest_ride:
-            return Refusal(Reason.RIDE_TOO_LONG)
-        if not self.left:
-            return Refusal(self._judge())
-        columns = [column[point] for point in self.points]
-        ways = _ways(self.block, self.ends, direct)
-        ways.to[:, self.needed] = to[np.ix_(columns, rows)].T
-        ways.back[:, self.needed] = back[np.ix_(rows, columns)]
-        for table in (ways.to, ways.back):
-            table[table < 0] = insertion.FAR
-        order = _order(self.block.longest + ENDS)
-        best = np.zeros(5, np.int64)
-        candidates = self.state.copy()
-        if insertion.insert(self.block.runs, self.wish, ways, order, self.bounds, candidates, best):
-            return self._lay_out(ways, order, best)
-        lighter = self.wish._replace(load=np.zeros(insertion.N_LOADS, np.int32))
-        if insertion.insert(self.block.runs, lighter, ways, order, self.bounds, self.state.copy(), best):
-            return Refusal(Reason.FULL)
-        return Refusal(Reason.NO_TIME)
-
-    def _lay_out(self, ways: insertion.Ways, order: insertion.Order, best: NDArray[np.int64]) -> Placement:
-        run, pickup, drop_off = (int(one) for one in best[:3])
-        events = self.block.packed[run].run.events
-        arrival, departure = (np.zeros(len(events) + ENDS, np.int64) for _ in range(2))
-        found = np.zeros(3, np.int64)
-        fits = insertion.lay_out(
-            self.block.runs, run, pickup, drop_off, self.wish, ways, order, arrival, departure, found
-        )
-        assert fits
-        departures = departure.tolist()
-        for k, one in enumerate(events[: int(found[2])]):
-            if one.done:
-                departures[k] = one.departure
-        return Placement(
-            run=self.block.ids[run],
-            ask=self.ask,
-            pickup=pickup,
-            drop_off=drop_off + 1,
-            arrivals=tuple(arrival.tolist()),
-            departures=tuple(departures),
-            cost=int(best[3]),
-            driving=int(best[4]),
-        )
-
-    def _judge(self) -> Reason:
-        came = set(self.state.tolist())
-        if insertion.NO_PLACE in came:
-            return Reason.NO_TIME
-        return Reason.TOO_LARGE if insertion.TOO_SMALL in came else Reason.NO_VEHICLE
+                state[k] = LEFT_OUT
+    question = _Question(block, ask, _wish(ask, now), direct, _bounds(block.longest + 1), state)
+    ways = _find_ways(question, times)
+    if ways is None:
+        return Refusal(_judge(state))
+    order = _order(block.longest + ENDS)
+    best = np.zeros(5, np.int64)
+    if insertion.insert(block.runs, question.wish, ways, order, question.bounds, state.copy(), best):
+        return _lay_out(question, ways, order, best)
+    lighter = question.wish._replace(load=np.zeros(insertion.N_LOADS, np.int32))
+    if insertion.insert(block.runs, lighter, ways, order, question.bounds, state, best):
+        return Refusal(Reason.FULL)
+    return Refusal(Reason.NO_TIME)
 
 
-LEFT_OUT = 255
-"""State of a run that is not asked."""
+class _Question(NamedTuple):
+    """A ride, and the runs that are asked."""
+
+    block: Block
+    ask: Ask
+    wish: insertion.Wish
+    direct: int
+    """Seconds."""
+    bounds: insertion.Bounds
+    state: NDArray[np.uint8]
+    """uint8[n_runs], how far each came."""
+
+
+def _drive(times: Times, origin: Point, destination: Point) -> int:
+    return 0 if origin == destination else int(times.seconds([origin], [destination])[0, 0])
+
+
+def _find_ways(question: _Question, times: Times) -> insertion.Ways | None:
+    """Find the drives that matter to a ride; None where no run comes into question, `state` says why."""
+    block, ask = question.block, question.ask
+    ends = [ask.origin.point, ask.destination.point]
+    reaches = [block.reach(end) for end in ends]
+    needed = np.zeros(len(block.points), np.uint8)
+    least = np.stack([one.least for one in reaches])
+    if not insertion.screen(block.runs, question.wish, least, question.direct, question.bounds, question.state, needed):
+        return None
+    wanted = needed.astype(np.bool_)
+    lacking = [k for k, one in enumerate(reaches) if (wanted & ~one.known).any()]
+    if lacking:
+        places = np.flatnonzero(wanted & ~np.logical_and.reduce([reaches[k].known for k in lacking]))
+        points = [block.points[place] for place in places.tolist()]
+        asked = [ends[k] for k in lacking]
+        to, back = times.seconds(points, asked), times.seconds(asked, points)
+        for column, k in enumerate(lacking):
+            reaches[k].learn(places, to[:, column], back[column])
+    return insertion.Ways(
+        np.stack([one.to for one in reaches]),
+        np.stack([one.back for one in reaches]),
+        question.direct,
+        _number_ends(block, ends),
+    )
+
+
+def _number_ends(block: Block, ends: Sequence[Point]) -> NDArray[np.int32]:
+    """Return which place of a block each end is, or a number of its own."""
+    m = len(block.points)
+    first, second = (block.numbers.get(point, m + k) for k, point in enumerate(ends))
+    return np.array([first, first if ends[0] == ends[1] else second], np.int32)
+
+
+def _lay_out(question: _Question, ways: insertion.Ways, order: insertion.Order, best: NDArray[np.int64]) -> Placement:
+    """Work out the times of the run where a ride costs least."""
+    block = question.block
+    run, pickup, drop_off, cost_, driven = best.tolist()
+    events = block.packed[run].run.events
+    arrival, departure = np.zeros(len(events) + ENDS, np.int64), np.zeros(len(events) + ENDS, np.int64)
+    found = np.zeros(3, np.int64)
+    keeps = insertion.lay_out(block.runs, run, pickup, drop_off, question.wish, ways, order, arrival, departure, found)
+    assert keeps
+    departures = departure.tolist()
+    for k, one in enumerate(events[: int(found[2])]):
+        if one.done:
+            departures[k] = one.departure
+    return Placement(
+        run=block.ids[run],
+        ask=question.ask,
+        pickup=pickup,
+        drop_off=drop_off + 1,
+        arrivals=tuple(arrival.tolist()),
+        departures=tuple(departures),
+        cost=cost_,
+        driving=driven,
+    )
+
+
+def _judge(state: NDArray[np.uint8]) -> Reason:
+    came = set(state.tolist())
+    if insertion.NO_PLACE in came:
+        return Reason.NO_TIME
+    return Reason.TOO_LARGE if insertion.TOO_SMALL in came else Reason.NO_VEHICLE
 
 
 def _wish(ask: Ask, now: int) -> insertion.Wish:
@@ -256,20 +241,6 @@ def _wish(ask: Ask, now: int) -> insertion.Wish:
         ask.dwell,
         ask.longest_ride,
         now,
-    )
-
-
-def _ways(block: Block, ends: Sequence[Point], direct: int) -> insertion.Ways:
-    """Return the drives of a wish, none of them known yet but the direct one."""
-    m = len(block.points)
-    place = [block.numbers.get(point, m + k) for k, point in enumerate(ends)]
-    if ends[0] == ends[1]:
-        place[1] = place[0]
-    return insertion.Ways(
-        np.full((ENDS, m), insertion.FAR, np.int32),
-        np.full((ENDS, m), insertion.FAR, np.int32),
-        direct,
-        np.array(place, np.int32),
     )
 
 
@@ -528,6 +499,8 @@ def _lay_out_alone(
     """Lay out the one run of a block as it is."""
     here = block.packed[0].run.depot
     nobody = Ask("", Spot("", here), Spot("", here), (0, 0), (0, 0), NO_LOAD, 0, 0)
+    none = np.zeros((ENDS, 0), np.int32)
+    nowhere = insertion.Ways(none, none, 0, np.zeros(ENDS, np.int32))
     return bool(
         insertion.lay_out(
             block.runs,
@@ -535,7 +508,7 @@ def _lay_out_alone(
             -1,
             -1,
             _wish(nobody, now),
-            _ways(block, (here, here), 0),
+            nowhere,
             _order(block.longest + ENDS),
             arrival,
             departure,

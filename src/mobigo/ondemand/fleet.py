@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from hashlib import blake2b
@@ -31,6 +32,9 @@ LONGEST_DAY = 2 * DAY
 KINDS = {EventKind.PICKUP: insertion.PICKUP, EventKind.DROP_OFF: insertion.DROP_OFF, EventKind.BREAK: insertion.BREAK}
 
 NO_LOAD: Load = (0, 0, 0, 0, 0)
+
+REACHES = 64
+"""Ends of rides whose drives are kept with the runs they were asked of."""
 
 PAIRS_AT_ONCE = 8
 """Drives between neighbours are looked up in tables of so many rows."""
@@ -164,6 +168,42 @@ class Block(NamedTuple):
     """By point, its place."""
     longest: int
     """Stops of the longest run."""
+    reaches: dict[Point, Reach]
+    """What is known of drives between the places and the ends of rides that were asked for last."""
+
+    def reach(self, end: Point) -> Reach:
+        """Return what is known of drives between the places and an end of a ride."""
+        known = self.reaches.get(end)
+        if known is None:
+            known = Reach(self, end)
+            if len(self.reaches) >= REACHES:
+                with suppress(KeyError, RuntimeError):  # another thread has just done so
+                    del self.reaches[next(iter(self.reaches))]
+            self.reaches[end] = known
+        return known
+
+
+class Reach:
+    """What is known of drives between the places of some runs and one more place; threads may fill it at once."""
+
+    def __init__(self, block: Block, end: Point) -> None:
+        m = len(block.points)
+        self.to = np.full(m, insertion.FAR, np.int32)
+        """int32[m], seconds from each place; `FAR` where there is no way, or nobody has asked yet."""
+        self.back = np.full(m, insertion.FAR, np.int32)
+        """int32[m], seconds to each place."""
+        self.known = np.zeros(m, np.bool_)
+        """bool[m]"""
+        self.least = np.empty(m, np.int64)
+        """int64[m], seconds that a drive takes at least, either way."""
+        insertion.measure(block.lon, block.lat, np.array(end, np.float64), self.least)
+
+    def learn(self, places: NDArray[np.int64], to: NDArray[np.int32], back: NDArray[np.int32]) -> None:
+        """Take in the drives from and to some places; -1: no way."""
+        self.to[places] = np.where(to < 0, insertion.FAR, to)
+        self.back[places] = np.where(back < 0, insertion.FAR, back)
+        self.least[places] = np.minimum(self.to[places], self.back[places])
+        self.known[places] = True
 
 
 def pack(runs: Sequence[Run], times: Times) -> list[Packed]:
@@ -279,6 +319,7 @@ def join(packed: list[Packed]) -> Block:
         lat=np.array([one.lat for one in points], np.float64),
         numbers=numbers,
         longest=max(counts, default=0),
+        reaches={},
     )
 
 
