@@ -130,6 +130,22 @@ def test_a_ride_is_offered_from_the_first_second_and_not_before(supply: Supply, 
     assert (early.reason, early.opens) == (Decline.NOT_YET, first)
 
 
+def test_a_line_that_leaves_its_way_for_travellers_is_at_its_stops_by_the_timetable(supply: Supply) -> None:
+    case = CASES["two hours before, not sooner than a day"]
+    home, _ = ends(supply.catalogue, case)
+    stop = supply.catalogue.get(case.service).stops["cujv"]
+    station = Spot(stop.name, stop.point or Point(0, 0), "cobblinc-deviated:cujv")
+    now, eight = instant(supply, case, "2026-11-23T12:00"), instant(supply, case, "2026-11-24T08:00")
+    (there,) = supply.find(home, station, eight - 1800, party=Party(), now=now, within=0)
+    assert isinstance(there, Offered)
+    assert (there.offer.pickup[0], there.offer.drop_off[1], there.planned[1]) == (eight - 1800, eight, eight)
+    (by_then,) = supply.find(home, station, eight, party=Party(), now=now, arrive=True)
+    assert isinstance(by_then, Offered)
+    assert by_then.offer.drop_off[1] == eight
+    found = supply.find(home, station, eight - 1, party=Party(), now=now, arrive=True, within=1200)
+    assert [type(one) for one in found] == [Declined]  # the trip before is an hour earlier
+
+
 @pytest.mark.parametrize("name", CASES)
 def test_nothing_is_offered_outside_the_hours(supply: Supply, name: str) -> None:
     case = CASES[name]

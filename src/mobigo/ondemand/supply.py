@@ -27,7 +27,7 @@ import psycopg
 import structlog
 
 from mobigo.db.engine import libpq_conninfo
-from mobigo.ondemand.calendars import ONE_DAY, day_of, instant_of, list_days
+from mobigo.ondemand.calendars import ONE_DAY, day_of, instant_of, runs_on
 from mobigo.ondemand.catalogue import Catalogue, find_revision, read_catalogue
 from mobigo.ondemand.dispatch import Placement, find_place
 from mobigo.ondemand.fleet_store import read_fleet
@@ -174,6 +174,35 @@ class _Closed(NamedTuple):
     when: Opening
 
 
+class _Hours:
+    """When a ride picks up, day by day, worked out when first asked; and its rules."""
+
+    def __init__(self, service: Service, ride: Ride) -> None:
+        self._service = service
+        self._ride = ride
+        self._known: dict[date, tuple[int, int, int | None] | None] = {}
+        self.rules = rules_of(service, ride.pickup, ride.drop_off)
+        self.notice, self.ahead = _notice(self.rules)
+        call = ride.pickup
+        end = call.window_end if call.window_end is not None else call.departure or call.arrival or 0
+        self._back = 1 + end // DAY
+
+    def days(self, first: int, last: int) -> list[date]:
+        """List the service days whose hours may reach into a stretch."""
+        zone = self._service.timezone
+        begin = day_of(first, zone) - self._back * ONE_DAY
+        return [begin + n * ONE_DAY for n in range((day_of(last, zone) - begin).days + 1)]
+
+    def on(self, day: date) -> tuple[int, int, int | None] | None:
+        """Return the first and last pick-up of a service day, and the last arrival; None: it does not run."""
+        if day not in self._known:
+            window = pickup_window(self._service, self._ride.pickup, day)
+            runs = runs_on(self._service.calendars[self._ride.trip.calendar], day)
+            latest = _latest_arrival(self._service, self._ride.drop_off, day)
+            self._known[day] = (*window, latest) if runs and window is not None else None
+        return self._known[day]
+
+
 class Supply:
     """Services, vehicles and driving times of one moment; immutable, shared between threads.
 
@@ -295,23 +324,23 @@ class Supply:
 
     def _slots(self, service: Service, ride: Ride, first: int, last: int, now: int) -> Iterator[_Slot | _Closed]:
         """List the service days on which a ride picks up within a stretch: bookable, or how it would be."""
-        rules = rules_of(service, ride.pickup, ride.drop_off)
-        notice, ahead = _notice(rules)
-        zone = service.timezone
-        days = list_days(service.calendars[ride.trip.calendar], day_of(first, zone) - 2 * ONE_DAY, day_of(last, zone))
-        for day in days:
-            window = pickup_window(service, ride.pickup, day)
+        key = ride.service, ride.trip.id, ride.start, ride.end
+        hours = self._hours.get(key)
+        if hours is None:
+            hours = self._hours[key] = _Hours(service, ride)
+        for day in hours.days(first, last):
+            window = hours.on(day)
             if window is None:
                 continue
             low, high = max(first, window[0], now), min(last, window[1])
             if low > high:
                 continue
-            first_open, last_open = max(low, now + notice), min(high, now + ahead)
-            when = opening(rules, service, first_open, day)
+            first_open, last_open = max(low, now + hours.notice), min(high, now + hours.ahead)
+            when = opening(hours.rules, service, first_open, day)
             if first_open <= last_open and when.is_open(now):
-                yield _Slot(day, first_open, last_open, _latest_arrival(service, ride.drop_off, day), when)
+                yield _Slot(day, first_open, last_open, window[2], when)
             else:
-                yield _Closed(opening(rules, service, high if first_open > high else low, day))
+                yield _Closed(opening(hours.rules, service, high if first_open > high else low, day))
 
     def _find_slot(self, service: Service, ride: Ride, want: Want, now: int) -> _Slot | Declined:
         closed: Opening | None = None
@@ -337,7 +366,10 @@ class Supply:
         ready = plan.nominal()
         if ready is None:
             return self._decline(Decline.OUTSIDE_HOURS, plan.service, plan.ride)
-        return self._offer(plan, ready, (ready, ready + plan.dwell + plan.drive), now)
+        arrival = max(ready + plan.dwell + plan.drive, plan.timetabled_end or 0)
+        if plan.want.drop_off[1] and arrival > plan.want.drop_off[1]:
+            return self._decline(Decline.OUTSIDE_HOURS, plan.service, plan.ride)
+        return self._offer(plan, ready, (ready, arrival), now)
 
     def _place(self, plan: _Plan, now: int) -> Offered | Declined:
         """Offer a ride that is dispatched here, where a vehicle can take it."""
@@ -401,6 +433,13 @@ class _Plan:
     def _timetabled(self) -> int:
         """Seconds that a ride of fixed times lasts, with its slack."""
         return max(0, (self.slot.latest or 0) - self.slot.first)
+
+    @property
+    def timetabled_end(self) -> int | None:
+        """Instant at which a line that leaves its way is at the end of the ride; None: it is there when it comes."""
+        if self.fixed or is_flexible(self.ride.drop_off) or self.slot.latest is None:
+            return None
+        return self.slot.latest - FIXED_SLACK
 
     @property
     def safe(self) -> int:
@@ -481,6 +520,9 @@ class _Plan:
     def promise(self, ready: int, arrival: int) -> tuple[int, int]:
         """Return until when the vehicle comes, and by when one is there."""
         until = ready + self.wide
+        timed = self.timetabled_end
+        if timed is not None and arrival >= timed:
+            return min(until, max(ready, timed - self.drive - self.dwell)), arrival
         if self.bound and self._latest is not None:
             return min(until, max(ready, self._latest - self.drive - self.dwell)), self._latest
         latest = max(until + self.dwell + self.safe, arrival)
