@@ -168,7 +168,7 @@ class Asked:
         *,
         request: Request,
         response: Response,
-        _turn: Turn,  # before the session: given up after its commit
+        _turn: Turn = None,  # before the session: given up after its commit
         session: Database,
         supply: CurrentSupply,
         person: Asking,

@@ -31,6 +31,7 @@ from mobigo.ondemand.booking_answers import (
 )
 from mobigo.ondemand.states import WAITING
 from mobigo.ondemand.supply import Supply
+from mobigo.ondemand.turns import Turn
 from mobigo.web import words
 from mobigo.web.desk import price_in
 from mobigo.web.forms import Fields, Form
@@ -60,7 +61,7 @@ class Traveller:
     now : datetime
     """
 
-    def __init__(self, *, request: Request, supply: CurrentSupply, session: Database, now: Now) -> None:
+    def __init__(self, *, request: Request, supply: CurrentSupply, _turn: Turn, session: Database, now: Now) -> None:
         if request.method not in READ:
             check_origin(request)
         self.request = request

@@ -38,6 +38,7 @@ from mobigo.ondemand.booking_answers import (
 )
 from mobigo.ondemand.states import WAITING
 from mobigo.ondemand.supply import Supply
+from mobigo.ondemand.turns import Turn
 from mobigo.web import words
 from mobigo.web.forms import Fields, Form
 from mobigo.web.html import READ, page
@@ -95,6 +96,7 @@ class Desk:
         person: SignedIn,
         supply: CurrentSupply,
         hail: CurrentHail,
+        _turn: Turn,  # before the session: given up after its commit
         session: Database,
         now: Now,
     ) -> None:

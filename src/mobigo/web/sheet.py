@@ -24,6 +24,7 @@ from mobigo.ondemand.availability_api import find_supply
 from mobigo.ondemand.booking_answers import StateBody
 from mobigo.ondemand.model import BookedLeg, Booking, Event, EventKind, State, Vehicle
 from mobigo.ondemand.supply import Supply
+from mobigo.ondemand.turns import Turn
 from mobigo.web import words
 from mobigo.web.desk import price_in
 from mobigo.web.errors import STATUS
@@ -129,7 +130,7 @@ def sheet(request: Request, person: Driver, supply: CurrentSupply, session: Data
 
 @router.post("/moves")
 def move(
-    *, request: Request, person: Driver, supply: CurrentSupply, session: Database, now: Now, form: Form
+    *, request: Request, person: Driver, supply: CurrentSupply, _turn: Turn, session: Database, now: Now, form: Form
 ) -> Response:
     """Note what has become of a ride: by a form of the page, or by its script, which asks for JSON."""
     scripted = "application/json" in request.headers.get("accept", "")
