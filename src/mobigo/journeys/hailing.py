@@ -22,12 +22,12 @@ from mobigo.ondemand.catalogue import Ride as BookedRide
 from mobigo.ondemand.catalogue import may_ride
 from mobigo.ondemand.model import How, Pin, PinSide, Spot
 from mobigo.ondemand.rules import rules_of
-from mobigo.ondemand.supply import Decline, Declined, Offered, Want, better, safe_seconds
+from mobigo.ondemand.supply import Decline, Declined, Offered, Want, better, safe_durations
 from mobigo.transit.footpaths import WALKING_SPEED
 from mobigo.transit.model import Direction, Ride, TransitJourney, Walk
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
     from numpy.typing import NDArray
 
@@ -40,13 +40,16 @@ if TYPE_CHECKING:
     from mobigo.kit.geo import Point
     from mobigo.ondemand.model import Party
 
-    Ask: TypeAlias = Callable[[Doors], list[TransitJourney]]
+    Ask: TypeAlias = Callable[[Doors, bool], list[TransitJourney]]
 
 ROUNDS = 3
 """Searches for one question, each without the rides that could not be booked."""
 
 MOST_CHECKED = 12
 """Journeys of a round that are asked for exactly."""
+
+NOT_ON_FOOT = 2**31 - 1
+"""Seconds to a stop that is out of reach on foot."""
 
 GATES = 3
 """Stops of a group one walks to for being picked up there, at most: the nearest."""
@@ -58,47 +61,69 @@ LONGEST_JOURNEY = 8 * 3_600
 """Seconds: how long after leaving a last ride may begin, and how long before arriving a first one."""
 
 
-class _Choice(NamedTuple):
-    """One way of being taken between an end and a stop."""
-
-    relation: int
-    gate: Gate
-    hub: int
-    """Stop that the ride goes to (comes from)."""
-
-
 @dataclass(frozen=True)
 class Side:
-    """The stops that an end reaches by ride (is reached from), and how."""
+    """The stops that an end reaches by ride (is reached from), where that is quicker than on foot, and how."""
 
     stop: NDArray[np.int32]
     """int32[n]; the same stop may come several times."""
     seconds: NDArray[np.int32]
     """int32[n], from the door to being able to board there (from getting off to the door)."""
-    choice: NDArray[np.int32]
-    """int32[n], index into `choices`."""
     walk: NDArray[np.int32]
     """int32[n], between the hub and the stop."""
-    choices: tuple[_Choice, ...]
+    relation: NDArray[np.int32]
+    """int32[n], number."""
+    hub: NDArray[np.int32]
+    """int32[n], stop that the ride goes to (comes from)."""
+    gate: NDArray[np.int32]
+    """int32[n], index into `all_gates`."""
+    all_gates: tuple[Gate, ...]
     gates: dict[Area, tuple[Gate, ...]]
     """Where one is picked up (set down), by area."""
+    relations: frozenset[int]
+    """All that `relation` has."""
 
-    def best(self, n_stops: int, without: set[tuple[int, int]]) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
+    def best(
+        self, n_stops: int, closed: set[int], without: set[tuple[int, int]]
+    ) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
         """Return the least seconds for each stop, -1 where out of reach, and the row that has them.
 
         Parameters
         ----------
+        closed : set of int
+            Relations that cannot be booked.
         without : set of (relation, hub)
             That cannot be booked.
         """
         seconds, row = np.full(n_stops, -1, np.int32), np.full(n_stops, -1, np.int32)
-        allowed = np.array([(one.relation, one.hub) not in without for one in self.choices], np.bool_)
-        rows = np.flatnonzero(allowed[self.choice]) if len(self.choices) else np.zeros(0, np.int64)
-        order = rows[np.lexsort((self.seconds[rows], self.stop[rows]))]
-        _, first = np.unique(self.stop[order], return_index=True)
-        chosen = order[first]
-        seconds[self.stop[chosen]], row[self.stop[chosen]] = self.seconds[chosen], chosen
+        rows = np.arange(len(self.stop))
+        if closed:
+            rows = rows[~np.isin(self.relation, list(closed))]
+        if without:
+            keys = self.relation[rows].astype(np.int64) * n_stops + self.hub[rows]
+            rows = rows[~np.isin(keys, [relation * n_stops + hub for relation, hub in without])]
+        order = rows[np.argsort(-self.seconds[rows], kind="stable")]
+        seconds[self.stop[order]], row[self.stop[order]] = self.seconds[order], order  # of several, the last is least
         return seconds, row
+
+
+def beats(other: TransitJourney, journey: TransitJourney) -> bool:
+    """Tell whether nobody would take a journey because of another one."""
+    return (
+        other.departure >= journey.departure
+        and other.arrival <= journey.arrival
+        and other.transfers <= journey.transfers
+        and other.cost <= journey.cost
+    )
+
+
+class Time(NamedTuple):
+    """When journeys leave, or arrive."""
+
+    first: int
+    """Instant."""
+    last: int
+    direction: Direction
 
 
 class _Asked(NamedTuple):
@@ -142,7 +167,7 @@ class Hailing:
     def reaches(self, at: int) -> bool:
         """Tell whether rides take one anywhere from the origin (0), or to the destination (1), at whatever time."""
         side = self.side(at)
-        return bool(side.choices or side.gates)
+        return bool(side.relations or side.gates)
 
     def _gates(self, at: int) -> dict[Area, tuple[Gate, ...]]:
         """Find the areas of services around an end: zones it lies in, groups with a stop in walking distance."""
@@ -167,48 +192,55 @@ class Hailing:
             for gate in found
         ]
         far = {number: served.relations[number] for number, _ in pairs}
-        hubs = {number: served.hubs(one.end if leaving else one.start) for number, one in far.items()}
-        all_hubs = np.unique(np.concatenate([np.zeros(0, np.int32), *hubs.values()]))
-        all_gates = list(dict.fromkeys(gate.stop for _, gate in pairs))
-        choices: list[_Choice] = []
-        parts: list[tuple[NDArray[np.int32], NDArray[np.int32], int]] = []
-        if len(all_hubs) and all_gates:
-            here = [self._point(at, stop) for stop in all_gates]
-            there = [served.point_of(int(stop)) for stop in all_hubs]
-            drives = self.hail.supply.drives
-            table = drives.seconds(here, there) if leaving else drives.seconds(there, here).T
-            for number, gate in pairs:
-                of_hubs = table[all_gates.index(gate.stop)][np.searchsorted(all_hubs, hubs[number])]
-                for hub, drive in zip(hubs[number].tolist(), of_hubs.tolist(), strict=True):
-                    if 0 <= drive <= LONGEST_DRIVE and hub != gate.stop:
-                        parts.append(self._spread(number, gate, (hub, drive), leaving=leaving))
-                        choices.append(_Choice(number, gate, hub))
-        return Side(
-            np.concatenate([np.zeros(0, np.int32), *(part[0] for part in parts)]),
-            np.concatenate([np.zeros(0, np.int32), *(part[1] + part[2] for part in parts)]).astype(np.int32),
-            np.repeat(np.arange(len(parts), dtype=np.int32), [len(part[0]) for part in parts]),
-            np.concatenate([np.zeros(0, np.int32), *(part[1] for part in parts)]),
-            tuple(choices),
-            gates,
-        )
+        areas = {number: one.end if leaving else one.start for number, one in far.items()}
+        all_gates = tuple(dict.fromkeys(gate for _, gate in pairs))
+        hubs = np.unique(np.concatenate([np.zeros(0, np.int32), *(served.hubs(area) for area in areas.values())]))
+        table = self._measure(at, all_gates, hubs)
+        walked = np.full(len(self.network.timetable.stop_lat), NOT_ON_FOOT, np.int32)
+        walked[self.on_foot[at].stops] = self.on_foot[at].seconds
+        parts = []
+        for number, gate in pairs:
+            to = areas[number], hubs, table
+            parts.append(self._spread(served.relations[number], number, (all_gates.index(gate), gate), to, at))
+        rows = np.concatenate([np.zeros((6, 0), np.int32), *parts], axis=1)
+        rows = rows[:, rows[1] < walked[rows[0]]]
+        stop, seconds, walk, relation, hub, through = rows
+        return Side(stop, seconds, walk, relation, hub, through, all_gates, gates, frozenset(relation.tolist()))
+
+    def _measure(self, at: int, gates: tuple[Gate, ...], hubs: NDArray[np.int32]) -> NDArray[np.int32]:
+        """Return the seconds of the drive between gates and hubs, int32[n_gates, n_hubs]."""
+        if not gates or not len(hubs):
+            return np.zeros((len(gates), len(hubs)), np.int32)
+        here = [self._point(at, gate.stop) for gate in gates]
+        there = [self.hail.served.point_of(stop) for stop in hubs.tolist()]
+        drives = self.hail.supply.drives
+        return drives.seconds(here, there) if at == 0 else drives.seconds(there, here).T
 
     def _spread(
-        self, number: int, gate: Gate, to: tuple[int, int], *, leaving: bool
-    ) -> tuple[NDArray[np.int32], NDArray[np.int32], int]:
-        """Go on from a hub on foot: stops, seconds on foot, and the seconds of all else."""
-        served = self.hail.served
-        relation = served.relations[number]
+        self,
+        relation: Relation,
+        number: int,
+        gate: tuple[int, Gate],
+        to: tuple[Area, NDArray[np.int32], NDArray[np.int32]],
+        at: int,
+    ) -> NDArray[np.int32]:
+        """Ride from a gate to every hub and go on on foot; rows as `Side` has them, int32[6, n]."""
+        area, hubs, table = to
+        mine = self.hail.served.hubs(area)
+        drive = table[gate[0]][np.searchsorted(hubs, mine)]
         promise = self.hail.supply.catalogue.services[relation.service].promise
-        hub, drive = to
-        lasting = min(
-            safe_seconds(relation.rides[0].trip, drive), round(promise.ride_factor * drive) + promise.ride_extra
-        )
-        total = gate.walk + promise.pickup_window + promise.dwell + lasting + promise.connection_buffer
-        stops, walks = served.ways_from(hub, backward=not leaving, wheels=self.request.wheelchair)
+        longest = np.rint(promise.ride_factor * drive) + promise.ride_extra
+        lasting = np.minimum(safe_durations(relation.rides[0].trip, drive), longest).astype(np.int32)
+        total = lasting + (gate[1].walk + promise.pickup_window + promise.dwell + promise.connection_buffer)
+        spread = self.hail.served.spread(area, backward=at == 1, wheels=self.request.wheelchair)
+        walk = spread.walk
         if self.request.walk_speed != WALKING_SPEED:
-            walks = np.ceil(walks * (WALKING_SPEED / self.request.walk_speed)).astype(np.int32)
-        near = walks <= self.request.max_walk
-        return stops[near], walks[near], total
+            walk = np.ceil(walk * (WALKING_SPEED / self.request.walk_speed)).astype(np.int32)
+        usable = ((drive >= 0) & (drive <= LONGEST_DRIVE) & (mine != gate[1].stop))[spread.hub]
+        usable &= walk <= self.request.max_walk
+        hub, stop, walk = spread.hub[usable], spread.stop[usable], walk[usable]
+        fixed = np.full((2, len(hub)), [[number], [gate[0]]], np.int32)
+        return np.stack([stop, total[hub] + walk, walk, fixed[0], mine[hub], fixed[1]]).astype(np.int32)
 
     def _is_wanted(self, relation: Relation) -> bool:
         """Tell whether the question's filters leave a service."""
@@ -243,52 +275,47 @@ class Hailing:
             low -= LONGEST_JOURNEY
         else:
             high += LONGEST_JOURNEY if at else LONGEST_DRIVE
-        numbers = {one.relation for one in self.side(at).choices}
         return {
             number
-            for number in numbers
+            for number in self.side(at).relations
             if any(supply.hours(ride, low, high, self.hail.now) for ride in served.relations[number].rides)
         }
 
     def find(
-        self, ask: Ask, doors: Doors, first: int, last: int, direction: Direction
+        self, ask: Ask, doors: Doors, known: Sequence[TransitJourney], time: Time
     ) -> Iterator[tuple[TransitJourney, Doors]]:
         """Find journeys with rides that can be booked, leaving (arriving) from the first to the last instant.
 
         Parameters
         ----------
         ask : callable
-            Searches between doors: journeys that nothing beats in that time.
+            Searches between doors: journeys that nothing beats in that time; with True, the best beyond that time.
         doors : Doors
             The ends as they are reached without rides.
+        known : sequence of TransitJourney
+            Journeys without rides: what is no better is left out.
         """
-        direct = list(self._find_all_the_way(doors, first, last, direction))
+        direct = list(self._find_all_the_way(doors, *time))
         yield from direct
         quickest = min((journey.arrival - journey.departure for journey, _ in direct), default=None)
-        closed = [
-            {one.relation for one in self.side(at).choices} - self.open_relations(at, first, last, direction)
-            for at in (0, 1)
-        ]
-        without = [
-            {(one.relation, one.hub) for one in self.side(at).choices if one.relation in closed[at]} for at in (0, 1)
-        ]
+        closed = tuple(set(self.side(at).relations) - self.open_relations(at, *time) for at in (0, 1))
+        if all(closed[at] == self.side(at).relations for at in (0, 1)):
+            return
+        without: tuple[set[tuple[int, int]], ...] = (set(), set())
         done: set[tuple[int, ...]] = set()
         for _ in range(ROUNDS):
-            mixed = [self._mix(at, without[at]) for at in (0, 1)]
-            if not any((one.row >= 0).any() for one in mixed):
-                return
+            mixed = [self._mix(at, closed[at], without[at]) for at in (0, 1)]
             failed = False
-            found = ask(replace(doors, origin=mixed[0].access, destination=mixed[1].access))
-            for journey in self._choose(found, mixed, direction):
-                rows = self._rows(journey, mixed)
+            for journey, rows in self._search(ask, replace(doors, origin=mixed[0].access, destination=mixed[1].access),
+                                              mixed, known, time.direction):  # fmt: skip
                 if (journey.departure, journey.arrival, *rows) in done:
                     continue
                 done.add((journey.departure, journey.arrival, *rows))
-                offers = [self._offer(at, row, journey, (first, last, direction)) for at, row in enumerate(rows)]
+                offers = [self._offer(at, row, journey, time) for at, row in enumerate(rows)]
                 for at, (row, one) in enumerate(zip(rows, offers, strict=True)):
                     if isinstance(one, Declined):
-                        choice = self.side(at).choices[self.side(at).choice[row]]
-                        without[at].add((choice.relation, choice.hub))
+                        side = self.side(at)
+                        without[at].add((int(side.relation[row]), int(side.hub[row])))
                         failed = True
                 if not any(isinstance(one, Declined) for one in offers):
                     joined = self._join(journey, doors, rows, offers)
@@ -297,15 +324,33 @@ class Hailing:
             if not failed:
                 return
 
-    def _mix(self, at: int, without: set[tuple[int, int]]) -> _Mixed:
+    def _search(
+        self, ask: Ask, doors: Doors, mixed: list[_Mixed], known: Sequence[TransitJourney], direction: Direction
+    ) -> list[tuple[TransitJourney, tuple[int, int]]]:
+        """Search, and choose the journeys with rides that are worth asking for: the nearest in time."""
+        if not any((one.row >= 0).any() for one in mixed):
+            return []
+        able = []
+        for journey in ask(doors, False):
+            rows = self._rows(journey, mixed)
+            rides = sum(row >= 0 for row in rows)
+            if rides and journey.transfers + rides <= self.request.max_transfers:
+                counted = replace(journey, transfers=journey.transfers + rides)
+                if not any(beats(other, counted) for other in known):
+                    able.append((journey, rows))
+        if able:
+            later = ask(doors, True)
+            able = [one for one in able if not any(beats(other, one[0]) for other in later)]
+        able.sort(key=lambda one: one[0].arrival if direction is Direction.DEPART else -one[0].departure)
+        return able[:MOST_CHECKED]
+
+    def _mix(self, at: int, closed: set[int], without: set[tuple[int, int]]) -> _Mixed:
         """Let every stop be reached on foot or by ride, whichever is quicker."""
         walks = self.on_foot[at]
         n_stops = len(self.network.timetable.stop_lat)
-        seconds, row = self.side(at).best(n_stops, without)
-        walked = np.full(n_stops, -1, np.int32)
-        walked[walks.stops] = walks.seconds
-        slower = (walked >= 0) & ((seconds < 0) | (walked <= seconds))
-        seconds[slower], row[slower] = walked[slower], -1
+        seconds, row = self.side(at).best(n_stops, closed, without)
+        on_foot = row[walks.stops] < 0
+        seconds[walks.stops[on_foot]] = walks.seconds[on_foot]
         stops = np.flatnonzero(seconds >= 0).astype(np.int32)
         return _Mixed(replace(walks, stops=stops, seconds=seconds[stops]), row)
 
@@ -316,17 +361,6 @@ class Hailing:
         end = int(mixed[1].row[last.from_stop]) if isinstance(last, Walk) and last.to_stop == DOOR else -1
         return start, end
 
-    def _choose(self, found: list[TransitJourney], mixed: list[_Mixed], direction: Direction) -> list[TransitJourney]:
-        """Choose the journeys with rides that are worth asking for: the nearest in time, by ways that differ."""
-        able = [
-            one
-            for one in found
-            if (rides := sum(row >= 0 for row in self._rows(one, mixed)))
-            and one.transfers + rides <= self.request.max_transfers
-        ]
-        able.sort(key=lambda one: one.arrival if direction is Direction.DEPART else -one.departure)
-        return able[:MOST_CHECKED]
-
     def _offer(
         self, at: int, row: int, journey: TransitJourney, asked: tuple[int, int, Direction]
     ) -> Offered | Declined | None:
@@ -335,14 +369,14 @@ class Hailing:
             return None
         first, last, direction = asked
         side = self.side(at)
-        choice, walk = side.choices[side.choice[row]], int(side.walk[row])
+        walk = int(side.walk[row])
         rides = [leg for leg in journey.legs if isinstance(leg, Ride)]
         vehicle = rides[-1] if at else rides[0]
         instant = vehicle.arrival + walk if at else vehicle.departure - walk
         bound = 0
         if (at == 0) == (direction is Direction.DEPART):
             bound = last if at else first
-        key = _Asked(at, choice.relation, choice.gate, choice.hub, instant, bound)
+        key = _Asked(at, int(side.relation[row]), side.all_gates[side.gate[row]], int(side.hub[row]), instant, bound)
         if key not in self._known:
             self._known[key] = self._ask_supply(key, self._pin(vehicle, PinSide.AFTER if at else PinSide.BEFORE))
         return self._known[key]
@@ -381,10 +415,10 @@ class Hailing:
                 continue
             rides += 1
             side = self.side(at)
-            choice, walk = side.choices[side.choice[row]], int(side.walk[row])
-            stop = int(side.stop[row])
-            fetched = Fetched(self.hail, offered, self.on_foot[at], choice.gate, choice.hub, walk, leaving=at == 0)
-            on_foot = walk + choice.gate.walk
+            gate, walk, stop = side.all_gates[side.gate[row]], int(side.walk[row]), int(side.stop[row])
+            hub = int(side.hub[row])
+            fetched = Fetched(self.hail, offered, self.on_foot[at], gate, hub, walk, leaving=at == 0)
+            on_foot = walk + gate.walk
             ends[at] = replace(
                 ends[at],
                 stops=np.array([stop], np.int32),
@@ -394,10 +428,10 @@ class Hailing:
                 chosen=np.zeros(1, np.int8),
             )
             if at == 0:
-                start = offered.offer.pickup[0] - choice.gate.walk
+                start = offered.offer.pickup[0] - gate.walk
                 legs[0] = Walk(DOOR, stop, start, start + fetched.seconds)
             else:
-                there = offered.offer.drop_off[1] + choice.gate.walk
+                there = offered.offer.drop_off[1] + gate.walk
                 begin = legs[-1].departure
                 legs[-1] = Walk(stop, DOOR, begin, there)
         joined = replace(

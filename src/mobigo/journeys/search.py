@@ -12,7 +12,7 @@ import numpy as np
 
 from mobigo.journeys.access import find_access, find_direct, find_end
 from mobigo.journeys.combine import Doors
-from mobigo.journeys.hailing import Hailing, party_of
+from mobigo.journeys.hailing import Hailing, Time, beats, party_of
 from mobigo.journeys.model import Access, Mode
 from mobigo.journeys.wishes import price, says_nothing, understand
 from mobigo.transit import routing
@@ -116,7 +116,7 @@ class Search:
             inside = [one for one in inside if first <= one.at(direction) <= last]
             if inside:
                 others = [] if self.over else self._ask(by, beyond, 0, direction)
-                found += [one for one in inside if not any(_beats(other, one.journey) for other in others)]
+                found += [one for one in inside if not any(beats(other, one.journey) for other in others)]
         return found + self._hail(first, last, direction, found)
 
     def first_after(self, at: int, direction: Direction) -> int | None:
@@ -170,21 +170,22 @@ class Search:
         if self.hailing is None or self.over:
             return []
 
-        def ask(doors: Doors) -> list[TransitJourney]:
-            at, beyond = (first, last + 1) if direction is Direction.DEPART else (last, first - 1)
-            inside = self._ask_between(doors, at, max(last - first, 1), direction)
-            if not inside or self.over:
-                return inside
-            others = self._ask_between(doors, beyond, 0, direction)
-            return [one for one in inside if not any(_beats(other, one) for other in others)]
+        def ask(doors: Doors, beyond: bool) -> list[TransitJourney]:  # noqa: FBT001 - one of two searches
+            if beyond:
+                if self.over:
+                    return []
+                return self._ask_between(doors, last + 1 if direction is Direction.DEPART else first - 1, 0, direction)
+            at = first if direction is Direction.DEPART else last
+            return self._ask_between(doors, at, max(last - first, 1), direction)
 
         new: list[Candidate] = []
-        for journey, doors in self.hailing.find(ask, self.doors[0], first, last, direction):
+        known = [one.journey for one in found]
+        for journey, doors in self.hailing.find(ask, self.doors[0], known, Time(first, last, direction)):
             one = Candidate(journey, ON_DEMAND, doors)
             others = (other.journey for other in (*found, *new))
             inside = one.at(direction) >= first if direction is Direction.DEPART else one.at(direction) <= last
-            if inside and not any(_beats(other, journey) for other in others):
-                new = [*(other for other in new if not _beats(journey, other.journey)), one]
+            if inside and not any(beats(other, journey) for other in others):
+                new = [*(other for other in new if not beats(journey, other.journey)), one]
         return new
 
     def _hail_next(self, at: int, direction: Direction, found: list[Candidate]) -> list[Candidate]:
@@ -266,8 +267,8 @@ class Search:
             deadline=max(self.deadline, time.monotonic()) + GRACE,
         )
         priced = [replace(journey, cost=price(timetable, journey, costs)) for journey in more.journeys]
-        kept = [journey for journey in priced if not any(_beats(other, journey) for other in found)]
-        return [*(one for one in found if not any(_beats(other, one) for other in kept)), *kept]
+        kept = [journey for journey in priced if not any(beats(other, journey) for other in found)]
+        return [*(one for one in found if not any(beats(other, one) for other in kept)), *kept]
 
     def _is_worth(self, journey: TransitJourney, walk: AllTheWay | None) -> bool:
         """Tell whether a journey is better than walking: quicker, or by the criterion asked for."""
@@ -291,16 +292,6 @@ class Search:
             return bare
         events = len(bare.view(day, direction, more).arrival)
         return views if time.monotonic() + events * SECONDS_PER_EVENT < self.deadline else bare
-
-
-def _beats(other: TransitJourney, journey: TransitJourney) -> bool:
-    """Tell whether nobody would take a journey because of another one."""
-    return (
-        other.departure >= journey.departure
-        and other.arrival <= journey.arrival
-        and other.transfers <= journey.transfers
-        and other.cost <= journey.cost
-    )
 
 
 def _is_sooner(other: TransitJourney, journey: TransitJourney, direction: Direction) -> bool:

@@ -18,7 +18,7 @@ from mobigo.kit.geo import Point
 from mobigo.ondemand.flex_read import is_flexible
 from mobigo.ondemand.model import PlaceKind
 from mobigo.street.graph import Profile
-from mobigo.street.routing import Path, between, snap
+from mobigo.street.routing import PATIENCE, course, snap
 from mobigo.transit.timetable import arc_metres
 
 if TYPE_CHECKING:
@@ -55,6 +55,17 @@ class Area(NamedTuple):
     place: str
 
 
+class Spread(NamedTuple):
+    """Ways on foot between the hubs of an area and stops around them."""
+
+    hub: NDArray[np.int32]
+    """int32[n], place among the hubs."""
+    stop: NDArray[np.int32]
+    """int32[n]."""
+    walk: NDArray[np.int32]
+    """int32[n], seconds."""
+
+
 class Relation(NamedTuple):
     """From one area of a service to another, by whichever of its trips runs."""
 
@@ -78,7 +89,8 @@ class Served:
     catalogue: Catalogue
     network: Network
     _hubs: dict[Area, NDArray[np.int32]] = field(default_factory=dict, repr=False)
-    _paths: dict[tuple[Point, Point], Path | None] = field(default_factory=dict, repr=False)
+    _spreads: dict[tuple[Area, bool, bool], Spread] = field(default_factory=dict, repr=False)
+    _paths: dict[tuple[Point, Point], NDArray[np.float64] | None] = field(default_factory=dict, repr=False)
     _lock: Lock = field(default_factory=Lock, repr=False)
 
     @property
@@ -198,6 +210,23 @@ class Served:
         _, first = np.unique(timetable.stop_station[order], return_index=True)
         return order[np.sort(first)][:HUBS].astype(np.int32)
 
+    def hub_points(self, area: Area) -> list[Point]:
+        """Return where the hubs of an area are, in their order."""
+        return [self.point_of(stop) for stop in self.hubs(area).tolist()]
+
+    def spread(self, area: Area, *, backward: bool, wheels: bool) -> Spread:
+        """Return the stops that one walks to from the hubs of an area (from which one walks to them)."""
+        key = area, backward, wheels
+        if key not in self._spreads:
+            found = [self.ways_from(hub, backward=backward, wheels=wheels) for hub in self.hubs(area).tolist()]
+            none = np.zeros(0, np.int32)
+            self._spreads[key] = Spread(
+                np.repeat(np.arange(len(found), dtype=np.int32), [len(stops) for stops, _ in found]),
+                np.concatenate([none, *(stops for stops, _ in found)]),
+                np.concatenate([none, *(walks for _, walks in found)]),
+            )
+        return self._spreads[key]
+
     def ways_from(self, stop: int, *, backward: bool, wheels: bool) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
         """Return the stops that one walks to from a stop (from which one walks to it), and the seconds; itself too."""
         network = self.network
@@ -222,15 +251,17 @@ class Served:
             near = np.flatnonzero((metres <= NEAR_METRES) & (self._weight > 0)).astype(np.int32)
         return near, np.ceil(metres[near] * DETOUR / 1.2).astype(np.int32)
 
-    def path(self, start: Point, end: Point) -> Path | None:
-        """Find the streets that a vehicle takes, to draw them; None where there are none."""
+    def course(self, start: Point, end: Point) -> NDArray[np.float64] | None:
+        """Draw the streets that a vehicle takes, float64[n, 2]; None where there are none."""
         graph = self.network.streets
         if graph is None or start == end:
             return None
         if (start, end) not in self._paths:
             snaps = snap(graph, [start, end], Profile.CAR)
             ends = snaps.one(0), snaps.one(1)
-            way = None if ends[0] is None or ends[1] is None else between(graph, ends[0], ends[1], Profile.CAR)
+            way = None
+            if ends[0] is not None and ends[1] is not None:
+                way = course(graph, ends[0], ends[1], Profile.CAR, PATIENCE)
             with self._lock:
                 while len(self._paths) >= KEPT_PATHS:
                     del self._paths[next(iter(self._paths))]

@@ -23,6 +23,7 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+import numpy as np
 import psycopg
 import structlog
 
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from datetime import date
 
+    from numpy.typing import NDArray
     from sqlalchemy.engine import Engine
 
     from mobigo.kit.clock import Clock
@@ -65,8 +67,8 @@ EVER = 10 * 366 * 24 * 60
 DAYS_AHEAD = 14
 """Days in which the next pick-up is looked for."""
 
-FRESH = 0.05
-"""Seconds for which a snapshot is taken to be that of now."""
+FRESH = 0.25
+"""Seconds for which a snapshot is taken to be that of now; what this process itself changes is seen at once."""
 
 KEPT = 60.0
 """Seconds for which the last snapshot serves while the database is away."""
@@ -213,13 +215,25 @@ class Supply:
     drives : Times
     stored : Fleet, optional
         As the database has it, where `fleet` leaves out holds whose time is over.
+    before : Supply, optional
+        What was worked out of the same catalogue is taken over from it.
     """
 
-    def __init__(self, catalogue: Catalogue, fleet: Fleet, drives: Times, stored: Fleet | None = None) -> None:
+    def __init__(
+        self,
+        catalogue: Catalogue,
+        fleet: Fleet,
+        drives: Times,
+        stored: Fleet | None = None,
+        before: Supply | None = None,
+    ) -> None:
         self.catalogue = catalogue
         self.fleet = fleet
         self.drives = drives
         self.stored = stored or fleet
+        self.hours_known: dict[tuple[str, str, int, int], _Hours] = {}
+        if before is not None and before.catalogue is catalogue:
+            self.hours_known = before.hours_known
         self._here = frozenset(
             service for vehicle in fleet.vehicles.values() if vehicle.active for service in vehicle.services
         )
@@ -325,9 +339,9 @@ class Supply:
     def _slots(self, service: Service, ride: Ride, first: int, last: int, now: int) -> Iterator[_Slot | _Closed]:
         """List the service days on which a ride picks up within a stretch: bookable, or how it would be."""
         key = ride.service, ride.trip.id, ride.start, ride.end
-        hours = self._hours.get(key)
+        hours = self.hours_known.get(key)
         if hours is None:
-            hours = self._hours[key] = _Hours(service, ride)
+            hours = self.hours_known[key] = _Hours(service, ride)
         for day in hours.days(first, last):
             window = hours.on(day)
             if window is None:
@@ -533,10 +547,16 @@ class _Plan:
 
 def safe_seconds(trip: Trip, drive: int) -> int:
     """Return the seconds that a ride takes nearly always, by what its trip says or by what is usual."""
+    return int(safe_durations(trip, np.array([drive], np.int32))[0])
+
+
+def safe_durations(trip: Trip, drive: NDArray[np.int32]) -> NDArray[np.int32]:
+    """Return them for several drives at once, int32[n]."""
     if trip.safe_factor is None and trip.safe_offset is None:
-        return round(SAFE_FACTOR * drive) + SAFE_OFFSET
+        safe = np.rint(SAFE_FACTOR * drive) + SAFE_OFFSET
+        return np.asarray(safe, np.int32)
     factor = 1.0 if trip.safe_factor is None else trip.safe_factor
-    return max(drive, round(factor * drive + (trip.safe_offset or 0)))
+    return np.asarray(np.maximum(drive, np.rint(factor * drive + (trip.safe_offset or 0))), np.int32)
 
 
 def _notice(rules: Iterable[BookingRule]) -> tuple[int, int]:
@@ -631,8 +651,12 @@ class Supplies:
             return None
         known = self._supply
         if known is None or known.catalogue is not catalogue or known.fleet is not fleet or known.drives is not drives:
-            self._supply = known = Supply(catalogue, fleet, drives, stored)
+            self._supply = known = Supply(catalogue, fleet, drives, stored, known)
         return known
+
+    def expect_change(self) -> None:
+        """Look anew when it is asked for next: this process has changed something."""
+        self._ask_at = 0.0
 
     def close(self) -> None:
         """Give the connection back; it is opened again when somebody asks."""
