@@ -115,6 +115,16 @@ def test_where_one_cannot_wait_the_next_vehicle_comes(town: Town) -> None:
     assert {"ride_moved", "sheet_ride_removed", "sheet_ride_added"} <= set(town.told(leg))
 
 
+def test_a_ride_that_staff_tied_to_its_vehicle_stays_on_it(town: Town) -> None:
+    town.add_vehicles("bus")
+    leg = town.book("near", width=0)
+    town.book("back", pinned=False, after=27, width=0)
+    town.add_vehicles("van")
+    town.session.connection().exec_driver_sql("UPDATE ondemand_leg SET locked = true WHERE id = %s", (leg.id,))
+    assert town.meet(leg, 10).fate is Fate.FAILED
+    assert town.leg(leg).vehicle != "van"
+
+
 def test_a_vehicle_may_come_a_little_after_the_train(town: Town) -> None:
     town.add_vehicles("bus")
     leg = town.book("near", width=0)

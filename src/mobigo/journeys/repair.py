@@ -21,7 +21,7 @@ from mobigo.journeys.identity import read_id
 from mobigo.journeys.model import Access, JourneyRequest, Realtime
 from mobigo.journeys.refresh import BREAKING, refresh
 from mobigo.journeys.rides import find_gone
-from mobigo.kit.errors import MobigoError, NotFound
+from mobigo.kit.errors import InvalidInput, MobigoError, NotFound
 from mobigo.ondemand import keeping, store
 from mobigo.ondemand.keeping import Fate
 from mobigo.ondemand.model import PinSide
@@ -58,6 +58,20 @@ class Train(NamedTuple):
     """Instant of its arrival (departure) there; None: it does not come, or does not call."""
     line: str
     """As people call it."""
+
+
+class _Followed(NamedTuple):
+    """A journey as it goes now."""
+
+    rides: list[Leg]
+    pinned: int
+    """Which of the rides is pinned to."""
+    broken: int | None
+    """The first that cannot be ridden as planned."""
+    place: str
+    """Where one would get on there."""
+    ready: datetime
+    """When one is there."""
 
 
 @dataclass(frozen=True)
@@ -102,8 +116,7 @@ class Repair:
         if train is None:
             return None
         if pin.side is PinSide.BEFORE:
-            if train.at is None:
-                self._tell_other_way(leg, journey, pin.stop_id, pin.instant)
+            self._look_onward(leg, pin, train, journey)
             return None
         arrival = self._find_arrival(pin, train, journey)
         at = arrival and arrival.at
@@ -116,7 +129,9 @@ class Repair:
                 return None
             kept = self._meet(leg, at + walk, arrival.line)
         if kept.fate is Fate.FAILED:
-            self._tell_other_way(leg, journey, None, max(at or 0, pin.instant))
+            goal = read_id(journey).request.destination if journey else _write_point(leg.offer.destination.point)
+            here = _write_point(leg.offer.origin.point)
+            self._tell_other_way(leg, here, goal, moment(max(at or 0, pin.instant)))
         return kept
 
     def _meet(self, leg: BookedLeg, ready: int, line: str) -> keeping.Kept:
@@ -142,23 +157,51 @@ class Repair:
 
     def _follow(self, pin: Pin, journey: str) -> Train | None:
         """Follow the traveller's whole journey to the stop of a pin, around what is broken in it."""
+        followed = self._refresh(pin, journey)
+        ride = followed.rides[followed.pinned]
+        if followed.broken is None or followed.broken > followed.pinned:
+            return Train(int(ride.arrival.timestamp()), _call(ride))
+        other = self._plan(followed.place, pin.stop_id, followed.ready)
+        if other is None:
+            return None
+        ridden = [leg for leg in other.legs if leg.trip_id is not None]
+        return Train(int(other.arrival.timestamp()), _call(ridden[-1] if ridden else ride))
+
+    def _refresh(self, pin: Pin, journey: str) -> _Followed:
+        """Look up a journey as it goes now.
+
+        Raises
+        ------
+        NotFound
+            When it is of another timetable, or does not ride what is pinned to.
+        """
         found = refresh(self.network, journey, self.now)
         rides = [leg for leg in found.journey.legs if leg.trip_id is not None]
         pinned = next((n for n, leg in enumerate(rides) if leg.trip_id == pin.trip_id), None)
         if pinned is None:
             raise NotFound(f"the journey does not ride {pin.trip_id} any more", code="unknown_journey")
-        lost = next((n for n, leg in enumerate(rides[: pinned + 1]) if leg.canceled or leg.missed), None)
-        broken = [one.ride for one in found.differences if one.change in BREAKING]
-        if lost is None and not any(ride <= pinned for ride in broken):
-            return Train(int(rides[pinned].arrival.timestamp()), _call(rides[pinned]))
-        first = min([ride for ride in (lost, *broken) if ride is not None])
-        place = rides[first].start.stop_id or read_id(journey).request.origin
-        ready = max(self.now, rides[first - 1].arrival if first else rides[0].planned_departure or rides[0].departure)
-        other = self._plan(place, pin.stop_id, ready)
-        if other is None:
-            return None
-        ridden = [leg for leg in other.legs if leg.trip_id is not None]
-        return Train(int(other.arrival.timestamp()), _call(ridden[-1]) if ridden else _call(rides[pinned]))
+        broken = [n for n, leg in enumerate(rides) if leg.canceled or leg.missed]
+        broken += [one.ride for one in found.differences if one.change in BREAKING and one.ride < len(rides)]
+        first = min(broken, default=None)
+        if first is None:
+            return _Followed(rides, pinned, None, "", self.now)
+        here = rides[first].start.stop_id or read_id(journey).request.origin
+        leaves = rides[first - 1].arrival if first else rides[0].planned_departure or rides[0].departure
+        return _Followed(rides, pinned, first, here, max(self.now, leaves))
+
+    def _look_onward(self, leg: BookedLeg, pin: Pin, train: Train, journey: str | None) -> None:
+        """Tell travellers who are brought to a train how they get on where it, or one after it, is lost."""
+        if journey is None:
+            return  # nobody knows where they go
+        try:
+            followed = self._refresh(pin, journey)
+        except NotFound:
+            if train.at is None:
+                self._tell_other_way(leg, pin.stop_id, read_id(journey).request.destination, moment(pin.instant))
+            return
+        if followed.broken is not None:
+            goal = read_id(journey).request.destination
+            self._tell_other_way(leg, followed.place, goal, followed.ready)
 
     def _find_next(self, pin: Pin, lost: Train) -> Train | None:
         """Find what comes next the way of a train that is lost, for travellers of whom nothing more is known."""
@@ -188,16 +231,11 @@ class Repair:
 
     # ── another way ───────────────────────────────────────────────────────────────────────────────────────────────────
 
-    def _tell_other_way(self, leg: BookedLeg, journey: str | None, stop: str | None, at: int) -> None:
-        """Tell the traveller once how they get on from a stop, or from where a ride was to begin."""
-        goal = (
-            read_id(journey).request.destination if journey is not None else _write_point(leg.offer.destination.point)
-        )
-        if stop is not None and journey is None:
-            return  # nobody knows where they go
+    def _tell_other_way(self, leg: BookedLeg, origin: str, goal: str, at: datetime) -> None:
+        """Tell the traveller once how they get on from a place."""
         try:
-            other = self._plan(stop or _write_point(leg.offer.origin.point), goal, max(self.now, moment(at)))
-        except NotFound:
+            other = self._plan(origin, goal, max(self.now, at))
+        except (NotFound, InvalidInput):  # of another network
             return
         if other is None:
             return

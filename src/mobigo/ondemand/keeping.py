@@ -5,7 +5,7 @@ A ride that meets a train is pinned to it. When the train is late, in this order
 1. *hold*: the vehicle waits, up to `Promise.longest_hold` seconds, as long as nobody aboard or booked later has their
    promise broken for it; what was promised moves by as much (`BookedLeg.shifted`).
 2. *next vehicle*: any vehicle of the operator, the same one later on included, that is there when the traveller is, or
-   within `Promise.longest_wait` after.
+   within `Promise.longest_wait` after; only the same one where staff tied the ride to it.
 3. *taxi*: one is ordered, once, where the operator names whom to call. The fare stays as it is.
 4. *failed*: nothing can be done from here; the fare is given back, and who plans journeys looks for another way.
 
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy.orm import Session
 
-    from mobigo.ondemand.model import BookedLeg, Booking, Run
+    from mobigo.ondemand.model import BookedLeg, Booking, Event, Run
     from mobigo.ondemand.supply import Supply
 
 MINUTE = 60
@@ -137,6 +137,8 @@ class Rescue:
             return Kept(Fate.KEPT, self.leg)
         if delay <= self.promise.longest_hold and self._hold(delay, line):
             return self.kept(Fate.HELD)
+        if delay < allowed:  # the vehicle cannot come back towards what was booked: it is late itself
+            return Kept(Fate.KEPT, self.leg)
         if self._move(delay, line):
             return self.kept(Fate.MOVED)
         return self.give_up(delay, line)
@@ -165,15 +167,17 @@ class Rescue:
 
     def _hold(self, delay: int, line: str) -> bool:
         """Let the vehicle wait, in the order it has; where that breaks a promise, in another order."""
-        at = instant(self.now)
-        held = dispatch.schedule(shift(self.run, self.leg, delay), self.supply.drives, at)
-        if held is not None:
+        allowed = next(one for one in self.run.events if one.leg == self.leg.id).earliest - self.leg.offer.pickup[0]
+        shifted = delay if delay < allowed else max(delay, self.leg.shifted)
+        later = shift(self.run, self.leg, delay, shifted)
+        held = dispatch.schedule(later, self.supply.drives, instant(self.now))
+        if held is not None and is_lawful(held):
             self.places.change(held)
-        elif self.leg.state not in NOT_SET_OUT or self.put(delay, delay, among="same") is None:
+        elif self.leg.state not in NOT_SET_OUT or self.put(delay, shifted, among="same") is None:
             return False
-        self.move_promise(delay, {"late": delay})
+        self.move_promise(shifted, {"late": delay})
         self.announce("leg.shifted")
-        self.tell("pickup_shifted", delay, line=line if delay else None)
+        self.tell("pickup_shifted", delay, shifted - delay, line=line if delay else None)
         self.tell_driver("sheet_hold", self.run.vehicle, delay, line=line)
         return True
 
@@ -183,7 +187,7 @@ class Rescue:
         """Let another vehicle come, as soon as can be."""
         before = self.run.vehicle
         for wait in (0, self.promise.longest_wait):
-            vehicle = self.put(delay, delay + wait, among="all")
+            vehicle = self.put(delay, delay + wait, among="same" if self.leg.locked else "all")
             if vehicle is not None:
                 break
         else:
@@ -361,20 +365,41 @@ def ask_of(leg: BookedLeg, earliest: int, latest: int) -> Ask:
     )
 
 
-def shift(run: Run, leg: BookedLeg, delay: int) -> Run:
-    """Return a run whose one ride is so many seconds later than was booked; planned times are yet to be worked out."""
+def shift(run: Run, leg: BookedLeg, earliest: int, latest: int) -> Run:
+    """Return a run in which the windows of one ride begin and end so many seconds later than booked.
+
+    Planned times are yet to be worked out.
+    """
     offer = leg.offer
     events = list(run.events)
     for position, event in enumerate(events):
         if event.leg != leg.id or event.done:
             continue
         if event.kind is EventKind.PICKUP:
-            first, last = offer.pickup[0] + delay, offer.pickup[1] + delay
+            first, last = offer.pickup[0] + earliest, offer.pickup[1] + latest
             at = max(event.arrival, first)
             events[position] = replace(event, earliest=first, latest=last, arrival=at)
         else:
-            events[position] = replace(event, latest=offer.drop_off[1] + delay)
+            events[position] = replace(event, latest=offer.drop_off[1] + latest)
     return replace(run, events=tuple(events))
+
+
+def is_lawful(run: Run) -> bool:
+    """Tell whether the planned times of a run keep its shift, all promises and all longest rides."""
+    picked: dict[str, Event] = {}
+    for event in run.events:
+        if event.leg is not None and event.kind is EventKind.PICKUP:
+            picked[event.leg] = event
+        if event.done:
+            continue
+        if event.departure > run.end or event.arrival > event.latest:
+            return False
+        on = picked.get(event.leg or "") if event.kind is EventKind.DROP_OFF else None
+        if on is not None and event.leg is not None and not on.done:
+            aboard = event.arrival - on.arrival - on.dwell
+            if aboard > run.longest_ride.get(event.leg, aboard):
+                return False
+    return True
 
 
 def list_around(session: Session, now: datetime) -> list[BookedLeg]:

@@ -25,7 +25,7 @@ from sqlalchemy.orm import Session
 from mobigo.db.session import driver
 from mobigo.kit.errors import MobigoError
 from mobigo.ondemand import store
-from mobigo.ondemand.keeping import TO_COME, Fate, Kept, Rescue, list_around
+from mobigo.ondemand.keeping import TO_COME, Fate, Kept, Rescue, is_lawful, list_around
 from mobigo.ondemand.model import EventKind, PinSide, State
 from mobigo.ondemand.places import Places, span_of
 from mobigo.ondemand.states import ON_THE_WAY
@@ -238,21 +238,3 @@ class _Catching:
 def _earliest(one: Rescue) -> int:
     pickup = next(event for event in one.run.events if event.leg == one.leg.id and event.kind is EventKind.PICKUP)
     return max(0, pickup.earliest - one.leg.offer.pickup[0])
-
-
-def is_lawful(run: Run) -> bool:
-    """Tell whether the planned times of a run keep its shift, all promises and all longest rides."""
-    picked: dict[str, Event] = {}
-    for event in run.events:
-        if event.leg is not None and event.kind is EventKind.PICKUP:
-            picked[event.leg] = event
-        if event.done:
-            continue
-        if event.departure > run.end or event.arrival > event.latest:
-            return False
-        on = picked.get(event.leg or "") if event.kind is EventKind.DROP_OFF else None
-        if on is not None and event.leg is not None and not on.done:
-            aboard = event.arrival - on.arrival - on.dwell
-            if aboard > run.longest_ride.get(event.leg, aboard):
-                return False
-    return True
