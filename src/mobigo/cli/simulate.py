@@ -79,6 +79,8 @@ def simulate(
     from mobigo.settings import read_settings
     from mobigo.street.drives import Drives
 
+    if picture is not None and picture.suffix not in {".svg", ".html"}:
+        raise InvalidInput(f"{picture} is neither .svg nor .html; name the picture like one of these")
     settings = read_settings()
     on = _read_day(day) or (settings.open_clock().now() + timedelta(days=1)).date()
     network = Networks(settings.home).find_current()
@@ -274,8 +276,6 @@ def _print(done: Day, day: date, services: list[str]) -> None:
 def _draw(file: Path, done: Day, day: date, zone: str) -> None:
     from mobigo.ondemand.day_picture import draw_day
 
-    if file.suffix not in {".svg", ".html"}:
-        raise InvalidInput(f"{file} is neither .svg nor .html; name the picture like one of these")
     drawn = draw_day(done, f"On-demand transport, {day}", zone)
     if file.suffix == ".html":
         style = "<style>body{margin:0}svg{width:100%;height:auto}</style>"

@@ -62,7 +62,7 @@ class ImproveAnswer(BaseModel):
     days: list[DayAnswer]
 
 
-@router.post("/runs/improve", responses=problems(401, 403, 404, 409, 422, 503))
+@router.post("/runs/improve", responses=problems(400, 401, 403, 404, 409, 422, 503))
 def improve_runs(request: Request, session: Database, now: Now, person: Planner, body: ImproveBody) -> ImproveAnswer:
     """Rearrange the rides of days to come so that vehicles drive less; every promise is kept, or nothing changes.
 
