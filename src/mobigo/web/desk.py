@@ -42,7 +42,18 @@ from mobigo.ondemand.turns import Turn
 from mobigo.web import words
 from mobigo.web.forms import Fields, Form
 from mobigo.web.html import READ, page
-from mobigo.web.offers import PARTY, WITHIN, Option, Wish, find_options, option_of, read_when, read_wish, zone_of
+from mobigo.web.offers import (
+    PARTY,
+    WITHIN,
+    Option,
+    Wish,
+    find_options,
+    option_of,
+    read_key,
+    read_when,
+    read_wish,
+    zone_of,
+)
 from mobigo.web.question import End, settle
 from mobigo.web.signin import SignedIn
 from mobigo.web.words import Words
@@ -198,9 +209,12 @@ def _find(at: Desk, wish: Wish) -> Findings:
 def book(at: AtDesk, form: Form) -> Response:
     """Book what was chosen, then show what to read out."""
     try:
+        quotes, journey = read_key(form.get("option", long=LONG))
+        back, _ = read_key(form.get("back_option", long=LONG))
         body = BookingBody(
-            quotes=form.get("option", long=LONG).split(),
-            return_quotes=form.get("back_option", long=LONG).split(),
+            quotes=quotes,
+            return_quotes=back,
+            journey=journey,
             contact=_read_contact(form, at.speak),
             note=form.get("note"),
         )
@@ -257,7 +271,9 @@ def change(at: AtDesk, form: Form, booking_id: str) -> Response:
 
     def work() -> None:
         body = ChangeBody(
-            quotes=form.get("option", long=LONG).split(), legs=list(form.list("leg")), waive_penalty="waive" in form
+            quotes=read_key(form.get("option", long=LONG))[0],
+            legs=list(form.list("leg")),
+            waive_penalty="waive" in form,
         )
         booking_api.change(once=at.ask(), booking_id=booking_id, body=body)
 

@@ -45,6 +45,9 @@ ROUNDS = 3
 JOURNEYS = 3
 """With other vehicles, at most."""
 
+JOURNEY = "journey:"
+"""Before the id of a journey in the key of an option."""
+
 ZONE = "Europe/Paris"
 """Of hours, while no network says its own."""
 
@@ -102,8 +105,8 @@ class Ride:
 class Option:
     """Something that can be booked with one word of the caller."""
 
-    quotes: str
-    """All quotes, a space between two."""
+    key: str
+    """All quotes, a space between two, and the id of the journey they are part of; read by `read_key`."""
     rides: tuple[Ride, ...]
     cents: int | None
     until: datetime
@@ -231,7 +234,13 @@ def find_options(
 
 
 def _find_journeys(request: Request, hail: Hail | None, wish: Wish, *, alone: bool) -> list[Option]:
-    """Find journeys with a ride that is booked and other vehicles; `alone`, also with nothing but a walk beside it."""
+    """Find journeys with a ride that is booked and other vehicles.
+
+    Parameters
+    ----------
+    alone : bool
+        No ride goes all the way by itself: a ride with nothing but a walk beside it is offered too, at a few times.
+    """
     network = request.app.state.networks.find_current()
     if network is None or hail is None:
         return []
@@ -244,10 +253,22 @@ def _find_journeys(request: Request, hail: Hail | None, wish: Wish, *, alone: bo
         names=(wish.origin.text, wish.destination.text),
         wheelchair=wish.party().wheelchairs > 0,
     )
-    plan = journeys.plan(network, question, hail)
     zone = zone_of(request)
-    options = [option for one in plan.journeys if (option := _option_of_journey(one, zone))]
-    return [one for one in options if alone or len(one.rides) > 1][:JOURNEYS]
+    found: dict[tuple[Ride, ...], Option] = {}
+    for turn in range(ROUNDS if alone else 1):
+        at = wish.at - LATER * turn if wish.arrive else wish.at + LATER * turn
+        for one in journeys.plan(network, replace(question, at=at), hail).journeys:
+            option = _option_of_journey(one, zone)
+            if option and (alone or len(option.rides) > 1):
+                found.setdefault(option.rides, option)
+    return sorted(found.values(), key=lambda one: one.order, reverse=wish.arrive)[:JOURNEYS]
+
+
+def read_key(text: str) -> tuple[list[str], str | None]:
+    """Return the quotes of an option, and the id of its journey."""
+    words = text.split()
+    ids = [word.removeprefix(JOURNEY) for word in words if word.startswith(JOURNEY)]
+    return [word for word in words if not word.startswith(JOURNEY)], ids[0] if ids else None
 
 
 def option_of(offer: OfferAnswer, zone: tzinfo) -> Option:
@@ -289,7 +310,7 @@ def _option_of_journey(journey: Journey, zone: tzinfo) -> Option | None:
         )
     prices = [one.price_cents for one in booked if one.price_cents is not None]
     return Option(
-        " ".join(str(one.quote) for one in booked),
+        " ".join([*(str(one.quote) for one in booked), f"{JOURNEY}{journey.id}"]),
         tuple(rides),
         sum(prices) if prices else None,
         min(one.bookable_until for one in booked).astimezone(zone),

@@ -67,6 +67,7 @@ class Stop:
     event: Event
     at: datetime
     """Planned."""
+    earliest: datetime
     latest: datetime
     leg: BookedLeg | None
     booking: Booking | None
@@ -181,8 +182,10 @@ def _stop(event: Event, legs: dict[str, BookedLeg], bookings: dict[str, Booking]
     leg = legs.get(event.leg or "")
     if event.leg is not None and (leg is None or leg.state not in SHOWN):
         return None
-    at, latest = (datetime.fromtimestamp(second, zone) for second in (event.arrival, event.latest))
-    return Stop(event, at, latest, leg, bookings.get(leg.booking) if leg else None)
+    at, earliest, latest = (
+        datetime.fromtimestamp(second, zone) for second in (event.arrival, event.earliest, event.latest)
+    )
+    return Stop(event, at, earliest, latest, leg, bookings.get(leg.booking) if leg else None)
 
 
 def _read_day(text: str | None, today: date) -> date:
