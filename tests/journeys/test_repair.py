@@ -13,11 +13,14 @@ from tests.journeys.conftest import at
 from tests.journeys.live_valley import MONDAY, NOW, LiveValley, late, local
 from tests.ondemand.keeping_town import Town
 
+from mobigo.cli.worker import list_tasks
 from mobigo.journeys.repair import Repair, find_train
+from mobigo.kit.clock import Clock
 from mobigo.kit.geo import parse_point
 from mobigo.messages import service as messages
 from mobigo.ondemand.keeping import Fate
 from mobigo.ondemand.model import Pin, PinSide, Spot, State
+from mobigo.settings import Settings
 from mobigo.transit.live import Relation, TripUpdate
 
 if TYPE_CHECKING:
@@ -171,6 +174,22 @@ def test_who_loses_a_ride_is_told_another_way(meeting: Meeting) -> None:
     meeting.valley.say(CANCELED, *(replace(CANCELED, trip_id=trip) for trip in ("noon1", "noon2")))
     assert meeting.fates() == [Fate.FAILED]
     assert "alternative_found" in meeting.told(leg)  # the bus after midnight
+
+
+def test_the_worker_does_it_every_few_seconds(meeting: Meeting, database_url: str) -> None:
+    home = meeting.valley.home
+    (home / "sandbox").touch()
+    Clock(home / "clock.json").move(NOW, 0)
+    keep = list_tasks(database_url, Settings(home, database_url, None, (), home))["ondemand.keep"]
+    keep()  # nothing is booked
+    meeting.town.add_vehicles("taxi", depot=spot("Aval", 9600).point)
+    leg = meeting.town.book(origin=spot("Aval", 9600), destination=spot("Ferme", 9990))
+    keep()
+    assert meeting.town.leg(leg).shifted == 0
+    meeting.valley.say(late("early", 7))
+    meeting.town.session.commit()
+    keep()
+    assert meeting.town.leg(leg).shifted == 7 * 60
 
 
 def spot(name: str, metres: float) -> Spot:

@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pytest
 from sqlalchemy.orm import Session
 from tests.ondemand.keeping_town import MINUTE, NOW, SERVICE, TRAIN, Town
@@ -15,11 +16,15 @@ from mobigo.ondemand import keeping
 from mobigo.ondemand.keeping import Fate
 from mobigo.ondemand.model import State
 from mobigo.ondemand.service import SYSTEM_ACTOR, Bookings
+from mobigo.ondemand.supply import Supply
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
+    from numpy.typing import NDArray
     from sqlalchemy.engine import Engine
+
+    from mobigo.kit.geo import Point
 
 
 @pytest.fixture
@@ -60,6 +65,26 @@ def test_a_hold_is_written_and_told_once(town: Town) -> None:
     assert town.meet(leg, 10).fate is Fate.KEPT
     assert town.meet(leg, 9).fate is Fate.KEPT  # a minute less is not worth a message
     assert town.told(leg) == said
+
+
+class Nowhere:
+    """Streets on which nothing can be reached."""
+
+    def seconds(self, origins: Sequence[Point], destinations: Sequence[Point]) -> NDArray[np.int32]:
+        return np.full((len(origins), len(destinations)), -1, np.int32)
+
+
+def test_the_vehicle_waits_though_its_streets_are_not_known_any_more(town: Town) -> None:
+    town.add_vehicles("bus")
+    leg = town.book()
+    supply = Supply(town.supply.catalogue, town.supply.fleet, Nowhere())
+    kept = keeping.meet(town.session, supply, leg.id, ready=leg.offer.pickup[0] + 600, line="TER", now=town.now)
+    town.session.commit()
+    assert kept.fate is Fate.HELD
+    assert kept.leg.planned is not None
+    assert leg.planned is not None
+    assert [at - before for at, before in zip(kept.leg.planned, leg.planned, strict=True)] == [600, 600]
+    assert town.check(leg) == []
 
 
 def test_a_train_that_makes_up_brings_the_vehicle_back(town: Town) -> None:

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from sqlalchemy.engine import Engine
 
     from mobigo.journeys.network import Networks
-    from mobigo.ondemand.supply import Supplies
+    from mobigo.ondemand.catalogue import Catalogue
+    from mobigo.ondemand.fleet import Fleet
     from mobigo.settings import Settings
+
+OLDEST = timedelta(days=1)
+"""Runs that ended longer ago are not read."""
 
 
 class Keeper:
@@ -25,45 +32,49 @@ class Keeper:
 
     def __init__(self, url: str, settings: Settings) -> None:
         self._url = url
-        self._settings = settings
+        self._home = settings.home
         self._clock = settings.open_clock()
+        self._catalogue: Catalogue | None = None
+        self._fleet: Fleet | None = None
 
     def run(self) -> None:
         """Look at what is booked around now, and repair what does not hold."""
+        from mobigo.db.engine import open_engine
+
+        engine = open_engine(self._url, pool_size=1)
+        try:
+            self._look(engine, self._clock.now())
+        finally:
+            engine.dispose()
+
+    def _look(self, engine: Engine, now: datetime) -> None:
         from sqlalchemy.orm import Session
 
+        from mobigo.db.session import driver
         from mobigo.ondemand import keeping
+        from mobigo.ondemand.catalogue import find_revision, read_catalogue
+        from mobigo.ondemand.fleet_store import read_fleet
 
-        now = self._clock.now()
-        with Session(self._engine) as session:
+        with Session(engine) as session:
             if not keeping.is_anything_to_keep(session, now):
                 return
+            connection = driver(session)
+            if self._catalogue is None or self._catalogue.revision != find_revision(connection):
+                self._catalogue = read_catalogue(connection, self._catalogue)
+            self._fleet = read_fleet(connection, self._fleet, oldest=int((now - OLDEST).timestamp()))
         from mobigo.journeys.repair import Repair  # as heavy as the planner, and seldom needed
         from mobigo.ondemand import lateness
         from mobigo.ondemand.availability_api import STRAIGHT
+        from mobigo.ondemand.supply import Supply
 
         network = self._networks.find_current()
-        supply = self._supplies.current(network.drives if network else STRAIGHT)
-        if supply is None:
-            return
-        lateness.look_after(self._engine, supply, now)
+        supply = Supply(self._catalogue, self._fleet, network.drives if network else STRAIGHT)
+        lateness.look_after(engine, supply, now)
         if network is not None:
-            Repair(self._engine, network, supply, now).run()
-
-    @cached_property
-    def _engine(self) -> Engine:
-        from mobigo.db.engine import open_engine
-
-        return open_engine(self._url, pool_size=2)
+            Repair(engine, network, supply, now).run()
 
     @cached_property
     def _networks(self) -> Networks:
         from mobigo.journeys.network import Networks
 
-        return Networks(self._settings.home, self._clock)
-
-    @cached_property
-    def _supplies(self) -> Supplies:
-        from mobigo.ondemand.supply import Supplies
-
-        return Supplies(self._engine, self._clock)
+        return Networks(self._home, self._clock)

@@ -24,7 +24,7 @@ from mobigo.journeys.rides import find_gone
 from mobigo.kit.errors import InvalidInput, MobigoError, NotFound
 from mobigo.ondemand import keeping, store
 from mobigo.ondemand.keeping import Fate
-from mobigo.ondemand.model import PinSide
+from mobigo.ondemand.model import PinSide, Promise
 from mobigo.ondemand.notices import Notices, about
 from mobigo.ondemand.store import moment
 from mobigo.transit.overlay import GoneKind
@@ -124,7 +124,8 @@ class Repair:
             kept = self._lose(leg, train)
         else:
             service = self.supply.catalogue.find(leg.offer.service)
-            walk = min(service.promise.connection_buffer if service else 0, max(0, leg.offer.pickup[0] - pin.instant))
+            promise = service.promise if service else Promise()
+            walk = min(promise.connection_buffer, max(0, leg.offer.pickup[0] - pin.instant))
             if not keeping.delay_of(leg, at + walk) and not leg.shifted:
                 return None
             kept = self._meet(leg, at + walk, arrival.line)

@@ -18,6 +18,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from enum import StrEnum
+from itertools import pairwise
 from typing import TYPE_CHECKING, Literal
 
 from mobigo.db.session import driver
@@ -171,8 +172,10 @@ class Rescue:
         shifted = delay if delay < allowed else max(delay, self.leg.shifted)
         later = shift(self.run, self.leg, delay, shifted)
         held = dispatch.schedule(later, self.supply.drives, instant(self.now))
+        if held is None and dispatch.schedule(self.run, self.supply.drives, instant(self.now)) is None:
+            held = push(later, self.run)  # the streets are not those it was planned on
         if held is not None and is_lawful(held):
-            self.places.change(held)
+            self.places.keep(held)
         elif self.leg.state not in NOT_SET_OUT or self.put(delay, shifted, among="same") is None:
             return False
         self.move_promise(shifted, {"late": delay})
@@ -378,10 +381,21 @@ def shift(run: Run, leg: BookedLeg, earliest: int, latest: int) -> Run:
         if event.kind is EventKind.PICKUP:
             first, last = offer.pickup[0] + earliest, offer.pickup[1] + latest
             at = max(event.arrival, first)
-            events[position] = replace(event, earliest=first, latest=last, arrival=at)
+            leaves = max(event.departure, at + event.dwell)
+            events[position] = replace(event, earliest=first, latest=last, arrival=at, departure=leaves)
         else:
             events[position] = replace(event, latest=offer.drop_off[1] + latest)
     return replace(run, events=tuple(events))
+
+
+def push(later: Run, planned: Run) -> Run:
+    """Return a run of which some stops are later, with those after them as far behind as they were planned to be."""
+    events = list(later.events)
+    for position, (before, event) in enumerate(pairwise(planned.events), 1):
+        at = max(events[position].arrival, events[position - 1].arrival + event.arrival - before.arrival)
+        if not event.done:
+            events[position] = replace(events[position], arrival=at, departure=max(event.departure, at + event.dwell))
+    return replace(later, events=tuple(events))
 
 
 def is_lawful(run: Run) -> bool:
