@@ -1,0 +1,241 @@
+"""Which cars could take somebody along: bounds that rule most out, then the exact detour of the rest.
+
+A car goes through its stops in order, at planned times. Somebody is put in between: got on after stop ``i`` and off
+after stop ``j >= i``; all later stops are shifted by what that takes, less what the car waits anyway. Times are whole
+seconds since 1970 UTC.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mobigo.kernels import kernel
+
+NONE = -1
+FOREVER = 1 << 60
+
+
+class Offers(NamedTuple):
+    """Cars, each with its stops one after another; what is free has no stops."""
+
+    first: NDArray[np.int32]
+    """int32[n_offers], of the car's stops."""
+    size: NDArray[np.int32]
+    """int32[n_offers], stops of the car; 0: there is no such car any more."""
+    place: NDArray[np.float64]
+    """float64[n_stops, 3], metres from the centre of the earth."""
+    arrival: NDArray[np.int64]
+    """int64[n_stops], planned."""
+    departure: NDArray[np.int64]
+    """int64[n_stops], planned."""
+    dwell: NDArray[np.int32]
+    """int32[n_stops], seconds that the stop takes; what the car stands there beyond is waiting."""
+    slack: NDArray[np.int64]
+    """int64[n_stops], seconds that the arrival at this stop may be shifted without breaking the promise there."""
+    room: NDArray[np.int64]
+    """int64[n_stops], without breaking that one or a later one, when the car goes on as planned from there."""
+    free: NDArray[np.int16]
+    """int16[n_stops], seats free from this stop to the next."""
+
+
+class Wish(NamedTuple):
+    """What somebody wants."""
+
+    ready: NDArray[np.int64]
+    """int64[n_pickups], at each place where one could get on, nobody is there before."""
+    pickup_by: int
+    drop_off_by: NDArray[np.int64]
+    """int64[n_drop_offs], at each place where one could get off, the latest."""
+    seats: int
+    dwell: int
+    """Seconds for getting on, and for getting off."""
+
+
+class Streets(NamedTuple):
+    """Driving seconds between the stops of the cars looked at and the places; -1 where there is no way."""
+
+    row: NDArray[np.int32]
+    """int32[n_stops], row of each stop in the tables."""
+    to_pickup: NDArray[np.int32]
+    """int32[n_rows, n_pickups]."""
+    from_pickup: NDArray[np.int32]
+    """int32[n_pickups, n_rows]."""
+    to_drop_off: NDArray[np.int32]
+    """int32[n_rows, n_drop_offs]."""
+    from_drop_off: NDArray[np.int32]
+    """int32[n_drop_offs, n_rows]."""
+    across: NDArray[np.int32]
+    """int32[n_pickups, n_drop_offs]."""
+
+
+@kernel
+def _apart(a: NDArray[np.float64], b: NDArray[np.float64]) -> float:
+    """Metres through the earth: never more than along it."""
+    x, y, z = a[0] - b[0], a[1] - b[1], a[2] - b[2]
+    return float(np.sqrt(x * x + y * y + z * z))
+
+
+@kernel
+def screen(
+    offers: Offers,
+    n_offers: int,
+    pickups: NDArray[np.float64],
+    drop_offs: NDArray[np.float64],
+    wish: Wish,
+    fastest: float,
+    kept: NDArray[np.int32],
+) -> int:
+    """Keep the cars that could match if every road were straight and as fast as the fastest.
+
+    Parameters
+    ----------
+    pickups, drop_offs : float64[n, 3]
+        Places where one could get on and off, as `Offers.place`.
+    fastest : float
+        Metres per second that nothing exceeds.
+    kept : int32[n_offers]
+        Set to the cars kept.
+
+    Returns
+    -------
+    int
+        How many are kept; none that matches is missing.
+    """
+    n = 0
+    soonest = wish.ready.min()
+    latest = wish.drop_off_by.max()
+    for offer in range(n_offers):
+        count = offers.size[offer]
+        begin = offers.first[offer]
+        last = begin + count - 1
+        if count < 2 or offers.departure[begin] > wish.pickup_by or offers.arrival[last] + offers.room[last] < soonest:
+            continue
+        boarded = False
+        for stop in range(begin, last):
+            if offers.departure[stop] > latest:
+                break
+            if offers.free[stop] < wish.seats:
+                continue
+            if not boarded and offers.departure[stop] <= wish.pickup_by:
+                boarded = _could_board(offers, stop, pickups, wish, fastest)
+            if boarded and _could_alight(offers, stop, drop_offs, wish, fastest):
+                kept[n] = offer
+                n += 1
+                break
+    return n
+
+
+@kernel
+def _could_board(offers: Offers, stop: int, pickups: NDArray[np.float64], wish: Wish, fastest: float) -> bool:
+    bound = offers.arrival[stop + 1] + offers.slack[stop + 1]
+    for k in range(len(pickups)):
+        there = offers.departure[stop] + int(_apart(offers.place[stop], pickups[k]) / fastest)
+        if there > wish.pickup_by:
+            continue
+        gone = max(there, wish.ready[k]) + wish.dwell
+        if gone + int(_apart(pickups[k], offers.place[stop + 1]) / fastest) <= bound:
+            return True
+    return False
+
+
+@kernel
+def _could_alight(offers: Offers, stop: int, drop_offs: NDArray[np.float64], wish: Wish, fastest: float) -> bool:
+    bound = offers.arrival[stop + 1] + offers.room[stop + 1]
+    for k in range(len(drop_offs)):
+        there = offers.departure[stop] + int(_apart(offers.place[stop], drop_offs[k]) / fastest)
+        if there > wish.drop_off_by[k]:
+            continue
+        if there + wish.dwell + int(_apart(drop_offs[k], offers.place[stop + 1]) / fastest) <= bound:
+            return True
+    return False
+
+
+@kernel
+def match(
+    offers: Offers,
+    looked_at: NDArray[np.int32],
+    walks: tuple[NDArray[np.int32], NDArray[np.int32]],
+    wish: Wish,
+    streets: Streets,
+    found: NDArray[np.int64],
+) -> int:
+    """Find for each car the best way of taking somebody along.
+
+    The best one has the least seconds of detour and walking together; of equal ones the earlier places of getting on
+    and off among the stops, then among those given.
+
+    Parameters
+    ----------
+    looked_at : int32[n]
+        Cars.
+    walks : int32[n_pickups], int32[n_drop_offs]
+        Seconds on foot to each place of getting on, from each of getting off.
+    found : int64[n, 9]
+        Set to: car, stop after which one gets on, stop after which one gets off (0 is the car's first), number of the
+        place of getting on, of getting off, instant of getting on, of getting off, seconds that the car arrives later
+        at its end, those with the walking.
+
+    Returns
+    -------
+    int
+        How many cars match.
+    """
+    n = 0
+    for number in range(len(looked_at)):
+        offer = looked_at[number]
+        begin = offers.first[offer]
+        last = begin + offers.size[offer] - 1
+        best = FOREVER
+        for i in range(begin, last):
+            if offers.departure[i] > wish.pickup_by or offers.free[i] < wish.seats:
+                continue
+            for a in range(len(wish.ready)):
+                there = streets.to_pickup[streets.row[i], a]
+                if there < 0 or offers.departure[i] + there > wish.pickup_by:
+                    continue
+                on = max(offers.departure[i] + there, wish.ready[a])
+                gone = on + wish.dwell
+                for b in range(len(wish.drop_off_by)):
+                    walked = walks[0][a] + walks[1][b]
+                    leaves = gone  # the car leaves the stop before the one looked at: first the place of getting on
+                    for j in range(i, last):
+                        if offers.free[j] < wish.seats:
+                            break
+                        over = streets.across[a, b] if j == i else streets.to_drop_off[streets.row[j], b]
+                        back = streets.from_drop_off[b, streets.row[j + 1]]
+                        if over >= 0 and back >= 0:
+                            off = leaves + over
+                            arrives = off + wish.dwell + back
+                            late = max(0, arrives - offers.arrival[j + 1])
+                            if off <= wish.drop_off_by[b] and late <= offers.room[j + 1]:
+                                end = _shift_end(offers, j + 1, last, late)
+                                if end + walked < best:
+                                    best = end + walked
+                                    row = found[n]
+                                    row[0], row[1], row[2], row[3], row[4] = offer, i - begin, j - begin, a, b
+                                    row[5], row[6], row[7], row[8] = on, off, end, best
+                        # without getting off here: on to the next stop
+                        ahead = streets.from_pickup[a, streets.row[i + 1]] if j == i else 0
+                        if ahead < 0:
+                            break
+                        reached = leaves + ahead if j == i else leaves + offers.arrival[j + 1] - offers.departure[j]
+                        late = max(0, reached - offers.arrival[j + 1])
+                        if late > offers.slack[j + 1]:
+                            break
+                        waited = offers.departure[j + 1] - offers.arrival[j + 1] - offers.dwell[j + 1]
+                        leaves = offers.departure[j + 1] + max(0, late - waited)
+        if best < FOREVER:
+            n += 1
+    return n
+
+
+@kernel
+def _shift_end(offers: Offers, stop: int, last: int, late: int) -> int:
+    """Tell how much later the car arrives at its end when it is late at a stop."""
+    while stop < last and late > 0:
+        late = max(0, late - (offers.departure[stop] - offers.arrival[stop] - offers.dwell[stop]))
+        stop += 1
+    return late
