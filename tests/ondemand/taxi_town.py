@@ -11,14 +11,18 @@ import psycopg
 from tests.conftest import AppClient, serve
 from tests.journeys.taxi_stand import feeder, point, vehicle
 from tests.journeys.text_network import MONDAY
+from tests.ondemand.day_checker import Promised, check_day
 from tests.ondemand.fleet_rows import put_operators, put_vehicles
 
 from mobigo.accounts.token import issue
 from mobigo.db.engine import libpq_conninfo
 from mobigo.kit.clock import Clock
+from mobigo.ondemand import fleet_store, store
 from mobigo.ondemand.documents import to_document
-from mobigo.ondemand.model import BookingRule, BookingType, Operator, Promise
+from mobigo.ondemand.model import Ask, BookingRule, BookingType, Operator, Promise
 from mobigo.ondemand.services_store import store_whole, write
+from mobigo.ondemand.states import ACTIVE
+from mobigo.street.drives import Drives
 from mobigo.web.app import create_app
 
 if TYPE_CHECKING:
@@ -29,6 +33,7 @@ if TYPE_CHECKING:
     from sqlalchemy.engine import Engine
 
     from mobigo.accounts.model import Role
+    from mobigo.kit.geo import Point
     from mobigo.ondemand.model import Service, Vehicle
 
 TUESDAY = MONDAY + timedelta(days=1)
@@ -37,6 +42,9 @@ MORNING = TUESDAY + timedelta(hours=7)
 
 PROMISE = Promise(fare_cents=300, late_cancel_cents=150, no_show_cents=500, suspend_after=2)
 HOUR_BEFORE = BookingRule("hour", BookingType.SAME_DAY, duration_min=60, phone_number="+33380000000")
+DRIVES = Drives(None)
+"""As the application has them where no network is built: straight."""
+
 CAMILLE = {"name": "Camille Martin", "phone": "06 12 34 56 78", "email": "camille@example.org"}
 
 
@@ -143,3 +151,34 @@ def seats(count: int, name: str = "bus") -> Vehicle:
     """Make a vehicle with so many seats and nothing else."""
     one = vehicle(name)
     return replace(one, capacity=replace(one.capacity, room=(count, 1, 4, 0, 2)))
+
+
+def drive(origin: Point, destination: Point) -> int:
+    """Return the seconds of a drive, straight."""
+    return int(DRIVES.seconds([origin], [destination])[0, 0])
+
+
+def list_faults(database_url: str) -> list[str]:
+    """List what is wrong with the runs and the rides on them, by a checker that knows nothing of booking."""
+    with psycopg.connect(libpq_conninfo(database_url)) as connection:
+        runs = fleet_store.list_runs(connection)
+        legs = store.list_legs_of_runs(connection, [run.id for run in runs])
+    promised = [
+        Promised(
+            leg.id,
+            Ask(
+                leg.offer.service,
+                leg.offer.origin,
+                leg.offer.destination,
+                leg.offer.pickup,
+                leg.offer.drop_off,
+                leg.offer.party.load,
+                leg.offer.longest_ride,
+                leg.dwell,
+            ),
+            leg.run,
+        )
+        for leg in legs
+        if leg.state in ACTIVE
+    ]
+    return check_day(runs, promised, drive)

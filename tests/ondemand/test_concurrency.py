@@ -8,20 +8,13 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import httpx
-import psycopg
 import pytest
 from sqlalchemy.orm import Session
-from tests.ondemand.day_checker import Promised, check_day
-from tests.ondemand.taxi_town import CAMILLE, MORNING, open_town, seats
+from tests.ondemand.taxi_town import CAMILLE, DRIVES, MORNING, list_faults, open_town, seats
 
 from mobigo.accounts.model import Role
-from mobigo.db.engine import libpq_conninfo
-from mobigo.ondemand import fleet_store, store
 from mobigo.ondemand.improve import Solver
-from mobigo.ondemand.model import Ask
 from mobigo.ondemand.replanning import replan
-from mobigo.ondemand.states import ACTIVE
-from mobigo.street.drives import Drives
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -30,42 +23,8 @@ if TYPE_CHECKING:
     from sqlalchemy.engine import Engine
     from tests.ondemand.taxi_town import TaxiTown
 
-    from mobigo.kit.geo import Point
 
 CLIENTS = 200
-
-DRIVES = Drives(None)
-
-
-def drive(origin: Point, destination: Point) -> int:
-    """Return the seconds of a drive, straight."""
-    return int(DRIVES.seconds([origin], [destination])[0, 0])
-
-
-def check(town: TaxiTown) -> list[str]:
-    """List what is wrong with the runs and the rides on them, by a checker that knows nothing of booking."""
-    with psycopg.connect(libpq_conninfo(town.database_url)) as connection:
-        runs = fleet_store.list_runs(connection)
-        legs = store.list_legs_of_runs(connection, [run.id for run in runs])
-    promised = [
-        Promised(
-            leg.id,
-            Ask(
-                leg.offer.service,
-                leg.offer.origin,
-                leg.offer.destination,
-                leg.offer.pickup,
-                leg.offer.drop_off,
-                leg.offer.party.load,
-                leg.offer.longest_ride,
-                leg.dwell,
-            ),
-            leg.run,
-        )
-        for leg in legs
-        if leg.state in ACTIVE
-    ]
-    return check_day(runs, promised, drive)
 
 
 def post_at_once(town: TaxiTown, bodies: Sequence[dict[str, Any]]) -> list[httpx.Response]:
@@ -99,7 +58,7 @@ def test_the_last_seats_are_sold_once(taxi_town: TaxiTown) -> None:
     ((seated,),) = taxi_town.read("SELECT sum(load[1])::int FROM ondemand_leg WHERE state = 'confirmed'")
     assert seated == 8
     assert taxi_town.read("SELECT count(*) FROM ondemand_refusal") == [(CLIENTS - 8,)]
-    assert check(taxi_town) == []
+    assert list_faults(taxi_town.database_url) == []
 
 
 @pytest.mark.slow
@@ -121,17 +80,17 @@ def test_many_want_many_things_and_every_promise_holds_also_after_replanning(
     counted = Counter(answer.status_code for answer in answers)
     assert set(counted) == {201, 409}, counted
     assert all(answer.json()["alternatives"] is not None for answer in answers if answer.status_code == 409)
-    assert check(two_vans) == []
+    assert list_faults(two_vans.database_url) == []
     with Solver() as solver, Session(engine) as session:
         replan(session, DRIVES, solver, MORNING, seconds=3)
         session.commit()
-    assert check(two_vans) == []
+    assert list_faults(two_vans.database_url) == []
     two_vans.put_clock(MORNING + timedelta(minutes=30))
     later = post_at_once(two_vans, bodies[: CLIENTS // 2])  # the same keys: the same answers, or a new refusal
     for before, after in zip(answers, later, strict=False):
         if before.status_code == 201:
             assert after.json() == before.json()
-    assert check(two_vans) == []
+    assert list_faults(two_vans.database_url) == []
 
 
 def test_booking_changing_and_cancelling_at_once_leave_a_run_that_can_be_driven(two_vans: TaxiTown) -> None:
@@ -153,7 +112,7 @@ def test_booking_changing_and_cancelling_at_once_leave_a_run_that_can_be_driven(
     with ThreadPoolExecutor(24) as pool:
         counted = Counter(pool.map(act, range(48)))
     assert set(counted) <= {200, 201, 409}, counted
-    assert check(two_vans) == []
+    assert list_faults(two_vans.database_url) == []
 
 
 def test_one_key_sent_many_times_at_once_is_one_booking(taxi_town: TaxiTown) -> None:

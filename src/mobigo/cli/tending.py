@@ -23,6 +23,7 @@ class Tending:
 
     def __init__(self, url: str, settings: Settings) -> None:
         self._url = url
+        self._home = settings.home
         self._clock = settings.open_clock()
 
     def tend(self) -> None:
@@ -34,6 +35,33 @@ class Tending:
         for work in (upkeep.free_expired, progress.assign_due):
             with Session(self._engine) as session, session.begin():
                 work(session, self._clock.now())
+
+    def book_series(self) -> None:
+        """Book the days of series whose time to be booked has come."""
+        from sqlalchemy.orm import Session
+
+        from mobigo.accounts.key import read_key
+        from mobigo.ondemand import series
+        from mobigo.ondemand.service import Actor, Bookings
+
+        now = self._clock.now()
+        with Session(self._engine) as session:
+            if not series.is_anything_due(session, now):
+                return
+        from mobigo.journeys.network import Networks  # as heavy as the planner, and seldom needed
+        from mobigo.ondemand.supply import Supplies
+        from mobigo.street.drives import Drives
+
+        network = Networks(self._home, self._clock).find_current()
+        supplies = Supplies(self._engine, self._clock)
+        supply = supplies.current(network.drives if network else Drives(None))
+        try:
+            if supply is not None:
+                with Session(self._engine) as session, session.begin():
+                    bookings = Bookings(session, supply, read_key(self._home), Actor("", None), now)
+                    series.Recurring(bookings).book_due()
+        finally:
+            supplies.close()
 
     def forget(self) -> None:
         """Forget who travelled 30 days ago."""

@@ -52,6 +52,7 @@ def worker(*, leash: bool) -> None:
         Periodic("ondemand.keep", timedelta(seconds=LIVE_EVERY), at_once=True),
         Periodic("ondemand.improve", timedelta(minutes=10)),
         Periodic("ondemand.tend", timedelta(seconds=LIVE_EVERY), at_once=True),
+        Periodic("ondemand.series", timedelta(minutes=1)),
         Periodic("ondemand.forget", timedelta(days=1), timedelta(hours=1)),
         Periodic("messages.forget", timedelta(days=1), timedelta(hours=1)),
     ]
@@ -119,6 +120,7 @@ def list_tasks(url: str, settings: Settings) -> Mapping[str, Callable[..., objec
     tending = Tending(url, settings)
     return {
         "ondemand.tend": tending.tend,
+        "ondemand.series": tending.book_series,
         "ondemand.forget": tending.forget,
         "messages.forget": partial(forget_messages, url, settings),
         "ondemand.improve": partial(improve_runs, url, settings),

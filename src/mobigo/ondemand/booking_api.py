@@ -193,6 +193,17 @@ class Asked:
         return Bookings(self.session, self.supply, self.token_key, actor_of(person), self.now)
 
     @property
+    def looking(self) -> Bookings:
+        """What this person may look at."""
+        actor = Actor(self.person.user, self.person.role) if self.person else Actor("", None)
+        return Bookings(self.session, self.supply, self.token_key, actor, self.now)
+
+    @property
+    def connection(self) -> psycopg.Connection[Any]:
+        """The connection of the request's transaction."""
+        return driver(self.session)
+
+    @property
     def token_key(self) -> bytes:
         """The key of the home."""
         key: bytes = self.request.app.state.token_key

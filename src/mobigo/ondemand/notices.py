@@ -43,8 +43,9 @@ class Notices:
     now: datetime
 
     def confirmed(self, booking: Booking, legs: Iterable[BookedLeg]) -> None:
-        """Say that rides are booked, and remind of each in time."""
-        self._say("booking_confirmed", booking, legs, key=f"booking:{booking.id}/{booking.revision}")
+        """Say that rides are booked, and remind of each in time; of a series it is said once for all its days."""
+        if booking.series is None:
+            self._say("booking_confirmed", booking, legs, key=f"booking:{booking.id}/{booking.revision}")
         self._remind(booking, legs)
 
     def changed(self, booking: Booking, before: Iterable[BookedLeg], legs: Iterable[BookedLeg]) -> None:

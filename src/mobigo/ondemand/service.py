@@ -250,7 +250,7 @@ class Bookings:
         legs = list(legs)
         for leg in legs:
             obligations.owe_fare(self.session, booking, leg, by=self.actor.name, now=self.now)
-        self._notices.confirmed(booking, legs)
+        self.notices.confirmed(booking, legs)
         self._announce("booking.confirmed", booking, legs)
 
     # ── holds ─────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -338,7 +338,7 @@ class Bookings:
         if not hold:
             for leg in new:
                 obligations.owe_fare(self.session, booking, leg, by=self.actor.name, now=self.now)
-            self._notices.changed(booking, old, new)
+            self.notices.changed(booking, old, new)
         self._announce("booking.changed", booking, [*old, *new])
         return booking
 
@@ -349,7 +349,7 @@ class Bookings:
         self._free(old, State.CANCELLED_BY_USER, reason)
         penalty = self._settle(booking, old, late=not waive)
         if any(leg.state is not State.HELD for leg in old):
-            self._notices.cancelled(booking, old, penalty)
+            self.notices.cancelled(booking, old, penalty)
         self._announce("booking.cancelled", booking, old)
         return store.get_booking(self._connection, id_)
 
@@ -369,7 +369,7 @@ class Bookings:
         for leg in old:
             refund = self._refund(booking, leg)
             if leg.state is not State.HELD:
-                self._notices.cancelled_by_operator(booking, leg, reason, refund)
+                self.notices.cancelled_by_operator(booking, leg, reason, refund)
         self._announce("booking.cancelled", booking, old)
         return store.get_booking(self._connection, id_)
 
@@ -527,7 +527,8 @@ class Bookings:
         return instant(self.now)
 
     @property
-    def _notices(self) -> Notices:
+    def notices(self) -> Notices:
+        """What the traveller is told."""
         return Notices(self.session, self.supply.catalogue, self.now)
 
 

@@ -413,7 +413,7 @@ def forget_travellers(connection: Connection[Any], before: datetime, now: dateti
     )
     connection.execute(
         "UPDATE ondemand_series SET name = NULL, phone = NULL, email = NULL, account = NULL, person = '{}',"
-        " wish = '[]', forgotten_at = %s WHERE forgotten_at IS NULL AND last < %s",
+        " wish = 'null', forgotten_at = %s WHERE forgotten_at IS NULL AND last < %s",
         [now, before.date()],
     )
     return [(booking, legs) for booking, legs in rows]

@@ -19,7 +19,7 @@ from mobigo.journeys.hails import Hails
 from mobigo.journeys.network import Networks
 from mobigo.ledger import api as ledger_api
 from mobigo.messages import outbox_api, webhook_api
-from mobigo.ondemand import availability_api, booking_api, fleet_api, replanning_api, services_api
+from mobigo.ondemand import availability_api, booking_api, fleet_api, replanning_api, series_api, services_api
 from mobigo.ondemand.catalogue import Catalogues
 from mobigo.places import api as places_api
 from mobigo.transit import api as transit_api
@@ -84,6 +84,7 @@ def create_app(*, engine: Engine, clock: Clock, home: Path, allow_hosts: Sequenc
         services_api,
         availability_api,
         booking_api,
+        series_api,
         fleet_api,
         replanning_api,
         outbox_api,
