@@ -22,7 +22,7 @@ from mobigo.ondemand.catalogue import Ride as BookedRide
 from mobigo.ondemand.catalogue import may_ride
 from mobigo.ondemand.model import How, Pin, PinSide, Spot
 from mobigo.ondemand.rules import rules_of
-from mobigo.ondemand.supply import Decline, Declined, Offered, Want, better, safe_durations
+from mobigo.ondemand.supply import Decline, Declined, Offered, Want, better, safe_terms
 from mobigo.transit.footpaths import WALKING_SPEED
 from mobigo.transit.model import Direction, Ride, TransitJourney, Walk
 
@@ -45,8 +45,11 @@ if TYPE_CHECKING:
 ROUNDS = 3
 """Searches for one question, each without the rides that could not be booked."""
 
-MOST_CHECKED = 12
-"""Journeys of a round that are asked for exactly."""
+MOST_CHECKED = 100
+"""Journeys of a round that are asked for exactly, where all are wanted; else as many as are described."""
+
+RIDE_WORTH = 300
+"""Seconds that a journey with a ride that must be booked has to gain over one without."""
 
 NOT_ON_FOOT = 2**31 - 1
 """Seconds to a stop that is out of reach on foot."""
@@ -117,6 +120,12 @@ def beats(other: TransitJourney, journey: TransitJourney) -> bool:
     )
 
 
+def _is_as_good(other: TransitJourney, journey: TransitJourney) -> bool:
+    """Tell whether nobody would book a ride for what a journey gains over another one without."""
+    lost = max(0, other.arrival - journey.arrival) + max(0, journey.departure - other.departure)
+    return lost <= RIDE_WORTH and other.transfers <= journey.transfers and other.cost <= journey.cost
+
+
 class Time(NamedTuple):
     """When journeys leave, or arrive."""
 
@@ -174,8 +183,8 @@ class Hailing:
         served, end = self.hail.served, self.ends[at]
         gates: dict[Area, list[Gate]] = {area: [Gate(DOOR, 0)] for area in served.zones_at(end.point)}
         walks = self.on_foot[at]
-        near, rows, _ = np.intersect1d(walks.stops, served.gates, assume_unique=True, return_indices=True)
-        seconds = walks.seconds[rows]
+        rows = np.flatnonzero(served.is_gate[walks.stops])
+        near, seconds = walks.stops[rows], walks.seconds[rows]
         for place in np.argsort(seconds, kind="stable").tolist():
             for area in served.areas_of(int(near[place])):
                 gates.setdefault(area, []).append(Gate(int(near[place]), int(seconds[place])))
@@ -194,53 +203,72 @@ class Hailing:
         far = {number: served.relations[number] for number, _ in pairs}
         areas = {number: one.end if leaving else one.start for number, one in far.items()}
         all_gates = tuple(dict.fromkeys(gate for _, gate in pairs))
-        hubs = np.unique(np.concatenate([np.zeros(0, np.int32), *(served.hubs(area) for area in areas.values())]))
-        table = self._measure(at, all_gates, hubs)
         walked = np.full(len(self.network.timetable.stop_lat), NOT_ON_FOOT, np.int32)
         walked[self.on_foot[at].stops] = self.on_foot[at].seconds
-        parts = []
-        for number, gate in pairs:
-            to = areas[number], hubs, table
-            parts.append(self._spread(served.relations[number], number, (all_gates.index(gate), gate), to, at))
-        rows = np.concatenate([np.zeros((6, 0), np.int32), *parts], axis=1)
+        rows = self._spread([(number, all_gates.index(gate), areas[number]) for number, gate in pairs], all_gates, at)
         rows = rows[:, rows[1] < walked[rows[0]]]
         stop, seconds, walk, relation, hub, through = rows
         return Side(stop, seconds, walk, relation, hub, through, all_gates, gates, frozenset(relation.tolist()))
 
-    def _measure(self, at: int, gates: tuple[Gate, ...], hubs: NDArray[np.int32]) -> NDArray[np.int32]:
-        """Return the seconds of the drive between gates and hubs, int32[n_gates, n_hubs]."""
-        if not gates or not len(hubs):
-            return np.zeros((len(gates), len(hubs)), np.int32)
-        here = [self._point(at, gate.stop) for gate in gates]
-        there = [self.hail.served.point_of(stop) for stop in hubs.tolist()]
-        drives = self.hail.supply.drives
-        return drives.seconds(here, there) if at == 0 else drives.seconds(there, here).T
+    def _spread(self, pairs: list[tuple[int, int, Area]], gates: tuple[Gate, ...], at: int) -> NDArray[np.int32]:
+        """Ride from gates to hubs and go on on foot.
 
-    def _spread(
-        self,
-        relation: Relation,
-        number: int,
-        gate: tuple[int, Gate],
-        to: tuple[Area, NDArray[np.int32], NDArray[np.int32]],
-        at: int,
-    ) -> NDArray[np.int32]:
-        """Ride from a gate to every hub and go on on foot; rows as `Side` has them, int32[6, n]."""
-        area, hubs, table = to
-        mine = self.hail.served.hubs(area)
-        drive = table[gate[0]][np.searchsorted(hubs, mine)]
-        promise = self.hail.supply.catalogue.services[relation.service].promise
-        longest = np.rint(promise.ride_factor * drive) + promise.ride_extra
-        lasting = np.minimum(safe_durations(relation.rides[0].trip, drive), longest).astype(np.int32)
-        total = lasting + (gate[1].walk + promise.pickup_window + promise.dwell + promise.connection_buffer)
-        spread = self.hail.served.spread(area, backward=at == 1, wheels=self.request.wheelchair)
-        walk = spread.walk
+        Parameters
+        ----------
+        pairs : list of (relation, gate, area)
+            Where one is taken by which relation: to (from) the hubs of an area.
+
+        Returns
+        -------
+        int32[6, n]
+            Stop, seconds, seconds on foot behind the hub, relation, hub, gate.
+        """
+        if not pairs:
+            return np.zeros((6, 0), np.int32)
+        served = self.hail.served
+        hubs = [served.hubs(area) for _, _, area in pairs]
+        spreads = [served.spread(area, backward=at == 1, wheels=self.request.wheelchair) for _, _, area in pairs]
+        begin = np.cumsum([0, *(len(some) for some in hubs)], dtype=np.int32)
+        hub = np.concatenate(hubs)
+        of_hub = np.repeat(np.arange(len(pairs)), np.diff(begin))
+        gate = np.array([gate for _, gate, _ in pairs], np.int32)
+        drive = self._measure(at, gates, gate[of_hub], hub)
+        terms = np.array([self._terms(number) for number, _, _ in pairs])[of_hub].T
+        lasting = np.minimum(
+            np.maximum(drive, np.rint(terms[0] * drive + terms[1])), np.rint(terms[2] * drive + terms[3])
+        )
+        on_foot = np.array([gates[one].walk for one in gate.tolist()])
+        total = (lasting + terms[4]).astype(np.int32) + on_foot[of_hub]
+        usable = (drive >= 0) & (drive <= LONGEST_DRIVE) & (hub != np.array([one.stop for one in gates])[gate[of_hub]])
+        at_hub = np.concatenate([spread.hub + first for spread, first in zip(spreads, begin[:-1], strict=True)])
+        stop = np.concatenate([spread.stop for spread in spreads])
+        walk = np.concatenate([spread.walk for spread in spreads])
         if self.request.walk_speed != WALKING_SPEED:
             walk = np.ceil(walk * (WALKING_SPEED / self.request.walk_speed)).astype(np.int32)
-        usable = ((drive >= 0) & (drive <= LONGEST_DRIVE) & (mine != gate[1].stop))[spread.hub]
-        usable &= walk <= self.request.max_walk
-        hub, stop, walk = spread.hub[usable], spread.stop[usable], walk[usable]
-        fixed = np.full((2, len(hub)), [[number], [gate[0]]], np.int32)
-        return np.stack([stop, total[hub] + walk, walk, fixed[0], mine[hub], fixed[1]]).astype(np.int32)
+        kept = np.flatnonzero(usable[at_hub] & (walk <= self.request.max_walk))
+        at_hub, walk = at_hub[kept], walk[kept]
+        number = np.array([number for number, _, _ in pairs], np.int32)
+        pair = of_hub[at_hub]
+        found = stop[kept], total[at_hub] + walk, walk, number[pair], hub[at_hub], gate[pair]
+        return np.stack(found).astype(np.int32)
+
+    def _terms(self, number: int) -> tuple[float, float, float, float, int]:
+        """Return how long a ride counts: factor and offset of what is safe, of the longest ride, and the rest."""
+        relation = self.hail.served.relations[number]
+        promise = self.hail.supply.catalogue.services[relation.service].promise
+        rest = promise.pickup_window + promise.dwell + promise.connection_buffer
+        return *safe_terms(relation.rides[0].trip), promise.ride_factor, promise.ride_extra, rest
+
+    def _measure(
+        self, at: int, gates: tuple[Gate, ...], gate: NDArray[np.int32], hub: NDArray[np.int32]
+    ) -> NDArray[np.int32]:
+        """Return the seconds of the drive between each gate and hub, int32[n]."""
+        stops, column = np.unique(hub, return_inverse=True)
+        here = [self._point(at, one.stop) for one in gates]
+        there = [self.hail.served.point_of(stop) for stop in stops.tolist()]
+        drives = self.hail.supply.drives
+        table = drives.seconds(here, there) if at == 0 else drives.seconds(there, here).T
+        return np.asarray(table[gate, column])
 
     def _is_wanted(self, relation: Relation) -> bool:
         """Tell whether the question's filters leave a service."""
@@ -336,13 +364,13 @@ class Hailing:
             rides = sum(row >= 0 for row in rows)
             if rides and journey.transfers + rides <= self.request.max_transfers:
                 counted = replace(journey, transfers=journey.transfers + rides)
-                if not any(beats(other, counted) for other in known):
+                if not any(beats(other, counted) or _is_as_good(other, counted) for other in known):
                     able.append((journey, rows))
         if able:
             later = ask(doors, True)
             able = [one for one in able if not any(beats(other, one[0]) for other in later)]
         able.sort(key=lambda one: one[0].arrival if direction is Direction.DEPART else -one[0].departure)
-        return able[:MOST_CHECKED]
+        return able[: MOST_CHECKED if self.request.everything else self.request.most]
 
     def _mix(self, at: int, closed: set[int], without: set[tuple[int, int]]) -> _Mixed:
         """Let every stop be reached on foot or by ride, whichever is quicker."""

@@ -11,7 +11,7 @@ import numpy as np
 
 from mobigo.journeys.emissions import emit_street
 from mobigo.journeys.model import Line, Mode, Place, ToBook
-from mobigo.journeys.streetlegs import describe_parts, describe_way, find_change, pairs, stop_place
+from mobigo.journeys.streetlegs import describe_parts, describe_way, pairs, stop_place
 from mobigo.ondemand.catalogue import source_of
 from mobigo.ondemand.model import How
 from mobigo.ondemand.quotes import expires, sign
@@ -90,7 +90,7 @@ class Fetched:
         if stop == self.hub or not self.walk:
             return []
         ends = (self.hub, stop) if self.leaving else (stop, self.hub)
-        parts = find_change(network, *ends, self.on_foot.foot)
+        parts = self.hail.served.change(*ends, self.on_foot.foot)
         places = stop_place(network, ends[0]), stop_place(network, ends[1])
         return [describe_parts(network, places, (at, at + self.walk), parts)]
 

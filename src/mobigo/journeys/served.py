@@ -14,6 +14,7 @@ import numpy as np
 
 from mobigo.journeys.model import Mode
 from mobigo.journeys.modes import mode_of
+from mobigo.journeys.streetlegs import find_change
 from mobigo.kit.geo import Point
 from mobigo.ondemand.flex_read import is_flexible
 from mobigo.ondemand.model import PlaceKind
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from mobigo.journeys.network import Network
+    from mobigo.journeys.streetlegs import Part
     from mobigo.ondemand.catalogue import Catalogue, Ride
     from mobigo.ondemand.model import Trip
 
@@ -90,6 +92,7 @@ class Served:
     network: Network
     _hubs: dict[Area, NDArray[np.int32]] = field(default_factory=dict, repr=False)
     _spreads: dict[tuple[Area, bool, bool], Spread] = field(default_factory=dict, repr=False)
+    _changes: dict[tuple[int, int, Profile], tuple[Part, ...]] = field(default_factory=dict, repr=False)
     _paths: dict[tuple[Point, Point], NDArray[np.float64] | None] = field(default_factory=dict, repr=False)
     _lock: Lock = field(default_factory=Lock, repr=False)
 
@@ -154,9 +157,11 @@ class Served:
         return found
 
     @cached_property
-    def gates(self) -> NDArray[np.int32]:
-        """Stops at which vehicles on demand pick up or set down by name, ascending."""
-        return np.array(sorted(self._of_stop), np.int32)
+    def is_gate(self) -> NDArray[np.bool_]:
+        """bool[n_stops], whether vehicles on demand pick up or set down at a stop by name."""
+        found = np.zeros(len(self.network.timetable.stop_lat), np.bool_)
+        found[list(self._of_stop)] = True
+        return found
 
     def areas_of(self, stop: int) -> list[Area]:
         """List the groups and stops of services that a stop of the network belongs to."""
@@ -267,6 +272,13 @@ class Served:
                     del self._paths[next(iter(self._paths))]
                 self._paths[start, end] = way
         return self._paths.get((start, end))
+
+    def change(self, start: int, end: int, foot: Profile) -> tuple[Part, ...]:
+        """Find the way on foot between a hub and a stop beside it; those of stations are asked for again and again."""
+        key = start, end, foot
+        if key not in self._changes:
+            self._changes[key] = find_change(self.network, start, end, foot)
+        return self._changes[key]
 
     def point_of(self, stop: int) -> Point:
         """Return where a stop is."""

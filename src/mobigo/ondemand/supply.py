@@ -23,7 +23,6 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-import numpy as np
 import psycopg
 import structlog
 
@@ -42,7 +41,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from datetime import date
 
-    from numpy.typing import NDArray
     from sqlalchemy.engine import Engine
 
     from mobigo.kit.clock import Clock
@@ -547,16 +545,15 @@ class _Plan:
 
 def safe_seconds(trip: Trip, drive: int) -> int:
     """Return the seconds that a ride takes nearly always, by what its trip says or by what is usual."""
-    return int(safe_durations(trip, np.array([drive], np.int32))[0])
+    factor, offset = safe_terms(trip)
+    return max(drive, round(factor * drive + offset))
 
 
-def safe_durations(trip: Trip, drive: NDArray[np.int32]) -> NDArray[np.int32]:
-    """Return them for several drives at once, int32[n]."""
+def safe_terms(trip: Trip) -> tuple[float, float]:
+    """Return what the drive is multiplied by, and the seconds that are added to it."""
     if trip.safe_factor is None and trip.safe_offset is None:
-        safe = np.rint(SAFE_FACTOR * drive) + SAFE_OFFSET
-        return np.asarray(safe, np.int32)
-    factor = 1.0 if trip.safe_factor is None else trip.safe_factor
-    return np.asarray(np.maximum(drive, np.rint(factor * drive + (trip.safe_offset or 0))), np.int32)
+        return SAFE_FACTOR, SAFE_OFFSET
+    return 1.0 if trip.safe_factor is None else trip.safe_factor, trip.safe_offset or 0.0
 
 
 def _notice(rules: Iterable[BookingRule]) -> tuple[int, int]:
