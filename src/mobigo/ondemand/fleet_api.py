@@ -33,6 +33,7 @@ from mobigo.ondemand.model import (
     State,
     Vehicle,
 )
+from mobigo.ondemand.turns import Turn
 
 router = APIRouter(prefix="/v1/ondemand", tags=["on demand"])
 
@@ -112,7 +113,7 @@ def list_operators(*, session: Database, person: Reader) -> OperatorsAnswer:  # 
 
 
 @router.post("/operators", status_code=201, responses=problems(400, 401, 403, 409, 422))
-def add_operator(*, session: Database, now: Now, person: Writer, body: NewOperatorBody) -> OperatorAnswer:
+def add_operator(*, _turn: Turn, session: Database, now: Now, person: Writer, body: NewOperatorBody) -> OperatorAnswer:
     """Write a new operator."""
     operator = Operator(**body.model_dump())
     return _operator(fleet_service.add_operator(driver(session), operator, Author(person.user, now)))
@@ -132,6 +133,7 @@ def get_operator(
 @router.put("/operators/{id}", responses=problems(400, 401, 403, 404, 409, 422))
 def change_operator(
     *,
+    _turn: Turn,
     session: Database,
     now: Now,
     person: Writer,
@@ -147,6 +149,7 @@ def change_operator(
 @router.delete("/operators/{id}", status_code=204, responses=problems(401, 403, 404, 409, 422))
 def remove_operator(
     *,
+    _turn: Turn,
     session: Database,
     now: Now,
     person: Writer,
@@ -280,7 +283,7 @@ def list_vehicles(
 
 @router.post("/vehicles", status_code=201, responses=problems(400, 401, 403, 404, 409, 422, 503))
 def add_vehicle(
-    *, request: Request, session: Database, now: Now, person: Writer, body: NewVehicleBody
+    *, request: Request, _turn: Turn, session: Database, now: Now, person: Writer, body: NewVehicleBody
 ) -> VehicleAnswer:
     """Write a new vehicle; it may be booked from then on."""
     known = set(find_supply(request).catalogue.services)
@@ -305,6 +308,7 @@ def get_vehicle(
 def change_vehicle(
     *,
     request: Request,
+    _turn: Turn,
     session: Database,
     now: Now,
     person: Writer,
@@ -322,6 +326,7 @@ def change_vehicle(
 @router.delete("/vehicles/{id}", status_code=204, responses=problems(401, 403, 404, 409, 422))
 def remove_vehicle(
     *,
+    _turn: Turn,
     session: Database,
     now: Now,
     person: Writer,
@@ -640,7 +645,9 @@ class ReleasedAnswer(BaseModel):
 
 
 @router.post("/runs/move", responses=problems(400, 401, 403, 404, 409, 422, 503))
-def move_ride(*, request: Request, session: Database, now: Now, person: Writer, body: MoveBody) -> MovedAnswer:
+def move_ride(
+    *, request: Request, _turn: Turn, session: Database, now: Now, person: Writer, body: MoveBody
+) -> MovedAnswer:
     """Give a ride to another vehicle, or another place in the order of its own.
 
     Where a promise would break it is refused, with the reason, and nothing is changed.
@@ -651,7 +658,9 @@ def move_ride(*, request: Request, session: Database, now: Now, person: Writer, 
 
 
 @router.post("/runs/lock", responses=problems(400, 401, 403, 404, 409, 422, 503))
-def lock_rides(*, request: Request, session: Database, now: Now, person: Writer, body: LockBody) -> LockedAnswer:
+def lock_rides(
+    *, request: Request, _turn: Turn, session: Database, now: Now, person: Writer, body: LockBody
+) -> LockedAnswer:
     """Tie rides to the vehicle they are on, so that re-optimisation leaves them; or let it have them again."""
     staffing = Staffing(session, find_supply(request), person.user, now)
     return LockedAnswer(changed=staffing.lock(body.leg_ids, locked=body.locked))
@@ -661,6 +670,7 @@ def lock_rides(*, request: Request, session: Database, now: Now, person: Writer,
 def release_run(
     *,
     request: Request,
+    _turn: Turn,
     session: Database,
     now: Now,
     person: Writer,
