@@ -37,13 +37,13 @@ log = structlog.get_logger()
 LEAD = 180
 """Seconds from now in which nothing is changed: the driver must hear of it before setting out."""
 
-SLICE = 7_200
+SLICE = 4_500
 """Seconds, in all, that a neighbourhood reaches before and after the ride it is drawn around."""
 
-MOST_RUNS, MOST_STOPS = 6, 120
+MOST_RUNS, MOST_STOPS = 10, 150
 """Of a neighbourhood."""
 
-SEARCH, SEARCH_STOP = 40, 3
+SEARCH, SEARCH_STOP = 40, 2
 """Milliseconds that OR-Tools searches one neighbourhood, and for each of its stops."""
 
 PATIENCE = 3
