@@ -632,6 +632,7 @@ class Supplies:
         self._supply: Supply | None = None
         self._read_at = -KEPT
         self._ask_at = 0.0
+        self._changes = 0
 
     def current(self, drives: Times) -> Supply | None:
         """Return what there is now; None while nothing is known, or when the database is away for too long.
@@ -653,6 +654,7 @@ class Supplies:
 
     def expect_change(self) -> None:
         """Look anew when it is asked for next: this process has changed something."""
+        self._changes += 1
         self._ask_at = 0.0
 
     def close(self) -> None:
@@ -664,6 +666,7 @@ class Supplies:
     def _look(self) -> None:
         if time.monotonic() < self._ask_at:
             return  # another thread has just looked
+        changes = self._changes
         try:
             connection = self._connect()
             if self._catalogue is None or find_revision(connection) != self._catalogue.revision:
@@ -674,7 +677,8 @@ class Supplies:
                 self._shown = without(fleet, expired)
             self._fleet, self._expired = fleet, expired
             self._read_at = time.monotonic()
-            self._ask_at = self._read_at + FRESH
+            if changes == self._changes:  # else something was written while this was read
+                self._ask_at = self._read_at + FRESH
         except (psycopg.Error, OSError) as error:
             log.warning("on-demand services cannot be read", error=repr(error))
             self._connection = None

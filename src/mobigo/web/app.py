@@ -25,6 +25,7 @@ from mobigo.places import api as places_api
 from mobigo.transit import api as transit_api
 from mobigo.transit import board_api, disturbance_api, live_api
 from mobigo.web import errors, pages
+from mobigo.web.fresh import Fresh
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
@@ -95,4 +96,5 @@ def create_app(*, engine: Engine, clock: Clock, home: Path, allow_hosts: Sequenc
     for room in apis:
         app.include_router(room.router)
     pages.install(app)
+    app.add_middleware(Fresh, supplies=app.state.supplies)
     return app
