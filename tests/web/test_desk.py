@@ -287,8 +287,12 @@ def test_a_driver_sees_and_moves_nothing_of_other_vehicles(town: TaxiTown, desk:
 
 def test_held_and_cancelled_rides_are_not_on_the_sheet(town: TaxiTown, desk: httpx.Client) -> None:
     town.book(town.quote(11), hold=True)
-    id_ = booking_id(book(desk))
-    desk.post(f"/desk/bookings/{id_}/cancel", data={})
+    shown = book(desk)
+    path = f"/desk/bookings/{booking_id(shown)}/cancel"
+    nothing = desk.post(path, data={})
+    assert nothing.status_code == 409
+    assert "Il manque un choix" in text(nothing)
+    assert desk.post(path, data=form_of(shown.text, path)).status_code == 200
     with sign_in(town, Role.DRIVER, "bus") as driver:
         assert "Prendre" not in text(driver.get("/driver"))
         assert "Rien à faire aujourd'hui" in text(driver.get("/driver?day=2026-11-26"))

@@ -97,7 +97,7 @@ class Smtp:
         ``From`` of the messages.
     """
 
-    address: str
+    address: str = field(repr=False)
     sender: str
     name: str = "smtp"
     sure: bool = False
