@@ -32,11 +32,11 @@ from mobigo.ondemand import dispatch
 from mobigo.ondemand.catalogue import build_catalogue
 from mobigo.ondemand.documents import to_document
 from mobigo.ondemand.fleet import Fleet
-from mobigo.ondemand.improve import Solver
 from mobigo.ondemand.model import Operator, Shift, Spot, Vehicle
 from mobigo.ondemand.reoptimise import improve
 from mobigo.ondemand.services_store import store_whole, write
 from mobigo.ondemand.simulate import as_ask, draw_requests, lay_runs, simulate
+from mobigo.ondemand.solver import Solver
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -13,8 +13,8 @@ from sqlalchemy.orm import Session
 from tests.ondemand.taxi_town import CAMILLE, DRIVES, MORNING, list_faults, open_town, seats
 
 from mobigo.accounts.model import Role
-from mobigo.ondemand.improve import Solver
 from mobigo.ondemand.replanning import replan
+from mobigo.ondemand.solver import Solver
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

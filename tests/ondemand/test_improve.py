@@ -16,10 +16,10 @@ from mobigo.kit.errors import Unavailable
 from mobigo.kit.geo import Point, haversine
 from mobigo.ondemand import dispatch, improve
 from mobigo.ondemand.fleet import Fleet
-from mobigo.ondemand.improve import Problem, Room, Route, Solver
 from mobigo.ondemand.model import Ask, Capacity, Event, EventKind, Run, Spot
 from mobigo.ondemand.reoptimise import LEAD, list_faults, list_road_faults
 from mobigo.ondemand.reoptimise import improve as rearrange
+from mobigo.ondemand.solver import Problem, Room, Route, Solver
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

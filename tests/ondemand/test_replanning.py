@@ -18,9 +18,9 @@ from mobigo.db.session import driver
 from mobigo.kit.geo import Point, haversine
 from mobigo.ondemand import dispatch, fleet_store, replanning, store
 from mobigo.ondemand.fleet import Fleet, lay_shifts
-from mobigo.ondemand.improve import Solver
 from mobigo.ondemand.model import Ask, Capacity, Operator, Shift, Spot, State, Vehicle
 from mobigo.ondemand.replanning import replan
+from mobigo.ondemand.solver import Solver
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence

@@ -27,10 +27,10 @@ from mobigo.kit.errors import InvalidInput
 from mobigo.ondemand.catalogue import build_catalogue
 from mobigo.ondemand.day_picture import draw_day
 from mobigo.ondemand.documents import to_document
-from mobigo.ondemand.improve import Solver
 from mobigo.ondemand.model import BookingRule, BookingType, EventKind, Operator, Party, Shift, Spot
 from mobigo.ondemand.services_store import store_whole, write
 from mobigo.ondemand.simulate import Day, Request, as_ask, draw_requests, lay_runs, simulate
+from mobigo.ondemand.solver import Solver
 from mobigo.street.drives import Drives
 
 if TYPE_CHECKING:

@@ -19,8 +19,8 @@ def improve_runs(url: str, settings: Settings) -> None:
 
     from mobigo.db.engine import open_engine
     from mobigo.journeys.network import Networks  # heavy, as is what it maps
-    from mobigo.ondemand.improve import Solver
     from mobigo.ondemand.replanning import replan
+    from mobigo.ondemand.solver import Solver
     from mobigo.street.drives import Drives
 
     network = Networks(settings.home).find_current()

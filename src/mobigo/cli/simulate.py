@@ -75,7 +75,7 @@ def simulate(
     """Replay a day of requests: how many are served, how long they wait, how far vehicles drive, and how full."""
     from mobigo.journeys.network import Networks
     from mobigo.ondemand import simulate as simulation
-    from mobigo.ondemand.improve import Solver
+    from mobigo.ondemand.solver import Solver
     from mobigo.settings import read_settings
     from mobigo.street.drives import Drives
 

@@ -22,8 +22,8 @@ from mobigo.kernels.insertion import DRIVE_WEIGHT
 from mobigo.kit.geo import haversine
 from mobigo.ondemand import dispatch
 from mobigo.ondemand.fleet import fits, join, pack
-from mobigo.ondemand.improve import Problem, Room, Route, Solver
 from mobigo.ondemand.model import LOADS, EventKind
+from mobigo.ondemand.solver import Problem, Room, Route, Solver
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -7,6 +7,8 @@ guards check every promise once more when it is committed.
 
 from __future__ import annotations
 
+import random
+import time
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
@@ -27,12 +29,15 @@ if TYPE_CHECKING:
     from sqlalchemy.orm import Session
 
     from mobigo.ondemand.fleet import Fleet, Times
-    from mobigo.ondemand.improve import Solver
     from mobigo.ondemand.model import Run
     from mobigo.ondemand.reoptimise import Improvement
+    from mobigo.ondemand.solver import Solver
 
 MOVABLE = frozenset({State.HELD, State.CONFIRMED})
 """States in which a ride may change its vehicle: from `ASSIGNED` on its driver has been told."""
+
+LEAST = 2.0
+"""Seconds for which a day is thought about, at least: where there are too many, some have their turn the next time."""
 
 AHEAD = timedelta(days=8)
 """How far ahead days are rearranged unless one is named."""
@@ -100,31 +105,31 @@ def replan(
     services = {leg.id: leg.offer.service for leg in legs}
     held = frozenset(leg.id for leg in legs if leg.state not in MOVABLE)
     underway = frozenset(leg.id for leg in legs if leg.state in {State.EN_ROUTE, State.ARRIVED})
-    thoughts = [
-        _Thought(
-            *key,
+    thoughts = []
+    end = time.perf_counter() + seconds
+    for number, (key, runs) in enumerate(given.items()):
+        left = end - time.perf_counter()
+        if left <= 0:
+            break
+        found = improve(
             runs,
-            improve(
-                runs,
-                times,
-                solver,
-                now=instant(now),
-                seconds=seconds / len(given),
-                services=services,
-                held=held,
-                underway=underway,
-                seed=instant(now),
-            ),
+            times,
+            solver,
+            now=instant(now),
+            seconds=min(left, max(LEAST, left / (len(given) - number))),
+            services=services,
+            held=held,
+            underway=underway,
+            seed=instant(now),
         )
-        for key, runs in given.items()
-    ]
+        thoughts.append(_Thought(*key, runs, found))
     return _write(session, fleet, thoughts, now, by)
 
 
 def _list_days(fleet: Fleet, now: datetime, operator: str | None, day: date | None) -> list[tuple[str, date]]:
-    """List the operators and days on which somebody is booked, the next first."""
+    """List the operators and days on which somebody is booked; by lot, so that all have their turn."""
     end = instant(now + AHEAD)
-    return sorted(
+    days = sorted(
         {
             (run.operator, run.day)
             for run in fleet.runs.values()
@@ -132,9 +137,10 @@ def _list_days(fleet: Fleet, now: datetime, operator: str | None, day: date | No
             and any(event.leg is not None and not event.done for event in run.events)
             and operator in {None, run.operator}
             and (run.day == day if day is not None else run.start < end)
-        },
-        key=lambda key: (key[1], key[0]),
+        }
     )
+    random.Random(instant(now)).shuffle(days)  # noqa: S311 - no secret is drawn
+    return days
 
 
 def _gather(fleet: Fleet, operator: str, day: date) -> list[Run]:

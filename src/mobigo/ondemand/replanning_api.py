@@ -16,8 +16,8 @@ from mobigo.kit.problems import problems
 from mobigo.kit.requests import Now
 from mobigo.ondemand import fleet_store
 from mobigo.ondemand.availability_api import find_supply
-from mobigo.ondemand.improve import Solver
 from mobigo.ondemand.replanning import Replanned, replan
+from mobigo.ondemand.solver import Solver
 
 router = APIRouter(prefix="/v1/ondemand", tags=["on demand"])
 

@@ -36,8 +36,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from mobigo.ondemand.catalogue import Catalogue, Ride
-    from mobigo.ondemand.improve import Solver
     from mobigo.ondemand.model import Call, Operator, Service, Vehicle
+    from mobigo.ondemand.solver import Solver
     from mobigo.street.drives import Drives
 
 PEAKS = ((8.0, 1.2, 0.3), (17.0, 1.8, 0.35))
