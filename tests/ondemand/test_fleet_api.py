@@ -12,6 +12,7 @@ from tests.ondemand.taxi_town import TUESDAY, TaxiTown, open_town, seats
 
 from mobigo.accounts.model import Role
 from mobigo.db.engine import open_engine
+from mobigo.ondemand.supply import FRESH
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -19,9 +20,6 @@ if TYPE_CHECKING:
 
     import httpx
     from sqlalchemy.engine import Engine
-
-STALE = 0.1
-"""Seconds after which what is offered is read anew."""
 
 DEPOT = {"lat": 47.0, "lon": 4.0}
 ALL_WEEK = ["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"]
@@ -228,10 +226,10 @@ def test_a_driver_sees_the_runs_of_their_vehicle_only(town: Staffed) -> None:
 def test_a_new_vehicle_may_be_booked_at_once_and_one_out_of_service_no_more(town: Staffed) -> None:
     for name in ("bus", "cab", "van"):
         assert town.send("PUT", f"vehicles/{name}", {**town.vehicle(name), "active": False}).status_code == 200
-    time.sleep(STALE)
+    time.sleep(2 * FRESH)
     assert town.town.list_offers(TUESDAY + timedelta(hours=9)) == []
     assert town.send("PUT", "vehicles/bus", {**town.vehicle("bus"), "active": True}).status_code == 200
-    time.sleep(STALE)
+    time.sleep(2 * FRESH)
     assert len(town.town.list_offers(TUESDAY + timedelta(hours=9))) == 1
 
 
