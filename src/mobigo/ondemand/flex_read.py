@@ -258,7 +258,7 @@ class _Parts:
     def __init__(self, rows: FlexRows) -> None:
         self.calendars = _read_calendars(rows)
         self.rules = {row["booking_rule_id"]: _read_rule(row) for row in rows.booking_rules}
-        self.zones = {row["location_id"]: _read_zone(row) for row in rows.locations}
+        self.zones = {row["location_id"]: read_zone(row) for row in rows.locations}
         members = _group(rows.location_group_stops, "location_group_id")
         self.groups = {
             row["location_group_id"]: StopGroup(
@@ -343,7 +343,8 @@ def _read_rule(row: Row) -> BookingRule:
     )
 
 
-def _read_zone(row: Row) -> Zone:
+def read_zone(row: Row) -> Zone:
+    """Read a row of the zones of a feed."""
     more = dict(row["extra"] or {})
     if row["zone_id"] is not None:
         more["zone_id"] = row["zone_id"]

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from mobigo.kit.errors import Conflict, NotFound
 from mobigo.ondemand.documents import zone_properties
 from mobigo.ondemand.flex_apart import tell_apart
-from mobigo.ondemand.flex_read import EXTENSION_COLUMNS, SAME_AS, write_cell, write_time
+from mobigo.ondemand.flex_read import EXTENSION_COLUMNS, SAME_AS, read_zone, write_cell, write_time
 from mobigo.ondemand.model import PlaceKind
 from mobigo.transit.flex_store import ACCOMPANYING
 from mobigo.transit.gtfs import BY_NAME, EXTENSION, FILES, LOCATIONS, WEEKDAYS, Kind
@@ -24,7 +24,7 @@ from mobigo.transit.gtfs import BY_NAME, EXTENSION, FILES, LOCATIONS, WEEKDAYS, 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 
-    from mobigo.ondemand.model import BookingRule, Calendar, Call, Service, Stop, Trip
+    from mobigo.ondemand.model import BookingRule, Calendar, Call, Service, Stop, Trip, Zone
     from mobigo.transit.flex_store import Row
 
 Cells = dict[str, str]
@@ -60,6 +60,9 @@ def write_flex(services: Sequence[Service], accompanying: Mapping[str, list[Row]
     check_together(services)
     services = tell_apart(services)
     tables = {name: rows for name, rows in _tables(services).items() if rows}
+    left = _list_left_over(tables, services, accompanying or {})
+    for name, rows in left.items():
+        tables.setdefault(name, []).extend(rows)
     tables |= _select(tables, services, accompanying or {})
     tables.setdefault("feed_info", [_feed_info(services)])
     out = io.BytesIO()
@@ -68,7 +71,8 @@ def write_flex(services: Sequence[Service], accompanying: Mapping[str, list[Row]
             if file.name in tables or file.name == "stops":  # which some programs ask for even where none is needed
                 columns = [column.name for column in file.columns]
                 _add(archive, file.filename, _csv(tables.get(file.name, ()), columns, needed=STOPS))
-        zones = _merge(services, lambda service: service.zones)
+        zones = {zone.id: zone for zone in _list_zones_left_over(tables, services, accompanying or {})}
+        zones |= _merge(services, lambda service: service.zones)
         if zones:
             features = [
                 {"type": "Feature", "id": zone.id, "geometry": zone.geometry, "properties": zone_properties(zone)}
@@ -297,6 +301,50 @@ def _feed_info(services: Sequence[Service]) -> Cells:
     }
 
 
+# ── what no service uses ──────────────────────────────────────────────────────────────────────────────────────────────
+
+KEYS = {
+    "calendar": "service_id",
+    "calendar_dates": "service_id",
+    "stops": "stop_id",
+    "location_groups": "location_group_id",
+    "location_group_stops": "location_group_id",
+    "booking_rules": "booking_rule_id",
+    "shapes": "shape_id",
+}
+"""Of tables that a feed may fill beyond what its trips use."""
+
+
+def _list_left_over(
+    tables: Mapping[str, list[Cells]], services: Sequence[Service], accompanying: Mapping[str, list[Row]]
+) -> dict[str, list[Cells]]:
+    """List the rows of a feed that are about nothing a service has: they go with it, so that nothing is lost."""
+    places = _list_places(services)
+    calendars = {key for service in services for key in service.calendars}
+    taken = {
+        **{name: {row[key] for row in tables.get(name, ())} for name, key in KEYS.items()},
+        **dict.fromkeys(("calendar", "calendar_dates"), calendars),
+        **dict.fromkeys(("stops", "location_groups", "location_group_stops"), places),
+    }
+    found = {
+        name: [row for row in (_cells(name, row) for row in accompanying.get(name, ())) if row[key] not in taken[name]]
+        for name, key in KEYS.items()
+    }
+    return {name: rows for name, rows in found.items() if rows}
+
+
+def _list_zones_left_over(
+    tables: Mapping[str, list[Cells]], services: Sequence[Service], accompanying: Mapping[str, list[Row]]
+) -> list[Zone]:
+    taken = _list_places(services) | {row["stop_id"] for row in tables.get("stops", ())}
+    zones = [read_zone(row) for row in accompanying.get("locations", ())]
+    return [zone for zone in zones if zone.id not in taken]
+
+
+def _list_places(services: Sequence[Service]) -> set[str]:
+    return {key for service in services for key in (*service.stops, *service.groups, *service.zones)}
+
+
 # ── what goes with them ───────────────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -328,6 +376,7 @@ def _select(
             )
             and (name != "translations" or _is_translated(cells, known))
         ]
+        rows.sort(key=lambda cells: sorted(cells.items()))  # the same content gives the same bytes
         note(name, rows)
         if rows:
             kept[name] = rows

@@ -149,11 +149,38 @@ ACCOMPANYING = (
 """Files that say more about what other files hold: fares, translations, who made the feed."""
 
 
+LEFT_OVER = (
+    "calendar", "calendar_dates", "stops", "location_groups", "location_group_stops", "locations", "booking_rules",
+    "shapes",
+)  # fmt: skip
+"""Files of which a feed may hold rows that no trip uses."""
+
+ONLY_ON_DEMAND = (
+    "NOT EXISTS (SELECT 1 FROM trips t WHERE t.version_id = %(version)s AND EXISTS (SELECT 1 FROM stop_times_compact c"
+    " WHERE c.version_id = %(version)s AND c.trip_line = t.line) AND NOT EXISTS (SELECT 1 FROM stop_times_compact c"
+    f" WHERE c.version_id = %(version)s AND c.trip_line = t.line AND {ON_DEMAND}))"
+)
+"""True of a feed none of whose trips is an ordinary one."""
+
+
 def read_accompanying(connection: Connection[Any], source: str) -> dict[str, list[Row]]:
-    """Read what the version of a source in service says besides, by file; nothing when there is no such source."""
+    """Read what the version of a source in service says besides its trips, by file.
+
+    Returns
+    -------
+    dict
+        `ACCOMPANYING`; of a feed without ordinary trips also `LEFT_OVER`, since what no trip uses is of no other.
+        Nothing when there is no such source.
+    """
     found: dict[str, list[Row]] = {}
-    for name in ACCOMPANYING:
-        query = f"SELECT x.* FROM {name} x JOIN feed f ON f.active_version = x.version_id WHERE f.source = %s"
-        with connection.cursor(row_factory=dict_row) as cursor:
-            found[name] = list(cursor.execute(query.encode(), (source,)))
+    version = dict(list_active_versions(connection)).get(source)
+    if version is None:
+        return found
+    with connection.cursor(row_factory=dict_row) as cursor:
+        (row,) = cursor.execute(f"SELECT {ONLY_ON_DEMAND} AS alone".encode(), {"version": version})
+        for name in (*ACCOMPANYING, *(LEFT_OVER if row["alone"] else ())):
+            query = f"SELECT * FROM {name} WHERE version_id = %(version)s"
+            found[name] = list(cursor.execute(query.encode(), {"version": version}))
+    for zone in found.get("locations", ()):
+        zone["geom"] = shapely.from_wkb(zone["geom"])
     return found
