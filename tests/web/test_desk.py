@@ -109,6 +109,22 @@ def test_there_and_back_are_booked_together(town: TaxiTown, desk: httpx.Client) 
     assert rows[1][1] >= TUESDAY + timedelta(hours=15)
 
 
+def test_every_tuesday_is_booked_in_one_call_left_out_and_ended(town: TaxiTown, desk: httpx.Client) -> None:
+    done = book(desk, weekday="tuesday", until="2026-12-15")
+    assert done.status_code == 200, done.text
+    assert "Trajets réguliers" in text(done)
+    assert "4 jours réservés du mardi 24 novembre 2026 au mardi 15 décembre 2026" in text(done)
+    path = done.url.path
+    left = desk.post(path, data={"day": "2026-12-01"})
+    assert "mardi 1er décembre 2026 · pas ce jour-là" in text(left)
+    assert "sont arrêtés" in text(desk.post(path, data={}))
+    assert desk.post(path, data={"day": "nonsense"}).status_code == 400
+    states = town.read("SELECT leg.state FROM ondemand_leg AS leg")
+    assert {state for (state,) in states} == {"cancelled_by_user"}
+    half = desk.post("/desk", data={**CALL, "weekday": "tuesday"})
+    assert "Cochez les jours et donnez le dernier." in text(half)
+
+
 def test_the_same_booking_sent_twice_is_one(town: TaxiTown, desk: httpx.Client) -> None:
     offers = desk.post("/desk", data=CALL)
     fields = form_of(offers.text, "/desk/book")

@@ -7,7 +7,7 @@ does through the routes of the booking API, as anybody else.
 import secrets
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import date, datetime
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Request, Response
@@ -21,7 +21,7 @@ from mobigo.kit.requests import Now
 from mobigo.messages import service as messages
 from mobigo.messages.addresses import say_phone
 from mobigo.messages.model import Message
-from mobigo.ondemand import booking_api, conduct
+from mobigo.ondemand import booking_api, conduct, series_api
 from mobigo.ondemand.availability_api import find_supply
 from mobigo.ondemand.booking_answers import (
     BookingAnswer,
@@ -36,6 +36,7 @@ from mobigo.ondemand.booking_answers import (
     SpotAnswer,
     write_booking,
 )
+from mobigo.ondemand.series_api import WEEKDAYS
 from mobigo.ondemand.states import WAITING
 from mobigo.ondemand.supply import Supply
 from mobigo.ondemand.turns import Turn
@@ -50,6 +51,7 @@ from mobigo.web.offers import (
     find_options,
     option_of,
     read_key,
+    read_weekdays,
     read_when,
     read_wish,
     zone_of,
@@ -74,7 +76,7 @@ CurrentHail = Annotated[Hail | None, Depends(find_hail)]
 
 TEXTS = ("name", "phone", "email", "from", "from_place", "to", "to_place", "date", "time", "by", "note")
 """Fields of the form, as typed."""
-MORE = ("back", "back_date", "language")
+MORE = ("back", "back_date", "language", "until")
 
 LONG = 100_000
 """Characters of the quotes of one option."""
@@ -207,23 +209,57 @@ def _find(at: Desk, wish: Wish) -> Findings:
 
 @router.post("/book")
 def book(at: AtDesk, form: Form) -> Response:
-    """Book what was chosen, then show what to read out."""
+    """Book what was chosen, once or every week, then show what to read out."""
     try:
         quotes, journey = read_key(form.get("option", long=LONG))
         back, _ = read_key(form.get("back_option", long=LONG))
-        body = BookingBody(
-            quotes=quotes,
-            return_quotes=back,
-            journey=journey,
-            contact=_read_contact(form, at.speak),
-            note=form.get("note"),
-        )
-        booked = booking_api.book(once=at.ask(form.get("key")), body=body)
+        asked = at.ask(form.get("key"))
+        told = {
+            "quotes": quotes,
+            "return_quotes": back,
+            "journey": journey,
+            "contact": _read_contact(form, at.speak),
+            "note": form.get("note"),
+        }
+        if weekdays := read_weekdays(form):
+            series = {**told, "weekdays": weekdays, "until": form.get("until")}
+            made = series_api.make_series(once=asked, body=series_api.SeriesBody.model_validate(series))
+            return RedirectResponse(f"/desk/series/{made.id}?said=1", 303)
+        booked = booking_api.book(once=asked, body=BookingBody.model_validate(told))
     except (MobigoError, ValidationError) as error:
         wish = read_wish(at.request, at.session, form, at.now, at.speak)
         found = _find(at, wish) if wish.ready else Findings()
         return _form(at, wish, replace(found, problem=at.say(error)), status=409)
     return RedirectResponse(f"/desk/bookings/{booked.booking.id}?said=1", 303)
+
+
+@router.api_route("/series/{series_id}", methods=READ)
+def show_series(at: AtDesk, series_id: str) -> Response:
+    """Show what has become of each day of regular rides."""
+    return _series(at, series_id, "")
+
+
+@router.post("/series/{series_id}")
+def change_series(at: AtDesk, form: Form, series_id: str) -> Response:
+    """Leave out a day of regular rides, or end them."""
+    nothing = series_api.NothingBody()
+    try:
+        if form.get("day"):
+            day = date.fromisoformat(form.get("day"))
+            series_api.leave_out_day(once=at.ask(), series_id=series_id, day=day, body=nothing)
+        else:
+            series_api.end_series(once=at.ask(), series_id=series_id, body=nothing)
+    except ValueError:
+        return _series(at, series_id, at.speak("bad_moment"), status=400)
+    except MobigoError as error:
+        return _series(at, series_id, at.say(error), status=409)
+    return RedirectResponse(f"/desk/series/{series_id}", 303)
+
+
+def _series(at: Desk, series_id: str, problem: str, *, status: int = 200) -> Response:
+    series = series_api.get_series(once=at.ask(), series_id=series_id)
+    booked = [one for one in series.days if one.state == "booked"]
+    return at.page("desk_series.html", status=status, series=series, booked=booked, problem=problem)
 
 
 @router.post("/search")
@@ -344,6 +380,7 @@ def _read_contact(form: Fields, speak: Words) -> ContactBody:
 
 def _form(at: Desk, wish: Wish, found: Findings | None, *, status: int = 200) -> Response:
     kept = {name: wish.fields.get(name) for name in (*TEXTS, *PARTY, *MORE)}
+    kept["weekdays"] = " ".join(read_weekdays(wish.fields))
     for name, end in (("from", wish.origin), ("to", wish.destination)):
         if end.text:
             kept[name] = end.text
@@ -354,6 +391,7 @@ def _form(at: Desk, wish: Wish, found: Findings | None, *, status: int = 200) ->
         wish=wish,
         kept=kept,
         party=PARTY,
+        weekdays=WEEKDAYS,
         found=found,
         settle=settle,
     )

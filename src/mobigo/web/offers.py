@@ -14,6 +14,7 @@ from mobigo.messages.addresses import read_email, read_phone
 from mobigo.ondemand import booking_api
 from mobigo.ondemand.availability_api import find_spot
 from mobigo.ondemand.booking_answers import PartyBody, QuotesBody
+from mobigo.ondemand.series_api import WEEKDAYS
 from mobigo.places import service as places
 from mobigo.places.model import AmbiguousPlace, UnknownPlace
 from mobigo.web.question import End, read_moment, settle
@@ -146,6 +147,8 @@ def read_wish(request: Request, session: Session, form: Fields, now: datetime, s
         else:
             if back <= at:
                 problems["back"] = speak("desk.back_too_early")
+    if bool(read_weekdays(form)) != bool(form.get("until")):
+        problems["until"] = speak("desk.weekly_missing")
     problems |= _check_contact(form, speak)
     wish = Wish(form, ends["from"], ends["to"], at, back, problems, form.get("by") == "arrive")
     try:
@@ -153,6 +156,12 @@ def read_wish(request: Request, session: Session, form: Fields, now: datetime, s
     except InvalidInput:
         problems["adults"] = speak("desk.wrong_party")
     return wish
+
+
+def read_weekdays(form: Fields) -> list[str]:
+    """Return the days of the week on which it shall come back, as ticked or as kept; none: once."""
+    named = {*form.list("weekday"), *form.get("weekdays").split()}
+    return [one for one in WEEKDAYS if one in named]
 
 
 def _check_contact(form: Fields, speak: Words) -> dict[str, str]:
