@@ -181,6 +181,22 @@ def test_what_has_not_changed_is_not_packed_again() -> None:
     assert dispatch.find_place(fleet, ask_at(9), times) == found  # the one before is as it was
 
 
+def test_whoever_asks_about_day_after_day_does_not_fill_the_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("mobigo.ondemand.fleet.LAID", 10)
+    monkeypatch.setattr("mobigo.ondemand.fleet.BLOCKS", 3)
+    fleet = Fleet([], [make_vehicle("a"), make_vehicle("b")], [Operator("op", "Op")])
+    times = Plane()
+    for day in range(30):
+        found = dispatch.find_place(fleet, ask_at(9 + 24 * day), times)
+        assert isinstance(found, Placement)
+        run = fleet.find_run(found.run)
+        assert run is not None
+        assert len(dispatch.place(run, found, "leg").events) == 2
+        assert len(fleet._laid) <= 10
+        assert len(fleet._blocks) <= 3
+        assert len(fleet._packed) <= 10
+
+
 def test_random_changes_leave_the_fleet_as_if_it_were_new() -> None:
     dice = random.Random(3)
     vehicles = [make_vehicle(name, services=("s",) if name < "c" else ("s", "t")) for name in "abcd"]

@@ -267,6 +267,19 @@ def test_the_runs_of_a_vehicle_change_with_it(town: Staffed) -> None:
     assert after["revision"] > before["revision"]
 
 
+def test_a_run_whose_rides_were_cancelled_follows_its_vehicle(town: Staffed) -> None:
+    booking = town.town.book(town.town.quote(9, party={"adults": 6}))
+    assert town.town.post(f"bookings/{booking['id']}/cancel").status_code == 200
+    van = town.vehicle("van")
+    later = {**van, "shifts": [{**van["shifts"][0], "start": "12:00"}]}
+    assert town.send("PUT", "vehicles/van", later).status_code == 200
+    assert town.runs()["van"]["start"] == "2026-11-24T11:00:00Z"
+    assert town.send("PUT", "vehicles/van", {**van, "shifts": []}).status_code == 200
+    assert town.runs()["van"]["services"] == []
+    assert town.send("PUT", "vehicles/van", van).status_code == 200
+    assert (town.runs()["van"]["start"], town.runs()["van"]["services"]) == ("2026-11-24T04:00:00Z", ["val:F"])
+
+
 # ── rides moved by hand ───────────────────────────────────────────────────────────────────────────────────────────────
 
 

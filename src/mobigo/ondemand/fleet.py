@@ -36,6 +36,12 @@ NO_LOAD: Load = (0, 0, 0, 0, 0)
 REACHES = 64
 """Ends of rides whose drives are kept with the runs they were asked of."""
 
+LAID = 100_000
+"""Days of vehicles, and ..."""
+
+BLOCKS = 4_096
+"""... days of services that are kept laid out."""
+
 PAIRS_AT_ONCE = 8
 """Drives between neighbours are looked up in tables of so many rows."""
 
@@ -370,6 +376,7 @@ class Fleet:
             self._stored.setdefault(run.vehicle, []).append(run)
         self._laid: dict[tuple[str, date], list[Run]] = {}
         self._unstored: dict[int, Run] = {}
+        self._older: dict[int, Run] = {}
         self._packed: dict[int, Packed] = {}
         self._blocks: dict[tuple[str, int, int], tuple[Times, Block]] = {}
         self._services: dict[str, list[Run]] = {}
@@ -396,6 +403,7 @@ class Fleet:
             moved = {run.vehicle for run in changed}
             self._laid = {key: runs for key, runs in before._laid.items() if key[0] not in moved}
             self._unstored = {run.id: run for runs in self._laid.values() for run in runs}
+            self._older = before._older
             self._packed |= {id_: one for id_, one in before._packed.items() if self._unstored.get(id_) is one.run}
             stale = {
                 key
@@ -418,7 +426,7 @@ class Fleet:
 
     def find_run(self, id_: int) -> Run | None:
         """Return a run by its id, stored or not."""
-        return self.runs.get(id_) or self._unstored.get(id_)
+        return self.runs.get(id_) or self._unstored.get(id_) or self._older.get(id_)
 
     def list_runs(self, service: str, start: int, end: int) -> list[Run]:
         """List the runs that work for a service at some time between two instants: stored ones first, by id."""
@@ -443,6 +451,8 @@ class Fleet:
         """Lay out the shifts of a day that no stored run stands for."""
         key = (vehicle.id, day)
         if key not in self._laid:
+            if len(self._laid) >= LAID:
+                self._forget()
             stored = self._stored.get(vehicle.id, ())
             runs = [
                 run
@@ -453,12 +463,20 @@ class Fleet:
             self._unstored |= {run.id: run for run in self._laid[key]}
         return self._laid[key]
 
+    def _forget(self) -> None:
+        """Make room: whoever asks about day after day must not fill the memory."""
+        self._older, self._unstored = self._unstored, {}
+        self._laid, self._blocks = {}, {}
+        self._packed = {id_: one for id_, one in self._packed.items() if id_ in self.runs}
+
     def block(self, service: str, start: int, end: int, times: Times) -> Block:
         """Return the runs that may serve a ride between two instants, packed."""
         key = (service, start // DAY, end // DAY)
         with self._lock:
             known = self._blocks.get(key)
             if known is None or known[0] is not times:
+                if len(self._blocks) >= BLOCKS:
+                    self._forget()
                 runs = self._list_runs(service, key[1] * DAY, (key[2] + 1) * DAY)
                 missing = [run for run in runs if not self._is_packed(run, times)]
                 self._packed |= {one.run.id: one for one in pack(missing, times)}

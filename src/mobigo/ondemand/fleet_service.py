@@ -189,28 +189,36 @@ def change_vehicle(connection: Connection[Any], vehicle: Vehicle, drives: Times,
     check_vehicle(vehicle)
     second = int(author.now.timestamp())
     runs = [run for run in fleet_store.list_runs(connection, vehicle=vehicle.id) if run.end > second]
-    booked = [run for run in runs if any(one.leg is not None and not one.done for one in run.events)]
-    empty = [run.id for run in runs if not any(one.leg is not None for one in run.events)]
+    booked = [run for run in runs if _rides(run)]
     if booked and before.value.operator != vehicle.operator:
         raise _booked(vehicle, booked[0], "it cannot go to another operator with them")
-    changed = [_refit(run, vehicle, operator.timezone, drives, second) for run in booked]
+    ridden = fleet_store.find_ridden(connection, [run.id for run in runs])
+    changed = [_refit(run, vehicle, operator.timezone, drives, second) for run in runs if run.id in ridden]
     written = fleet_store.write_vehicle(connection, vehicle, by=author.user, now=author.now)
-    fleet_store.remove_runs(connection, empty)
+    fleet_store.remove_runs(connection, [run.id for run in runs if run.id not in ridden])
     if changed:
         fleet_store.write_runs(connection, changed)
     return written
 
 
+def _rides(run: Run) -> list[str]:
+    """List the rides on a run that are not over."""
+    return sorted({one.leg for one in run.events if one.leg is not None and not one.done})
+
+
 def _refit(run: Run, vehicle: Vehicle, timezone: str, drives: Times, now: int) -> Run:
-    """Return a run with its rides as the changed vehicle drives them."""
-    if not vehicle.active:
+    """Return a run with its rides as the changed vehicle drives them; one without gets no more if it cannot."""
+    rides = _rides(run)
+    if not vehicle.active and rides:
         raise _booked(vehicle, run, "take them off first, with POST /v1/ondemand/runs/ID/release")
-    services = set(run.services) - set(vehicle.services)
+    services = set(run.services) - set(vehicle.services) if rides else set()
     shift = next(
         (one for one in lay_shifts(vehicle, timezone, run.day) if one.start < run.end and run.start < one.end), None
     )
-    if shift is None:
+    if shift is None and rides:
         raise _booked(vehicle, run, "it would not work then")
+    if shift is None:
+        return replace(run, services=())
     if (shift.start, shift.end, shift.capacity, shift.depot) == (run.start, run.end, run.capacity, run.depot) and [
         (one.earliest, one.latest, one.dwell) for one in shift.events
     ] == [(one.earliest, one.latest, one.dwell) for one in run.events if one.kind is EventKind.BREAK]:
@@ -248,7 +256,7 @@ def _put_breaks(run: Run, breaks: Sequence[Event], drives: Times, now: int) -> R
 
 
 def _booked(vehicle: Vehicle, run: Run, why: str) -> Conflict:
-    legs = sorted({one.leg for one in run.events if one.leg is not None and not one.done})
+    legs = _rides(run)
     return Conflict(
         f"vehicle {vehicle.id} has promised {len(legs)} rides on {run.day} ({', '.join(legs[:5])}): {why}",
         code="vehicle_booked",

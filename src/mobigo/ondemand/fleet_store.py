@@ -378,8 +378,14 @@ def _ewkt(point: Point) -> str:
     return f"SRID=4326;POINT({point.lon!r} {point.lat!r})"
 
 
+def find_ridden(connection: psycopg.Connection[Any], ids: Sequence[int]) -> set[int]:
+    """Return those of some runs that a ride is on record for, be it cancelled."""
+    rows = connection.execute("SELECT DISTINCT run FROM ondemand_leg WHERE run = ANY(%s)", [list(ids)]).fetchall()
+    return {row[0] for row in rows}
+
+
 def remove_runs(connection: psycopg.Connection[Any], ids: Sequence[int]) -> None:
-    """Forget runs; nobody may be booked on them. Who reads the fleet sees it where a vehicle changes with them."""
+    """Forget runs; no ride may be on record for them. Who reads the fleet sees it where a vehicle changes with them."""
     connection.execute("DELETE FROM ondemand_run WHERE id = ANY(%s)", [list(ids)])
 
 
