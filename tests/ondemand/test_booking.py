@@ -282,23 +282,24 @@ def test_unknown_and_foreign_bookings_are_kept_apart(taxi_town: TaxiTown) -> Non
     assert taxi_town.post(f"bookings/{mine['id']}/cancel", **taxi_town.token(Role.AUDITOR)).status_code == 403
 
 
-@pytest.mark.parametrize(
-    ("change", "status", "code"),
-    [
+def test_a_body_that_is_wrong_is_refused(taxi_town: TaxiTown) -> None:
+    good = {"quotes": [taxi_town.quote(9)], "contact": CAMILLE}
+    wrong: tuple[tuple[dict[str, Any], int, str], ...] = (
         ({"quotes": []}, 422, "validation_failed"),
         ({"quotes": ["x"] * 9}, 422, "validation_failed"),
         ({"contact": None}, 400, "invalid_contact"),
         ({"contact": {"name": "Anne"}}, 400, "invalid_contact"),
         ({"contact": {"name": " ", "phone": "0612345678"}}, 400, "invalid_contact"),
-        ({"contact": {"name": "A\nB", "phone": "12"}}, 400, "invalid_phone"),
+        ({"contact": {"name": "A\u202eB", "phone": "0612345678"}}, 400, "invalid_contact"),
+        ({"contact": {"name": "A", "phone": "12"}}, 400, "invalid_phone"),
         ({"contact": {"name": "A", "email": "nobody"}}, 400, "invalid_email"),
         ({"note": "x" * 501}, 422, "validation_failed"),
         ({"note": "\x00"}, 422, "validation_failed"),
-    ],
-)
-def test_a_body_that_is_wrong_is_refused(taxi_town: TaxiTown, change: dict[str, Any], status: int, code: str) -> None:
-    refused = taxi_town.post("bookings", {"quotes": [taxi_town.quote(9)], "contact": CAMILLE, **change})
-    assert (refused.status_code, refused.json()["code"]) == (status, code)
+        ({"journey": "\x00"}, 422, "validation_failed"),
+    )
+    for change, status, code in wrong:
+        refused = taxi_town.post("bookings", {**good, **change})
+        assert (refused.status_code, refused.json()["code"]) == (status, code), change
     assert taxi_town.read("SELECT count(*) FROM ondemand_booking") == [(0,)]
 
 
@@ -386,3 +387,31 @@ def test_bookings_are_listed_page_by_page(taxi_town: TaxiTown) -> None:
     assert sorted(seen) == sorted(made)
     wrong = taxi_town.http.get("/v1/ondemand/bookings", params={"after": "yesterday"}, headers=desk)
     assert (wrong.status_code, wrong.json()["code"]) == (400, "invalid_cursor")
+
+
+def test_what_could_not_be_booked_is_counted(taxi_town: TaxiTown) -> None:
+    quote = taxi_town.quote(9, party={"adults": 8})
+    taxi_town.book(quote)
+    taxi_town.post("bookings", {"quotes": [quote], "contact": CAMILLE})
+    asked = taxi_town.list_offers(TUESDAY + timedelta(hours=9), party={"adults": 8})
+    assert asked == []
+    days = {"since": "2026-11-24", "until": "2026-11-24"}
+    seen = taxi_town.http.get("/v1/ondemand/refusals", params=days, headers=taxi_town.token(Role.DISPATCHER)).json()
+    assert sum(one["requests"] for one in seen["refusals"]) == 2
+    assert {one["service_id"] for one in seen["refusals"]} == {"val:F"}
+    assert sum(one["persons"] for one in seen["refusals"]) == 16
+
+
+def test_a_question_that_is_wrong_is_refused(taxi_town: TaxiTown) -> None:
+    good = {"from": {"lat": 47, "lon": 5}, "to": {"lat": 47, "lon": 5.1}, "at": "2026-11-24T09:00:00Z"}
+    for change, code in (
+        ({"at": "2026-11-24T09:00:00"}, "invalid_input"),
+        ({"at": "0001-01-01T00:00:00Z"}, "invalid_instant"),
+        ({"at": "9999-12-31T23:59:59Z"}, "invalid_instant"),
+        ({"from": {"name": "nowhere"}}, "invalid_place"),
+        ({"party": {"adults": 0}}, "invalid_party"),
+        ({"party": {"adults": 1, "wheelchairs": 2}}, "invalid_party"),
+        ({"from": {"stop_id": "nothing"}}, "unknown_stop"),
+    ):
+        refused = taxi_town.post("quotes", {**good, **change})
+        assert (refused.status_code, refused.json()["code"]) == (404 if code == "unknown_stop" else 400, code)

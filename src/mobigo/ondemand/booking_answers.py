@@ -98,7 +98,7 @@ class BookingBody(BaseModel):
     )
     contact: ContactBody | None = Field(None, description="Who travels; of a hold it may be said when it is confirmed")
     note: Line = Field("", description="For the driver", examples=["blue gate"])
-    journey: Annotated[str, StringConstraints(max_length=50_000)] | None = Field(
+    journey: Annotated[str, StringConstraints(max_length=50_000, pattern=r"^[^\x00]*$")] | None = Field(
         None, description="Id of the journey that the rides are part of"
     )
     hold: bool = Field(default=False, description="Keep the places for some minutes, to be confirmed")
@@ -334,6 +334,22 @@ class AbsencesAnswer(BaseModel):
 
     absences: list[AbsenceAnswer]
     suspended: dict[str, datetime] = Field(description="By service: until when")
+
+
+class RefusalAnswer(BaseModel):
+    """How often something could not be booked on a day."""
+
+    day: date
+    service_id: str | None
+    reason: str = Field(examples=["no_time"])
+    requests: int
+    persons: int = Field(description="As far as known")
+
+
+class RefusalsAnswer(BaseModel):
+    """What could not be booked."""
+
+    refusals: list[RefusalAnswer]
 
 
 # ── writing ───────────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Annotated, Any, TypeVar
 
 import psycopg
@@ -43,6 +43,8 @@ from mobigo.ondemand.booking_answers import (
     PlaceBody,
     QuotesAnswer,
     QuotesBody,
+    RefusalAnswer,
+    RefusalsAnswer,
     StateBody,
     read_instant,
     write_booking,
@@ -56,7 +58,7 @@ from mobigo.ondemand.places import PlacesGone
 from mobigo.ondemand.progress import Progress
 from mobigo.ondemand.service import ALPHABET, REFERENCE, Actor, Bookings, Order
 from mobigo.ondemand.store import instant
-from mobigo.ondemand.supply import Declined, Offered, Supply
+from mobigo.ondemand.supply import Decline, Declined, Offered, Supply
 from mobigo.ondemand.turns import Turn
 
 router = APIRouter(prefix="/v1/ondemand", tags=["ondemand"])
@@ -67,6 +69,10 @@ REPLAYED = "Idempotent-Replayed"
 """Header of an answer that was given before."""
 
 READERS = (Role.DESK, Role.DISPATCHER)
+
+A_DAY = 86_400
+FARTHEST = 400 * A_DAY
+"""Seconds ahead for which rides are looked for."""
 
 
 def find_person(request: Request, credentials: Credentials, now: Now) -> Person | None:
@@ -236,10 +242,25 @@ Once = Annotated[Asked, Depends(Asked)]
 
 
 @router.post("/quotes", responses=problems(400, 404, 422, 503))
-def make_quotes(*, request: Request, supply: CurrentSupply, now: Now, body: QuotesBody) -> QuotesAnswer:
+def quote(*, request: Request, supply: CurrentSupply, session: Database, now: Now, body: QuotesBody) -> QuotesAnswer:
     """Offer rides between two places that can be booked now; each offer is signed and good for a while."""
+    answer = make_quotes(request=request, supply=supply, now=now, body=body)
+    declined = [one for one in answer.elsewhere if isinstance(one, DeclinedAnswer)]
+    full = next((one for one in declined if one.reason is Decline.FULL), None)
+    if full is not None and not answer.offers:
+        wanted = now if body.at is None else body.at
+        store.note_unserved(driver(session), now, full.service_id, full.reason, wanted=wanted, party=body.party.read())
+    return answer
+
+
+def make_quotes(*, request: Request, supply: Supply, now: datetime, body: QuotesBody) -> QuotesAnswer:
+    """Offer rides, for pages too."""
     second = instant(now)
     at = read_instant(body.at, "at")
+    if at is not None and not -A_DAY <= at - second <= FARTHEST:
+        raise InvalidInput(
+            f"`at` is {body.at}, not between yesterday and {FARTHEST // A_DAY} days from now", code="invalid_instant"
+        )
     ends = _read_spot(request, supply, body.from_, "from"), _read_spot(request, supply, body.to, "to")
     found = supply.find(
         *ends,
@@ -355,9 +376,14 @@ class Looking:
 
     def __init__(self, *, request: Request, session: Database, supply: CurrentSupply, person: Asking, now: Now) -> None:
         self.supply = supply
-        self.connection = driver(session)
+        self._session = session
         actor = Actor(person.user, person.role) if person else Actor("", None)
         self._bookings = Bookings(session, supply, request.app.state.token_key, actor, now)
+
+    @property
+    def connection(self) -> psycopg.Connection[Any]:
+        """The connection of the request's transaction, taken when it is first needed."""
+        return driver(self._session)
 
     def find(self, id_: str) -> Booking:
         """Return a booking, to who may see it."""
@@ -461,6 +487,27 @@ def move(
         return write_booking(once.supply, moved)
 
     return once.once(BookingAnswer, body, work)
+
+
+# ── what could not be booked ──────────────────────────────────────────────────────────────────────────────────────────
+
+
+@router.get("/refusals", responses=problems(400, 401, 403, 422, 503))
+def list_refusals(
+    *,
+    session: Database,
+    _person: Annotated[Person, Depends(require(*READERS))],
+    since: Annotated[date, Query(description="First day, UTC")],
+    until: Annotated[date, Query(description="Last day, UTC")],
+) -> RefusalsAnswer:
+    """Count the requests that could not be served, by day, service and reason; nobody's name is known."""
+    rows = store.count_refusals(driver(session), since, until)
+    return RefusalsAnswer(
+        refusals=[
+            RefusalAnswer(day=day, service_id=service, reason=reason, requests=requests, persons=persons)
+            for day, service, reason, requests, persons in rows
+        ]
+    )
 
 
 # ── absences ──────────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -1,5 +1,6 @@
 """HTTP: rides that come back every week."""
 
+from collections.abc import Mapping
 from datetime import date, datetime
 from typing import Annotated, Literal
 
@@ -12,7 +13,8 @@ from mobigo.ondemand import store
 from mobigo.ondemand.booking_answers import BookingAnswer, BookingBody, ContactBody, Id, write_booking
 from mobigo.ondemand.booking_api import Once, read_contact
 from mobigo.ondemand.calendars import SchoolDays
-from mobigo.ondemand.series import Pattern, Recurring, Series
+from mobigo.ondemand.model import Booking, State
+from mobigo.ondemand.series import Pattern, Recurring, Series, SeriesDay
 from mobigo.ondemand.service import Order
 from mobigo.ondemand.supply import Supply
 
@@ -21,6 +23,8 @@ router = APIRouter(prefix="/v1/ondemand", tags=["ondemand"])
 Weekday = Literal["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"]
 WEEKDAYS: tuple[Weekday, ...] = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 MOST_EXCEPTIONS = 366
+
+GIVEN_UP = {State.CANCELLED_BY_USER, State.CANCELLED_BY_OPERATOR, State.FAILED}
 
 SeriesId = Annotated[Id, Path(description="Of a series")]
 
@@ -89,6 +93,16 @@ def _write(once: Once, series: Series, supply: Supply) -> SeriesAnswer:
         ],
         bookings=[write_booking(supply, one) for one in shown],
     )
+
+
+def _write_day(one: SeriesDay, bookings: Mapping[str, Booking]) -> SeriesDayAnswer:
+    """Write a day; one whose booking was given up by itself is left out."""
+    booking = bookings.get(one.booking or "")
+    if booking is not None and all(leg.state in GIVEN_UP for leg in booking.legs):
+        return SeriesDayAnswer(
+            day=one.day, state="left_out", reason=booking.legs[-1].state, try_at=None, booking_id=booking.id
+        )
+    return SeriesDayAnswer(day=one.day, state=one.state, reason=one.reason, try_at=one.try_at, booking_id=one.booking)
 
 
 @router.post("/series", status_code=201, responses=problems(400, 401, 403, 404, 409, 422, 503))

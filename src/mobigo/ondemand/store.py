@@ -26,6 +26,7 @@ from mobigo.ondemand.quotes import pack_spot, unpack_spot
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
+    from datetime import date
 
     from psycopg import Connection
 
@@ -495,18 +496,37 @@ def list_history(connection: Connection[Any], booking: str) -> list[tuple[Any, .
 def note_refusal(
     connection: Connection[Any], now: datetime, reason: str, offer: Offer | None = None, service: str | None = None
 ) -> None:
-    """Write down that somebody could not be served, and nothing about who."""
+    """Write down that somebody could not book, and nothing about who."""
+    if offer is None:
+        note_unserved(connection, now, service, reason)
+        return
+    stops = offer.origin.stop_id, offer.destination.stop_id
+    wanted = moment(offer.pickup[0])
+    note_unserved(connection, now, offer.service, reason, wanted=wanted, party=offer.party, stops=stops)
+
+
+def note_unserved(
+    connection: Connection[Any],
+    now: datetime,
+    service: str | None,
+    reason: str,
+    *,
+    wanted: datetime | None = None,
+    party: Party | None = None,
+    stops: tuple[str | None, str | None] = (None, None),
+) -> None:
+    """Write down that somebody could not be served."""
     connection.execute(
         "INSERT INTO ondemand_refusal (at, service, reason, wanted, persons, load, origin_stop, destination_stop)"
         " VALUES (%s, %s, %s, %s, %s, %s, %s, %s)",
-        [
-            now,
-            offer.service if offer else service,
-            reason,
-            offer and moment(offer.pickup[0]),
-            offer and offer.party.persons,
-            offer and list(offer.party.load),
-            offer and offer.origin.stop_id,
-            offer and offer.destination.stop_id,
-        ],
+        [now, service, reason, wanted, party and party.persons, party and list(party.load), *stops],
     )
+
+
+def count_refusals(connection: Connection[Any], first: date, last: date) -> list[tuple[Any, ...]]:
+    """Count refusals from one day to another, both included: day, service, reason, requests, persons."""
+    return connection.execute(
+        "SELECT at::date AS day, service, reason, count(*), coalesce(sum(persons), 0)::int FROM ondemand_refusal"
+        " WHERE at::date BETWEEN %s AND %s GROUP BY 1, 2, 3 ORDER BY 1, 2, 3",
+        [first, last],
+    ).fetchall()
