@@ -63,6 +63,7 @@ def _rehearse(app: FastAPI) -> None:
     if network is not None:
         with suppress(MobigoError):
             rehearse(network, app.state.clock.now())
+            app.state.hails.at(network, app.state.clock.now())
 
 
 def hold_leash() -> None:
