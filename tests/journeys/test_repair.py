@@ -140,7 +140,10 @@ def test_a_journey_is_followed_around_what_is_cancelled(meeting: Meeting) -> Non
     assert kept.fate is Fate.MOVED
     assert kept.leg.planned is not None
     assert kept.leg.planned[0] >= int(local("12:22").timestamp())
-    assert meeting.told(leg)[-1] == "sheet_ride_changed"
+    assert meeting.told(leg)[-2:] == ["sheet_ride_changed", "alternative_found"]  # the bus at noon
+    meeting.town.now += timedelta(minutes=2)
+    assert meeting.fates() == []
+    assert meeting.told(leg).count("alternative_found") == 1
 
 
 def test_when_nobody_comes_any_more_the_ride_is_over(meeting: Meeting) -> None:

@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 from tests.ondemand.keeping_town import MINUTE, NOW, SERVICE, TRAIN, Town
 
 from mobigo.db.session import driver
+from mobigo.messages import service as messages
 from mobigo.ondemand import keeping
 from mobigo.ondemand.keeping import Fate
 from mobigo.ondemand.model import State
@@ -137,7 +138,10 @@ def test_where_one_cannot_wait_the_next_vehicle_comes(town: Town) -> None:
     assert kept.leg.state is State.CONFIRMED
     assert town.leg(other).planned == other.planned
     assert town.check(leg, other) == []
-    assert {"ride_moved", "sheet_ride_removed", "sheet_ride_added"} <= set(town.told(leg))
+    said = {one.template: one.body for one in messages.list_messages(town.session, about=f"leg:{leg.id}")}
+    assert "10:15" in (said["ride_moved"] or "")
+    assert "10:05" in (said["sheet_ride_removed"] or "")
+    assert "10:15" in (said["sheet_ride_added"] or "")
 
 
 def test_a_ride_that_staff_tied_to_its_vehicle_stays_on_it(town: Town) -> None:

@@ -58,6 +58,8 @@ class Train(NamedTuple):
     """Instant of its arrival (departure) there; None: it does not come, or does not call."""
     line: str
     """As people call it."""
+    instead: Journey | None = None
+    """How one gets there, where that is not as was planned."""
 
 
 class _Followed(NamedTuple):
@@ -129,6 +131,8 @@ class Repair:
             if not keeping.delay_of(leg, at + walk) and not leg.shifted:
                 return None
             kept = self._meet(leg, at + walk, arrival.line)
+            if arrival.instead is not None and kept.fate in {Fate.HELD, Fate.MOVED, Fate.TAXI}:
+                self._tell(leg, arrival.instead)
         if kept.fate is Fate.FAILED:
             goal = read_id(journey).request.destination if journey else _write_point(leg.offer.destination.point)
             here = _write_point(leg.offer.origin.point)
@@ -166,7 +170,7 @@ class Repair:
         if other is None:
             return None
         ridden = [leg for leg in other.legs if leg.trip_id is not None]
-        return Train(int(other.arrival.timestamp()), _call(ridden[-1] if ridden else ride))
+        return Train(int(other.arrival.timestamp()), _call(ridden[-1] if ridden else ride), other)
 
     def _refresh(self, pin: Pin, journey: str) -> _Followed:
         """Look up a journey as it goes now.
@@ -233,20 +237,24 @@ class Repair:
     # ── another way ───────────────────────────────────────────────────────────────────────────────────────────────────
 
     def _tell_other_way(self, leg: BookedLeg, origin: str, goal: str, at: datetime) -> None:
-        """Tell the traveller once how they get on from a place."""
+        """Tell the traveller how they get on from a place."""
         try:
             other = self._plan(origin, goal, max(self.now, at))
         except (NotFound, InvalidInput):  # of another network
             return
-        if other is None:
-            return
+        if other is not None:
+            self._tell(leg, other)
+
+    def _tell(self, leg: BookedLeg, other: Journey) -> None:
+        """Tell the traveller of another way; the same one once."""
+        ridden = [one for one in other.legs if one.trip_id is not None]
         with Session(self.engine) as session:
             booking = store.get_booking(driver(session), leg.booking)
             Notices(session, self.supply.catalogue, self.now).tell(
                 "alternative_found",
                 booking,
                 leg,
-                key=f"{about(leg)}/alternative",
+                key=f"{about(leg)}/{'+'.join(f'{one.trip_id}@{one.service_date}' for one in ridden)}",
                 legs=[
                     {
                         "departure": one.departure,
@@ -255,8 +263,7 @@ class Repair:
                         "destination": one.end.name,
                         "line": _call(one),
                     }
-                    for one in other.legs
-                    if one.trip_id is not None
+                    for one in ridden
                 ],
             )
             session.commit()

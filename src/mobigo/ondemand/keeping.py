@@ -132,8 +132,7 @@ class Rescue:
         delay = delay_of(self.leg, ready)
         if not self._open(delay + self.promise.longest_wait):
             return Kept(Fate.OVER, self.leg)
-        first = next(one for one in self.run.events if one.leg == self.leg.id).earliest
-        allowed = first - self.leg.offer.pickup[0]
+        allowed = self.expected
         if delay == allowed or 0 < allowed - delay < SETTLED:
             return Kept(Fate.KEPT, self.leg)
         if delay <= self.promise.longest_hold and self._hold(delay, line):
@@ -160,6 +159,12 @@ class Rescue:
         self.run = self.places.get_run(self.leg)
         return True
 
+    @property
+    def expected(self) -> int:
+        """By how many seconds travellers were expected later than booked, when this began."""
+        first = next(one for one in self.run.events if one.leg == self.leg.id).earliest
+        return first - self.leg.offer.pickup[0]
+
     def kept(self, fate: Fate) -> Kept:
         """Say what was done."""
         return Kept(fate, store.get_leg(self.connection, self.leg.id))
@@ -168,8 +173,7 @@ class Rescue:
 
     def _hold(self, delay: int, line: str) -> bool:
         """Let the vehicle wait, in the order it has; where that breaks a promise, in another order."""
-        allowed = next(one for one in self.run.events if one.leg == self.leg.id).earliest - self.leg.offer.pickup[0]
-        shifted = delay if delay < allowed else max(delay, self.leg.shifted)
+        shifted = delay if delay < self.expected else max(delay, self.leg.shifted)
         later = shift(self.run, self.leg, delay, shifted)
         held = dispatch.schedule(later, self.supply.drives, instant(self.now))
         if held is None and dispatch.schedule(self.run, self.supply.drives, instant(self.now)) is None:
@@ -207,7 +211,7 @@ class Rescue:
         self.announce("leg.moved")
         self.tell("ride_moved", delay, wait, line=line)
         if after != before:
-            self.tell_driver("sheet_ride_removed", before, delay)
+            self.tell_driver("sheet_ride_removed", before, self.expected)
             self.tell_driver("sheet_ride_added", after, delay)
         else:
             self.tell_driver("sheet_ride_changed", before, delay)
@@ -261,7 +265,7 @@ class Rescue:
         self.places.give_back(self.leg)
         self.places.save()
         self.set_state(State.FAILED, {"late": delay})
-        self.tell_driver("sheet_ride_removed", self.run.vehicle, delay)
+        self.tell_driver("sheet_ride_removed", self.run.vehicle, self.expected)
 
     def _order_taxi(self, taxi: Recipient, delay: int, line: str | None) -> bool:
         """Write the order; False where nobody can be written to, and the desk must call."""

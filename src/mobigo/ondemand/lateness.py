@@ -189,7 +189,7 @@ class _Catching:
     def _send_another(self, one: Rescue, later: int) -> bool:
         """Let another vehicle come within the promise, or so many seconds later."""
         before = one.run.vehicle
-        earliest = _earliest(one)
+        earliest = max(0, one.expected)
         shifted = one.leg.shifted + later
         vehicle = one.put(earliest, shifted, among="others")
         if vehicle is None:
@@ -233,8 +233,3 @@ class _Catching:
         if is_lawful(forecast_run):
             self.places.keep(forecast_run)
         self.places.save()
-
-
-def _earliest(one: Rescue) -> int:
-    pickup = next(event for event in one.run.events if event.leg == one.leg.id and event.kind is EventKind.PICKUP)
-    return max(0, pickup.earliest - one.leg.offer.pickup[0])
