@@ -72,7 +72,6 @@ def load(supply: Supply, network: Network, now: int) -> None:
     vehicle = next((one for one in supply.fleet.vehicles.values() if one.active and one.services), None)
     if vehicle is not None:
         ends = Spot("", vehicle.depot), Spot("", points[-1])
-        time = (now, now + HOUR)
-        find_place(
-            supply.fleet, Ask(vehicle.services[0], *ends, time, time, Party().load, HOUR), supply.drives, now=now
-        )
+        time = now, now + HOUR
+        ask = Ask(vehicle.services[0], *ends, time, time, Party().load, HOUR)
+        find_place(supply.fleet, ask, supply.drives, now=now)
