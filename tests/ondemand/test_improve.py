@@ -6,10 +6,12 @@ import math
 import random
 from dataclasses import replace
 from datetime import date
+from itertools import combinations, permutations
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
+from tests.ondemand import insertion_oracle
 from tests.ondemand.day_checker import Pause, Promised, check_day
 
 from mobigo.kit.errors import Unavailable
@@ -247,3 +249,63 @@ def test_the_solver_is_started_again_after_it_was_lost() -> None:
         assert one.solve(problem) == [[0, 1]]
     assert one._process is None
     assert improve.solve(replace(problem, latest=(100, -1, 100, 100))) is None
+
+
+# ── beside the best there is ──────────────────────────────────────────────────────────────────────────────────────────
+
+
+def list_orders(legs: Sequence[str]) -> Iterator[tuple[tuple[str, EventKind], ...]]:
+    """List all orders of the stops of some rides in which everybody gets on before getting off."""
+    stops = [(leg, kind) for leg in legs for kind in (EventKind.PICKUP, EventKind.DROP_OFF)]
+    for order in permutations(stops):
+        if all(order.index((leg, EventKind.PICKUP)) < order.index((leg, EventKind.DROP_OFF)) for leg in legs):
+            yield order
+
+
+def find_optimum(runs: Sequence[Run]) -> int:
+    """Try every distribution of the rides and every order: the least cost of all runs."""
+    events = {(event.leg, event.kind): event for run in runs for event in run.events}
+    rides = {leg: longest for run in runs for leg, longest in run.longest_ride.items()}
+    best: dict[tuple[int, frozenset[str]], int] = {}
+    for run in runs:
+        for count in range(len(rides) + 1):
+            for legs in combinations(rides, count):
+                costs = []
+                for order in list_orders(legs):
+                    tried = replace(
+                        run,
+                        events=tuple(events[stop] for stop in order),
+                        longest_ride={leg: rides[leg] for leg in legs},
+                    )
+                    times = insertion_oracle.plan(tried, CROW.drive)
+                    if times is not None:
+                        costs.append(insertion_oracle.cost(tried, times, CROW.drive))
+                if costs:
+                    best[run.id, frozenset(legs)] = min(costs)
+    first, second = (run.id for run in runs)
+    everybody = frozenset(rides)
+    return min(
+        cost + best[second, everybody - legs]
+        for (run, legs), cost in best.items()
+        if run == first and (second, everybody - legs) in best
+    )
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_a_small_day_ends_as_cheap_as_it_can_be(seed: int, solver: Solver) -> None:
+    chance = random.Random(100 + seed)
+
+    def place() -> Point:
+        return at(chance.uniform(0, 12), chance.uniform(0, 12))
+
+    runs = [empty_run(1, place()), empty_run(2, place())]
+    asks = {f"leg{number}": ask(place(), place(), HOUR + chance.randint(0, 4_000)) for number in range(4)}
+    legs = list(asks)
+    apart = [
+        *book(runs[:1], {leg: asks[leg] for leg in legs[:2]}),
+        *book(runs[1:], {leg: asks[leg] for leg in legs[2:]}),
+    ]
+    asks = {event.leg: asks[event.leg] for run in apart for event in run.events if event.leg}
+    found = rearrange(apart, CROW, solver, now=START - HOUR, seconds=3, services=dict.fromkeys(asks, "s"), seed=seed)
+    assert check(merge(apart, found.runs), asks) == []
+    assert found.after == find_optimum(apart)

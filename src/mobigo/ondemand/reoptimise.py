@@ -38,7 +38,7 @@ LEAD = 180
 """Seconds from now in which nothing is changed: the driver must hear of it before setting out."""
 
 SLICE = 4_500
-"""Seconds, in all, that a neighbourhood reaches before and after the ride it is drawn around."""
+"""Seconds, in all, that a neighbourhood reaches before and after the ride it is drawn around; more where it is quiet."""
 
 MOST_RUNS, MOST_STOPS = 10, 150
 """Of a neighbourhood."""
@@ -284,7 +284,16 @@ class _Search:
         if not rides:
             return None
         around, ride = self._chance.choice(rides)
-        begin, end = ride.arrival - SLICE // 2, ride.arrival + SLICE // 2
+        reach = SLICE // 2
+        while True:
+            parts = self._draw_around(around, ride, reach)
+            stops = sum(part.last - part.first for part in parts)
+            if 2 * stops >= MOST_STOPS or reach > around.end - around.start:
+                return parts
+            reach *= 2  # where little is going on, more of the day
+
+    def _draw_around(self, around: Run, ride: Event, reach: int) -> list[_Part]:
+        begin, end = ride.arrival - reach, ride.arrival + reach
         near = sorted(
             (run for run in self.runs.values() if run.start < end and begin < run.end and run is not around),
             key=lambda run: self._apart(run, ride, begin, end) * self._chance.uniform(0.5, 1.5),
