@@ -38,7 +38,7 @@ LEAD = 180
 """Seconds from now in which nothing is changed: the driver must hear of it before setting out."""
 
 SLICE = 4_500
-"""Seconds, in all, that a neighbourhood reaches before and after the ride it is drawn around; more where it is quiet."""
+"""Seconds, in all, that a neighbourhood reaches before and after the ride it is drawn around; more if it is quiet."""
 
 MOST_RUNS, MOST_STOPS = 10, 150
 """Of a neighbourhood."""
