@@ -192,7 +192,7 @@ def test_whoever_asks_about_day_after_day_does_not_fill_the_memory(monkeypatch: 
         run = fleet.find_run(found.run)
         assert run is not None
         assert len(dispatch.place(run, found, "leg").events) == 2
-        assert len(fleet._laid) <= 10
+        assert fleet._days_laid <= 10
         assert len(fleet._blocks) <= 3
         assert len(fleet._packed) <= 10
 

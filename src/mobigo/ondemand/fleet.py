@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from copy import copy
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from hashlib import blake2b
@@ -360,7 +361,7 @@ class Fleet:
         stamp: str = "",
         before: Fleet | None = None,
     ) -> None:
-        self.runs: Mapping[int, Run] = {run.id: run for run in runs}
+        self.runs: dict[int, Run] = {run.id: run for run in runs}
         self.vehicles: Mapping[str, Vehicle] = {one.id: one for one in vehicles}
         self.operators: Mapping[str, Operator] = {one.id: one for one in operators}
         self.revision = revision
@@ -372,57 +373,66 @@ class Fleet:
                 for service in one.services:
                     self._by_service.setdefault(service, []).append(one)
         self._stored: dict[str, list[Run]] = {}
+        self._services: dict[str, list[Run]] = {}
         for run in self.runs.values():
             self._stored.setdefault(run.vehicle, []).append(run)
-        self._laid: dict[tuple[str, date], list[Run]] = {}
+            if self._is_at_work(run):
+                for service in run.services:
+                    self._services.setdefault(service, []).append(run)
+        self._laid: dict[str, dict[date, list[Run]]] = {}
+        self._days_laid = 0
         self._unstored: dict[int, Run] = {}
         self._older: dict[int, Run] = {}
         self._packed: dict[int, Packed] = {}
         self._blocks: dict[tuple[str, int, int], tuple[Times, Block]] = {}
-        self._services: dict[str, list[Run]] = {}
-        for run in self.runs.values():
-            vehicle = self.vehicles.get(run.vehicle)
-            if vehicle is None or vehicle.active:
-                for service in run.services:
-                    self._services.setdefault(service, []).append(run)
         if before is not None:
             self._take_over(before)
 
     def _take_over(self, before: Fleet) -> None:
-        """Keep what was worked out of all that is as it was."""
+        """Keep the arrays of runs that have not changed."""
         with before._lock:
             self._packed = {id_: one for id_, one in before._packed.items() if self.runs.get(id_) is one.run}
-            if self.vehicles != before.vehicles or self.operators != before.operators:
-                return
-            changed = [
-                run
-                for some, other in ((self.runs, before.runs), (before.runs, self.runs))
-                for id_, run in some.items()
-                if other.get(id_) is not run
-            ]
-            moved = {run.vehicle for run in changed}
-            self._laid = {key: runs for key, runs in before._laid.items() if key[0] not in moved}
-            self._unstored = {run.id: run for runs in self._laid.values() for run in runs}
-            self._older = before._older
-            self._packed |= {id_: one for id_, one in before._packed.items() if self._unstored.get(id_) is one.run}
-            stale = {
-                key
-                for key in before._blocks
-                for run in changed
-                if key[0] in run.services and run.start < (key[2] + 1) * DAY and run.end >= key[1] * DAY
-            }
-            self._blocks = {key: block for key, block in before._blocks.items() if key not in stale}
+
+    def _is_at_work(self, run: Run) -> bool:
+        vehicle = self.vehicles.get(run.vehicle)
+        return vehicle is None or vehicle.active
 
     def with_runs(self, runs: Iterable[Run], *, revision: int | None = None) -> Fleet:
-        """Return the fleet with some runs as they are given."""
-        return Fleet(
-            {**self.runs, **{run.id: run for run in runs}}.values(),
-            self.vehicles.values(),
-            self.operators.values(),
-            revision=self.revision if revision is None else revision,
-            stamp=self.stamp,
-            before=self,
-        )
+        """Return the fleet with some runs as they are given; whatever they do not touch is kept worked out."""
+        with self._lock:
+            fleet = copy(self)
+            fleet._part(self)  # noqa: SLF001 - one of us
+        for run in runs:
+            fleet._replace(run)
+        if revision is not None:
+            fleet.revision = revision
+        return fleet
+
+    def _part(self, other: Fleet) -> None:
+        """Stop sharing with the fleet this one is a copy of what either may still change."""
+        self._lock = Lock()
+        self.runs = dict(other.runs)
+        self._stored, self._services = dict(other._stored), dict(other._services)
+        self._laid, self._unstored = dict(other._laid), dict(other._unstored)
+        self._packed, self._blocks = dict(other._packed), dict(other._blocks)
+
+    def _replace(self, run: Run) -> None:
+        """Put a run in the place of the one with its id; only while nobody else has this fleet."""
+        before = self.runs.get(run.id)
+        self.runs[run.id] = run
+        mine = [one for one in self._stored.get(run.vehicle, ()) if one.id != run.id]
+        self._stored[run.vehicle] = [*mine, run]
+        for service in {*run.services, *(before.services if before else ())}:
+            others = [one for one in self._services.get(service, ()) if one.id != run.id]
+            self._services[service] = [*others, run] if service in run.services and self._is_at_work(run) else others
+        self._packed.pop(run.id, None)
+        self._days_laid -= len(self._laid.pop(run.vehicle, ()))
+        vehicle = self.vehicles.get(run.vehicle)
+        known = [one for one in (run, before) if one is not None]
+        services = {service for one in (*known, vehicle) if one is not None for service in one.services}
+        first, last = min(one.start for one in known) // DAY - 1, max(one.end for one in known) // DAY + 1
+        for key in [key for key in self._blocks if key[0] in services and key[1] <= last and key[2] >= first]:
+            del self._blocks[key]
 
     def find_run(self, id_: int) -> Run | None:
         """Return a run by its id, stored or not."""
@@ -449,24 +459,26 @@ class Fleet:
 
     def _lay(self, vehicle: Vehicle, timezone: str, day: date) -> list[Run]:
         """Lay out the shifts of a day that no stored run stands for."""
-        key = (vehicle.id, day)
-        if key not in self._laid:
-            if len(self._laid) >= LAID:
+        days = self._laid.get(vehicle.id, {})
+        if day not in days:
+            if self._days_laid >= LAID:
                 self._forget()
+                days = {}
             stored = self._stored.get(vehicle.id, ())
             runs = [
-                run
+                replace(run, id=_number(run))
                 for run in lay_shifts(vehicle, timezone, day)
                 if not any(one.start < run.end and run.start < one.end for one in stored)
             ]
-            self._laid[key] = [replace(run, id=_number(run)) for run in runs]
-            self._unstored |= {run.id: run for run in self._laid[key]}
-        return self._laid[key]
+            self._laid[vehicle.id] = days = {**days, day: runs}
+            self._days_laid += 1
+            self._unstored |= {run.id: run for run in runs}
+        return days[day]
 
     def _forget(self) -> None:
         """Make room: whoever asks about day after day must not fill the memory."""
         self._older, self._unstored = self._unstored, {}
-        self._laid, self._blocks = {}, {}
+        self._laid, self._blocks, self._days_laid = {}, {}, 0
         self._packed = {id_: one for id_, one in self._packed.items() if id_ in self.runs}
 
     def block(self, service: str, start: int, end: int, times: Times) -> Block:
