@@ -16,14 +16,13 @@ from zoneinfo import available_timezones
 import shapely
 from shapely.geometry import shape
 
-from mobigo.kit.geo import MAX_LAT, MAX_LON
+from mobigo.kit.geo import MAX_LAT, MAX_LON, Point
 from mobigo.ondemand.flex_read import BY_ARRANGEMENT, FORBIDDEN, is_flexible
 from mobigo.ondemand.model import BookingType, PlaceKind, Promise, Zone
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
-    from mobigo.kit.geo import Point
     from mobigo.ondemand.model import BookingRule, Calendar, Call, Service, Stop, StopGroup, Trip
 
 MAX_VERTICES = 50_000
@@ -83,7 +82,9 @@ def keep_sound(service: Service) -> tuple[Service | None, tuple[Fault, ...]]:
     stops = sift("stops", service.stops, check_stop)
     groups = sift("groups", service.groups, lambda group: check_group(group, stops))
     rules = sift("rules", service.rules, lambda rule: check_rule(rule, calendars))
+    shapes = sift("shapes", service.shapes, check_shape)
     sound = replace(service, promise=promise, calendars=calendars, zones=zones, stops=stops, groups=groups, rules=rules)
+    sound = replace(sound, shapes=shapes)
     trips = _keep_trips(sound, faults)
     if service.timezone not in _list_timezones():
         what = f"{service.timezone!r} is no time zone of the tz database; write it like Europe/Paris"
@@ -186,6 +187,18 @@ def check_stop(stop: Stop) -> Iterator[_Found]:
 
 def _is_on_earth(point: Point) -> bool:
     return isfinite(point.lon) and isfinite(point.lat) and abs(point.lon) <= MAX_LON and abs(point.lat) <= MAX_LAT
+
+
+def check_shape(points: tuple[tuple[float, float, float | None], ...]) -> Iterator[_Found]:
+    """Find what is wrong with the way of a trip."""
+    if not LINE <= len(points) <= MAX_VERTICES:
+        yield _Found("single_shape_point", f"a shape of {len(points)} points; it has 2 to {MAX_VERTICES:,}")
+    elif not all(_is_on_earth(Point(lon, lat)) for lon, lat, _ in points):
+        yield _Found("number_out_of_range", "a shape leaves longitude ±180, latitude ±90; longitude comes first")
+
+
+LINE = 2
+"""Points that a line has at least."""
 
 
 def check_group(group: StopGroup, stops: Mapping[str, Stop]) -> Iterator[_Found]:
@@ -332,12 +345,7 @@ def _check_trip(service: Service, trip: Trip) -> Iterator[_FoundAt]:
     if trip.calendar not in service.calendars:
         what = f"{name} runs on calendar {trip.calendar}, which is not there or broken; add or correct it"
         yield _FoundAt("foreign_key_violation", "", what)
-    if trip.safe_factor is not None and not 0 < trip.safe_factor <= MAX_FACTOR:
-        what = f"{name}: safe_duration_factor {trip.safe_factor:g} is outside 0 to {MAX_FACTOR}; correct it"
-        yield _FoundAt("number_out_of_range", "", what)
-    if trip.safe_offset is not None and not 0 <= trip.safe_offset <= MAX_TIME:
-        what = f"{name}: safe_duration_offset {trip.safe_offset:g} s is outside 0 to {MAX_TIME}; correct it"
-        yield _FoundAt("number_out_of_range", "", what)
+    yield from _check_durations(trip)
     before = -1
     broken = False
     for call in trip.calls:
@@ -350,6 +358,20 @@ def _check_trip(service: Service, trip: Trip) -> Iterator[_FoundAt]:
             yield _FoundAt(one.code, where, f"{name}, record {call.sequence}: {one.what}")
     if not broken:
         yield from _check_records(service, trip)
+
+
+def _check_durations(trip: Trip) -> Iterator[_FoundAt]:
+    """Check how long rides are said to last, and where times are repeated."""
+    name = f"trip {trip.id}"
+    if trip.safe_factor is not None and not 0 < trip.safe_factor <= MAX_FACTOR:
+        what = f"{name}: safe_duration_factor {trip.safe_factor:g} is outside 0 to {MAX_FACTOR}; correct it"
+        yield _FoundAt("number_out_of_range", "", what)
+    if trip.safe_offset is not None and not abs(trip.safe_offset) <= MAX_TIME:
+        what = f"{name}: safe_duration_offset {trip.safe_offset:g} s is outside ±{MAX_TIME}; correct it"
+        yield _FoundAt("number_out_of_range", "", what)
+    if any(not 0 <= one.start < one.end <= MAX_TIME for one in trip.frequencies):
+        what = f"{name}: a frequency ends after it starts; correct its times"
+        yield _FoundAt("start_and_end_range_out_of_order", ".frequencies", what)
 
 
 MAX_FACTOR = 20

@@ -36,8 +36,9 @@ Word = Annotated[str, Field(max_length=4000, pattern=r"^[^\x00-\x08\x0b\x0c\x0e-
 Time = Annotated[
     str, Field(pattern=TIME_PATTERN, description="HH:MM:SS of the service day; beyond 24:00:00 after midnight")
 ]
+Number = Annotated[float, Field(allow_inf_nan=False)]
 Address = Annotated[str, Field(max_length=1000, pattern=r"^https?://[^\s<>\x22]+$")]
-Cells = Annotated[dict[str, Word], Field(max_length=100)]
+Cells = Annotated[dict[Id, Word], Field(max_length=100)]
 
 
 class _Body(BaseModel):
@@ -175,8 +176,8 @@ class TripBody(_Body):
 
     trip_id: Id
     service_id: Id = Field(description="Its calendar")
-    safe_duration_factor: Annotated[float, Field(allow_inf_nan=False)] | None = None
-    safe_duration_offset: Annotated[float, Field(allow_inf_nan=False)] | None = Field(None, description="Seconds")
+    safe_duration_factor: Number | None = None
+    safe_duration_offset: Number | None = Field(None, description="Seconds")
     fields: Cells = Field(default_factory=dict, description="Other columns of trips.txt")
     stop_times: Annotated[list[CallBody], Field(max_length=1000)]
     frequencies: Annotated[list[FrequencyBody], Field(max_length=200)] = Field(default_factory=list)
@@ -215,7 +216,7 @@ class ServiceBody(_Body):
     zones: Annotated[list[ZoneBody], Field(max_length=1_000)] = Field(default_factory=list)
     location_groups: Annotated[list[GroupBody], Field(max_length=1_000)] = Field(default_factory=list)
     stops: Annotated[list[StopBody], Field(max_length=20_000)] = Field(default_factory=list)
-    shapes: dict[str, list[tuple[float, float, float | None]]] = Field(
+    shapes: dict[Id, list[tuple[Number, Number, Number | None]]] = Field(
         default_factory=dict, description="Of the trips: longitude, latitude, shape_dist_traveled"
     )
     promise: PromiseBody = Field(default_factory=PromiseBody)
