@@ -92,6 +92,26 @@ def test_a_service_at_one_end_only_is_named_with_its_telephone(taxi_town: TaxiTo
     assert ask(taxi_town, TUESDAY, to=f"{far.lat:.6f},{far.lon:.6f}", **{"from": "48.9,2.3"}) == []
 
 
+def test_a_stop_a_few_steps_away_will_do(taxi_town: TaxiTown) -> None:
+    at = TUESDAY + timedelta(hours=9)
+    platform = point(8200)  # two hundred metres from the stop
+    beside = f"{platform.lat:.6f},{platform.lon:.6f}"
+    (found,) = ask(taxi_town, at, to=beside)
+    assert found["bookable"]
+    assert (found["destination"]["name"], found["destination"]["stop_id"]) == ("Gare", "gare")
+    assert found["origin"]["stop_id"] is None
+    home = point(0)
+    (back,) = ask(taxi_town, at, to=f"{home.lat:.6f},{home.lon:.6f}", **{"from": beside})
+    assert read(back["pickup_from"]) >= at + timedelta(minutes=3)  # one walks there
+    taxi_town.put_clock(at)
+    (late,) = ask(taxi_town, at, to=beside, within_minutes=10)
+    assert late["reason"] == "too_late"
+    assert read(late["next"]["pickup_from"]) >= at + timedelta(hours=1)
+    too_far = point(8600)
+    (none,) = ask(taxi_town, at, to=f"{too_far.lat:.6f},{too_far.lon:.6f}")
+    assert none["reason"] == "no_service"
+
+
 def test_arriving_by_an_hour(taxi_town: TaxiTown) -> None:
     by = TUESDAY + timedelta(hours=10)
     (found,) = ask(taxi_town, by, to="gare", arrive_by=True)

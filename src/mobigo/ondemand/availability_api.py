@@ -29,6 +29,7 @@ from mobigo.ondemand.calendars import (
 from mobigo.ondemand.catalogue import Ride
 from mobigo.ondemand.documents import CalendarBody, calendar_body
 from mobigo.ondemand.model import How, Offer, Party, Service, ServiceKind, Spot
+from mobigo.ondemand.nearby import find_around
 from mobigo.ondemand.rules import list_departures, pickup_window
 from mobigo.ondemand.supply import Decline, Declined, Offered, Supply, Want
 from mobigo.street.drives import Drives
@@ -105,8 +106,17 @@ class NextAnswer(BaseModel):
     bookable_until: datetime
 
 
+class EndAnswer(BaseModel):
+    """Where one gets on or off."""
+
+    name: str
+    lat: float
+    lon: float
+    stop_id: str | None
+
+
 class AvailabilityAnswer(BaseModel):
-    """A service between the two places."""
+    """A service between the two places, or its stops within 500 m of them."""
 
     service_id: str = Field(examples=["demo:tad"])
     name: str
@@ -114,6 +124,8 @@ class AvailabilityAnswer(BaseModel):
     kind: ServiceKind
     bookable: bool = Field(description="Whether it can be booked now, for the time asked")
     how: How = Field(description="Where it is booked: `here`, or on a page or by telephone of its operator's")
+    origin: EndAnswer = Field(description="Where one gets on: the place asked for, or a stop a few steps away")
+    destination: EndAnswer
     pickup_from: datetime | None = Field(None, description="Be ready then")
     pickup_until: datetime | None = Field(None, description="The vehicle comes by then")
     arrive_by: datetime | None = None
@@ -189,11 +201,9 @@ def get_availability(
     zone = zone_of(network.timetable) if network else ZoneInfo("Europe/Paris")
     at = read_instant(asked.at, zone) if asked.at else now
     question = _Question(supply, ends, asked, int(at.timestamp()), int(now.timestamp()))
-    answers = [
-        answer
-        for answer in (*question.answer(), *question.answer_others())
-        if asked.service_id in {None, answer.service_id}
-    ]
+    between = list(question.answer())
+    others = question.answer_others({answer.service_id for answer in between})
+    answers = [answer for answer in (*between, *others) if asked.service_id in {None, answer.service_id}]
     answers.sort(key=lambda one: (not one.bookable, one.reason is Decline.NO_SERVICE))
     return AvailabilitiesAnswer(now=now, at=at, services=answers)
 
@@ -295,28 +305,29 @@ class _Question:
 
     def answer(self) -> Iterator[AvailabilityAnswer]:
         """Answer for the services that go from one place to the other."""
-        found = self.supply.find(
-            *self.ends,
+        found = find_around(
+            self.supply,
+            self.ends,
             self.at,
             party=self.party,
             now=self.now,
             arrive=self.asked.arrive_by,
             within=self.asked.within_minutes * 60,
         )
-        for one in found:
-            yield self._offered(one) if isinstance(one, Offered) else self._declined(one)
+        for ends, one in found:
+            yield self._offered(one) if isinstance(one, Offered) else self._declined(one, ends)
 
-    def answer_others(self) -> Iterator[AvailabilityAnswer]:
+    def answer_others(self, answered: set[str]) -> Iterator[AvailabilityAnswer]:
         """Answer for the services at one of the places that do not go to (come from) the other."""
         catalogue = self.supply.catalogue
         near = {id_ for spot in self.ends for id_ in catalogue.services_at(spot.point)}
         near |= {id_ for spot in self.ends if spot.stop_id for id_ in catalogue.services_of_stop(spot.stop_id)}
-        for id_ in sorted(near - {ride.service for ride in catalogue.rides_between(*self.ends)}):
+        for id_ in sorted(near - answered):
             service = catalogue.services[id_]
             phones = [rule.phone_number for rule in service.rules.values() if rule.phone_number]
             phone = phones[0] if phones else service.agency.get("agency_phone") or None
             urls = [url for rule in service.rules.values() for url in (rule.booking_url, rule.info_url) if url]
-            yield self._declined(Declined(Decline.NO_SERVICE, id_, phone, urls[0] if urls else None))
+            yield self._declined(Declined(Decline.NO_SERVICE, id_, phone, urls[0] if urls else None), self.ends)
 
     def _offered(self, one: Offered) -> AvailabilityAnswer:
         offer = one.offer
@@ -328,6 +339,8 @@ class _Question:
             kind=service.kind,
             bookable=True,
             how=one.how,
+            origin=_end(offer.origin),
+            destination=_end(offer.destination),
             pickup_from=_instant(offer.pickup[0]),
             pickup_until=_instant(offer.pickup[1]),
             arrive_by=_instant(offer.drop_off[1]),
@@ -339,10 +352,10 @@ class _Question:
             message=one.message,
         )
 
-    def _declined(self, one: Declined) -> AvailabilityAnswer:
+    def _declined(self, one: Declined, ends: tuple[Spot, Spot]) -> AvailabilityAnswer:
         assert one.service is not None
         service = self.supply.catalogue.services[one.service]
-        later = self._find_next(service) if one.reason is not Decline.NO_SERVICE else None
+        later = self._find_next(service, ends) if one.reason is not Decline.NO_SERVICE else None
         return AvailabilityAnswer(
             service_id=service.id,
             name=_name(service),
@@ -350,6 +363,8 @@ class _Question:
             kind=service.kind,
             bookable=False,
             how=self.supply.how(service),
+            origin=_end(ends[0]),
+            destination=_end(ends[1]),
             opens=None if one.opens is None else _instant(one.opens),
             bookable_until=None if one.until is None else _instant(one.until),
             reason=one.reason,
@@ -360,21 +375,21 @@ class _Question:
             message=one.message,
         )
 
-    def _find_next(self, service: Service) -> NextAnswer | None:
+    def _find_next(self, service: Service, ends: tuple[Spot, Spot]) -> NextAnswer | None:
         """Find the first departure from the time asked on that can be booked now, where a vehicle is free."""
         found = [
             offer
-            for ride in self.supply.catalogue.rides_between(*self.ends)
-            if ride.service == service.id and (offer := self._find_next_of(service, ride)) is not None
+            for ride in self.supply.catalogue.rides_between(*ends)
+            if ride.service == service.id and (offer := self._find_next_of(service, ride, ends)) is not None
         ]
         first = min(found, key=lambda offer: offer.pickup, default=None)
         if first is None:
             return None
         return NextAnswer(pickup_from=_instant(first.pickup[0]), bookable_until=_instant(first.bookable_until))
 
-    def _find_next_of(self, service: Service, ride: Ride) -> Offer | None:
+    def _find_next_of(self, service: Service, ride: Ride, ends: tuple[Spot, Spot]) -> Offer | None:
         for pickup, last in islice(self._list_tries(service, ride), MANY_TRIES):
-            want = Want(*self.ends, (pickup, last), (0, 0), self.party)
+            want = Want(*ends, (pickup, last), (0, 0), self.party)
             one = self.supply.offer(ride, want, self.now)
             if isinstance(one, Offered):
                 return one.offer
@@ -393,6 +408,10 @@ class _Question:
             assert window is not None
             for pickup in range(departure.pickup, window[1] + 1, step):
                 yield pickup, min(pickup + step, window[1])
+
+
+def _end(spot: Spot) -> EndAnswer:
+    return EndAnswer(name=spot.name, lat=spot.point.lat, lon=spot.point.lon, stop_id=spot.stop_id)
 
 
 def _name(service: Service) -> str:
