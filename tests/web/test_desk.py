@@ -287,6 +287,20 @@ def test_what_was_noted_without_a_network_counts_from_when_it_happened(town: Tax
     assert town.read("SELECT count(*) FROM ondemand_history WHERE what = 'moved' AND after = 'arrived'") == [(1,)]
 
 
+def test_a_driver_is_told_what_changes_within_the_hour(town: TaxiTown, desk: httpx.Client) -> None:
+    later, soon = book(desk, time="16:00"), book(desk, name="Bientôt")
+    ((pickup,),) = town.read("SELECT min(pickup_from) FROM ondemand_leg")
+    town.put_clock(pickup - timedelta(minutes=50))
+    for shown in (later, soon):
+        path = f"/desk/bookings/{booking_id(shown)}/cancel"
+        assert desk.post(path, data=form_of(shown.text, path)).status_code == 200
+    with sign_in(town, Role.DRIVER, "bus") as driver:
+        sheet = text(driver.get("/driver"))
+    assert sheet.count("annulée") == 1
+    assert f"Prise en charge de {pickup.astimezone(TUESDAY.tzinfo):%H:%M} annulée" in sheet
+    assert "Prendre" not in sheet
+
+
 def test_a_driver_sees_and_moves_nothing_of_other_vehicles(town: TaxiTown, desk: httpx.Client) -> None:
     book(desk)
     ((leg,),) = town.read("SELECT id FROM ondemand_leg")

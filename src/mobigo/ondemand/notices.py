@@ -1,4 +1,4 @@
-"""What travellers are told about their bookings; written in the transaction of what it is about."""
+"""What travellers, and drivers on their sheets, are told about bookings; written in the transaction of it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from mobigo.messages.model import Recipient
 from mobigo.ondemand.store import moment
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
     from datetime import datetime
 
     from sqlalchemy.orm import Session
@@ -23,6 +23,9 @@ REMINDED = timedelta(hours=2)
 """Before the pick-up."""
 
 REMINDER = "reminder"
+
+SOON = timedelta(minutes=60)
+"""Before the pick-up the vehicle is settled: from then on its driver is told of what changes."""
 
 
 @dataclass(frozen=True)
@@ -42,18 +45,21 @@ class Notices:
     catalogue: Catalogue
     now: datetime
 
-    def confirmed(self, booking: Booking, legs: Iterable[BookedLeg]) -> None:
+    def confirmed(self, booking: Booking, legs: Sequence[BookedLeg]) -> None:
         """Say that rides are booked, and remind of each in time; of a series it is said once for all its days."""
         if booking.series is None:
             self._say("booking_confirmed", booking, legs, key=f"booking:{booking.id}/{booking.revision}")
         self._remind(booking, legs)
+        self._tell_drivers("sheet_ride_added", legs)
 
-    def changed(self, booking: Booking, before: Iterable[BookedLeg], legs: Iterable[BookedLeg]) -> None:
+    def changed(self, booking: Booking, before: Sequence[BookedLeg], legs: Sequence[BookedLeg]) -> None:
         """Say that rides were replaced by others."""
         for leg in before:
             messages.cancel(self.session, about=about(leg), templates=[REMINDER], now=self.now)
         self._say("booking_changed", booking, legs, key=f"booking:{booking.id}/{booking.revision}")
         self._remind(booking, legs)
+        self._tell_drivers("sheet_ride_removed", before)
+        self._tell_drivers("sheet_ride_added", legs)
 
     def cancelled(self, booking: Booking, legs: Iterable[BookedLeg], penalty: int) -> None:
         """Say that rides are cancelled as was asked."""
@@ -62,11 +68,13 @@ class Notices:
             messages.cancel(self.session, about=about(leg), templates=[REMINDER], now=self.now)
         key = f"booking:{booking.id}/{'+'.join(leg.id for leg in legs)[:300]}"
         self._say("booking_cancelled", booking, legs, key=key, penalty=penalty or None)
+        self._tell_drivers("sheet_ride_removed", legs)
 
     def cancelled_by_operator(self, booking: Booking, leg: BookedLeg, reason: str, refund: int) -> None:
         """Say that a ride does not take place."""
         messages.cancel(self.session, about=about(leg), templates=[REMINDER], now=self.now)
         self.tell("booking_cancelled_by_operator", booking, leg, reason=reason or None, refund=refund or None)
+        self._tell_drivers("sheet_ride_removed", [leg])
 
     def absent(self, booking: Booking, leg: BookedLeg, penalty: int) -> None:
         """Say that the vehicle waited in vain."""
@@ -108,6 +116,23 @@ class Notices:
             about=f"booking:{booking.id}",
             now=self.now,
         )
+
+    def _tell_drivers(self, template: str, legs: Iterable[BookedLeg]) -> None:
+        """Tell the driver what changes soon; what is later, the sheet shows by itself."""
+        for leg in legs:
+            if leg.vehicle is None or moment(leg.offer.pickup[0]) - self.now > SOON:
+                continue
+            service = self.catalogue.find(leg.offer.service)
+            zone = service.timezone if service else "Europe/Paris"
+            messages.send(
+                self.session,
+                template,
+                Recipient(vehicle=leg.vehicle, zone=zone),
+                _of_leg(leg, service),
+                key=f"{about(leg)}/{leg.vehicle}",
+                about=about(leg),
+                now=self.now,
+            )
 
     def _remind(self, booking: Booking, legs: Iterable[BookedLeg]) -> None:
         for leg in legs:
