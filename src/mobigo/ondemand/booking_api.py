@@ -54,6 +54,7 @@ from mobigo.ondemand.booking_answers import (
 )
 from mobigo.ondemand.fleet_store import read_fleet
 from mobigo.ondemand.model import Booking, Contact, How, Offer, Spot, State
+from mobigo.ondemand.nearby import find_around
 from mobigo.ondemand.places import PlacesGone
 from mobigo.ondemand.progress import Progress
 from mobigo.ondemand.service import ALPHABET, REFERENCE, Actor, Bookings, Order
@@ -67,6 +68,12 @@ log = structlog.get_logger()
 
 REPLAYED = "Idempotent-Replayed"
 """Header of an answer that was given before."""
+
+TOKEN_OPTIONAL = {"security": [{}]}
+"""Added to what a route says of tokens: without one it is asked by somebody who has no account."""
+
+REFUSALS = problems(400, 401, 403, 404, 409, 422, 503)
+"""Of routes that change bookings."""
 
 READERS = (Role.DESK, Role.DISPATCHER)
 
@@ -262,8 +269,9 @@ def make_quotes(*, request: Request, supply: Supply, now: datetime, body: Quotes
             f"`at` is {body.at}, not between yesterday and {FARTHEST // A_DAY} days from now", code="invalid_instant"
         )
     ends = _read_spot(request, supply, body.from_, "from"), _read_spot(request, supply, body.to, "to")
-    found = supply.find(
-        *ends,
+    found = find_around(
+        supply,
+        ends,
         second if at is None else at,
         party=body.party.read(),
         now=second,
@@ -272,7 +280,7 @@ def make_quotes(*, request: Request, supply: Supply, now: datetime, body: Quotes
     )
     offers: list[OfferAnswer] = []
     elsewhere: list[DeclinedAnswer | OfferElsewhere] = []
-    for one in found:
+    for _, one in found:
         if body.service_id not in {None, one.offer.service if isinstance(one, Offered) else one.service}:
             continue
         if isinstance(one, Declined):
@@ -296,7 +304,7 @@ def _read_spot(request: Request, supply: Supply, body: PlaceBody, what: str) -> 
 # ── bookings ──────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-@router.post("/bookings", status_code=201, responses=problems(400, 401, 403, 404, 409, 422, 503))
+@router.post("/bookings", status_code=201, responses=REFUSALS, openapi_extra=TOKEN_OPTIONAL)
 def book(*, once: Once, body: BookingBody) -> BookedAnswer:
     """Book all rides of a journey, there and back, or none; `hold` keeps the places to be confirmed.
 
@@ -318,7 +326,11 @@ def book(*, once: Once, body: BookingBody) -> BookedAnswer:
     return once.once(BookedAnswer, body, work)
 
 
-@router.post("/bookings/{booking_id}/confirm", responses=problems(400, 401, 403, 404, 409, 422, 503))
+@router.post(
+    "/bookings/{booking_id}/confirm",
+    responses=REFUSALS,
+    openapi_extra=TOKEN_OPTIONAL,
+)
 def confirm(*, once: Once, booking_id: BookingId, body: ConfirmBody) -> BookingAnswer:
     """Confirm all rides that a booking holds."""
 
@@ -328,7 +340,7 @@ def confirm(*, once: Once, booking_id: BookingId, body: ConfirmBody) -> BookingA
     return once.once(BookingAnswer, body, work)
 
 
-@router.post("/bookings/{booking_id}/change", responses=problems(400, 401, 403, 404, 409, 422, 503))
+@router.post("/bookings/{booking_id}/change", responses=REFUSALS, openapi_extra=TOKEN_OPTIONAL)
 def change(*, once: Once, booking_id: BookingId, body: ChangeBody) -> BookingAnswer:
     """Replace rides of a booking by others; where those cannot be had, the booking stays as it was."""
 
@@ -340,7 +352,7 @@ def change(*, once: Once, booking_id: BookingId, body: ChangeBody) -> BookingAns
     return once.once(BookingAnswer, body, work)
 
 
-@router.post("/bookings/{booking_id}/cancel", responses=problems(400, 401, 403, 404, 409, 422, 503))
+@router.post("/bookings/{booking_id}/cancel", responses=REFUSALS, openapi_extra=TOKEN_OPTIONAL)
 def cancel(*, once: Once, booking_id: BookingId, body: CancelBody) -> BookingAnswer:
     """Cancel rides of a booking; where the operator cancels, what was paid is refunded."""
 
@@ -390,13 +402,13 @@ class Looking:
         return self._bookings.get(id_)
 
 
-@router.get("/bookings/{booking_id}", responses=problems(401, 403, 404, 422, 503))
+@router.get("/bookings/{booking_id}", responses=problems(401, 403, 404, 422, 503), openapi_extra=TOKEN_OPTIONAL)
 def get_booking(*, looking: Annotated[Looking, Depends(Looking)], booking_id: BookingId) -> BookingAnswer:
     """Show a booking to who has its id, its account, or works at the desk."""
     return write_booking(looking.supply, looking.find(booking_id), contact=True)
 
 
-@router.get("/bookings/{booking_id}/history", responses=problems(401, 403, 404, 422, 503))
+@router.get("/bookings/{booking_id}/history", responses=problems(401, 403, 404, 422, 503), openapi_extra=TOKEN_OPTIONAL)
 def get_history(*, looking: Annotated[Looking, Depends(Looking)], booking_id: BookingId) -> HistoryAnswer:
     """Show what happened to a booking."""
     rows = store.list_history(looking.connection, looking.find(booking_id).id)
@@ -470,7 +482,7 @@ def _read_cursor(text: str) -> tuple[datetime, str]:
 # ── rides ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-@router.post("/legs/{leg_id}/state", responses=problems(400, 401, 403, 404, 409, 422, 503))
+@router.post("/legs/{leg_id}/state", responses=REFUSALS)
 def move(
     *,
     once: Once,

@@ -11,7 +11,7 @@ from mobigo.accounts.model import Role
 from mobigo.kit.problems import problems
 from mobigo.ondemand import store
 from mobigo.ondemand.booking_answers import BookingAnswer, BookingBody, ContactBody, Id, write_booking
-from mobigo.ondemand.booking_api import Once, read_contact
+from mobigo.ondemand.booking_api import REFUSALS, TOKEN_OPTIONAL, Once, read_contact
 from mobigo.ondemand.calendars import SchoolDays
 from mobigo.ondemand.model import Booking, State
 from mobigo.ondemand.series import Pattern, Recurring, Series, SeriesDay
@@ -105,7 +105,7 @@ def _write_day(one: SeriesDay, bookings: Mapping[str, Booking]) -> SeriesDayAnsw
     return SeriesDayAnswer(day=one.day, state=one.state, reason=one.reason, try_at=one.try_at, booking_id=one.booking)
 
 
-@router.post("/series", status_code=201, responses=problems(400, 401, 403, 404, 409, 422, 503))
+@router.post("/series", status_code=201, responses=REFUSALS, openapi_extra=TOKEN_OPTIONAL)
 def make_series(*, once: Once, body: SeriesBody) -> SeriesAnswer:
     """Book rides for every week: the first day as quoted, the others at the same times; says what cannot be booked."""
 
@@ -128,13 +128,13 @@ def make_series(*, once: Once, body: SeriesBody) -> SeriesAnswer:
     return once.once(SeriesAnswer, body, work)
 
 
-@router.get("/series/{series_id}", responses=problems(401, 403, 404, 422, 503))
+@router.get("/series/{series_id}", responses=problems(401, 403, 404, 422, 503), openapi_extra=TOKEN_OPTIONAL)
 def get_series(*, once: Once, series_id: SeriesId) -> SeriesAnswer:
     """Show a series and what has become of each of its days."""
     return _write(once, Recurring(once.looking).get_own(series_id), once.supply)
 
 
-@router.post("/series/{series_id}/end", responses=problems(401, 403, 404, 409, 422, 503))
+@router.post("/series/{series_id}/end", responses=REFUSALS, openapi_extra=TOKEN_OPTIONAL)
 def end_series(*, once: Once, series_id: SeriesId, body: NothingBody) -> SeriesAnswer:
     """End a series: days to come are cancelled on the usual terms."""
 
@@ -144,7 +144,11 @@ def end_series(*, once: Once, series_id: SeriesId, body: NothingBody) -> SeriesA
     return once.once(SeriesAnswer, body, work)
 
 
-@router.post("/series/{series_id}/days/{day}/leave_out", responses=problems(401, 403, 404, 409, 422, 503))
+@router.post(
+    "/series/{series_id}/days/{day}/leave_out",
+    responses=REFUSALS,
+    openapi_extra=TOKEN_OPTIONAL,
+)
 def leave_out_day(*, once: Once, series_id: SeriesId, day: date, body: NothingBody) -> SeriesAnswer:
     """Leave out one day of a series: what is booked is cancelled on the usual terms."""
 
