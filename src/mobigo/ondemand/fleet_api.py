@@ -106,7 +106,7 @@ class OperatorsAnswer(BaseModel):
 
 
 @router.get("/operators", responses=problems(401, 403))
-def list_operators(*, session: Database, person: Reader) -> OperatorsAnswer:  # noqa: ARG001 - only guards
+def list_ondemand_operators(*, session: Database, person: Reader) -> OperatorsAnswer:  # noqa: ARG001 - only guards
     """List who runs vehicles."""
     found = fleet_store.list_stored_operators(driver(session))
     return OperatorsAnswer(operators=[_operator(one) for one in found])
@@ -120,7 +120,7 @@ def add_operator(*, _turn: Turn, session: Database, now: Now, person: Writer, bo
 
 
 @router.get("/operators/{id}", responses=problems(401, 403, 404, 422))
-def get_operator(
+def get_ondemand_operator(
     *,
     session: Database,
     person: Reader,  # noqa: ARG001 - only guards
@@ -261,7 +261,7 @@ class VehiclesAnswer(BaseModel):
 
 
 @router.get("/vehicles", responses=problems(401, 403, 422, 503))
-def list_vehicles(
+def list_ondemand_vehicles(
     *,
     request: Request,
     session: Database,
@@ -292,7 +292,7 @@ def add_vehicle(
 
 
 @router.get("/vehicles/{id}", responses=problems(401, 403, 404, 422, 503))
-def get_vehicle(
+def get_ondemand_vehicle(
     *,
     request: Request,
     session: Database,
@@ -479,7 +479,7 @@ class RunsAnswer(BaseModel):
 
 
 @router.get("/runs", responses=problems(401, 403, 404, 422, 503))
-def list_runs(
+def list_ondemand_runs(
     *,
     request: Request,
     session: Database,
@@ -501,7 +501,7 @@ def list_runs(
 
 
 @router.get("/runs/{id:int}", responses=problems(401, 403, 404, 422))
-def get_run(
+def get_ondemand_run(
     *,
     session: Database,
     person: Driver,
