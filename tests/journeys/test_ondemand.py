@@ -259,3 +259,31 @@ def test_there_and_back(net: Network) -> None:
     trip = service.plan_round_trip(net, request, stand(net, feeder()), stay=HOUR, back_by=clock("20:00"))
     assert [len(rides(one)) for one in (*trip.out.journeys[:1], *trip.back.journeys)] == [1, 1]
     assert trip.pairs
+
+
+# ── between two lines ─────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.fixture
+def gap(tmp_path: Path) -> Network:
+    """One line ends in b, another begins in c, ten kilometres further."""
+    stops = {"a": 0, "b": 20_000, "c": 30_000, "d": 60_000}
+    return network(tmp_path, stops, {"one": "L1 a 08:00 b 08:20", "two": "L2 c 09:30 d 10:00"})
+
+
+def test_a_ride_joins_two_lines_where_nothing_else_does(gap: Network) -> None:
+    hail = stand(gap, feeder(zone=(19_000, 21_000), stops={"c": 30_000}), vehicles=(vehicle(at=22_000),))
+    (journey,) = ask(gap, hail, "a", "d", "07:30").journeys
+    assert [leg.mode for leg in journey.legs] == [Mode.BUS, Mode.ON_DEMAND, Mode.BUS]
+    assert journey.transfers == 2
+    ride = rides(journey)[0]
+    assert ride.booking.pickup_window[0] == clock("08:25")
+    assert ride.booking.arrive_by <= clock("09:25")
+    assert (ride.booking.pinned_to.side, ride.booking.pinned_to.trip_id) == (PinSide.AFTER, "one")
+    assert told(refresh(gap, journey.id, clock("07:00")).journey) == told(journey)
+    assert ask(gap, stand(gap), "a", "d", "07:30").journeys == ()
+
+
+def test_no_ride_joins_lines_that_it_cannot_reach_in_time(gap: Network) -> None:
+    hail = stand(gap, feeder(zone=(19_000, 21_000), stops={"c": 30_000}, rule=two_hours()), now=clock("06:50"))
+    assert ask(gap, hail, "a", "d", "07:30", window=HOUR).journeys == ()

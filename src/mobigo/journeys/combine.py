@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Protocol
 
 from mobigo.journeys.identity import Hailed, identify, write_id
 from mobigo.journeys.model import Journey, Label, Leg, Mode
-from mobigo.journeys.rideleg import Fetched, FetchedAll, line_of
+from mobigo.journeys.rideleg import Crossed, Fetched, FetchedAll, line_of
 from mobigo.journeys.rides import describe_ride
 from mobigo.journeys.streetlegs import describe_parts, find_change, stop_place
 from mobigo.transit.model import Ride, TransitJourney, Walk
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from datetime import datetime
 
     from mobigo.journeys.access import Access, Direct
@@ -53,6 +53,8 @@ class Doors:
     """The question, with the one way to the first stop and the one from the last that these are."""
     ways: dict[tuple[int, int], tuple[Part, ...]] = field(default_factory=dict)
     """Ways between stops found so far: the journeys of one answer share most of them."""
+    rides: Mapping[tuple[int, int], Crossed] = field(default_factory=dict)
+    """Rides between two stops, by these."""
     vias: tuple[tuple[Access, Access], ...] = ()
     """Places to pass: the ways to each, and from it."""
 
@@ -101,7 +103,7 @@ def find_hails(found: TransitJourney, doors: Doors) -> dict[int, Hailed]:
     hails = {}
     for n, leg in enumerate(found.legs):
         way = _way_of(leg, doors) if isinstance(leg, Walk) else None
-        if isinstance(way, Fetched | FetchedAll):
+        if isinstance(way, Fetched | FetchedAll | Crossed):
             service = way.hail.supply.catalogue.services[way.offered.offer.service]
             hails[n] = Hailed(way.offered.offer, line_of(service).name)
     return hails
@@ -112,7 +114,7 @@ def _way_of(walk: Walk, doors: Doors) -> object:
     if walk.from_stop == DOOR and walk.to_stop == DOOR:
         return doors.walk
     if DOOR not in walk[:2]:
-        return None
+        return doors.rides.get((walk.from_stop, walk.to_stop))
     return (doors.origin if walk.from_stop == DOOR else doors.destination).ways[0]
 
 
@@ -150,6 +152,8 @@ def describe_walk(network: Network, walk: Walk, doors: Doors) -> list[Leg]:
         stays = place != DOOR and stop in access.end.stops  # where the vehicle stops is the place on the way
         return [] if stays else access.legs(stop, walk.departure, network)
     key = walk.from_stop, walk.to_stop
+    if key in doors.rides:
+        return doors.rides[key].legs(walk.departure, network)
     if key not in doors.ways:
         doors.ways[key] = find_change(network, *key, doors.origin.foot)
     ends = stop_place(network, walk.from_stop), stop_place(network, walk.to_stop)

@@ -197,7 +197,7 @@ class Hailing:
             (number, gate)
             for area, found in gates.items()
             for number in served.relations_at(area, leaving=leaving)
-            if self._is_wanted(served.relations[number])
+            if self.is_wanted(served.relations[number])
             for gate in found
         ]
         far = {number: served.relations[number] for number, _ in pairs}
@@ -270,7 +270,7 @@ class Hailing:
         table = drives.seconds(here, there) if at == 0 else drives.seconds(there, here).T
         return np.asarray(table[gate, column])
 
-    def _is_wanted(self, relation: Relation) -> bool:
+    def is_wanted(self, relation: Relation) -> bool:
         """Tell whether the question's filters leave a service."""
         service = self.hail.supply.catalogue.services[relation.service]
         source = service.id.partition(":")[0]
@@ -485,7 +485,7 @@ class Hailing:
         for area, gates in starts.items():
             for number in served.relations_at(area, leaving=True):
                 relation = served.relations[number]
-                if relation.end not in ends or not self._is_wanted(relation):
+                if relation.end not in ends or not self.is_wanted(relation):
                     continue
                 for on, off in product(gates, ends[relation.end]):
                     if on.stop == off.stop != DOOR:

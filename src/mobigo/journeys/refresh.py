@@ -341,6 +341,9 @@ def _describe_hail(
         elif isinstance(vehicle, _Looked):
             other = vehicle.ride and (vehicle.ride.to_stop if here is start else vehicle.ride.from_stop)
             pair = (stop, stop) if other is None else (other, stop) if here is start else (stop, other)
+            if pair[0] == pair[1]:
+                ways.append([])
+                continue
             places = stop_place(network, pair[0]), stop_place(network, pair[1])
             ways.append([describe_parts(network, places, (at, until), find_change(network, *pair, door.foot))])
         else:

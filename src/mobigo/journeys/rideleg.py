@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from mobigo.journeys.served import Served
     from mobigo.ondemand.model import Service, Spot
     from mobigo.ondemand.supply import Offered, Supply
+    from mobigo.street.graph import Profile
 
 DOOR = -1
 """Stop of a gate: the traveller's own door."""
@@ -125,6 +126,32 @@ class FetchedAll:
             )
         )
         return [*before, describe_offered(self.hail, network, self.offered), *after]
+
+
+@dataclass(frozen=True)
+class Crossed:
+    """A ride between two vehicles of the timetable, with the ways on foot around it."""
+
+    hail: Hail
+    offered: Offered
+    before: tuple[int, int, int]
+    """Stop of the first vehicle, hub, seconds between them."""
+    after: tuple[int, int, int]
+    """Hub, stop of the second vehicle, seconds between them."""
+    foot: Profile
+
+    def legs(self, at: int, network: Network) -> list[Leg]:
+        """Describe it, getting off the first vehicle at an instant."""
+        offer = self.offered.offer
+        ride = describe_offered(self.hail, network, self.offered)
+        return [*self._walk(self.before, at, network), ride, *self._walk(self.after, offer.drop_off[1], network)]
+
+    def _walk(self, way: tuple[int, int, int], at: int, network: Network) -> list[Leg]:
+        start, end, seconds = way
+        if start == end or not seconds:
+            return []
+        places = stop_place(network, start), stop_place(network, end)
+        return [describe_parts(network, places, (at, at + seconds), self.hail.served.change(start, end, self.foot))]
 
 
 def describe_offered(hail: Hail, network: Network, offered: Offered) -> Leg:

@@ -12,6 +12,7 @@ import numpy as np
 
 from mobigo.journeys.access import find_access, find_direct, find_end
 from mobigo.journeys.combine import Doors
+from mobigo.journeys.crossing import cross
 from mobigo.journeys.hailing import Hailing, Time, beats, party_of
 from mobigo.journeys.model import Access, Mode
 from mobigo.journeys.wishes import price, says_nothing, understand
@@ -186,7 +187,23 @@ class Search:
             inside = one.at(direction) >= first if direction is Direction.DEPART else one.at(direction) <= last
             if inside and not any(beats(other, journey) for other in others):
                 new = [*(other for other in new if not beats(journey, other.journey)), one]
+        if not found and not new and direction is Direction.DEPART and not self.doors[0].vias:
+            new = self._cross(first, last)
         return new
+
+    def _cross(self, first: int, last: int) -> list[Candidate]:
+        """Look for a ride between two lines, where nothing else was found."""
+        assert self.hailing is not None
+
+        def ask(doors: Doors, at: int, direction: Direction) -> list[TransitJourney]:
+            return [] if self.over else self._ask_between(doors, at, 0, direction)
+
+        crossing = cross(self.hailing, ask, self.doors[0], first)
+        found = [Candidate(journey, ON_DEMAND, doors) for journey, doors in crossing]
+        found = [one for one in found if one.journey.departure <= last and one.journey.transfers <= self.max_transfers]
+        return [
+            one for one in found if not any(beats(other.journey, one.journey) for other in found if other is not one)
+        ]
 
     def _hail_next(self, at: int, direction: Direction, found: list[Candidate]) -> list[Candidate]:
         """Add the next journeys with rides that can be booked: those better than what was found, or than each other."""

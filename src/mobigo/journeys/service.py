@@ -167,8 +167,9 @@ def _answer_with(
     described: dict[int, Journey] = {}
     for index in chosen.kept:
         one = page.found[index]
-        tidied = tidy(network, one.journey, search.preferences)
-        told = combine.describe(network, tidied, search.doors_of(one))
+        doors = search.doors_of(one)
+        tidied = one.journey if doors.rides else tidy(network, one.journey, search.preferences)
+        told = combine.describe(network, tidied, doors)
         described[index] = told if search.hailing is None else search.hailing.tell_lines(tidied, told)
     journeys = list(described.values())
     on_foot = None
@@ -249,6 +250,8 @@ def _walking(doors: Doors, journey: TransitJourney) -> int:
             seconds += doors.walk.on_foot if doors.walk is not None else 0
         elif isinstance(leg, Walk):
             door = doors.origin if leg.from_stop == DOOR else doors.destination if leg.to_stop == DOOR else None
+            if (leg.from_stop, leg.to_stop) in doors.rides:
+                continue
             if door is None:
                 seconds += leg.arrival - leg.departure
             else:
