@@ -325,7 +325,10 @@ def test_held_and_cancelled_rides_are_not_on_the_sheet(town: TaxiTown, desk: htt
     assert desk.post(path, data=form_of(shown.text, path)).status_code == 200
     with sign_in(town, Role.DRIVER, "bus") as driver:
         assert "Prendre" not in text(driver.get("/driver"))
-        assert "Rien à faire aujourd'hui" in text(driver.get("/driver?day=2026-11-26"))
+        assert "mercredi 25 novembre" in text(driver.get("/driver?day=2026-11-25"))
+        for beyond in ("2026-11-23", "2026-11-26", "nonsense"):
+            assert "bus, mardi 24 novembre" in text(driver.get(f"/driver?day={beyond}"))
+    assert "Rien à faire ce jour-là" in text(desk.get("/driver?vehicle=bus&day=2026-11-26"))
 
 
 def test_the_sheets_worker_is_in_charge_of_the_sheet_alone(town: TaxiTown) -> None:

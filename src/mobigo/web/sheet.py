@@ -38,6 +38,9 @@ router = APIRouter(prefix="/driver", include_in_schema=False)
 Driver = Annotated[Person, Depends(admit(Role.DRIVER, Role.DISPATCHER, Role.DESK))]
 CurrentSupply = Annotated[Supply, Depends(find_supply)]
 
+STAFF = timedelta(days=31)
+"""Before and after today that the staff may look at; drivers need to know of today and tomorrow."""
+
 WORKER = "sheet-worker.js"
 """Script of ours that the browser runs beside the page."""
 
@@ -98,7 +101,7 @@ def sheet(request: Request, person: Driver, supply: CurrentSupply, session: Data
     vehicles = _list_vehicles(supply, person)
     wanted = request.query_params.get("vehicle") or (vehicles[0].id if len(vehicles) == 1 else "")
     vehicle = next((one for one in vehicles if one.id == wanted), None)
-    day = _read_day(request.query_params.get("day"), today)
+    day = _read_day(request.query_params.get("day"), today, person)
     stops: list[Stop] = []
     told = []
     if vehicle is not None:
@@ -188,10 +191,11 @@ def _stop(event: Event, legs: dict[str, BookedLeg], bookings: dict[str, Booking]
     return Stop(event, at, earliest, latest, leg, bookings.get(leg.booking) if leg else None)
 
 
-def _read_day(text: str | None, today: date) -> date:
-    """Read a day near today; today where it cannot be read."""
+def _read_day(text: str | None, today: date, person: Person) -> date:
+    """Read a day that somebody may look at; today where it is none."""
+    first, last = (today, today + timedelta(days=1)) if person.role is Role.DRIVER else (today - STAFF, today + STAFF)
     try:
         day = date.fromisoformat(text) if text else today
     except ValueError:
         return today
-    return day if abs(day - today) <= timedelta(days=31) else today
+    return day if first <= day <= last else today
