@@ -24,6 +24,8 @@ from mobigo.ondemand.model import Capacity, Event, EventKind, Operator, Run, Shi
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from mobigo.kit.geo import Point
+
 HOUR = 3600
 WEEK = (True,) * 7
 MONDAY = date(2026, 11, 23)
@@ -195,6 +197,34 @@ def test_whoever_asks_about_day_after_day_does_not_fill_the_memory(monkeypatch: 
         assert fleet._days_laid <= 10
         assert len(fleet._blocks) <= 3
         assert len(fleet._packed) <= 10
+
+
+class Slower(Plane):
+    """The streets as they are read the next night: each drive takes some seconds more."""
+
+    def __init__(self, more: int) -> None:
+        super().__init__()
+        self.more = more
+
+    def drive(self, a: Point, b: Point) -> int:
+        return super().drive(a, b) + self.more if a != b else 0
+
+
+@pytest.mark.parametrize(("more", "found"), [(0, True), (1, True), (120, True), (121, False)])
+def test_a_plan_of_yesterdays_drives_stands(more: int, *, found: bool) -> None:
+    vehicle = make_vehicle("a")
+    (run,) = lay_shifts(vehicle, "Europe/Paris", MONDAY)
+    tight = replace(ask_at(9), pickup=(run.start + 50, run.start + 100), drop_off=(0, run.start + 100 + 60 + 400))
+    placed = dispatch.find_place(Fleet([replace(run, id=1)]), tight, Plane())
+    assert isinstance(placed, Placement)
+    run = dispatch.place(replace(run, id=1), placed, "leg")
+    if more:
+        assert dispatch.schedule(run, Slower(more)) is None
+    later = dispatch.find_place(Fleet([run]), ask_at(12), Slower(more))
+    assert isinstance(later, Placement) is found
+    if found:
+        assert isinstance(later, Placement)
+        assert later.arrivals[:2] == placed.arrivals
 
 
 def test_random_changes_leave_the_fleet_as_if_it_were_new() -> None:

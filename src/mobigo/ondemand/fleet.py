@@ -43,6 +43,9 @@ LAID = 100_000
 BLOCKS = 4_096
 """... days of services that are kept laid out."""
 
+TRUSTED = 120
+"""Seconds by which a drive may have grown since it was planned."""
+
 PAIRS_AT_ONCE = 8
 """Drives between neighbours are looked up in tables of so many rows."""
 
@@ -286,6 +289,24 @@ def _pack(run: Run, times: Times, points: list[Point], drives: NDArray[np.int32]
     )
 
 
+def trust_plan(packed: Packed) -> Packed:
+    """Let a plan stand that was made by other drives than are known now, where they differ by `TRUSTED` at most.
+
+    Streets are read anew every night: what was promised by yesterday's drives is kept or told late by those who watch
+    over it, and is no reason to give the vehicle nothing more to do.
+    """
+    run = packed.run
+    if not run.events:
+        return packed
+    free = packed.arrival + packed.dwell
+    planned = packed.arrival - np.concatenate([[run.start], free[:-1]])
+    less = packed.drive - planned
+    short = (packed.done == 0) & (planned >= 0) & (less > 0) & (less <= TRUSTED)
+    left = run.end - int(free[-1])
+    home = left if 0 <= left < packed.home <= left + TRUSTED else packed.home
+    return packed._replace(drive=np.where(short, planned, packed.drive).astype(np.int32), home=home)
+
+
 def join(packed: list[Packed]) -> Block:
     """Put packed runs one after another, their places numbered together."""
     numbers: dict[Point, int] = {}
@@ -491,7 +512,7 @@ class Fleet:
                     self._forget()
                 runs = self._list_runs(service, key[1] * DAY, (key[2] + 1) * DAY)
                 missing = [run for run in runs if not self._is_packed(run, times)]
-                self._packed |= {one.run.id: one for one in pack(missing, times)}
+                self._packed |= {one.run.id: trust_plan(one) for one in pack(missing, times)}
                 known = times, join([self._packed[run.id] for run in runs])
                 self._blocks[key] = known
             return known[1]
