@@ -20,8 +20,14 @@ from mobigo.journeys.live import lay_live
 from mobigo.journeys.model import JourneyRequest, Realtime
 from mobigo.journeys.network import STALE, Networks
 from mobigo.kit.clock import Clock
+from mobigo.transit import days
+from mobigo.transit.general import is_bare
 from mobigo.transit.live import Alert, CallRelation, CallUpdate, Relation, Target, TripUpdate, Vehicle
+from mobigo.transit.model import Direction
+from mobigo.transit.timetable import day_number
 from mobigo.web.app import create_app
+
+TODAY = day_number(MONDAY), Direction.DEPART
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -129,7 +135,21 @@ def test_messages_stand_at_the_legs_they_are_about(now: LiveValley) -> None:
         assert ride.alerts == ("val:line", "val:stop")
 
 
-def test_searching_is_the_same_before_and_after_the_hops_are_laid(now: LiveValley) -> None:
+def test_where_it_takes_no_time_days_are_laid_out_before_anybody_searches_them(
+    now: LiveValley, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now.network.days.view(*TODAY)
+    now.say(late("early", 7))
+    assert not is_bare(now.network.as_it_runs.days.view(*TODAY))
+    monkeypatch.setattr(days, "FEW_CHANGES", -1)
+    now.say(late("early", 8))
+    assert is_bare(now.network.as_it_runs.days.view(*TODAY))
+
+
+def test_searching_is_the_same_before_and_after_the_hops_are_laid(
+    now: LiveValley, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(days, "FEW_CHANGES", -1)
     now.say(late("early", 7), late("noon1", 4))
     before = [now.ask(when) for when in ("07:30", "08:30", "11:50", "12:10", "23:00")]
     lay_live(now.network.folder, NOW)

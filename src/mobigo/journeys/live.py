@@ -66,7 +66,10 @@ def write_live(
         write_snapshot(unfinished, overlay, alerts, vehicles, reports, base=network.timetable, at=int(now.timestamp()))
         views = replace(network, live=map_snapshot(unfinished, network.timetable)).as_it_runs.days
         for view in _views_of_today(views, now):
-            views.view(*view)
+            if network.days.is_light(*view):
+                views.lay_hops(*view)  # nobody shall search without
+            else:
+                views.view(*view)
         unfinished.rename(new)
         _point(folder, new.name)
         for number in numbers[: -KEPT + 1]:

@@ -346,6 +346,9 @@ def link_trips(
     best_of = np.full(n_keys, -1, np.int32)
     early = np.zeros(n_lines, np.int32)
     early_of = np.full(n_lines, -1, np.int32)
+    done = np.full(
+        (n_lines, 3), -1, np.int32
+    )  # of a line: for which trip, and whose arrivals after which y are in `best`
     capacity = 256
     c_seconds = np.empty(capacity, np.int32)
     c_position = np.empty(capacity, np.int32)
@@ -422,7 +425,12 @@ def link_trips(
                             if view.onward_trip[view.onward_table[row] + u - view.line_trip[other]] != NEVER:
                                 keep = True
                         early_of[other] = -1
-                    for z in range(y + 1, view.line_position[other + 1]):
+                    last = view.line_position[other + 1]
+                    if done[other, 0] == trip and u >= done[other, 1]:  # which overtakes no trip of its line
+                        last = min(last, done[other, 2] + 1)
+                    if done[other, 0] != trip or u < done[other, 1] or (u == done[other, 1] and y < done[other, 2]):
+                        done[other, 0], done[other, 1], done[other, 2] = trip, u, y
+                    for z in range(y + 1, last):
                         if view.position_alight[z]:
                             key = position_key[z]
                             at = view.arrival[view.trip_shift[u] + z]

@@ -57,6 +57,8 @@ MANY_CELLS = 2_500
 """Cells of a view's lower bounds at most; memory grows with their square."""
 CELL_DEGREES = 0.002
 """Side of the smallest cells, in degrees of latitude."""
+FEW_CHANGES, FEW_CELLS = 2_000_000, 500
+"""Changes and cells of a view that is laid out whole within some tenths of a second."""
 KEPT_VIEWS = 6
 """Day views of one timetable held in memory."""
 KEPT_WALKS = 2
@@ -175,6 +177,13 @@ class DayViews:
         place = self.folder / self._name(runs, direction)
         if not place.exists() and not self._is_as_base(runs, day, direction, more_days):
             _write(place, lay_out(self.timetable, self.footpaths, runs, direction))
+
+    def is_light(self, day: int, direction: Direction, more_days: int = 0) -> bool:
+        """Tell whether a view is there from which one sees that the day is soon laid out whole."""
+        if not self.is_ready(day, direction, more_days):
+            return False
+        view = self.view(day, direction, more_days)
+        return len(view.cell_seconds) <= FEW_CELLS and _count_changes(view) <= FEW_CHANGES
 
     def prune(self, kept: int = KEPT_ON_DISK) -> None:
         """Remove the written views that were not used for longest, but for so many."""
@@ -737,6 +746,17 @@ def _finish(view: DayView, lines: _Lines, n_cells: int) -> DayView:
     hop_first, hop = kernels.link_trips(view, key, n_keys)
     cell_seconds, cell_rides = _bound(view, lines, n_cells)
     return freeze(view._replace(hop_first=hop_first, hop=hop, cell_seconds=cell_seconds, cell_rides=cell_rides))
+
+
+def _count_changes(view: DayView) -> int:
+    """Count what one might change to, at all events together: laying out hops takes as long."""
+    if not len(view.line_position) - 1:
+        return 0
+    origin = np.repeat(np.arange(len(view.walk_first) - 1), np.diff(view.walk_first))
+    lines = np.diff(view.stop_first)[view.walk_target]
+    at_stop = np.bincount(origin, weights=lines, minlength=len(view.walk_first) - 1)
+    on_line = np.add.reduceat(at_stop[view.position_stop], view.line_position[:-1])
+    return int((on_line * np.diff(view.line_trip)).sum())
 
 
 def _tell_apart(view: DayView) -> tuple[NDArray[np.int32], int]:
