@@ -79,7 +79,7 @@ def town(test_cluster: str, tmp_path_factory: pytest.TempPathFactory) -> Iterato
 
 
 @schema.parametrize()
-@settings(max_examples=12, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+@settings(max_examples=8, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
 def test_every_answer_is_as_described(case: Case, town: Town) -> None:
     case.call_and_validate(
         base_url=town.address,
