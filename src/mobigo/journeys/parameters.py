@@ -8,7 +8,6 @@ from pydantic import BaseModel, Field
 
 from mobigo.journeys.model import Access, Criterion, JourneyRequest, Mode, OfDay, Realtime
 from mobigo.journeys.paging import CURSOR_PATTERN
-from mobigo.kit.errors import InvalidInput
 from mobigo.kit.parameters import INSTANT_PATTERN, read_instant
 from mobigo.ondemand.model import Party
 
@@ -205,19 +204,9 @@ class Asked(BaseModel):
         )
 
     def party(self) -> Party:
-        """Return who travels, and with what.
-
-        Raises
-        ------
-        InvalidInput
-            When more people stay in a wheelchair than travel.
-        """
-        if self.wheelchairs > self.passengers:
-            raise InvalidInput(
-                f"wheelchairs={self.wheelchairs} are more than passengers={self.passengers}, who sit in them; count"
-                " those in a wheelchair as passengers too"
-            )
-        return Party(self.passengers, self.companions, self.child_seats, self.wheelchairs, self.luggage, self.bicycles)
+        """Return who travels, and with what; whoever sits in a wheelchair is one of the passengers."""
+        adults = max(self.passengers, self.wheelchairs)
+        return Party(adults, self.companions, self.child_seats, self.wheelchairs, self.luggage, self.bicycles)
 
 
 class AskedBack(Asked):
