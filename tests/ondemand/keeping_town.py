@@ -11,6 +11,7 @@ from psycopg.types.json import Jsonb
 from sqlalchemy.engine import Engine
 from tests.ondemand.day_checker import Promised, check_day
 
+from mobigo.accounts.model import Role
 from mobigo.db.session import driver
 from mobigo.kit.geo import Point
 from mobigo.messages import service as messages
@@ -30,7 +31,7 @@ from mobigo.ondemand.model import (
     State,
 )
 from mobigo.ondemand.progress import Progress
-from mobigo.ondemand.service import SYSTEM_ACTOR, Bookings, Order
+from mobigo.ondemand.service import Actor, Bookings, Order
 from mobigo.ondemand.supply import Supply
 
 if TYPE_CHECKING:
@@ -42,6 +43,7 @@ if TYPE_CHECKING:
     from mobigo.ondemand.keeping import Kept
     from mobigo.ondemand.model import BookedLeg, Booking, Run
 
+SYSTEM_ACTOR = Actor("system", Role.ADMIN)
 MINUTE, HOUR = 60, 3600
 DAY = date(2026, 11, 24)
 NOW = datetime(2026, 11, 24, 8, tzinfo=UTC)

@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 from sqlalchemy.orm import Session
-from tests.ondemand.keeping_town import MINUTE, NOW, SERVICE, TRAIN, Town
+from tests.ondemand.keeping_town import MINUTE, NOW, SERVICE, SYSTEM_ACTOR, TRAIN, Town
 
 from mobigo.db.session import driver
 from mobigo.messages import service as messages
 from mobigo.ondemand import keeping
 from mobigo.ondemand.keeping import Fate
 from mobigo.ondemand.model import State
-from mobigo.ondemand.service import SYSTEM_ACTOR, Bookings
+from mobigo.ondemand.service import Bookings
 from mobigo.ondemand.supply import Supply
 
 if TYPE_CHECKING:

@@ -66,10 +66,13 @@ router = APIRouter(prefix="/v1/ondemand", tags=["ondemand"])
 
 log = structlog.get_logger()
 
+UNSERVED = {"booking_closed", "not_booked_here", "suspended"}
+"""Refusals by which somebody is left without a ride, besides places that are gone."""
+
 REPLAYED = "Idempotent-Replayed"
 """Header of an answer that was given before."""
 
-TOKEN_OPTIONAL = {"security": [{}]}
+TOKEN_OPTIONAL: dict[str, Any] = {"security": [{}]}
 """Added to what a route says of tokens: without one it is asked by somebody who has no account."""
 
 REFUSALS = problems(400, 401, 403, 404, 409, 422, 503)
@@ -148,8 +151,9 @@ def recording(request: Request, session: Session, supply: Supply, now: datetime)
         gone.keeps = True
         raise
     except (Refused, Forbidden) as refused:
-        store.note_refusal(driver(session), now, refused.code)
-        refused.keeps = True
+        if refused.code in UNSERVED:
+            store.note_refusal(driver(session), now, refused.code)
+            refused.keeps = True
         raise
     except psycopg.errors.CheckViolation as broken:
         log.exception("the database refused a change of runs", constraint=broken.diag.constraint_name)

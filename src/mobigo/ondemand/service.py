@@ -18,7 +18,7 @@ from mobigo.messages import webhooks
 from mobigo.ondemand import conduct, obligations, states, store
 from mobigo.ondemand.model import BookedLeg, Booking, State
 from mobigo.ondemand.notices import Notices
-from mobigo.ondemand.places import SYSTEM, Places, Span, span_of
+from mobigo.ondemand.places import Places, Span, span_of
 from mobigo.ondemand.store import instant, moment
 
 if TYPE_CHECKING:
@@ -69,10 +69,6 @@ class Actor:
     def name(self) -> str:
         """As the history says it: of travellers it says nothing more."""
         return self.user if self.is_staff or self.role is Role.DRIVER else "traveller"
-
-
-SYSTEM_ACTOR = Actor(SYSTEM, Role.ADMIN)
-"""Jobs."""
 
 
 @dataclass(frozen=True)
