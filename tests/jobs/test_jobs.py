@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 
 from mobigo.db.engine import libpq_conninfo
 from mobigo.jobs.queue import enqueue
-from mobigo.jobs.schedule import Periodic, queue_due
+from mobigo.jobs.schedule import PROMPT, Periodic, queue_due
 from mobigo.jobs.worker import Worker
 from mobigo.kit.clock import Clock
 
@@ -102,6 +102,24 @@ def test_a_job_of_a_killed_worker_is_queued_again(engine: Engine, database_url: 
         connection.execute("UPDATE procrastinate_jobs SET status = 'doing', worker_id = 1")
     with running(Worker(libpq_conninfo(database_url), {"count": lambda: done.append(1)}, clock=Clock())):
         wait_until(lambda: done == [1])
+
+
+def test_what_people_wait_for_does_not_wait_for_a_long_job(engine: Engine, database_url: str) -> None:
+    begun, over, kept = threading.Event(), threading.Event(), threading.Event()
+
+    def build() -> None:
+        begun.set()
+        assert over.wait(20)
+
+    with Session(engine) as session:
+        enqueue(session, "build")
+        session.commit()
+    schedule = [Periodic("keep", timedelta(seconds=20), at_once=True, queue=PROMPT)]
+    worker = Worker(libpq_conninfo(database_url), {"build": build, "keep": kept.set}, schedule, clock=Clock())
+    with running(worker):
+        assert begun.wait(20)
+        assert kept.wait(20)
+        over.set()
 
 
 def test_a_nightly_task_is_due_once_a_night(database_url: str) -> None:

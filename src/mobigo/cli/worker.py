@@ -34,7 +34,7 @@ def worker(*, leash: bool) -> None:
     from mobigo.cli.messages import carry_messages
     from mobigo.cli.serve import hold_leash
     from mobigo.db.engine import libpq_conninfo
-    from mobigo.jobs.schedule import Periodic
+    from mobigo.jobs.schedule import PROMPT, Periodic
     from mobigo.jobs.worker import Worker
     from mobigo.settings import read_settings
 
@@ -49,9 +49,9 @@ def worker(*, leash: bool) -> None:
         Periodic("network.drives", timedelta(hours=1), at_once=True),
         Periodic("live.poll", timedelta(seconds=LIVE_EVERY), at_once=True),
         Periodic("sharing.poll", timedelta(seconds=LIVE_EVERY), at_once=True),
-        Periodic("ondemand.keep", timedelta(seconds=LIVE_EVERY), at_once=True),
+        Periodic("ondemand.keep", timedelta(seconds=LIVE_EVERY), at_once=True, queue=PROMPT),
         Periodic("ondemand.improve", timedelta(minutes=10)),
-        Periodic("ondemand.tend", timedelta(seconds=LIVE_EVERY), at_once=True),
+        Periodic("ondemand.tend", timedelta(seconds=LIVE_EVERY), at_once=True, queue=PROMPT),
         Periodic("ondemand.series", timedelta(minutes=1)),
         Periodic("ondemand.forget", timedelta(days=1), timedelta(hours=1)),
         Periodic("messages.forget", timedelta(days=1), timedelta(hours=1)),

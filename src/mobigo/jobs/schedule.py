@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 QUEUE = "default"
+"""Where jobs wait that may take their time."""
+PROMPT = "prompt"
+"""Where jobs wait that people wait for: none of them takes long, and none waits for the others."""
 
 
 @dataclass(frozen=True)
@@ -29,6 +32,7 @@ class Periodic:
     """From midnight UTC (or from the epoch, for periods that do not divide a day)."""
     at_once: bool = False
     """Queue it also when it is met for the first time, and when the clock was put back."""
+    queue: str = QUEUE
 
     def last_due(self, now: datetime) -> datetime:
         """Return the last moment at which it should have been queued."""
@@ -67,6 +71,6 @@ def _queue(connection: psycopg.Connection, one: Periodic, now: datetime) -> bool
         return False
     queued = connection.execute(
         "SELECT procrastinate_defer_periodic_job_v2(%s, NULL, %s, %s, 0, '', %s, '{}')",
-        [QUEUE, one.task, one.task, due],
+        [one.queue, one.task, one.task, due],
     ).fetchone()
     return queued is not None and queued[0] is not None

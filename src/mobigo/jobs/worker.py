@@ -1,7 +1,7 @@
 """The worker: runs queued jobs, and queues what is due. It outlives restarts of the database.
 
-A task is a plain function; it runs in a thread. One job runs at a time per worker, since the jobs we have use all cores
-themselves; any number of workers may share the queue.
+A task is a plain function; it runs in a thread. Of each queue one job runs at a time per worker, since the long jobs
+use all cores themselves; any number of workers may share the queues.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import structlog
 from procrastinate import App, PsycopgConnector, RetryStrategy
 from procrastinate.exceptions import ConnectorException
 
-from mobigo.jobs.schedule import queue_due
+from mobigo.jobs.schedule import PROMPT, QUEUE, queue_due
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -63,7 +63,7 @@ class Worker:
         self._clock = clock
         self._stopped = threading.Event()
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._run: asyncio.Task[None] | None = None
+        self._run: asyncio.Future[list[None]] | None = None
 
     def run(self) -> None:
         """Work until `stop` is called; reconnect whenever the database was away."""
@@ -89,18 +89,22 @@ class Worker:
             loop.call_soon_threadsafe(run.cancel)
 
     async def _work(self, *, wait: bool) -> None:
-        app = App(connector=PsycopgConnector(conninfo=self._conninfo, min_size=1, max_size=4, timeout=10))
+        app = App(connector=PsycopgConnector(conninfo=self._conninfo, min_size=1, max_size=6, timeout=10))
         for name, task in self._tasks.items():
             app.task(task, name=name, retry=RETRY)
         async with app.open_async():
             self._loop = asyncio.get_running_loop()
-            self._run = asyncio.create_task(
-                app.run_worker_async(
-                    wait=wait,
-                    install_signal_handlers=False,
-                    listen_notify=wait,
-                    shutdown_graceful_timeout=5,
-                    delete_jobs="successful",
+            self._run = asyncio.gather(
+                *(
+                    app.run_worker_async(
+                        queues=[queue],
+                        wait=wait,
+                        install_signal_handlers=False,
+                        listen_notify=wait,
+                        shutdown_graceful_timeout=5,
+                        delete_jobs="successful",
+                    )
+                    for queue in (QUEUE, PROMPT)
                 )
             )
             rescue = asyncio.create_task(_rescue(app))
