@@ -573,5 +573,5 @@ def announce(session: Session, what: str, booking: Booking, legs: Iterable[Booke
                 for leg in some
             ],
         }
-        key = f"{what}/{booking.id}/{booking.revision}/{'+'.join(leg.id for leg in some)}"
+        key = f"{what}/{booking.reference}/{booking.revision}/{'+'.join(leg.id for leg in some)}"
         webhooks.announce(session, what, data, operator=operator, key=key, now=now)
