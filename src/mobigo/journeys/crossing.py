@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
     AskAt: TypeAlias = Callable[[Doors, int, Direction], list[TransitJourney]]
 
-MOST_TRIED = 6
+MOST_TRIED = 3
 """Relations, those with the least detour on the way first."""
 
 LONGEST_WAIT = 4 * 3_600

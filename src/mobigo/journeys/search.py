@@ -90,6 +90,8 @@ class Search:
     """True once a journey by vehicle was left out because walking is better."""
     hailing: Hailing | None = None
     """Rides that are booked; None: none is wanted, or none is near."""
+    _crossed: bool = field(default=False, repr=False)
+    """Whether rides between two lines were looked for: once for a question."""
     _day: int | None = field(default=None, repr=False)
     """The day asked about: that of the first search."""
 
@@ -187,7 +189,9 @@ class Search:
             inside = one.at(direction) >= first if direction is Direction.DEPART else one.at(direction) <= last
             if inside and not any(beats(other, journey) for other in others):
                 new = [*(other for other in new if not beats(journey, other.journey)), one]
-        if not found and not new and direction is Direction.DEPART and not self.doors[0].vias:
+        alone = not found and not new and not self.doors[0].vias
+        if alone and direction is Direction.DEPART and not self._crossed:
+            self._crossed = True
             new = self._cross(first, last)
         return new
 
