@@ -460,6 +460,30 @@ trip t A 01:30 B 02:30 C 03:30
 ask A C 2026-10-24T12:00
 get 2026-10-25T02:30+02:00 2026-10-25T03:30+01:00 0
 
+in autumn a trip of the next day is linked though by the times of the file it leaves too early
+day 20261024
+service 20261025 u
+transfer B B 3
+transfer - - 4 - t u
+block v t w
+trip t A 31:00 B 31:30
+trip w B 31:40 D 31:50
+trip u B 07:00 D 07:50
+ask A D 2026-10-24T12:00
+get 2026-10-25T06:00+01:00 2026-10-25T07:50+01:00 0
+
+in spring a trip of the next day has left before, and the block goes on
+day 20260328
+service 20260329 u
+transfer B B 3
+transfer - - 4 - t u
+block v t w
+trip t A 23:50 B 24:30
+trip u B 00:40 D 00:50
+trip w B 25:00 D 25:10
+ask A D 2026-03-28T12:00
+get 2026-03-28T23:50+01:00 2026-03-29T01:10+01:00 0
+
 missing times lie along the way
 trip t A 08:00 B - C - D 08:30
 ask B C 08:00

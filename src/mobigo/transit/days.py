@@ -393,9 +393,11 @@ def _collect_runs(timetable: Timetable, day: int, direction: Direction, more_day
             break
         running = list_running(timetable, number)
         block = _blocks_that_hold(timetable, running, *plan)
-        begins = np.array([begin_day(number, zone) - base for zone in zones], np.int64)
-        offset = begins[timetable.trip_zone[timetable.run_trip]]
-        linked = links.find(number, running)
+        begins = np.array(
+            [[begin_day(there, zone) - base for zone in zones] for there in (number, number + 1)], np.int64
+        )
+        offset = begins[0, timetable.trip_zone[timetable.run_trip]]
+        linked = links.find(number, running, begins)
         if direction is Direction.DEPART:
             running &= end_of + offset >= -CLOCK_CHANGE
         else:
@@ -582,21 +584,28 @@ class _Links:
 
     def __init__(self, timetable: Timetable, starts: NDArray[np.int32], ends: NDArray[np.int32]) -> None:
         self.timetable, self.starts, self.ends = timetable, starts, ends
+        self.zone = timetable.trip_zone[timetable.run_trip]
         self.links = _list_links(timetable, LINKED)
         self.runs: dict[int, list[int]] = {}
         for run, trip in _list_linked(timetable, timetable.run_trip) if self.links else ():
             self.runs.setdefault(trip, []).append(run)
 
-    def find(self, day: int, running: NDArray[np.bool_]) -> NDArray[np.uint8]:
-        """uint8[n_runs], 1 where a run of the day is linked to one of that day or the next."""
+    def find(self, day: int, running: NDArray[np.bool_], begins: NDArray[np.int64]) -> NDArray[np.uint8]:
+        """uint8[n_runs], 1 where a run of the day is linked to one of that day or the next.
+
+        `begins` is int64[2, n_zones], the seconds at which the day and the next begin: where clocks change they are not
+        24 h apart, and which run can follow is a matter of instants, as in `_follow_links`.
+        """
         linked = np.zeros(len(running), np.uint8)
         if not self.links:
             return linked
         there = (running, list_running(self.timetable, day + 1))
         for before, after, later in self.links:
             for x in self.runs.get(before, ()):
+                over = self.ends[x] + begins[0, self.zone[x]]
                 linked[x] |= running[x] and any(
-                    there[later][y] and self.ends[x] <= self.starts[y] + later * DAY for y in self.runs.get(after, ())
+                    there[later][y] and over <= self.starts[y] + begins[later, self.zone[y]]
+                    for y in self.runs.get(after, ())
                 )
         return linked
 
