@@ -13,7 +13,6 @@ import numpy as np
 
 from mobigo.journeys.model import End
 from mobigo.journeys.rideleg import DOOR, Crossed
-from mobigo.kit.geo import haversine
 from mobigo.ondemand.model import Pin, PinSide, Spot
 from mobigo.ondemand.supply import Offered, Want, better, safe_seconds
 from mobigo.transit.model import Direction, Ride, TransitJourney, Walk
@@ -72,17 +71,14 @@ def cross(hailing: Hailing, ask: AskAt, doors: Doors, first: int) -> Iterator[tu
 def _list_on_the_way(hailing: Hailing) -> list[Relation]:
     """List the relations that are the least detour."""
     served, (origin, destination) = hailing.hail.served, hailing.ends
-
-    def detour(relation: Relation) -> float:
-        points = [served.hub_points(area) for area in (relation.start, relation.end)]
-        if not all(points):
-            return np.inf
-        return haversine(origin.point, points[0][0]) + haversine(points[1][0], destination.point)
-
-    measured = sorted(
-        ((detour(one), n) for n, one in enumerate(served.relations) if hailing.is_wanted(one)), key=lambda one: one[0]
+    wide = np.cos(np.radians(origin.point.lat))
+    start, end = served.middles[:, :2], served.middles[:, 2:]
+    detour = np.hypot(*((start - origin.point) * (wide, 1.0)).T) + np.hypot(
+        *((end - destination.point) * (wide, 1.0)).T
     )
-    return [served.relations[n] for metres, n in measured[:MOST_TRIED] if np.isfinite(metres)]
+    near = np.argsort(detour, kind="stable")[:MOST_TRIED]
+    found = [served.relations[n] for n in near.tolist() if np.isfinite(detour[n])]
+    return [relation for relation in found if hailing.is_wanted(relation)]
 
 
 def _cross_by(

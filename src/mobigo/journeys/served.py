@@ -219,6 +219,17 @@ class Served:
         """Return where the hubs of an area are, in their order."""
         return [self.point_of(stop) for stop in self.hubs(area).tolist()]
 
+    @cached_property
+    def middles(self) -> NDArray[np.float64]:
+        """float64[n_relations, 4], longitude and latitude of the first hub of each end; not a number: it has none."""
+        found = np.full((len(self.relations), 4), np.nan)
+        for row, relation in zip(found, self.relations, strict=True):
+            for at, area in ((0, relation.start), (2, relation.end)):
+                hubs = self.hubs(area)
+                if len(hubs):
+                    row[at : at + 2] = self.point_of(int(hubs[0]))
+        return found
+
     def spread(self, area: Area, *, backward: bool, wheels: bool) -> Spread:
         """Return the stops that one walks to from the hubs of an area (from which one walks to them)."""
         key = area, backward, wheels
