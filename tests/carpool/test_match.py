@@ -13,7 +13,7 @@ import pytest
 from mobigo.carpool.match import Board, Match, Ride, Rider, Spot, Stop, plan_ride
 from mobigo.kit.errors import InvalidInput, NotFound
 from mobigo.kit.geo import Point, haversine
-from mobigo.street.drives import Drives
+from mobigo.street.drives import Drives, Kept
 
 
 class Roads:
@@ -35,6 +35,11 @@ class Roads:
         if luck.random() < 0.03:
             return -1
         return ceil(haversine(a, b) / 38.0 * luck.uniform(1.0, 2.5))
+
+    fastest = 38.0
+
+    def keep(self) -> Kept:
+        return Kept(self, None)
 
     def seconds(self, origins: list[Point], destinations: list[Point]) -> np.ndarray:
         table = [[self.one(a, b) for b in destinations] for a in origins]

@@ -203,6 +203,24 @@ def test_places_are_forgotten_when_there_is_no_more_room(monkeypatch: pytest.Mon
     assert_array_equal(drives.seconds(places, places), expected)
 
 
+@pytest.mark.parametrize("searched", [False, True])
+def test_places_that_stay_are_as_far_apart_as_others(searched: bool, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: FBT001
+    rng = np.random.default_rng(5)
+    graph = build_graph(lattice(1, 6))
+    monkeypatch.setattr(module, "PLACES", 4)
+    monkeypatch.setattr(module, "ROOM", 100)
+    points = places_of(graph, rng)[:12]
+    drives = Drives(graph) if searched else labelled(graph)
+    kept, others = drives.keep(), points[8:]
+    numbers = np.concatenate([kept.put(points[:3]), kept.put([points[1], *points[3:9]])])
+    assert numbers.tolist() == [0, 1, 2, 1, 3, 4, 5, 6, 7, 8]
+    mine = [points[number] for number in numbers]
+    for _ in range(2):
+        assert_array_equal(kept.seconds_from(numbers, others), drives.seconds(mine, others))
+        assert_array_equal(kept.seconds_to(others, numbers), drives.seconds(others, mine))
+        assert kept.put([points[9]]).tolist() == [9]
+
+
 def test_many_threads_may_ask_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     graph = build_graph(lattice(5, 12))
     rng = np.random.default_rng(5)

@@ -38,17 +38,34 @@ DELAY_GUARD = 300
 DWELL = 60
 """Seconds for getting on or off."""
 
-FASTEST = 40.0
-"""Metres per second that no car exceeds between two places, taken from door to door."""
-
 ROOM_AT_FIRST = 64
 
 
 class Times(Protocol):
-    """Driving times."""
+    """Driving times, as `mobigo.street.drives.Drives` has them."""
+
+    @property
+    def fastest(self) -> float:
+        """Metres per second that nobody exceeds, between any two places."""
 
     def seconds(self, origins: Sequence[Point], destinations: Sequence[Point]) -> NDArray[np.int32]:
         """Return int32[n_origins, n_destinations], -1 where there is no way."""
+
+    def keep(self) -> Kept:
+        """Return a list of places that stay."""
+
+
+class Kept(Protocol):
+    """Places that stay, by number."""
+
+    def put(self, points: Sequence[Point]) -> NDArray[np.int32]:
+        """Put places on the list; return their numbers."""
+
+    def seconds_from(self, numbers: NDArray[np.int32], destinations: Sequence[Point]) -> NDArray[np.int32]:
+        """Return int32[n, n_destinations]."""
+
+    def seconds_to(self, origins: Sequence[Point], numbers: NDArray[np.int32]) -> NDArray[np.int32]:
+        """Return int32[n_origins, n]."""
 
 
 @dataclass(frozen=True)
@@ -138,9 +155,11 @@ class Board:
     """All cars one could ride in; one is added or taken away at a time."""
 
     times: Times
-    fastest: float = FASTEST
     dwell: int = DWELL
     _offers: Offers = field(init=False)
+    _kept: Kept = field(init=False)
+    _place: NDArray[np.int32] = field(init=False)
+    """int32[n_stops], number of each stop's place."""
     _rides: list[Ride | None] = field(init=False, default_factory=list)
     _numbers: dict[str, int] = field(init=False, default_factory=dict)
     _unused: list[int] = field(init=False, default_factory=list)
@@ -150,6 +169,8 @@ class Board:
 
     def __post_init__(self) -> None:
         self._offers = _make_room(ROOM_AT_FIRST, ROOM_AT_FIRST)
+        self._place = np.zeros(ROOM_AT_FIRST, np.int32)
+        self._kept = self.times.keep()
 
     def __len__(self) -> int:
         return len(self._numbers)
@@ -175,6 +196,7 @@ class Board:
         self._numbers[ride.id] = number
         offers.first[number], offers.size[number] = begin, n
         here = slice(begin, begin + n)
+        self._place[here] = self._kept.put([one.point for one in ride.stops])
         offers.place[here] = _places([one.point for one in ride.stops])
         offers.arrival[here] = [one.arrival for one in ride.stops]
         offers.departure[here] = [one.departure for one in ride.stops]
@@ -214,7 +236,7 @@ class Board:
         drop_offs = [spot.point for spot in rider.drop_offs]
         n_offers = len(self._rides)
         kept = np.empty(n_offers, np.int32)
-        bound = self.fastest / CAUTION
+        bound = self.times.fastest / CAUTION
         n = screen(self._offers, n_offers, _places(pickups), _places(drop_offs), wish, bound, kept)
         looked_at = kept[:n]
         found = np.empty((n, 9), np.int64)
@@ -229,20 +251,18 @@ class Board:
 
     def _measure(self, looked_at: NDArray[np.int32], pickups: list[Point], drop_offs: list[Point]) -> Streets:
         """Ask the streets once for all cars looked at."""
-        rows: dict[Point, int] = {}
-        row = np.full(self._used, -1, np.int32)
-        for number in looked_at.tolist():
-            ride = self._rides[number]
-            assert ride is not None
-            begin = int(self._offers.first[number])
-            for at, stop in enumerate(ride.stops, start=begin):
-                row[at] = rows.setdefault(stop.point, len(rows))
-        stops = list(rows)
-        ask = self.times.seconds
+        sizes = self._offers.size[looked_at] - 1
+        row = np.cumsum(sizes) - sizes
+        stops = np.repeat(self._offers.first[looked_at] - row, sizes) + np.arange(sizes.sum())
+        before, after, kept = self._place[stops], self._place[stops + 1], self._kept
         return Streets(
-            row, ask(stops, pickups), ask(pickups, stops), ask(stops, drop_offs), ask(drop_offs, stops),
-            ask(pickups, drop_offs),
-        )  # fmt: skip
+            row.astype(np.int32),
+            kept.seconds_from(before, pickups),
+            kept.seconds_to(pickups, after),
+            kept.seconds_from(before, drop_offs),
+            kept.seconds_to(drop_offs, after),
+            self.times.seconds(pickups, drop_offs),
+        )
 
     def _describe(self, row: list[int], rider: Rider) -> Match:
         number, i, j, a, b, on, off, detour, cost = row
@@ -262,6 +282,7 @@ class Board:
                 old: NDArray[Any] = offers[index]
                 wider[index][: len(old)] = old
             self._offers = wider
+            self._place = np.concatenate([self._place, np.zeros(len(wider.arrival) - len(self._place), np.int32)])
         self._used += n
         return self._used - n
 

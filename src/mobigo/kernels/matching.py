@@ -55,18 +55,22 @@ class Wish(NamedTuple):
 
 
 class Streets(NamedTuple):
-    """Driving seconds between the stops of the cars looked at and the places; -1 where there is no way."""
+    """Driving seconds between the stops of the cars looked at and the places; -1 where there is no way.
+
+    Nobody gets on or off after a car's last stop. Of a car each stop but the last has a row, one after another: of the
+    ways from that stop to a place, and from the place to the stop after it.
+    """
 
     row: NDArray[np.int32]
-    """int32[n_stops], row of each stop in the tables."""
+    """int32[n], row of the first stop of each car looked at."""
     to_pickup: NDArray[np.int32]
     """int32[n_rows, n_pickups]."""
     from_pickup: NDArray[np.int32]
-    """int32[n_pickups, n_rows]."""
+    """int32[n_pickups, n_rows], to the stop after."""
     to_drop_off: NDArray[np.int32]
     """int32[n_rows, n_drop_offs]."""
     from_drop_off: NDArray[np.int32]
-    """int32[n_drop_offs, n_rows]."""
+    """int32[n_drop_offs, n_rows], to the stop after."""
     across: NDArray[np.int32]
     """int32[n_pickups, n_drop_offs]."""
 
@@ -188,12 +192,13 @@ def match(
         offer = looked_at[number]
         begin = offers.first[offer]
         last = begin + offers.size[offer] - 1
+        shift = streets.row[number] - begin
         best = FOREVER
         for i in range(begin, last):
             if offers.departure[i] > wish.pickup_by or offers.free[i] < wish.seats:
                 continue
             for a in range(len(wish.ready)):
-                there = streets.to_pickup[streets.row[i], a]
+                there = streets.to_pickup[i + shift, a]
                 if there < 0 or offers.departure[i] + there > wish.pickup_by:
                     continue
                 on = max(offers.departure[i] + there, wish.ready[a])
@@ -204,8 +209,8 @@ def match(
                     for j in range(i, last):
                         if offers.free[j] < wish.seats:
                             break
-                        over = streets.across[a, b] if j == i else streets.to_drop_off[streets.row[j], b]
-                        back = streets.from_drop_off[b, streets.row[j + 1]]
+                        over = streets.across[a, b] if j == i else streets.to_drop_off[j + shift, b]
+                        back = streets.from_drop_off[b, j + shift]
                         if over >= 0 and back >= 0:
                             off = leaves + over
                             arrives = off + wish.dwell + back
@@ -218,7 +223,7 @@ def match(
                                     row[0], row[1], row[2], row[3], row[4] = offer, i - begin, j - begin, a, b
                                     row[5], row[6], row[7], row[8] = on, off, end, best
                         # without getting off here: on to the next stop
-                        ahead = streets.from_pickup[a, streets.row[i + 1]] if j == i else 0
+                        ahead = streets.from_pickup[a, i + shift] if j == i else 0
                         if ahead < 0:
                             break
                         reached = leaves + ahead if j == i else leaves + offers.arrival[j + 1] - offers.departure[j]

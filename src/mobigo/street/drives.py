@@ -12,7 +12,7 @@ import math
 import threading
 from collections import deque
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -97,6 +97,17 @@ class Drives:
             return np.array(found, np.int32)
         return register.measure(origins, destinations, pairs=True).seconds.reshape(-1)
 
+    @property
+    def fastest(self) -> float:
+        """Metres per second that nobody exceeds, between any two places."""
+        return STRAIGHT_SPEED if self._graph is None else float(self._graph.fastest[list(Profile).index(Profile.CAR)])
+
+    def keep(self) -> Kept:
+        """Return an empty list of places that stay, for asking about many thousands of them at once."""
+        hierarchy = self._find_hierarchy() if self._graph is not None else None
+        own = _Register(self._graph, hierarchy) if self._graph is not None and hierarchy is not None else None
+        return Kept(self, own)
+
     def _measure(self, origins: Sequence[Point], destinations: Sequence[Point], *, metres: bool) -> Table:
         register = self._open()
         if register is not None:
@@ -131,6 +142,46 @@ class Drives:
         return self._register
 
 
+class Kept:
+    """Places that stay, by number: what is asked again and again of very many is not looked up by its point.
+
+    One question at a time is answered; the others wait. Without a hierarchy the streets are searched, as `Drives` does.
+    """
+
+    def __init__(self, drives: Drives, register: _Register | None) -> None:
+        self._drives, self._register = drives, register
+        self._points: list[Point] = []
+        self._numbers: dict[Point, int] = {}
+        self._asking = threading.Lock()
+
+    def put(self, points: Sequence[Point]) -> NDArray[np.int32]:
+        """Put places on the list, each once; return their numbers."""
+        with self._asking:
+            new = [point for point in dict.fromkeys(points) if point not in self._numbers]
+            if new and self._register is not None:
+                self._register.add(new)
+            self._numbers.update(zip(new, range(len(self._points), len(self._points) + len(new)), strict=True))
+            self._points += new
+            return np.array([self._numbers[point] for point in points], np.int32)
+
+    def seconds_from(self, numbers: NDArray[np.int32], destinations: Sequence[Point]) -> NDArray[np.int32]:
+        """Return the seconds from places of the list to others; int32[n, n_destinations], as `Drives.seconds`."""
+        if self._register is None:
+            return self._drives.seconds(self._named(numbers), destinations)
+        with self._asking:
+            return self._register.measure_beside(numbers, destinations, leaving=False)
+
+    def seconds_to(self, origins: Sequence[Point], numbers: NDArray[np.int32]) -> NDArray[np.int32]:
+        """Return the seconds from other places to those of the list; int32[n_origins, n], as `Drives.seconds`."""
+        if self._register is None:
+            return self._drives.seconds(origins, self._named(numbers))
+        with self._asking:
+            return self._register.measure_beside(numbers, origins, leaving=True)
+
+    def _named(self, numbers: NDArray[np.int32]) -> list[Point]:
+        return [self._points[number] for number in numbers.tolist()]
+
+
 class _Shelf:
     """Labels of places, one after another; what stands there is never changed."""
 
@@ -143,6 +194,16 @@ class _Shelf:
             np.empty(room, np.int32), np.empty(room, np.int32), np.empty(room, np.uint16), np.empty(room, np.int32)
         )
         self.used = 0
+
+    def wider(self) -> _Shelf:
+        """Return a shelf of twice the size with the same places on it."""
+        wider = _Shelf(2 * len(self.bounds), 2 * len(self.labels.hub))
+        mine: list[NDArray[Any]] = [self.bounds, *self.seat, *self.labels]
+        its: list[NDArray[Any]] = [wider.bounds, *wider.seat, *wider.labels]
+        for new, old in zip(its, mine, strict=True):
+            new[: len(old)] = old
+        wider.slots, wider.used = self.slots, self.used
+        return wider
 
 
 class _Register:
@@ -170,6 +231,31 @@ class _Register:
                 start, end, int(pairs), board, *table,
             )  # fmt: skip
         return table
+
+    def add(self, points: list[Point]) -> None:
+        """Put new places on the shelf behind those that are there, which keep their slots."""
+        while not self._label(self._shelf, points):
+            self._shelf = self._shelf.wider()
+
+    def measure_beside(self, slots: NDArray[np.int32], others: Sequence[Point], *, leaving: bool) -> NDArray[np.int32]:
+        """Return the seconds from slots to other places, or (`leaving` them) to the slots; then forget those."""
+        new = [point for point in dict.fromkeys(others) if point not in self._shelf.slots]
+        if new:
+            self.add(new)
+        shelf = self._shelf
+        ends = np.array([shelf.slots[point] for point in others], np.int32)
+        start, end = (ends, slots) if leaving else (slots, ends)
+        table = Table(np.empty((len(start), len(end)), np.int32), np.empty((len(start), len(end)), np.int32))
+        with self._borrow() as board:
+            sum_labels(
+                self._graph.car, self._graph.edge_metres, ENTRY, WALK_SPEED, shelf.labels, shelf.seat, shelf.bounds,
+                start, end, 0, board, *table,
+            )  # fmt: skip
+        if new:
+            shelf.used = int(shelf.bounds[shelf.slots[new[0]], 0])
+            for point in new:
+                del shelf.slots[point]
+        return table.seconds
 
     def _look_up(self, points: list[Point]) -> tuple[_Shelf, NDArray[np.int32]]:
         """Return the slots of places on a shelf, labelled."""
