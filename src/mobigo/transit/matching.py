@@ -449,8 +449,8 @@ class Finder:
         return stop
 
     def next_trips(self, trip: int, day: int) -> list[tuple[int, int]]:
-        """List what the vehicle of a trip goes on to, with the service day: by its block or by transfers.txt."""
-        onward = [(after, day) for after in self._following(day).get(trip, ())]
+        """List what the vehicle of a trip goes on to, with the service day: by transfers.txt, else by its block."""
+        onward = []
         if trip in self.names.linked:
             ends, zone = int(self.names.end[trip]), int(self.timetable.trip_zone[trip])
             for after in self.names.linked[trip]:
@@ -459,7 +459,7 @@ class Finder:
                     if starts >= self.begins(day, zone) + ends and self.runs(after, later):
                         onward.append((after, later))
                         break
-        return onward
+        return onward or [(after, day) for after in self._following(day).get(trip, ())]
 
     def _following(self, day: int) -> dict[int, tuple[int]]:
         """For each trip of a block on a day the next one; a block whose trips overlap that day is of no one vehicle."""
