@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from itertools import product
+from itertools import chain, product
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 from zoneinfo import ZoneInfo
 
@@ -87,13 +87,13 @@ class Side:
     """All that `relation` has."""
 
     def best(
-        self, n_stops: int, closed: set[int], without: set[tuple[int, int]]
+        self, n_stops: int, closed: frozenset[int], without: set[tuple[int, int]]
     ) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
         """Return the least seconds for each stop, -1 where out of reach, and the row that has them.
 
         Parameters
         ----------
-        closed : set of int
+        closed : frozenset of int
             Relations that cannot be booked.
         without : set of (relation, hub)
             That cannot be booked.
@@ -200,57 +200,73 @@ class Hailing:
             if self.is_wanted(served.relations[number])
             for gate in found
         ]
-        far = {number: served.relations[number] for number, _ in pairs}
-        areas = {number: one.end if leaving else one.start for number, one in far.items()}
         all_gates = tuple(dict.fromkeys(gate for _, gate in pairs))
+        place = {gate: n for n, gate in enumerate(all_gates)}
+        at_door = self._leave_door(at, [number for number, gate in pairs if gate.stop == DOOR])
+        legs = [
+            at_door[number] if gate.stop == DOOR else self._leave_stop(at, number, gate.stop) for number, gate in pairs
+        ]
+        columns = [some.shape[1] for some in legs]
+        named = np.array([(number, place[gate], gate.walk) for number, gate in pairs], np.int32).reshape(-1, 3)
+        relation, through, to_gate = np.repeat(named, columns, axis=0).T
+        stop, aboard, walk, hub = np.concatenate([np.zeros((4, 0), np.int32), *legs], axis=1)
+        if self.request.walk_speed != WALKING_SPEED:
+            walk = np.ceil(walk * (WALKING_SPEED / self.request.walk_speed)).astype(np.int32)
+        seconds = aboard + walk + to_gate
         walked = np.full(len(self.network.timetable.stop_lat), NOT_ON_FOOT, np.int32)
         walked[self.on_foot[at].stops] = self.on_foot[at].seconds
-        rows = self._spread([(number, all_gates.index(gate), areas[number]) for number, gate in pairs], all_gates, at)
-        rows = rows[:, rows[1] < walked[rows[0]]]
-        stop, seconds, walk, relation, hub, through = rows
-        return Side(stop, seconds, walk, relation, hub, through, all_gates, gates, frozenset(relation.tolist()))
+        kept = np.flatnonzero((walk <= self.request.max_walk) & (seconds < walked[stop]))
+        relation = relation[kept]
+        return Side(stop[kept], seconds[kept], walk[kept], relation, hub[kept], through[kept], all_gates, gates,
+                    frozenset(np.unique(relation).tolist()))  # fmt: skip
 
-    def _spread(self, pairs: list[tuple[int, int, Area]], gates: tuple[Gate, ...], at: int) -> NDArray[np.int32]:
-        """Ride from gates to hubs and go on on foot.
+    def _leave_door(self, at: int, numbers: Sequence[int]) -> dict[int, NDArray[np.int32]]:
+        """Ride by relations from the door (to it); by relation, as `_go_on`."""
+        if not numbers:
+            return {}
+        served = self.hail.served
+        areas = [served.far_end(number, leaving=at == 0) for number in numbers]
+        points = [served.hub_points(area) for area in areas]
+        bounds = np.cumsum([len(some) for some in points])
+        drives = np.split(self._measure(at, self.ends[at].point, list(chain(*points))), bounds[:-1])
+        return {number: self._go_on(at, number, DOOR, drive) for number, drive in zip(numbers, drives, strict=True)}
+
+    def _leave_stop(self, at: int, number: int, stop: int) -> NDArray[np.int32]:
+        """Ride by a relation from a stop (to it): the same for all who live around; as `_go_on`."""
+        served, drives = self.hail.served, self.hail.supply.drives
+        key = number, stop, at == 1, self.request.wheelchair
+        known = served.onward.get(key)
+        if known is None or known[0] is not drives:
+            points = served.hub_points(served.far_end(number, leaving=at == 0))
+            found = self._go_on(at, number, stop, self._measure(at, served.point_of(stop), points))
+            known = served.keep(key, drives, found)
+        return known[1]
+
+    def _go_on(self, at: int, number: int, gate: int, drive: NDArray[np.int32]) -> NDArray[np.int32]:
+        """Go on on foot from the hubs at the far end of a relation (come to them on foot).
 
         Parameters
         ----------
-        pairs : list of (relation, gate, area)
-            Where one is taken by which relation: to (from) the hubs of an area.
+        gate : int
+            Stop that the ride is from (to); `DOOR`: from the door.
+        drive : int32[n_hubs]
+            Seconds between it and the hubs, -1 where there is no way.
 
         Returns
         -------
-        int32[6, n]
-            Stop, seconds, seconds on foot behind the hub, relation, hub, gate.
+        int32[4, n]
+            Stop, seconds without those on foot, seconds on foot behind the hub, hub.
         """
-        if not pairs:
-            return np.zeros((6, 0), np.int32)
         served = self.hail.served
-        hubs = [served.hubs(area) for _, _, area in pairs]
-        spreads = [served.spread(area, backward=at == 1, wheels=self.request.wheelchair) for _, _, area in pairs]
-        begin = np.cumsum([0, *(len(some) for some in hubs)], dtype=np.int32)
-        hub = np.concatenate(hubs)
-        of_hub = np.repeat(np.arange(len(pairs)), np.diff(begin))
-        gate = np.array([gate for _, gate, _ in pairs], np.int32)
-        drive = self._measure(at, gates, gate[of_hub], hub)
-        terms = np.array([self._terms(number) for number, _, _ in pairs])[of_hub].T
-        lasting = np.minimum(
-            np.maximum(drive, np.rint(terms[0] * drive + terms[1])), np.rint(terms[2] * drive + terms[3])
-        )
-        on_foot = np.array([gates[one].walk for one in gate.tolist()])
-        total = (lasting + terms[4]).astype(np.int32) + on_foot[of_hub]
-        usable = (drive >= 0) & (drive <= LONGEST_DRIVE) & (hub != np.array([one.stop for one in gates])[gate[of_hub]])
-        at_hub = np.concatenate([spread.hub + first for spread, first in zip(spreads, begin[:-1], strict=True)])
-        stop = np.concatenate([spread.stop for spread in spreads])
-        walk = np.concatenate([spread.walk for spread in spreads])
-        if self.request.walk_speed != WALKING_SPEED:
-            walk = np.ceil(walk * (WALKING_SPEED / self.request.walk_speed)).astype(np.int32)
-        kept = np.flatnonzero(usable[at_hub] & (walk <= self.request.max_walk))
-        at_hub, walk = at_hub[kept], walk[kept]
-        number = np.array([number for number, _, _ in pairs], np.int32)
-        pair = of_hub[at_hub]
-        found = stop[kept], total[at_hub] + walk, walk, number[pair], hub[at_hub], gate[pair]
-        return np.stack(found).astype(np.int32)
+        area = served.far_end(number, leaving=at == 0)
+        hubs, spread = served.hubs(area), served.spread(area, backward=at == 1, wheels=self.request.wheelchair)
+        factor, offset, most_factor, most_offset, rest = self._terms(number)
+        safe, most = np.rint(factor * drive + offset), np.rint(most_factor * drive + most_offset)
+        lasting = np.minimum(np.maximum(drive, safe), most).astype(np.int32) + rest
+        usable = (drive >= 0) & (drive <= LONGEST_DRIVE) & (hubs != gate)
+        kept = usable[spread.hub]
+        by = spread.hub[kept]
+        return np.stack([spread.stop[kept], lasting[by], spread.walk[kept], hubs[by]]).astype(np.int32)
 
     def _terms(self, number: int) -> tuple[float, float, float, float, int]:
         """Return how long a ride counts: factor and offset of what is safe, of the longest ride, and the rest."""
@@ -259,16 +275,11 @@ class Hailing:
         rest = promise.pickup_window + promise.dwell + promise.connection_buffer
         return *safe_terms(relation.rides[0].trip), promise.ride_factor, promise.ride_extra, rest
 
-    def _measure(
-        self, at: int, gates: tuple[Gate, ...], gate: NDArray[np.int32], hub: NDArray[np.int32]
-    ) -> NDArray[np.int32]:
-        """Return the seconds of the drive between each gate and hub, int32[n]."""
-        stops, column = np.unique(hub, return_inverse=True)
-        here = [self._point(at, one.stop) for one in gates]
-        there = [self.hail.served.point_of(stop) for stop in stops.tolist()]
+    def _measure(self, at: int, here: Point, there: list[Point]) -> NDArray[np.int32]:
+        """Return the seconds of the drives from one place to others (back), int32[n]."""
         drives = self.hail.supply.drives
-        table = drives.seconds(here, there) if at == 0 else drives.seconds(there, here).T
-        return np.asarray(table[gate, column])
+        table = drives.seconds([here], there) if at == 0 else drives.seconds(there, [here])
+        return np.asarray(table).reshape(-1)
 
     def is_wanted(self, relation: Relation) -> bool:
         """Tell whether the question's filters leave a service."""
@@ -283,9 +294,6 @@ class Hailing:
             return False
         kinds = {word.partition(":")[0] for word in self.request.only}
         return all(names & {word for word in self.request.only if word.startswith(f"{kind}:")} for kind in kinds)
-
-    def _point(self, at: int, stop: int) -> Point:
-        return self.ends[at].point if stop == DOOR else self.hail.served.point_of(stop)
 
     # ── journeys with vehicles of the timetable ───────────────────────────────────────────────────────────────────────
 
@@ -309,6 +317,14 @@ class Hailing:
             if any(supply.hours(ride, low, high, self.hail.now) for ride in served.relations[number].rides)
         }
 
+    def _find_closed(self, time: Time) -> tuple[frozenset[int], ...] | None:
+        """Tell which relations at each end cannot be booked; None where no journey takes any other."""
+        reached = [self.side(at).relations for at in (0, 1)]
+        if not any(reached) or not all(some or len(self.on_foot[at].stops) for at, some in enumerate(reached)):
+            return None
+        closed = tuple(some - self.open_relations(at, *time) for at, some in enumerate(reached))
+        return None if all(none == some for none, some in zip(closed, reached, strict=True)) else closed
+
     def find(
         self, ask: Ask, doors: Doors, known: Sequence[TransitJourney], time: Time
     ) -> Iterator[tuple[TransitJourney, Doors]]:
@@ -326,8 +342,8 @@ class Hailing:
         direct = list(self._find_all_the_way(doors, *time))
         yield from direct
         quickest = min((journey.arrival - journey.departure for journey, _ in direct), default=None)
-        closed = tuple(set(self.side(at).relations) - self.open_relations(at, *time) for at in (0, 1))
-        if all(closed[at] == self.side(at).relations for at in (0, 1)):
+        closed = self._find_closed(time)
+        if closed is None:
             return
         without: tuple[set[tuple[int, int]], ...] = (set(), set())
         done: set[tuple[int, ...]] = set()
@@ -335,7 +351,7 @@ class Hailing:
             mixed = [self._mix(at, closed[at], without[at]) for at in (0, 1)]
             failed = False
             for journey, rows in self._search(ask, replace(doors, origin=mixed[0].access, destination=mixed[1].access),
-                                              mixed, known, time.direction):  # fmt: skip
+                                              mixed, known, time):  # fmt: skip
                 if (journey.departure, journey.arrival, *rows) in done:
                     continue
                 done.add((journey.departure, journey.arrival, *rows))
@@ -353,11 +369,12 @@ class Hailing:
                 return
 
     def _search(
-        self, ask: Ask, doors: Doors, mixed: list[_Mixed], known: Sequence[TransitJourney], direction: Direction
+        self, ask: Ask, doors: Doors, mixed: list[_Mixed], known: Sequence[TransitJourney], time: Time
     ) -> list[tuple[TransitJourney, tuple[int, int]]]:
         """Search, and choose the journeys with rides that are worth asking for: the nearest in time."""
         if not any((one.row >= 0).any() for one in mixed):
             return []
+        leaving = time.direction is Direction.DEPART
         able = []
         for journey in ask(doors, False):
             rows = self._rows(journey, mixed)
@@ -366,13 +383,14 @@ class Hailing:
                 counted = replace(journey, transfers=journey.transfers + rides)
                 if not any(beats(other, counted) or _is_as_good(other, counted) for other in known):
                     able.append((journey, rows))
-        if able:
-            later = ask(doors, True)
+        able.sort(key=lambda one: one[0].arrival if leaving else -one[0].departure)
+        most = MOST_CHECKED if self.request.everything else self.request.most
+        if any(one.arrival > time.last if leaving else one.departure < time.first for one, _ in able[:most]):
+            later = ask(doors, True)  # what leaves after the window is no better than what has arrived by then
             able = [one for one in able if not any(beats(other, one[0]) for other in later)]
-        able.sort(key=lambda one: one[0].arrival if direction is Direction.DEPART else -one[0].departure)
-        return able[: MOST_CHECKED if self.request.everything else self.request.most]
+        return able[:most]
 
-    def _mix(self, at: int, closed: set[int], without: set[tuple[int, int]]) -> _Mixed:
+    def _mix(self, at: int, closed: frozenset[int], without: set[tuple[int, int]]) -> _Mixed:
         """Let every stop be reached on foot or by ride, whichever is quicker."""
         walks = self.on_foot[at]
         n_stops = len(self.network.timetable.stop_lat)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from functools import cached_property
 from threading import Lock
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 import numpy as np
 
@@ -44,9 +44,11 @@ NEAR_METRES = 250.0
 DETOUR = 1.4
 """How much longer such a way is than the straight line."""
 
-
 KEPT_PATHS = 500
 """Ways drawn that are kept."""
+
+KEPT_ONWARD = 20_000
+"""Rides from stops by which what they lead to is kept."""
 
 
 class Area(NamedTuple):
@@ -77,6 +79,10 @@ class Relation(NamedTuple):
     rides: tuple[Ride, ...]
 
 
+Ridden: TypeAlias = tuple[int, int, bool, bool]
+"""Relation, the stop a ride is from (to), whether it is to it, and whether one goes on on wheels."""
+
+
 @dataclass(eq=False)
 class Served:
     """The services of a catalogue on a network.
@@ -94,6 +100,9 @@ class Served:
     _spreads: dict[tuple[Area, bool, bool], Spread] = field(default_factory=dict, repr=False)
     _changes: dict[tuple[int, int, Profile], tuple[Part, ...]] = field(default_factory=dict, repr=False)
     _paths: dict[tuple[Point, Point], NDArray[np.float64] | None] = field(default_factory=dict, repr=False)
+    _points: dict[Area, list[Point]] = field(default_factory=dict, repr=False)
+    onward: dict[Ridden, tuple[object, NDArray[np.int32]]] = field(default_factory=dict, repr=False)
+    """Stops that rides from stops lead to (from which they lead there), and what knew the driving times."""
     _lock: Lock = field(default_factory=Lock, repr=False)
 
     @property
@@ -217,7 +226,23 @@ class Served:
 
     def hub_points(self, area: Area) -> list[Point]:
         """Return where the hubs of an area are, in their order."""
-        return [self.point_of(stop) for stop in self.hubs(area).tolist()]
+        known = self._points.get(area)
+        if known is None:
+            known = self._points[area] = [self.point_of(stop) for stop in self.hubs(area).tolist()]
+        return known
+
+    def far_end(self, number: int, *, leaving: bool) -> Area:
+        """Return where a relation ends; for those who come by it where it starts."""
+        relation = self.relations[number]
+        return relation.end if leaving else relation.start
+
+    def keep(self, key: Ridden, drives: object, found: NDArray[np.int32]) -> tuple[object, NDArray[np.int32]]:
+        """Keep what a ride from a stop leads to."""
+        with self._lock:
+            if len(self.onward) >= KEPT_ONWARD:
+                self.onward.clear()
+            self.onward[key] = drives, found
+        return drives, found
 
     @cached_property
     def middles(self) -> NDArray[np.float64]:
