@@ -7,15 +7,12 @@ from datetime import datetime
 from typing import TYPE_CHECKING, NamedTuple
 from zoneinfo import ZoneInfo
 
-import numpy as np
-
 from mobigo.journeys.emissions import emit_street
 from mobigo.journeys.model import Line, Mode, Place, ToBook
-from mobigo.journeys.streetlegs import describe_parts, describe_way, pairs, stop_place
+from mobigo.journeys.streetlegs import describe_parts, describe_way, stop_place
 from mobigo.ondemand.catalogue import source_of
 from mobigo.ondemand.model import How
 from mobigo.ondemand.quotes import expires, sign
-from mobigo.transit.timetable import arc_metres
 
 if TYPE_CHECKING:
     from mobigo.journeys.access import Access
@@ -158,22 +155,22 @@ def describe_offered(hail: Hail, network: Network, offered: Offered) -> Leg:
     """Describe a ride: from when one is ready until when one is there by promise."""
     offer = offered.offer
     service = hail.supply.catalogue.services[offer.service]
-    way = hail.served.course(offer.origin.point, offer.destination.point)
+    drawn = hail.served.course(offer.origin.point, offer.destination.point)
     ends = _place(offer.origin), _place(offer.destination)
     trip = next(trip for trip in service.trips if trip.id == offer.trip)
     leg = describe_way(network, Mode.ON_DEMAND, ends, (offer.pickup[0], offer.drop_off[1]), None)
-    if way is not None:
-        drawn = (leg.geometry[0], *pairs(way), leg.geometry[-1])
-        leg = replace(leg, geometry=drawn, metres=round(_measure(drawn), 1))
     zone = ZoneInfo(service.timezone)
+    metres = leg.metres if drawn is None else drawn.metres
     return replace(
         leg,
+        geometry=leg.geometry if drawn is None else drawn.geometry,
+        metres=metres,
         departure=leg.departure.astimezone(zone),
         arrival=leg.arrival.astimezone(zone),
         service_date=offer.service_date,
         line=line_of(service),
         headsign=trip.fields.get("trip_headsign") or None,
-        co2=emit_street(Mode.ON_DEMAND, leg.metres or 0.0),
+        co2=emit_street(Mode.ON_DEMAND, metres or 0.0),
         wheelchair=None,
         phone=offered.phone,
         booking=to_book(hail, offered),
@@ -220,12 +217,6 @@ def line_of(service: Service) -> Line:
         text_color=route.get("route_text_color") or None,
         agency=service.agency.get("agency_name") or "",
     )
-
-
-def _measure(points: tuple[tuple[float, float], ...]) -> float:
-    """Metres along a line."""
-    lon, lat = np.radians(np.array(points, np.float64)).T
-    return float(arc_metres(lat[:-1], lon[:-1], lat[1:], lon[1:]).sum())
 
 
 def _place(spot: Spot) -> Place:

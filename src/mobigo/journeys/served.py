@@ -14,7 +14,7 @@ import numpy as np
 
 from mobigo.journeys.model import Mode
 from mobigo.journeys.modes import mode_of
-from mobigo.journeys.streetlegs import find_change
+from mobigo.journeys.streetlegs import find_change, pairs
 from mobigo.kit.geo import Point
 from mobigo.ondemand.flex_read import is_flexible
 from mobigo.ondemand.model import PlaceKind
@@ -79,6 +79,14 @@ class Relation(NamedTuple):
     rides: tuple[Ride, ...]
 
 
+class Drawn(NamedTuple):
+    """The course of a ride on the map."""
+
+    geometry: tuple[tuple[float, float], ...]
+    """Longitude and latitude, from its one end to the other."""
+    metres: float
+
+
 Ridden: TypeAlias = tuple[int, int, bool, bool]
 """Relation, the stop a ride is from (to), whether it is to it, and whether one goes on on wheels."""
 
@@ -99,7 +107,7 @@ class Served:
     _hubs: dict[Area, NDArray[np.int32]] = field(default_factory=dict, repr=False)
     _spreads: dict[tuple[Area, bool, bool], Spread] = field(default_factory=dict, repr=False)
     _changes: dict[tuple[int, int, Profile], tuple[Part, ...]] = field(default_factory=dict, repr=False)
-    _paths: dict[tuple[Point, Point], NDArray[np.float64] | None] = field(default_factory=dict, repr=False)
+    _paths: dict[tuple[Point, Point], Drawn | None] = field(default_factory=dict, repr=False)
     _points: dict[Area, list[Point]] = field(default_factory=dict, repr=False)
     onward: dict[Ridden, tuple[object, NDArray[np.int32]]] = field(default_factory=dict, repr=False)
     """Stops that rides from stops lead to (from which they lead there), and what knew the driving times."""
@@ -292,8 +300,8 @@ class Served:
             near = np.flatnonzero((metres <= NEAR_METRES) & (self._weight > 0)).astype(np.int32)
         return near, np.ceil(metres[near] * DETOUR / 1.2).astype(np.int32)
 
-    def course(self, start: Point, end: Point) -> NDArray[np.float64] | None:
-        """Draw the streets that a vehicle takes, float64[n, 2]; None where there are none."""
+    def course(self, start: Point, end: Point) -> Drawn | None:
+        """Draw the streets that a vehicle takes; None where there are none."""
         graph = self.network.streets
         if graph is None or start == end:
             return None
@@ -303,10 +311,14 @@ class Served:
             way = None
             if ends[0] is not None and ends[1] is not None:
                 way = course(graph, ends[0], ends[1], Profile.CAR, PATIENCE)
+            drawn = None
+            if way is not None:
+                line = (start.lon, start.lat), *pairs(way), (end.lon, end.lat)
+                drawn = Drawn(line, round(_measure(line), 1))
             with self._lock:
                 while len(self._paths) >= KEPT_PATHS:
                     del self._paths[next(iter(self._paths))]
-                self._paths[start, end] = way
+                self._paths[start, end] = drawn
         return self._paths.get((start, end))
 
     def change(self, start: int, end: int, foot: Profile) -> tuple[Part, ...]:
@@ -320,3 +332,9 @@ class Served:
         """Return where a stop is."""
         timetable = self.network.timetable
         return Point(float(timetable.stop_lon[stop]), float(timetable.stop_lat[stop]))
+
+
+def _measure(geometry: tuple[tuple[float, float], ...]) -> float:
+    """Metres along a line of longitudes and latitudes."""
+    lon, lat = np.radians(np.array(geometry, np.float64)).T
+    return float(arc_metres(lat[:-1], lon[:-1], lat[1:], lon[1:]).sum())
