@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from functools import cached_property
 from itertools import chain, product
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 from zoneinfo import ZoneInfo
@@ -120,10 +121,11 @@ def beats(other: TransitJourney, journey: TransitJourney) -> bool:
     )
 
 
-def _is_as_good(other: TransitJourney, journey: TransitJourney) -> bool:
-    """Tell whether nobody would book a ride for what a journey gains over another one without."""
-    lost = max(0, other.arrival - journey.arrival) + max(0, journey.departure - other.departure)
-    return lost <= RIDE_WORTH and other.transfers <= journey.transfers and other.cost <= journey.cost
+def _is_as_good(other: TransitJourney, journey: TransitJourney, rides: int) -> bool:
+    """Tell whether nobody would book so many rides for what a journey gains over another one without."""
+    if other.transfers > journey.transfers + rides or other.cost > journey.cost:
+        return False
+    return max(0, other.arrival - journey.arrival) + max(0, journey.departure - other.departure) <= RIDE_WORTH
 
 
 class Time(NamedTuple):
@@ -314,7 +316,7 @@ class Hailing:
         return {
             number
             for number in self.side(at).relations
-            if any(supply.hours(ride, low, high, self.hail.now) for ride in served.relations[number].rides)
+            if any(supply.is_open(ride, low, high, self.hail.now) for ride in served.relations[number].rides)
         }
 
     def _find_closed(self, time: Time) -> tuple[frozenset[int], ...] | None:
@@ -379,10 +381,10 @@ class Hailing:
         for journey in ask(doors, False):
             rows = self._rows(journey, mixed)
             rides = sum(row >= 0 for row in rows)
-            if rides and journey.transfers + rides <= self.request.max_transfers:
-                counted = replace(journey, transfers=journey.transfers + rides)
-                if not any(beats(other, counted) or _is_as_good(other, counted) for other in known):
-                    able.append((journey, rows))
+            if not rides or journey.transfers + rides > self.request.max_transfers:
+                continue
+            if not any(_is_as_good(other, journey, rides) for other in known):
+                able.append((journey, rows))
         able.sort(key=lambda one: one[0].arrival if leaving else -one[0].departure)
         most = MOST_CHECKED if self.request.everything else self.request.most
         if any(one.arrival > time.last if leaving else one.departure < time.first for one, _ in able[:most]):
@@ -491,30 +493,37 @@ class Hailing:
 
     # ── all the way ───────────────────────────────────────────────────────────────────────────────────────────────────
 
+    @cached_property
+    def _joining(self) -> tuple[tuple[Relation, Gate, Gate], ...]:
+        """The relations that join both ends, from where to where."""
+        served = self.hail.served
+        starts, ends = self.side(0).gates, self.side(1).gates
+        relations = [
+            (served.relations[number], gates)
+            for area, gates in starts.items()
+            for number in served.relations_at(area, leaving=True)
+        ]
+        return tuple(
+            (relation, on, off)
+            for relation, gates in relations
+            if relation.end in ends and self.is_wanted(relation)
+            for on, off in product(gates, ends[relation.end])
+            if on.stop == DOOR or on.stop != off.stop
+        )
+
     def _find_all_the_way(
         self, doors: Doors, first: int, last: int, direction: Direction
     ) -> Iterator[tuple[TransitJourney, Doors]]:
         """Offer each service's best ride from one end to the other."""
-        if doors.vias:
-            return
-        served = self.hail.served
-        starts, ends = self.side(0).gates, self.side(1).gates
         best: dict[str, tuple[Offered, Gate, Gate]] = {}
-        for area, gates in starts.items():
-            for number in served.relations_at(area, leaving=True):
-                relation = served.relations[number]
-                if relation.end not in ends or not self.is_wanted(relation):
-                    continue
-                for on, off in product(gates, ends[relation.end]):
-                    if on.stop == off.stop != DOOR:
-                        continue
-                    offered = self._ask_all_the_way(relation, (on, off), (first, last), direction)
-                    if isinstance(offered, Declined):
-                        self._decline(relation.service, offered)
-                        continue
-                    known = best.get(relation.service)
-                    if known is None or better(known[0], offered, arrive=direction is Direction.ARRIVE) is offered:
-                        best[relation.service] = offered, on, off
+        for relation, on, off in () if doors.vias else self._joining:
+            offered = self._ask_all_the_way(relation, (on, off), (first, last), direction)
+            if isinstance(offered, Declined):
+                self._decline(relation.service, offered)
+                continue
+            known = best.get(relation.service)
+            if known is None or better(known[0], offered, arrive=direction is Direction.ARRIVE) is offered:
+                best[relation.service] = offered, on, off
         for offered, on, off in best.values():
             fetched = FetchedAll(self.hail, offered, self.on_foot, (on, off))
             start = offered.offer.pickup[0] - on.walk

@@ -115,6 +115,7 @@ def find_place(
     now: int = 0,
     exclude: Collection[int] = (),
     only: Collection[int] | None = None,
+    direct: int | None = None,
 ) -> Placement | Refusal:
     """Find the cheapest place for a ride.
 
@@ -126,8 +127,11 @@ def find_place(
         Runs that are not asked.
     only : collection of int, optional
         Ask these runs only.
+    direct : int, optional
+        Seconds of the drive from end to end, where they are known; -1 where there is no way.
     """
-    direct = _drive(times, ask.origin.point, ask.destination.point)
+    if direct is None:
+        direct = _drive(times, ask.origin.point, ask.destination.point)
     if direct < 0:
         return Refusal(Reason.NO_WAY)
     if direct > ask.longest_ride:

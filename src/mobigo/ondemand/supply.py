@@ -318,11 +318,10 @@ class Supply:
 
     # ── hours and rules ───────────────────────────────────────────────────────────────────────────────────────────────
 
-    def hours(self, ride: Ride, first: int, last: int, now: int) -> tuple[int, int] | None:
-        """Return the instants between which a ride picks up and can be booked now, as far as they lie in a stretch."""
+    def is_open(self, ride: Ride, first: int, last: int, now: int) -> bool:
+        """Tell whether a ride picks up within a stretch at a time that can be booked now."""
         service = self.catalogue.services[ride.service]
-        found = [slot for slot in self._slots(service, ride, first, last, now) if isinstance(slot, _Slot)]
-        return (min(slot.first for slot in found), max(slot.last for slot in found)) if found else None
+        return any(isinstance(slot, _Slot) for slot in self._slots(service, ride, first, last, now))
 
     def next_pickup(self, service: Service, now: int) -> int | None:
         """Return the next instant at which a service picks up and that can be booked now; None: in no two weeks."""
@@ -386,7 +385,7 @@ class Supply:
     def _place(self, plan: _Plan, now: int) -> Offered | Declined:
         """Offer a ride that is dispatched here, where a vehicle can take it."""
         for ask in plan.asks():
-            found = find_place(self.fleet, ask, self.drives, now=now)
+            found = find_place(self.fleet, ask, self.drives, now=now, direct=plan.drive)
             if isinstance(found, Placement):
                 ready = plan.settle(found.pickup_at)
                 return self._offer(plan, ready, (found.pickup_at, found.drop_off_at), now)
