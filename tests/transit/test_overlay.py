@@ -238,6 +238,56 @@ def test_a_replacement_that_ends_late_makes_the_next_trip_late(town: Timetable) 
     assert say(overlay) == ["t1 23: a 8:05, d 8:50", "t2 23: d 8:50, a 9:20"]
 
 
+TRANSFERS = "from_stop_id,to_stop_id,from_trip_id,to_trip_id,transfer_type\n"
+
+
+@pytest.mark.parametrize("kind", [4, 5])  # 5: nobody may stay seated, but the vehicle is the same
+def test_a_delay_goes_where_a_row_of_transfers_sends_the_vehicle_instead_of_along_its_block(
+    tmp_path: Path, kind: int
+) -> None:
+    # t1 goes on as l at 12:00, not as t2 at 8:40; it ends 12:32 instead of 8:32
+    linked = write(tmp_path, transfers=f"{TRANSFERS},,t1,l,{kind}\n")
+    overlay, _ = lay(linked, TripUpdate("t1", MONDAY, delay=4 * 3600))
+    assert say(overlay) == ["l 23: a 12:32, c 12:52, a 13:12", "t1 23: a 12:00, b1 12:10-12:12, c 12:22, d 12:32"]
+
+
+def test_a_trip_linked_to_one_of_the_day_after_delays_that_one(tmp_path: Path) -> None:
+    # n ends 25:00 and goes on as t1 of Tuesday, 7 hours later; 8 hours late it ends 33:00, 9:00 of Tuesday
+    linked = write(tmp_path, transfers=f"{TRANSFERS},,n,t1,4\n")
+    overlay, _ = lay(linked, TripUpdate("n", MONDAY, delay=8 * 3600))
+    assert say(overlay)[:2] == ["n 23: a 32:30, d 33:00", "t1 24: a 9:00, b1 9:10-9:12, c 9:22, d 9:32"]
+
+
+def test_where_a_linked_trip_does_not_run_that_day_its_block_says_how_the_vehicle_goes_on(tmp_path: Path) -> None:
+    # t1 goes on as l of the same day, but l runs on Tuesday only
+    days = TOWN["calendar_dates.txt"] + "X,20261124,1\n"
+    trips = TOWN["trips.txt"].replace("S,W,l", "S,X,l")
+    linked = write(tmp_path, transfers=f"{TRANSFERS},,t1,l,4\n", calendar_dates=days, trips=trips)
+    overlay, _ = lay(linked, TripUpdate("t1", MONDAY, delay=15 * 60))
+    assert say(overlay)[1:] == ["t2 23: d 8:47, a 9:17"]
+
+
+def test_a_delay_does_not_go_on_to_a_trip_with_frequencies(tmp_path: Path) -> None:
+    # whichever of its departures the vehicle runs: all of them stay, and t2 of the block is late
+    linked = write(tmp_path, transfers=f"{TRANSFERS},,t1,f,4\n")
+    overlay, _ = lay(linked, TripUpdate("t1", MONDAY, delay=15 * 60))
+    assert say(overlay)[1:] == ["t2 23: d 8:47, a 9:17"]
+    assert gone(overlay) == ["t1 23: REPLACED", "t2 23: REPLACED"]
+
+
+def test_a_delay_does_not_go_on_to_another_mode(tmp_path: Path) -> None:
+    # t2 is a tram: no bus goes on as one, whatever the block says; but t3, a tram as well, is late with it
+    other = write(
+        tmp_path,
+        routes=TOWN["routes.txt"] + "T,1,T,0\n",
+        trips=TOWN["trips.txt"].replace("R,W,t2", "T,W,t2").replace("R,W,t3", "T,W,t3"),
+    )
+    overlay, _ = lay(other, TripUpdate("t1", MONDAY, delay=15 * 60))
+    assert [line[:5] for line in say(overlay)] == ["t1 23"]
+    overlay, _ = lay(other, TripUpdate("t2", MONDAY, delay=15 * 60))
+    assert say(overlay) == ["t2 23: d 8:55, a 9:25", "t3 23: a 9:25, d 9:55"]
+
+
 # --- relations --------------------------------------------------------------------------------------------------------
 
 

@@ -13,7 +13,7 @@ from mobigo.kit.names import fold
 from mobigo.transit.describing import FAR_DAYS, SPAN, find_described
 from mobigo.transit.live import Relation
 from mobigo.transit.progress import Way, draw_way
-from mobigo.transit.timetable import ALL_RUNS, LINKED, STATION, begin_day, day_number, runs_on, service_date
+from mobigo.transit.timetable import ALL_RUNS, STATION, begin_day, day_number, runs_on, service_date
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -54,7 +54,8 @@ class Names(NamedTuple):
     end: NDArray[np.int32]
     """int32[n_trips], last arrival."""
     linked: dict[int, tuple[int, ...]]
-    """Trips that the vehicle of a trip goes on as, by transfers.txt."""
+    """Trips that the vehicle of a trip goes on as, by transfers.txt, whether or not one may stay seated; trips with
+    frequencies are of no one vehicle."""
 
     def prefix(self, source: str) -> str:
         """What the ids of a source begin with: nothing in the timetable of a single feed."""
@@ -96,11 +97,11 @@ def read_names(timetable: Timetable) -> Names:
     for trip, shift in zip(timetable.run_trip[repeats].tolist(), timetable.run_shift[repeats].tolist(), strict=True):
         shifts[trip].append(shift)
     linked: dict[int, list[int]] = defaultdict(list)
-    for before, after, kind in zip(
-        timetable.link_from.tolist(), timetable.link_to.tolist(), timetable.link_type.tolist(), strict=True
-    ):
-        if kind == LINKED:
-            linked[before].append(after)
+    able = timetable.trip_pattern >= 0
+    able[np.array(list(shifts), np.int64)] = False
+    rows = able[timetable.link_from] & able[timetable.link_to]
+    for before, after in zip(timetable.link_from[rows].tolist(), timetable.link_to[rows].tolist(), strict=True):
+        linked[before].append(after)
     some = np.flatnonzero(np.diff(timetable.call_first))
     start, end = np.zeros(len(trips), np.int32), np.zeros(len(trips), np.int32)
     start[some] = timetable.call_departure[timetable.call_first[some]]
@@ -449,20 +450,26 @@ class Finder:
         return stop
 
     def next_trips(self, trip: int, day: int) -> list[tuple[int, int]]:
-        """List what the vehicle of a trip goes on to, with the service day: by transfers.txt, else by its block."""
+        """List what the vehicle of a trip goes on to, with the service day: by transfers.txt, else by its block.
+
+        A linked trip is of the same day where it leaves, by the timetable, no earlier than this one ends, else of the
+        day after; it follows where it does so in instants too.
+        """
+        table, start, end = self.timetable, self.names.start, self.names.end
         onward = []
-        if trip in self.names.linked:
-            ends, zone = int(self.names.end[trip]), int(self.timetable.trip_zone[trip])
-            for after in self.names.linked[trip]:
-                for later in (day, day + 1):
-                    starts = self.begins(later, int(self.timetable.trip_zone[after])) + int(self.names.start[after])
-                    if starts >= self.begins(day, zone) + ends and self.runs(after, later):
-                        onward.append((after, later))
-                        break
+        for after in self.names.linked.get(trip, ()):
+            later = day + int(start[after] < end[trip])
+            starts = self.begins(later, int(table.trip_zone[after])) + int(start[after])
+            ends = self.begins(day, int(table.trip_zone[trip])) + int(end[trip])
+            if starts >= ends and self.runs(after, later):
+                onward.append((after, later))
         return onward or [(after, day) for after in self._following(day).get(trip, ())]
 
     def _following(self, day: int) -> dict[int, tuple[int]]:
-        """For each trip of a block on a day the next one; a block whose trips overlap that day is of no one vehicle."""
+        """For each trip of a block on a day the next one.
+
+        A block whose trips overlap that day is of no one vehicle, and none goes on as another mode (route_type).
+        """
         if day not in self._next:
             table, names = self.timetable, self.names
             trips = np.flatnonzero(
@@ -476,6 +483,8 @@ class Finder:
             latest = np.maximum.accumulate(group + names.end[trips])[:-1]
             overlapping = table.trip_block[b[same & (group[1:] + names.start[b] < latest)]]
             same &= ~np.isin(table.trip_block[a], overlapping)
+            mode = np.append(table.route_type, -1)[table.trip_route]
+            same &= mode[a] == mode[b]
             self._next[day] = {
                 before: (after,) for before, after in zip(a[same].tolist(), b[same].tolist(), strict=True)
             }
