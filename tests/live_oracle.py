@@ -10,8 +10,10 @@ times of a run
     has its delay. What is said never runs back: the later call waits. What is only carried on lies between what is
     said before and after it.
 the vehicle's next trip
-    Of the same block or joined by a row of transfers.txt, without an update of its own: leaves no earlier than the
-    trip before it arrives, and keeps that delay to its end. So on, to the trip after.
+    Where one may stay seated by the timetable, and also where a row of transfers.txt joins two trips but lets nobody
+    stay (type 5): the vehicle is the same. Without an update of its own it leaves no earlier than the trip before it
+    arrives, and keeps that delay to its end. So on, to the trip after; where a trip is gone, the vehicle goes on from
+    the end of the one before to what was to follow the one that is gone.
 staying seated
     In the blocks of the timetable without the trips that are gone, where the next still leaves no earlier than the one
     before arrives.
@@ -153,19 +155,29 @@ class LiveOracle:
         other = self.run_as(run._replace(calls=moved), update.calls, update.delay)
         return other._replace(trip=update.new_trip_id, day=update.new_start_date)
 
+    def list_vehicles(self) -> dict[int, list[int]]:
+        """For each run those that its vehicle goes on as, by the timetable."""
+        rows = [
+            row | {"transfer_type": row["transfer_type"].replace("5", "4")} for row in self.oracle.tables["transfers"]
+        ]
+        return list_seams(self.oracle.tables | {"transfers": rows}, self.oracle.runs, Readings())
+
     def carry_through_blocks(self, runs: list[Run], told: dict[int, TripUpdate], gone: set[int]) -> None:
         """Let the next trips of late vehicles leave late."""
         before = defaultdict(list)
-        for a, nexts in self.oracle.seams.items():
+        for a, nexts in self.list_vehicles().items():
             for b in nexts:
                 before[b].append(a)
+        free = {number: run.calls[-1].arrival for number, run in enumerate(runs) if number not in gone}
         order = sorted(before, key=lambda number: self.oracle.runs[number].calls[0].departure)
         for number in order:
-            if number in told or number in gone:
+            ends = max((free[a] for a in before[number] if a in free), default=0)
+            if number in gone:
+                free[number] = ends
                 continue
-            ends = [runs[a].calls[-1].arrival for a in before[number] if a not in gone]
-            late = max(ends, default=0) - runs[number].calls[0].departure
-            if late > 0:
+            late = ends - runs[number].calls[0].departure
+            if late > 0 and number not in told:
+                free[number] += late
                 calls = (
                     call._replace(arrival=call.arrival + late, departure=call.departure + late)
                     for call in runs[number].calls
