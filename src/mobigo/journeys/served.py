@@ -5,6 +5,7 @@ Everything is worked out when it is first needed and kept with the catalogue and
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cached_property
 from threading import Lock
@@ -44,8 +45,8 @@ NEAR_METRES = 250.0
 DETOUR = 1.4
 """How much longer such a way is than the straight line."""
 
-KEPT_PATHS = 500
-"""Ways drawn that are kept."""
+KEPT_POINTS = 200_000
+"""Points of courses that are kept: some hundreds of rides, in 26 MB."""
 
 KEPT_ONWARD = 20_000
 """Rides from stops by which what they lead to is kept."""
@@ -108,6 +109,8 @@ class Served:
     _spreads: dict[tuple[Area, bool, bool], Spread] = field(default_factory=dict, repr=False)
     _changes: dict[tuple[int, int, Profile], tuple[Part, ...]] = field(default_factory=dict, repr=False)
     _paths: dict[tuple[Point, Point], Drawn | None] = field(default_factory=dict, repr=False)
+    _drawn: int = field(default=0, repr=False)
+    """Points of all that `_paths` has; a ride without a course counts as one."""
     _points: dict[Area, list[Point]] = field(default_factory=dict, repr=False)
     onward: dict[Ridden, tuple[object, NDArray[np.int32]]] = field(default_factory=dict, repr=False)
     """Stops that rides from stops lead to (from which they lead there), and what knew the driving times."""
@@ -305,21 +308,28 @@ class Served:
         graph = self.network.streets
         if graph is None or start == end:
             return None
-        if (start, end) not in self._paths:
-            snaps = snap(graph, [start, end], Profile.CAR)
-            ends = snaps.one(0), snaps.one(1)
-            way = None
-            if ends[0] is not None and ends[1] is not None:
-                way = course(graph, ends[0], ends[1], Profile.CAR, PATIENCE)
-            drawn = None
-            if way is not None:
-                line = (start.lon, start.lat), *pairs(way), (end.lon, end.lat)
-                drawn = Drawn(line, round(_measure(line), 1))
-            with self._lock:
-                while len(self._paths) >= KEPT_PATHS:
-                    del self._paths[next(iter(self._paths))]
-                self._paths[start, end] = drawn
-        return self._paths.get((start, end))
+        key = start, end
+        with suppress(KeyError):
+            return self._paths[key]
+        snaps = snap(graph, [start, end], Profile.CAR)
+        ends = snaps.one(0), snaps.one(1)
+        way = drawn = None
+        if ends[0] is not None and ends[1] is not None:
+            way = course(graph, ends[0], ends[1], Profile.CAR, PATIENCE)
+        if way is not None:
+            line = (start.lon, start.lat), *pairs(way), (end.lon, end.lat)
+            drawn = Drawn(line, round(_measure(line), 1))
+        self._keep_course(key, drawn)
+        return drawn
+
+    def _keep_course(self, key: tuple[Point, Point], drawn: Drawn | None) -> None:
+        """Keep the course of a ride, and forget the oldest where there are too many points."""
+        with self._lock:
+            if key not in self._paths:
+                self._paths[key] = drawn
+                self._drawn += _count(drawn)
+            while self._drawn > KEPT_POINTS:
+                self._drawn -= _count(self._paths.pop(next(iter(self._paths))))
 
     def change(self, start: int, end: int, foot: Profile) -> tuple[Part, ...]:
         """Find the way on foot between a hub and a stop beside it; those of stations are asked for again and again."""
@@ -332,6 +342,10 @@ class Served:
         """Return where a stop is."""
         timetable = self.network.timetable
         return Point(float(timetable.stop_lon[stop]), float(timetable.stop_lat[stop]))
+
+
+def _count(drawn: Drawn | None) -> int:
+    return 1 if drawn is None else len(drawn.geometry)
 
 
 def _measure(geometry: tuple[tuple[float, float], ...]) -> float:
