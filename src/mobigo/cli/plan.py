@@ -128,6 +128,7 @@ def plan(*, back: bool, stay_minutes: int, back_by: str | None, as_json: bool, *
     network = Networks(settings.home, clock).current()
     zone = network.manifest.zone
     request = question.request(clock.now(), zone)
+    service.rehearse(network, clock.now())  # what is compiled is loaded before the time of the question runs
     hail = _open_hail(settings, network, request.booking_at or clock.now(), clock) if request.ondemand else None
     if back:
         trip = service.plan_round_trip(network, request, hail, **question.back(zone))

@@ -10,8 +10,7 @@ import numpy as np
 from mobigo.journeys.rideleg import Hail
 from mobigo.journeys.served import Served
 from mobigo.kit.geo import Point
-from mobigo.ondemand.dispatch import find_place
-from mobigo.ondemand.model import Ask, Party, Spot
+from mobigo.ondemand.dispatch import warm
 from mobigo.ondemand.supply import Supplies
 
 if TYPE_CHECKING:
@@ -22,9 +21,6 @@ if TYPE_CHECKING:
     from mobigo.journeys.network import Network
     from mobigo.kit.clock import Clock
     from mobigo.ondemand.supply import Supply
-
-
-HOUR = 3_600
 
 
 class Hails:
@@ -56,22 +52,16 @@ class Hails:
             if served is None or served.catalogue is not supply.catalogue or served.version != network.manifest.version:
                 self._served = served = Served(supply.catalogue, network.as_planned)
             if not self._loaded:
-                load(supply, network, int(now.timestamp()))
+                load(supply, network)
                 self._loaded = True
         return Hail(supply, served, self._key, int(now.timestamp()))
 
 
-def load(supply: Supply, network: Network, now: int) -> None:
+def load(supply: Supply, network: Network) -> None:
     """Ask for a drive and a ride that nobody wants: what is compiled is loaded before anybody's time runs."""
+    warm()
     timetable = network.timetable
     located = np.flatnonzero(np.isfinite(timetable.stop_lat))[:2].tolist()
     points = [Point(float(timetable.stop_lon[stop]), float(timetable.stop_lat[stop])) for stop in located]
-    if not points:
-        return
-    supply.drives.seconds(points[:1], points[-1:])
-    vehicle = next((one for one in supply.fleet.vehicles.values() if one.active and one.services), None)
-    if vehicle is not None:
-        ends = Spot("", vehicle.depot), Spot("", points[-1])
-        time = now, now + HOUR
-        ask = Ask(vehicle.services[0], *ends, time, time, Party().load, HOUR)
-        find_place(supply.fleet, ask, supply.drives, now=now)
+    if points:
+        supply.drives.seconds(points[:1], points[-1:])

@@ -253,9 +253,15 @@ class Search:
         self.beaten |= len(kept) < len(journeys)
         return kept
 
+    def _look(self, views: DayViews, query: Query) -> routing.Found:
+        """Search within the budget, of which loading compiled code is no part."""
+        found = routing.answer(views, query, deadline=self.deadline)
+        self.deadline += found.loading
+        return found
+
     def _answer(self, views: DayViews, query: Query) -> routing.Found:
         """Search, and again without the trips that would have to be booked and cannot be."""
-        found = routing.answer(views, query, deadline=self.deadline)
+        found = self._look(views, query)
         closed: set[int] = set()
         for _ in range(BOOKED_ROUNDS):
             new = self.hailing.closed_trips(found.journeys) if self.hailing is not None else set()
@@ -267,7 +273,7 @@ class Search:
             trips = trips.copy()
             trips[list(closed)] = False
             query = replace(query, preferences=replace(wishes, trips=trips))
-            found = routing.answer(views, query, deadline=self.deadline)
+            found = self._look(views, query)
         assert self.hailing is not None
         closed |= self.hailing.closed_trips(found.journeys)
         kept = [

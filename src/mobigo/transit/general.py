@@ -25,7 +25,7 @@ from dataclasses import replace
 from datetime import date
 from functools import cached_property
 from math import ceil
-from threading import local
+from threading import Lock, local
 from time import monotonic
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -70,6 +70,9 @@ class _Own(local):
 
 
 _own = _Own()
+_loaded: set[bool] = set()
+"""Whether searches without and with costs were asked in this process."""
+_loading = Lock()
 
 
 class Ends(NamedTuple):
@@ -86,6 +89,30 @@ def is_bare(view: DayView) -> bool:
     return len(view.hop_first) != len(view.arrival) + 1
 
 
+def load(views: DayViews, view: DayView, query: Query, rides: int) -> float:
+    """Load what a search of this kind needs, the first time that it is asked in this process.
+
+    Compiled code is read, or compiled where there is none yet; that is no part of anybody's time.
+
+    Returns
+    -------
+    The seconds it took.
+    """
+    kind = _is_priced(query)
+    if kind in _loaded:
+        return 0.0
+    began = monotonic()
+    with _loading:
+        if kind not in _loaded:
+            search(views, view, query, rides, work=0)
+            _loaded.add(kind)
+    return monotonic() - began
+
+
+def _is_priced(query: Query) -> bool:
+    return query.preferences is not None and query.preferences.costs is not None
+
+
 def search_by(
     views: DayViews, view: DayView, query: Query, rides: int, deadline: float | None
 ) -> tuple[list[TransitJourney], bool]:
@@ -100,7 +127,7 @@ def search_by(
     -------
     The journeys, and whether the search came to its end.
     """
-    priced = query.preferences is not None and query.preferences.costs is not None
+    priced = _is_priced(query)
     began = monotonic()
     work = ENDLESS if deadline is None else max(0, int((deadline - began) * _own.pace[priced]))
     journeys, left = search(views, view, query, rides, work=work)

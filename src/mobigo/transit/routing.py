@@ -52,6 +52,8 @@ class Found(NamedTuple):
     journeys: list[TransitJourney]
     complete: bool
     """False when its time was over: the journeys hold, but better ones may be missing."""
+    loading: float = 0.0
+    """Seconds that went into loading what is compiled, and were added to the deadline."""
 
 
 def search(views: DayViews, query: Query) -> list[TransitJourney]:
@@ -79,17 +81,18 @@ def answer(views: DayViews, query: Query, *, deadline: float | None = None) -> F
         views = views.at_once if footpaths is None else views.walking(footpaths)
     day, more_days = _frame(views, query)
     view = views.view(day, query.direction, more_days)
-    complete = True
+    complete, loading = True, 0.0
     if not rides:
         found: list[TransitJourney] = []
     elif query.preferences is None and not general.is_bare(view):
         found = _search_quickly(view, query, rides)
     else:
-        found, complete = general.search_by(views, view, query, rides, deadline)
+        loading = general.load(views, view, query, rides)
+        found, complete = general.search_by(views, view, query, rides, None if deadline is None else deadline + loading)
     if query.walk is not None:
         found = _offer_walk(found, query)
     found.sort(key=lambda journey: (journey.departure, journey.arrival, journey.transfers, journey.cost))
-    return Found(found, complete)
+    return Found(found, complete, loading)
 
 
 def _search_quickly(view: DayView, query: Query, rides: int) -> list[TransitJourney]:
