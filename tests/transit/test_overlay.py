@@ -12,8 +12,10 @@ import numpy as np
 import pytest
 from google.transit import gtfs_realtime_pb2 as messages
 
-from mobigo.transit import realtime
+from mobigo.transit import realtime, routing
+from mobigo.transit.days import DayViews
 from mobigo.transit.feed import read_feed_tables
+from mobigo.transit.footpaths import link_stops
 from mobigo.transit.live import (
     Alert,
     CallRelation,
@@ -273,6 +275,15 @@ def test_a_delay_does_not_go_on_to_a_trip_with_frequencies(tmp_path: Path) -> No
     overlay, _ = lay(linked, TripUpdate("t1", MONDAY, delay=15 * 60))
     assert say(overlay)[1:] == ["t2 23: d 8:47, a 9:17"]
     assert gone(overlay) == ["t1 23: REPLACED", "t2 23: REPLACED"]
+
+
+def test_nobody_stays_seated_into_a_departure_of_frequencies_that_is_late(tmp_path: Path) -> None:
+    # t2 brings one from d 8:40 to a 9:10; f of 10:00, a minute late, leaves with any vehicle: one changes
+    linked = write(tmp_path, transfers=f"{TRANSFERS},,t2,f,4\n")
+    overlay, _ = lay(linked, TripUpdate("f", MONDAY, start_time=10 * 3600, delay=60))
+    views, stops = DayViews(overlay.timetable, link_stops(linked)), linked.stop_ids.all()
+    (journey,) = routing.search(views, routing.ask(views, stops.index("d"), stops.index("c"), at("8:30")))
+    assert (journey.departure, journey.arrival, journey.transfers) == (at("8:40"), at("10:21"), 1)
 
 
 def test_a_delay_does_not_go_on_to_another_mode(tmp_path: Path) -> None:

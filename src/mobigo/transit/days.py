@@ -560,7 +560,7 @@ def _list_linked(timetable: Timetable, trips: NDArray[np.int32]) -> list[tuple[i
         return []
     known = timetable.trip_known_as[trips]
     named = np.isin(known, np.concatenate([timetable.link_from, timetable.link_to]))
-    named &= ~np.isin(trips, timetable.run_trip[timetable.run_repeats > 0])
+    named &= ~np.isin(known, timetable.run_trip[timetable.run_repeats > 0])
     places = np.flatnonzero(named)
     return list(zip(places.tolist(), known[places].tolist(), strict=True))
 
