@@ -25,8 +25,6 @@ from mobigo.ondemand.booking_answers import (
     CancelBody,
     ChangeBody,
     ContactBody,
-    QuotesBody,
-    SpotAnswer,
     write_booking,
 )
 from mobigo.ondemand.states import WAITING
@@ -36,7 +34,7 @@ from mobigo.web import words
 from mobigo.web.desk import price_in
 from mobigo.web.forms import Fields, Form
 from mobigo.web.html import READ, page
-from mobigo.web.offers import Option, option_of, read_when, zone_of
+from mobigo.web.offers import Option, find_other_times, option_of, read_when, zone_of
 from mobigo.web.signin import check_origin
 
 router = APIRouter(include_in_schema=False)
@@ -199,24 +197,11 @@ def find_others(here: Here, form: Form, booking_id: str) -> Response:
         return _booking(here, booking_id, Findings(problem=here.speak("desk.which_ride")), status=409)
     try:
         when = read_when(form.get("date"), form.get("time"), here.now.astimezone(here.zone), here.speak)
-        question = {
-            "from": _same_place(leg.origin),
-            "to": _same_place(leg.destination),
-            "at": when,
-            "within_minutes": WITHIN,
-            "party": booking.party.model_dump(),
-        }
-        answer = booking_api.make_quotes(
-            request=here.request, supply=here.supply, now=here.now, body=QuotesBody.model_validate(question)
-        )
+        answer = find_other_times(here.request, here.supply, booking, leg, when=when, now=here.now)
     except (MobigoError, ValidationError) as error:
         return _booking(here, booking_id, Findings(problem=here.say(error)), status=409)
     found = Findings([option_of(one, here.zone) for one in answer.offers])
     return _booking(here, booking_id, found, changing=leg.id, when=when)
-
-
-def _same_place(spot: SpotAnswer) -> dict[str, object]:
-    return {"stop_id": spot.stop_id} if spot.stop_id else {"lat": spot.lat, "lon": spot.lon, "name": spot.name}
 
 
 def _booking(

@@ -32,8 +32,6 @@ from mobigo.ondemand.booking_answers import (
     DeclinedAnswer,
     OfferElsewhere,
     PardonBody,
-    QuotesBody,
-    SpotAnswer,
     write_booking,
 )
 from mobigo.ondemand.series_api import WEEKDAYS
@@ -45,10 +43,10 @@ from mobigo.web.forms import Fields, Form
 from mobigo.web.html import READ, page
 from mobigo.web.offers import (
     PARTY,
-    WITHIN,
     Option,
     Wish,
     find_options,
+    find_other_times,
     option_of,
     read_key,
     read_weekdays,
@@ -345,25 +343,12 @@ def find_others(at: AtDesk, form: Form, booking_id: str) -> Response:
         return _booking(at, booking_id, Findings(problem=at.speak("desk.which_ride")), status=409)
     try:
         when = read_when(form.get("date"), form.get("time"), at.now.astimezone(at.zone), at.speak)
-        question = {
-            "from": _same_place(leg.origin),
-            "to": _same_place(leg.destination),
-            "at": when,
-            "arrive_by": form.get("by") == "arrive",
-            "within_minutes": WITHIN,
-            "party": booking.party.model_dump(),
-        }
-        answer = booking_api.make_quotes(
-            request=at.request, supply=at.supply, now=at.now, body=QuotesBody.model_validate(question)
-        )
+        arriving = form.get("by") == "arrive"
+        answer = find_other_times(at.request, at.supply, booking, leg, when=when, now=at.now, arrive_by=arriving)
     except (MobigoError, ValidationError) as error:
         return _booking(at, booking_id, Findings(problem=at.say(error)), status=409)
     found = Findings([option_of(one, at.zone) for one in answer.offers], elsewhere=answer.elsewhere)
     return _booking(at, booking_id, found, changing=leg.id, when=when)
-
-
-def _same_place(spot: SpotAnswer) -> dict[str, object]:
-    return {"stop_id": spot.stop_id} if spot.stop_id else {"lat": spot.lat, "lon": spot.lon, "name": spot.name}
 
 
 def _read_contact(form: Fields, speak: Words) -> ContactBody:

@@ -28,7 +28,15 @@ if TYPE_CHECKING:
 
     from mobigo.journeys.model import Journey
     from mobigo.journeys.rideleg import Hail
-    from mobigo.ondemand.booking_answers import DeclinedAnswer, OfferAnswer, OfferElsewhere
+    from mobigo.ondemand.booking_answers import (
+        BookingAnswer,
+        DeclinedAnswer,
+        LegAnswer,
+        OfferAnswer,
+        OfferElsewhere,
+        QuotesAnswer,
+        SpotAnswer,
+    )
     from mobigo.ondemand.supply import Supply
     from mobigo.web.forms import Fields
     from mobigo.web.words import Words
@@ -51,6 +59,33 @@ JOURNEY = "journey:"
 
 ZONE = "Europe/Paris"
 """Of hours, while no network says its own."""
+
+
+def find_other_times(
+    request: Request,
+    supply: Supply,
+    booking: BookingAnswer,
+    leg: LegAnswer,
+    *,
+    when: datetime,
+    now: datetime,
+    arrive_by: bool = False,
+) -> QuotesAnswer:
+    """Look for the ride of a booking at another time: between the same places, for the same people."""
+    question = {
+        "from": _same_place(leg.origin),
+        "to": _same_place(leg.destination),
+        "at": when,
+        "arrive_by": arrive_by,
+        "within_minutes": WITHIN,
+        "party": booking.party.model_dump(),
+    }
+    body = QuotesBody.model_validate(question)
+    return booking_api.make_quotes(request=request, supply=supply, now=now, body=body)
+
+
+def _same_place(spot: SpotAnswer) -> dict[str, object]:
+    return {"stop_id": spot.stop_id} if spot.stop_id else {"lat": spot.lat, "lon": spot.lon, "name": spot.name}
 
 
 @dataclass(frozen=True)
