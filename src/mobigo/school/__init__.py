@@ -1,0 +1,1 @@
+"""School transport: the register, circuits on real roads, and plans of them with a proven bound."""
