@@ -1,16 +1,18 @@
-"""The nouns of carpool incentives: journeys as the national register has them, and what they are paid.
+"""The nouns of carpooling: lines, cars and seats in them; journeys as the national register has them, and their pay.
 
-One journey is one driver with one booking; `seats` multiplies. Amounts are whole cents, distances metres.
+One journey of the register is one driver with one booking; `seats` multiplies. Amounts are whole cents, distances
+metres.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from datetime import datetime
+    from datetime import date, datetime
 
     from mobigo.kit.geo import Point
 
@@ -77,3 +79,191 @@ class Award:
 
     cents: int
     steps: tuple[Step, ...]
+
+
+# ── lines, cars and who rides in them ─────────────────────────────────────────────────────────────────────────────────
+
+
+@dataclass(frozen=True)
+class LineStop:
+    """A stop of a line, in the direction in which the line is written down."""
+
+    id: str
+    name: str
+    point: Point
+    metres: int
+    """By road, from the first stop."""
+
+
+@dataclass(frozen=True)
+class Hours:
+    """When a line runs, every week."""
+
+    weekdays: frozenset[int]
+    """0 is Monday."""
+    first: int
+    """Seconds after midnight, local time."""
+    last: int
+
+
+@dataclass(frozen=True)
+class Guarantee:
+    """What is promised to somebody who waits at a stop: after so long without a car, a taxi is ordered."""
+
+    wait: int
+    """Seconds."""
+    hours: tuple[Hours, ...]
+    directions: frozenset[int]
+    """0: as the line is written down, 1: the other way."""
+    taxi_phone: str | None = None
+    taxi_email: str | None = None
+
+
+@dataclass(frozen=True)
+class Line:
+    """A carpool line: fixed stops, both ways."""
+
+    id: str
+    name: str
+    stops: tuple[LineStop, ...]
+    hours: tuple[Hours, ...]
+    timezone: str = "Europe/Paris"
+    guarantee: Guarantee | None = None
+    demonstration: bool = False
+    """Its stops stand for real ones, which nobody has told us."""
+    revision: int = 0
+
+
+@dataclass(frozen=True)
+class Person:
+    """Somebody with an account who drives or rides. Trips know the id alone; who it is stands here."""
+
+    id: str
+    account: str
+    """User of their token."""
+    adult: bool
+    """As they declared."""
+    name: str | None
+    phone: str | None
+    email: str | None
+    language: str = "fr"
+
+
+class RunState(StrEnum):
+    """What has become of a car's way."""
+
+    PLANNED = "planned"
+    DRIVING = "driving"
+    ENDED = "ended"
+    CANCELLED = "cancelled"
+
+
+@dataclass(frozen=True)
+class RunStop:
+    """A stop of a run."""
+
+    id: int
+    """Stays when stops are put in before it."""
+    name: str
+    point: Point
+    metres: int
+    """By road, from the first stop of the run."""
+    planned_at: datetime
+    latest: datetime
+    """By which the driver, or somebody aboard, has to be there."""
+    dwell: int = 0
+    line_stop: str | None = None
+    passed_at: datetime | None = None
+
+
+@dataclass(frozen=True)
+class Run:
+    """One car, one direction, one departure: what is matched, ridden in, proven and paid."""
+
+    id: str
+    driver: str
+    """Person."""
+    seats: int
+    """For passengers."""
+    stops: tuple[RunStop, ...]
+    state: RunState
+    service_date: date
+    """Local day of its departure."""
+    line: str | None = None
+    direction: int | None = None
+    regular: str | None = None
+    spontaneous: bool = False
+    plate: str | None = None
+    confirms: bool = True
+    """Somebody who books has a place at once; else the driver answers first."""
+    position: Point | None = None
+    position_at: datetime | None = None
+    started_at: datetime | None = None
+    ended_at: datetime | None = None
+    revision: int = 0
+
+
+class BookingState(StrEnum):
+    """The standard's states; which may follow which is in `mobigo.carpool.states`."""
+
+    WAITING_CONFIRMATION = "WAITING_CONFIRMATION"
+    CONFIRMED = "CONFIRMED"
+    CANCELLED = "CANCELLED"
+    COMPLETED_PENDING_VALIDATION = "COMPLETED_PENDING_VALIDATION"
+    VALIDATED = "VALIDATED"
+
+
+@dataclass(frozen=True)
+class Seat:
+    """A booking: seats of a run from one of its stops to another."""
+
+    id: str
+    """UUID."""
+    run: str
+    passenger: str | None
+    """Person; None: of another operator, who knows them."""
+    seats: int
+    board: int
+    """Id of a stop of the run."""
+    alight: int
+    state: BookingState
+    cents: int
+    """What the passenger pays for all seats; frozen when it was booked."""
+    made_at: datetime
+    operator: str | None = None
+    """Domain name of the other operator (Standard Covoiturage)."""
+    foreign_passenger: str | None = None
+    """Their id there."""
+    boarded_at: datetime | None = None
+    alighted_at: datetime | None = None
+    proof: str | None = None
+    """Class A, B or C, once the run has ended."""
+    revision: int = 0
+
+
+class WaitingState(StrEnum):
+    """What has become of somebody who waits at a stop."""
+
+    WAITING = "waiting"
+    PICKED_UP = "picked_up"
+    LEFT = "left"
+    TAXI = "taxi"
+    """The promised time passed; a taxi is ordered, once."""
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """Somebody at a stop of a line, without a booking."""
+
+    id: str
+    line: str
+    direction: int
+    stop: str
+    to: str
+    seats: int
+    passenger: str
+    since: datetime
+    promised_until: datetime | None
+    """None: no guarantee here at this hour."""
+    state: WaitingState
+    run: str | None = None

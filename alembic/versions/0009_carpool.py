@@ -1,0 +1,390 @@
+"""Carpool lines: cars, seats in them, proof, and what drivers are paid.
+
+Why: what was promised is kept by the database too, whoever writes to it: no stretch of a car has more people than
+seats, one person has one place at a time, a taxi is ordered once for one who waits, a run is paid once. Who people are
+stands apart from where they went, so that the one can be forgotten and the other counted.
+
+Old code: knows none of these tables and still runs. Locks: none on tables that hold data.
+
+Columns are documented in `mobigo.carpool.store` and beside the stores of money and proof.
+
+Revision ID: 0009_carpool
+Revises: 0008_ledger_messages
+"""
+
+from __future__ import annotations
+
+from alembic import op
+
+revision = "0009_carpool"
+down_revision = "0008_ledger_messages"
+branch_labels = None
+depends_on = None
+
+TABLES = (
+    "carpool_line",
+    "carpool_person",
+    "carpool_car",
+    "carpool_regular",
+    "carpool_run",
+    "carpool_run_stop",
+    "carpool_booking",
+    "carpool_waiting",
+    "carpool_message",
+    "carpool_report",
+    "carpool_block",
+    "carpool_history",
+    "carpool_answer",
+    "carpool_revision",
+)
+"""In the order in which they are made."""
+
+FUNCTIONS = ("carpool_check_seats", "carpool_keep_history")
+
+
+def upgrade() -> None:
+    """Create the tables, empty, and the triggers that guard them."""
+    _lines()
+    _people()
+    _runs()
+    _bookings()
+    _around()
+    _guard_seats()
+    _guard_history()
+
+
+def _lines() -> None:
+    op.execute("""
+        CREATE TABLE mobigo.carpool_line (
+            id text NOT NULL,
+            revision integer NOT NULL,
+            document jsonb,
+            withdrawn boolean NOT NULL DEFAULT false,
+            written_by text NOT NULL,
+            written_at timestamptz NOT NULL,
+            CONSTRAINT carpool_line_pkey PRIMARY KEY (id, revision),
+            CONSTRAINT carpool_line_revision_check CHECK (revision > 0),
+            CONSTRAINT carpool_line_withdrawn_check CHECK (NOT (withdrawn AND document IS NOT NULL))
+        )
+    """)
+
+
+def _people() -> None:
+    op.execute("""
+        CREATE TABLE mobigo.carpool_person (
+            id text NOT NULL CONSTRAINT carpool_person_pkey PRIMARY KEY,
+            account text CONSTRAINT carpool_person_account_key UNIQUE,
+            adult boolean NOT NULL,
+            name text,
+            phone text,
+            email text,
+            language text NOT NULL DEFAULT 'fr',
+            made_at timestamptz NOT NULL,
+            revision integer NOT NULL DEFAULT 1,
+            forgotten_at timestamptz,
+            CONSTRAINT carpool_person_forgotten_at_check CHECK (
+                forgotten_at IS NULL OR (account IS NULL AND name IS NULL AND phone IS NULL AND email IS NULL)
+            )
+        )
+    """)
+    op.execute("""
+        CREATE TABLE mobigo.carpool_car (
+            id text NOT NULL CONSTRAINT carpool_car_pkey PRIMARY KEY,
+            person text NOT NULL CONSTRAINT carpool_car_person_fkey REFERENCES mobigo.carpool_person,
+            plate text NOT NULL,
+            name text NOT NULL,
+            seats integer NOT NULL,
+            CONSTRAINT carpool_car_seats_check CHECK (seats BETWEEN 1 AND 8)
+        )
+    """)
+    op.execute("CREATE INDEX carpool_car_person_index ON mobigo.carpool_car (person)")
+
+
+def _runs() -> None:
+    op.execute("""
+        CREATE TABLE mobigo.carpool_regular (
+            id text NOT NULL CONSTRAINT carpool_regular_pkey PRIMARY KEY,
+            person text NOT NULL CONSTRAINT carpool_regular_person_fkey REFERENCES mobigo.carpool_person,
+            drives boolean NOT NULL,
+            wish jsonb NOT NULL,
+            weekdays boolean[] NOT NULL,
+            departs integer NOT NULL,
+            timezone text NOT NULL,
+            first date NOT NULL,
+            last date NOT NULL,
+            exceptions date[] NOT NULL DEFAULT '{}',
+            laid_until date,
+            made_at timestamptz NOT NULL,
+            ended_at timestamptz,
+            revision integer NOT NULL DEFAULT 1,
+            CONSTRAINT carpool_regular_weekdays_check CHECK (array_length(weekdays, 1) = 7 AND true = ANY (weekdays)),
+            CONSTRAINT carpool_regular_last_check CHECK (last >= first)
+        )
+    """)
+    op.execute("CREATE INDEX carpool_regular_person_index ON mobigo.carpool_regular (person)")
+    op.execute("""
+        CREATE TABLE mobigo.carpool_run (
+            id text NOT NULL CONSTRAINT carpool_run_pkey PRIMARY KEY,
+            driver text NOT NULL CONSTRAINT carpool_run_driver_fkey REFERENCES mobigo.carpool_person,
+            seats integer NOT NULL,
+            state text NOT NULL,
+            service_date date NOT NULL,
+            departs_at timestamptz NOT NULL,
+            ends_at timestamptz NOT NULL,
+            line text,
+            direction smallint,
+            regular text CONSTRAINT carpool_run_regular_fkey REFERENCES mobigo.carpool_regular,
+            spontaneous boolean NOT NULL DEFAULT false,
+            plate text,
+            confirms boolean NOT NULL DEFAULT true,
+            position geometry(Point, 4326),
+            position_at timestamptz,
+            started_at timestamptz,
+            ended_at timestamptz,
+            made_at timestamptz NOT NULL,
+            revision bigint NOT NULL,
+            CONSTRAINT carpool_run_seats_check CHECK (seats BETWEEN 1 AND 8),
+            CONSTRAINT carpool_run_state_check CHECK (state IN ('planned', 'driving', 'ended', 'cancelled')),
+            CONSTRAINT carpool_run_line_check CHECK ((line IS NULL) = (direction IS NULL)),
+            CONSTRAINT carpool_run_direction_check CHECK (direction IN (0, 1)),
+            CONSTRAINT carpool_run_ends_at_check CHECK (ends_at > departs_at),
+            CONSTRAINT carpool_run_started_at_check CHECK (state <> 'driving' OR started_at IS NOT NULL),
+            CONSTRAINT carpool_run_ended_at_check CHECK (state <> 'ended' OR ended_at IS NOT NULL),
+            CONSTRAINT carpool_run_regular_service_date_key UNIQUE (regular, service_date)
+        )
+    """)
+    op.execute("CREATE INDEX carpool_run_driver_index ON mobigo.carpool_run (driver, departs_at)")
+    op.execute("CREATE INDEX carpool_run_line_index ON mobigo.carpool_run (line, departs_at)")
+    op.execute("CREATE INDEX carpool_run_departs_at_index ON mobigo.carpool_run (departs_at)")
+    op.execute("CREATE INDEX carpool_run_revision_index ON mobigo.carpool_run (revision)")
+    op.execute("""
+        CREATE TABLE mobigo.carpool_run_stop (
+            id bigint GENERATED ALWAYS AS IDENTITY CONSTRAINT carpool_run_stop_pkey PRIMARY KEY,
+            run text NOT NULL CONSTRAINT carpool_run_stop_run_fkey REFERENCES mobigo.carpool_run,
+            position integer NOT NULL,
+            name text NOT NULL,
+            point geometry(Point, 4326) NOT NULL,
+            metres integer NOT NULL,
+            planned_at timestamptz NOT NULL,
+            latest timestamptz NOT NULL,
+            dwell integer NOT NULL DEFAULT 0,
+            line_stop text,
+            passed_at timestamptz,
+            CONSTRAINT carpool_run_stop_run_position_key UNIQUE (run, position) DEFERRABLE INITIALLY DEFERRED,
+            CONSTRAINT carpool_run_stop_run_id_key UNIQUE (run, id),
+            CONSTRAINT carpool_run_stop_metres_check CHECK (metres >= 0),
+            CONSTRAINT carpool_run_stop_latest_check CHECK (latest >= planned_at)
+        )
+    """)
+    op.execute("""
+        CREATE TABLE mobigo.carpool_revision (
+            id boolean NOT NULL DEFAULT true CONSTRAINT carpool_revision_pkey PRIMARY KEY,
+            value bigint NOT NULL,
+            CONSTRAINT carpool_revision_id_check CHECK (id)
+        )
+    """)
+    op.execute("INSERT INTO mobigo.carpool_revision (value) VALUES (0)")
+
+
+def _bookings() -> None:
+    op.execute("""
+        CREATE TABLE mobigo.carpool_booking (
+            id text NOT NULL CONSTRAINT carpool_booking_pkey PRIMARY KEY,
+            run text NOT NULL CONSTRAINT carpool_booking_run_fkey REFERENCES mobigo.carpool_run,
+            passenger text CONSTRAINT carpool_booking_passenger_fkey REFERENCES mobigo.carpool_person,
+            operator text,
+            foreign_passenger text,
+            seats integer NOT NULL,
+            board bigint NOT NULL,
+            alight bigint NOT NULL,
+            state text NOT NULL,
+            cents integer NOT NULL,
+            note text NOT NULL DEFAULT '',
+            made_at timestamptz NOT NULL,
+            boarded_at timestamptz,
+            alighted_at timestamptz,
+            proof text,
+            reason text,
+            revision bigint NOT NULL,
+            CONSTRAINT carpool_booking_seats_check CHECK (seats BETWEEN 1 AND 8),
+            CONSTRAINT carpool_booking_cents_check CHECK (cents >= 0),
+            CONSTRAINT carpool_booking_passenger_check CHECK ((passenger IS NULL) = (operator IS NOT NULL)),
+            CONSTRAINT carpool_booking_board_fkey FOREIGN KEY (run, board)
+                REFERENCES mobigo.carpool_run_stop (run, id) DEFERRABLE INITIALLY DEFERRED,
+            CONSTRAINT carpool_booking_alight_fkey FOREIGN KEY (run, alight)
+                REFERENCES mobigo.carpool_run_stop (run, id) DEFERRABLE INITIALLY DEFERRED,
+            CONSTRAINT carpool_booking_state_check CHECK (state IN (
+                'WAITING_CONFIRMATION', 'CONFIRMED', 'CANCELLED', 'COMPLETED_PENDING_VALIDATION', 'VALIDATED'
+            )),
+            CONSTRAINT carpool_booking_proof_check CHECK (proof IN ('A', 'B', 'C'))
+        )
+    """)
+    op.execute("CREATE INDEX carpool_booking_run_index ON mobigo.carpool_booking (run)")
+    op.execute("CREATE INDEX carpool_booking_passenger_index ON mobigo.carpool_booking (passenger, made_at)")
+    op.execute("CREATE INDEX carpool_booking_revision_index ON mobigo.carpool_booking (revision)")
+    op.execute("""
+        CREATE TABLE mobigo.carpool_waiting (
+            id text NOT NULL CONSTRAINT carpool_waiting_pkey PRIMARY KEY,
+            line text NOT NULL,
+            direction smallint NOT NULL,
+            stop text NOT NULL,
+            destination text NOT NULL,
+            seats integer NOT NULL,
+            passenger text NOT NULL CONSTRAINT carpool_waiting_passenger_fkey REFERENCES mobigo.carpool_person,
+            since timestamptz NOT NULL,
+            promised_until timestamptz,
+            state text NOT NULL,
+            run text CONSTRAINT carpool_waiting_run_fkey REFERENCES mobigo.carpool_run,
+            taxi_ordered_at timestamptz,
+            ended_at timestamptz,
+            CONSTRAINT carpool_waiting_direction_check CHECK (direction IN (0, 1)),
+            CONSTRAINT carpool_waiting_seats_check CHECK (seats BETWEEN 1 AND 8),
+            CONSTRAINT carpool_waiting_state_check CHECK (state IN ('waiting', 'picked_up', 'left', 'taxi')),
+            CONSTRAINT carpool_waiting_taxi_check CHECK (state <> 'taxi' OR taxi_ordered_at IS NOT NULL)
+        )
+    """)
+    op.execute("""
+        CREATE UNIQUE INDEX carpool_waiting_passenger_key ON mobigo.carpool_waiting (passenger) WHERE state = 'waiting'
+    """)
+    op.execute("CREATE INDEX carpool_waiting_line_index ON mobigo.carpool_waiting (line, direction, since)")
+
+
+def _around() -> None:
+    op.execute("""
+        CREATE TABLE mobigo.carpool_message (
+            id bigint GENERATED ALWAYS AS IDENTITY CONSTRAINT carpool_message_pkey PRIMARY KEY,
+            run text NOT NULL CONSTRAINT carpool_message_run_fkey REFERENCES mobigo.carpool_run,
+            sender text CONSTRAINT carpool_message_sender_fkey REFERENCES mobigo.carpool_person,
+            recipient text CONSTRAINT carpool_message_recipient_fkey REFERENCES mobigo.carpool_person,
+            operator text,
+            text text,
+            at timestamptz NOT NULL,
+            read_at timestamptz
+        )
+    """)
+    op.execute("CREATE INDEX carpool_message_run_index ON mobigo.carpool_message (run, id)")
+    op.execute("""
+        CREATE TABLE mobigo.carpool_report (
+            id text NOT NULL CONSTRAINT carpool_report_pkey PRIMARY KEY,
+            reporter text CONSTRAINT carpool_report_reporter_fkey REFERENCES mobigo.carpool_person,
+            reported text CONSTRAINT carpool_report_reported_fkey REFERENCES mobigo.carpool_person,
+            run text CONSTRAINT carpool_report_run_fkey REFERENCES mobigo.carpool_run,
+            kind text NOT NULL,
+            text text,
+            at timestamptz NOT NULL,
+            state text NOT NULL,
+            answer text,
+            answered_by text,
+            answered_at timestamptz,
+            CONSTRAINT carpool_report_state_check CHECK (state IN ('open', 'settled', 'dismissed'))
+        )
+    """)
+    op.execute("""
+        CREATE TABLE mobigo.carpool_block (
+            person text NOT NULL CONSTRAINT carpool_block_person_fkey REFERENCES mobigo.carpool_person,
+            blocked text NOT NULL CONSTRAINT carpool_block_blocked_fkey REFERENCES mobigo.carpool_person,
+            at timestamptz NOT NULL,
+            CONSTRAINT carpool_block_pkey PRIMARY KEY (person, blocked),
+            CONSTRAINT carpool_block_blocked_check CHECK (person <> blocked)
+        )
+    """)
+    op.execute("CREATE INDEX carpool_block_blocked_index ON mobigo.carpool_block (blocked)")
+    op.execute("""
+        CREATE TABLE mobigo.carpool_history (
+            id bigint GENERATED ALWAYS AS IDENTITY CONSTRAINT carpool_history_pkey PRIMARY KEY,
+            run text CONSTRAINT carpool_history_run_fkey REFERENCES mobigo.carpool_run,
+            booking text CONSTRAINT carpool_history_booking_fkey REFERENCES mobigo.carpool_booking,
+            at timestamptz NOT NULL,
+            what text NOT NULL,
+            before text,
+            after text,
+            by text NOT NULL,
+            details jsonb NOT NULL
+        )
+    """)
+    op.execute("CREATE INDEX carpool_history_run_index ON mobigo.carpool_history (run, id)")
+    op.execute("CREATE INDEX carpool_history_booking_index ON mobigo.carpool_history (booking, id)")
+    op.execute("""
+        CREATE TABLE mobigo.carpool_answer (
+            owner text NOT NULL,
+            key text NOT NULL,
+            hash text NOT NULL,
+            status integer,
+            answer jsonb,
+            at timestamptz NOT NULL,
+            CONSTRAINT carpool_answer_pkey PRIMARY KEY (owner, key)
+        )
+    """)
+    op.execute("CREATE INDEX carpool_answer_at_index ON mobigo.carpool_answer (at)")
+
+
+def _guard_seats() -> None:
+    """At the end of a transaction no stretch of a car has more people booked than seats, and all go forwards."""
+    op.execute("""
+        CREATE FUNCTION mobigo.carpool_check_seats() RETURNS trigger LANGUAGE plpgsql AS $$
+        DECLARE
+            bad record;
+            wanted text;
+        BEGIN
+            IF TG_TABLE_NAME = 'carpool_run' THEN wanted := NEW.id; ELSE wanted := NEW.run; END IF;
+            PERFORM 1 FROM mobigo.carpool_run WHERE id = wanted FOR UPDATE;
+            SELECT booking.id INTO bad
+            FROM mobigo.carpool_booking AS booking
+            JOIN mobigo.carpool_run_stop AS board ON board.id = booking.board
+            JOIN mobigo.carpool_run_stop AS alight ON alight.id = booking.alight
+            WHERE booking.run = wanted AND booking.state <> 'CANCELLED' AND board.position >= alight.position
+            LIMIT 1;
+            IF FOUND THEN
+                RAISE EXCEPTION 'booking % gets off before it gets on', bad.id
+                    USING ERRCODE = 'check_violation', CONSTRAINT = 'carpool_booking_goes_forwards';
+            END IF;
+            SELECT stop.position, run.seats INTO bad
+            FROM mobigo.carpool_run AS run
+            JOIN mobigo.carpool_run_stop AS stop ON stop.run = run.id
+            JOIN mobigo.carpool_booking AS booking ON booking.run = run.id AND booking.state <> 'CANCELLED'
+            JOIN mobigo.carpool_run_stop AS board ON board.id = booking.board
+            JOIN mobigo.carpool_run_stop AS alight ON alight.id = booking.alight
+            WHERE run.id = wanted AND board.position <= stop.position AND stop.position < alight.position
+            GROUP BY stop.position, run.seats
+            HAVING sum(booking.seats) > run.seats
+            LIMIT 1;
+            IF FOUND THEN
+                RAISE EXCEPTION 'run % has % seats and more are booked after its stop %', wanted, bad.seats,
+                    bad.position USING ERRCODE = 'check_violation', CONSTRAINT = 'carpool_run_has_seats';
+            END IF;
+            RETURN NULL;
+        END
+        $$
+    """)
+    for table, when in (
+        ("carpool_booking", "INSERT OR UPDATE OF run, seats, board, alight, state"),
+        ("carpool_run_stop", "UPDATE OF position"),
+        ("carpool_run", "UPDATE OF seats"),
+    ):
+        op.execute(f"""
+            CREATE CONSTRAINT TRIGGER {table}_seats AFTER {when} ON mobigo.{table}
+            DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION mobigo.carpool_check_seats()
+        """)
+
+
+def _guard_history() -> None:
+    op.execute("""
+        CREATE FUNCTION mobigo.carpool_keep_history() RETURNS trigger LANGUAGE plpgsql AS $$
+        BEGIN
+            RAISE EXCEPTION 'what happened is not rewritten'
+                USING ERRCODE = 'restrict_violation', CONSTRAINT = 'carpool_history_stands';
+        END
+        $$
+    """)
+    op.execute("""
+        CREATE TRIGGER carpool_history_stands BEFORE UPDATE OR DELETE ON mobigo.carpool_history
+        FOR EACH ROW EXECUTE FUNCTION mobigo.carpool_keep_history()
+    """)
+
+
+def downgrade() -> None:
+    """Drop the tables and their functions."""
+    for table in reversed(TABLES):
+        op.execute(f"DROP TABLE mobigo.{table} CASCADE")
+    for function in FUNCTIONS:
+        op.execute(f"DROP FUNCTION mobigo.{function}()")
