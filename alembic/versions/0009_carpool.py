@@ -36,6 +36,14 @@ TABLES = (
     "carpool_history",
     "carpool_answer",
     "carpool_revision",
+    "carpool_scan",
+    "carpool_fix",
+    "carpool_journey",
+    "carpool_finding",
+    "carpool_finding_booking",
+    "carpool_register",
+    "carpool_register_attempt",
+    "carpool_register_pause",
 )
 """In the order in which they are made."""
 
@@ -49,6 +57,7 @@ def upgrade() -> None:
     _runs()
     _bookings()
     _around()
+    _proof()
     _guard_seats()
     _guard_history()
 
@@ -141,6 +150,7 @@ def _runs() -> None:
             position_at timestamptz,
             started_at timestamptz,
             ended_at timestamptz,
+            delay integer NOT NULL DEFAULT 0,
             made_at timestamptz NOT NULL,
             revision bigint NOT NULL,
             CONSTRAINT carpool_run_seats_check CHECK (seats BETWEEN 1 AND 8),
@@ -170,6 +180,7 @@ def _runs() -> None:
             dwell integer NOT NULL DEFAULT 0,
             line_stop text,
             passed_at timestamptz,
+            driver_latest timestamptz,
             CONSTRAINT carpool_run_stop_run_position_key UNIQUE (run, position) DEFERRABLE INITIALLY DEFERRED,
             CONSTRAINT carpool_run_stop_run_id_key UNIQUE (run, id),
             CONSTRAINT carpool_run_stop_metres_check CHECK (metres >= 0),
@@ -201,6 +212,8 @@ def _bookings() -> None:
             cents integer NOT NULL,
             note text NOT NULL DEFAULT '',
             made_at timestamptz NOT NULL,
+            board_at timestamptz,
+            alight_at timestamptz,
             boarded_at timestamptz,
             alighted_at timestamptz,
             proof text,
@@ -316,6 +329,152 @@ def _around() -> None:
         )
     """)
     op.execute("CREATE INDEX carpool_answer_at_index ON mobigo.carpool_answer (at)")
+
+
+def _proof() -> None:
+    op.execute("""
+        CREATE TABLE mobigo.carpool_scan (
+            person text NOT NULL CONSTRAINT carpool_scan_person_fkey REFERENCES mobigo.carpool_person,
+            id text NOT NULL,
+            booking text NOT NULL CONSTRAINT carpool_scan_booking_fkey REFERENCES mobigo.carpool_booking,
+            shows text NOT NULL,
+            moment text NOT NULL,
+            scanned_at timestamptz NOT NULL,
+            received_at timestamptz NOT NULL,
+            device text,
+            point geometry(Point, 4326),
+            CONSTRAINT carpool_scan_pkey PRIMARY KEY (person, id),
+            CONSTRAINT carpool_scan_booking_shows_moment_key UNIQUE (booking, shows, moment),
+            CONSTRAINT carpool_scan_shows_check CHECK (shows IN ('p', 'd')),
+            CONSTRAINT carpool_scan_moment_check CHECK (moment IN ('board', 'alight'))
+        )
+    """)
+    op.execute("""
+        CREATE TABLE mobigo.carpool_fix (
+            run text NOT NULL CONSTRAINT carpool_fix_run_fkey REFERENCES mobigo.carpool_run,
+            person text NOT NULL CONSTRAINT carpool_fix_person_fkey REFERENCES mobigo.carpool_person,
+            at timestamptz NOT NULL,
+            point geometry(Point, 4326) NOT NULL,
+            device text,
+            received_at timestamptz NOT NULL,
+            CONSTRAINT carpool_fix_pkey PRIMARY KEY (run, person, at)
+        )
+    """)
+    op.execute("CREATE INDEX carpool_fix_at_index ON mobigo.carpool_fix (at)")
+    op.execute("""
+        CREATE TABLE mobigo.carpool_journey (
+            booking text NOT NULL CONSTRAINT carpool_journey_pkey PRIMARY KEY
+                CONSTRAINT carpool_journey_booking_fkey REFERENCES mobigo.carpool_booking,
+            run text NOT NULL CONSTRAINT carpool_journey_run_fkey REFERENCES mobigo.carpool_run,
+            driver text NOT NULL,
+            passenger text,
+            operator text,
+            driver_key text NOT NULL,
+            passenger_key text NOT NULL,
+            seats integer NOT NULL,
+            cents integer NOT NULL,
+            planned_at timestamptz NOT NULL,
+            started_at timestamptz NOT NULL,
+            ended_at timestamptz NOT NULL,
+            origin geometry(Point, 4326) NOT NULL,
+            destination geometry(Point, 4326) NOT NULL,
+            board_metres integer NOT NULL,
+            alight_metres integer NOT NULL,
+            proof text NOT NULL,
+            proven_at timestamptz NOT NULL,
+            validated_at timestamptz,
+            struck_at timestamptz,
+            checked_at timestamptz,
+            CONSTRAINT carpool_journey_ended_at_check CHECK (ended_at > started_at),
+            CONSTRAINT carpool_journey_metres_check CHECK (alight_metres > board_metres),
+            CONSTRAINT carpool_journey_proof_check CHECK (proof IN ('A', 'B', 'C')),
+            CONSTRAINT carpool_journey_driver_key_check CHECK (driver_key ~ '^[0-9a-f]{64}$'),
+            CONSTRAINT carpool_journey_passenger_key_check CHECK (passenger_key ~ '^[0-9a-f]{64}$')
+        )
+    """)
+    op.execute("CREATE INDEX carpool_journey_run_index ON mobigo.carpool_journey (run)")
+    op.execute("CREATE INDEX carpool_journey_started_at_index ON mobigo.carpool_journey (started_at)")
+    op.execute("CREATE INDEX carpool_journey_driver_key_index ON mobigo.carpool_journey (driver_key, started_at)")
+    op.execute("CREATE INDEX carpool_journey_passenger_key_index ON mobigo.carpool_journey (passenger_key, started_at)")
+    op.execute("""
+        CREATE TABLE mobigo.carpool_finding (
+            id text NOT NULL CONSTRAINT carpool_finding_pkey PRIMARY KEY,
+            key text NOT NULL CONSTRAINT carpool_finding_key_key UNIQUE,
+            kind text NOT NULL,
+            reason text NOT NULL,
+            found_at timestamptz NOT NULL,
+            state text NOT NULL,
+            appeal text,
+            appealed_by text CONSTRAINT carpool_finding_appealed_by_fkey REFERENCES mobigo.carpool_person,
+            appealed_at timestamptz,
+            decision text,
+            decided_by text,
+            decided_at timestamptz,
+            revision integer NOT NULL DEFAULT 1,
+            CONSTRAINT carpool_finding_state_check CHECK (state IN ('open', 'appealed', 'dismissed', 'upheld')),
+            CONSTRAINT carpool_finding_decided_at_check CHECK (
+                (state IN ('dismissed', 'upheld')) = (decided_at IS NOT NULL)
+            )
+        )
+    """)
+    op.execute("CREATE INDEX carpool_finding_state_index ON mobigo.carpool_finding (state, found_at)")
+    op.execute("""
+        CREATE TABLE mobigo.carpool_finding_booking (
+            finding text NOT NULL CONSTRAINT carpool_finding_booking_finding_fkey REFERENCES mobigo.carpool_finding,
+            booking text NOT NULL CONSTRAINT carpool_finding_booking_booking_fkey REFERENCES mobigo.carpool_booking,
+            held boolean NOT NULL,
+            CONSTRAINT carpool_finding_booking_pkey PRIMARY KEY (finding, booking)
+        )
+    """)
+    op.execute("CREATE INDEX carpool_finding_booking_index ON mobigo.carpool_finding_booking (booking)")
+    op.execute("""
+        CREATE TABLE mobigo.carpool_register (
+            booking text NOT NULL CONSTRAINT carpool_register_pkey PRIMARY KEY
+                CONSTRAINT carpool_register_booking_fkey REFERENCES mobigo.carpool_booking,
+            journey text NOT NULL CONSTRAINT carpool_register_journey_key UNIQUE,
+            started_at timestamptz NOT NULL,
+            document jsonb,
+            wanted text NOT NULL,
+            state text NOT NULL,
+            there boolean NOT NULL DEFAULT false,
+            attempts integer NOT NULL DEFAULT 0,
+            next_at timestamptz,
+            claimed_at timestamptz,
+            problem text,
+            status text,
+            status_at timestamptz,
+            labels text[] NOT NULL DEFAULT '{}',
+            written_at timestamptz NOT NULL,
+            done_at timestamptz,
+            revision integer NOT NULL DEFAULT 1,
+            CONSTRAINT carpool_register_wanted_check CHECK (wanted IN ('create', 'update', 'cancel', 'status')),
+            CONSTRAINT carpool_register_state_check CHECK (
+                state IN ('waiting', 'sending', 'done', 'refused', 'withheld', 'failed')
+            )
+        )
+    """)
+    op.execute("CREATE INDEX carpool_register_next_at_index ON mobigo.carpool_register (next_at)")
+    op.execute("""
+        CREATE TABLE mobigo.carpool_register_attempt (
+            id bigint GENERATED ALWAYS AS IDENTITY CONSTRAINT carpool_register_attempt_pkey PRIMARY KEY,
+            booking text NOT NULL CONSTRAINT carpool_register_attempt_booking_fkey
+                REFERENCES mobigo.carpool_register ON DELETE CASCADE,
+            at timestamptz NOT NULL,
+            what text NOT NULL,
+            milliseconds integer NOT NULL,
+            status integer,
+            problem text
+        )
+    """)
+    op.execute("CREATE INDEX carpool_register_attempt_index ON mobigo.carpool_register_attempt (booking, id)")
+    op.execute("""
+        CREATE TABLE mobigo.carpool_register_pause (
+            one boolean NOT NULL DEFAULT true CONSTRAINT carpool_register_pause_pkey PRIMARY KEY,
+            until timestamptz NOT NULL,
+            because text NOT NULL,
+            CONSTRAINT carpool_register_pause_one_check CHECK (one)
+        )
+    """)
 
 
 def _guard_seats() -> None:
