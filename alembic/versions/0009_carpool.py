@@ -36,6 +36,13 @@ TABLES = (
     "carpool_history",
     "carpool_answer",
     "carpool_revision",
+    "carpool_policy",
+    "carpool_bank",
+    "carpool_month",
+    "carpool_payout",
+    "carpool_award",
+    "carpool_counter",
+    "carpool_certificate",
     "carpool_scan",
     "carpool_fix",
     "carpool_journey",
@@ -47,7 +54,7 @@ TABLES = (
 )
 """In the order in which they are made."""
 
-FUNCTIONS = ("carpool_check_seats", "carpool_keep_history")
+FUNCTIONS = ("carpool_check_seats", "carpool_keep_history", "carpool_check_payout", "carpool_keep_award")
 
 
 def upgrade() -> None:
@@ -60,6 +67,8 @@ def upgrade() -> None:
     _proof()
     _guard_seats()
     _guard_history()
+    _money()
+    _guard_money()
 
 
 def _lines() -> None:
@@ -541,8 +550,171 @@ def _guard_history() -> None:
     """)
 
 
+def _money() -> None:
+    """What the rules are, what each run is paid by them, and what was sent to whom."""
+    op.execute("""
+        CREATE TABLE mobigo.carpool_policy (
+            id text NOT NULL,
+            revision integer NOT NULL,
+            document jsonb,
+            withdrawn boolean NOT NULL DEFAULT false,
+            written_by text NOT NULL,
+            written_at timestamptz NOT NULL,
+            CONSTRAINT carpool_policy_pkey PRIMARY KEY (id, revision),
+            CONSTRAINT carpool_policy_revision_check CHECK (revision > 0),
+            CONSTRAINT carpool_policy_withdrawn_check CHECK (NOT (withdrawn AND document IS NOT NULL))
+        )
+    """)
+    op.execute("""
+        CREATE TABLE mobigo.carpool_bank (
+            person text NOT NULL CONSTRAINT carpool_bank_pkey PRIMARY KEY
+                CONSTRAINT carpool_bank_person_fkey REFERENCES mobigo.carpool_person,
+            sealed bytea NOT NULL,
+            masked text NOT NULL,
+            changed_at timestamptz NOT NULL
+        )
+    """)
+    op.execute("""
+        CREATE TABLE mobigo.carpool_month (
+            month date NOT NULL CONSTRAINT carpool_month_pkey PRIMARY KEY,
+            closed_at timestamptz NOT NULL,
+            closed_by text NOT NULL,
+            execution date NOT NULL,
+            payer text NOT NULL,
+            payer_iban text NOT NULL,
+            runs integer NOT NULL,
+            cents bigint NOT NULL,
+            CONSTRAINT carpool_month_month_check CHECK (extract(day FROM month) = 1)
+        )
+    """)
+    op.execute("""
+        CREATE TABLE mobigo.carpool_payout (
+            id text NOT NULL CONSTRAINT carpool_payout_pkey PRIMARY KEY,
+            month date NOT NULL CONSTRAINT carpool_payout_month_fkey REFERENCES mobigo.carpool_month,
+            person text NOT NULL CONSTRAINT carpool_payout_person_fkey REFERENCES mobigo.carpool_person,
+            cents bigint NOT NULL,
+            sealed bytea NOT NULL,
+            masked text NOT NULL,
+            returned_at timestamptz,
+            returned_because text,
+            CONSTRAINT carpool_payout_month_person_key UNIQUE (month, person),
+            CONSTRAINT carpool_payout_cents_check CHECK (cents > 0),
+            CONSTRAINT carpool_payout_returned_check CHECK ((returned_at IS NULL) = (returned_because IS NULL))
+        )
+    """)
+    op.execute("CREATE INDEX carpool_payout_person_index ON mobigo.carpool_payout (person)")
+    op.execute("""
+        CREATE TABLE mobigo.carpool_award (
+            run text NOT NULL CONSTRAINT carpool_award_run_fkey REFERENCES mobigo.carpool_run,
+            number smallint NOT NULL,
+            person text NOT NULL CONSTRAINT carpool_award_person_fkey REFERENCES mobigo.carpool_person,
+            month date CONSTRAINT carpool_award_month_fkey REFERENCES mobigo.carpool_month
+                DEFERRABLE INITIALLY DEFERRED,
+            service_date date NOT NULL,
+            cents integer NOT NULL,
+            metres integer NOT NULL,
+            seats integer NOT NULL,
+            fares integer NOT NULL,
+            derogated boolean NOT NULL,
+            steps jsonb NOT NULL,
+            payout text CONSTRAINT carpool_award_payout_fkey REFERENCES mobigo.carpool_payout
+                DEFERRABLE INITIALLY DEFERRED,
+            made_by text NOT NULL,
+            made_at timestamptz NOT NULL,
+            CONSTRAINT carpool_award_pkey PRIMARY KEY (run, number),
+            CONSTRAINT carpool_award_number_check CHECK (number >= 0),
+            CONSTRAINT carpool_award_cents_check CHECK (cents >= 0 OR number > 0),
+            CONSTRAINT carpool_award_paid_check CHECK (payout IS NULL OR month IS NOT NULL)
+        )
+    """)
+    op.execute("CREATE INDEX carpool_award_person_index ON mobigo.carpool_award (person, service_date)")
+    op.execute("CREATE INDEX carpool_award_month_index ON mobigo.carpool_award (month)")
+    op.execute("CREATE INDEX carpool_award_payout_index ON mobigo.carpool_award (payout)")
+    op.execute("CREATE INDEX carpool_award_unpaid_index ON mobigo.carpool_award (person) WHERE payout IS NULL")
+    op.execute("""
+        CREATE TABLE mobigo.carpool_counter (
+            policy text NOT NULL,
+            counter text NOT NULL,
+            period text NOT NULL,
+            scope text NOT NULL,
+            person text NOT NULL,
+            key text NOT NULL,
+            value bigint NOT NULL,
+            CONSTRAINT carpool_counter_pkey PRIMARY KEY (policy, counter, period, scope, person, key)
+        )
+    """)
+    op.execute("""
+        CREATE TABLE mobigo.carpool_certificate (
+            id text NOT NULL CONSTRAINT carpool_certificate_pkey PRIMARY KEY,
+            person text NOT NULL CONSTRAINT carpool_certificate_person_fkey REFERENCES mobigo.carpool_person,
+            first date NOT NULL,
+            last date NOT NULL,
+            figures jsonb NOT NULL,
+            made_at timestamptz NOT NULL,
+            CONSTRAINT carpool_certificate_last_check CHECK (last >= first)
+        )
+    """)
+    op.execute("CREATE INDEX carpool_certificate_person_index ON mobigo.carpool_certificate (person)")
+    op.execute("""
+        INSERT INTO mobigo.ledger_account (code, kind, name) VALUES
+            ('carpool_incentives', 'expense', 'Incitations au covoiturage'),
+            ('carpool_drivers', 'liability', 'Conducteurs de covoiturage')
+        ON CONFLICT DO NOTHING
+    """)
+
+
+def _guard_money() -> None:
+    """A payout is what its runs are paid, to the cent; what a run is paid is not rewritten."""
+    op.execute("""
+        CREATE FUNCTION mobigo.carpool_check_payout() RETURNS trigger LANGUAGE plpgsql AS $$
+        DECLARE
+            wanted text[];
+            bad record;
+        BEGIN
+            IF TG_TABLE_NAME = 'carpool_payout' THEN
+                wanted := ARRAY[NEW.id];
+            ELSE
+                wanted := ARRAY[OLD.payout, NEW.payout];
+            END IF;
+            SELECT payout.id, payout.cents, coalesce(sum(award.cents), 0) AS found INTO bad
+            FROM mobigo.carpool_payout AS payout
+            LEFT JOIN mobigo.carpool_award AS award ON award.payout = payout.id
+            WHERE payout.id = ANY (wanted) AND payout.returned_at IS NULL
+            GROUP BY payout.id HAVING payout.cents <> coalesce(sum(award.cents), 0) LIMIT 1;
+            IF FOUND THEN
+                RAISE EXCEPTION 'payout % is of % cents, its runs are paid %', bad.id, bad.cents, bad.found
+                    USING ERRCODE = 'check_violation', CONSTRAINT = 'carpool_payout_is_its_runs';
+            END IF;
+            RETURN NULL;
+        END
+        $$
+    """)
+    op.execute("""
+        CREATE CONSTRAINT TRIGGER carpool_payout_is_its_runs AFTER INSERT OR UPDATE ON mobigo.carpool_payout
+        DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION mobigo.carpool_check_payout()
+    """)
+    op.execute("""
+        CREATE CONSTRAINT TRIGGER carpool_award_is_paid_whole AFTER UPDATE OF payout ON mobigo.carpool_award
+        DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION mobigo.carpool_check_payout()
+    """)
+    op.execute("""
+        CREATE FUNCTION mobigo.carpool_keep_award() RETURNS trigger LANGUAGE plpgsql AS $$
+        BEGIN
+            RAISE EXCEPTION 'what run % is paid stands; write a correction', OLD.run
+                USING ERRCODE = 'restrict_violation', CONSTRAINT = 'carpool_award_stands';
+        END
+        $$
+    """)
+    op.execute("""
+        CREATE TRIGGER carpool_award_stands
+        BEFORE DELETE OR UPDATE OF run, number, person, service_date, cents, metres, seats, fares, derogated,
+            steps, made_by, made_at
+        ON mobigo.carpool_award FOR EACH ROW EXECUTE FUNCTION mobigo.carpool_keep_award()
+    """)
+
+
 def downgrade() -> None:
-    """Drop the tables and their functions."""
+    """Drop the tables and their functions; accounts that were posted to stay."""
     for table in reversed(TABLES):
         op.execute(f"DROP TABLE mobigo.{table} CASCADE")
     for function in FUNCTIONS:

@@ -170,10 +170,13 @@ class RunStop:
     """By road, from the first stop of the run."""
     planned_at: datetime
     latest: datetime
-    """By which the driver, or somebody aboard, has to be there."""
+    """By which the car has to be there, whatever is put in before: the driver's bound, and those of who is aboard."""
     dwell: int = 0
+    """Seconds that the car stands there."""
     line_stop: str | None = None
     passed_at: datetime | None = None
+    driver_latest: datetime | None = None
+    """The driver's own bound; None: not on the driver's way, put in for passengers."""
 
 
 @dataclass(frozen=True)
@@ -200,6 +203,8 @@ class Run:
     position_at: datetime | None = None
     started_at: datetime | None = None
     ended_at: datetime | None = None
+    delay: int = 0
+    """Seconds behind the plan, as last known; negative: before it."""
     revision: int = 0
 
 
@@ -234,10 +239,17 @@ class Seat:
     """Domain name of the other operator (Standard Covoiturage)."""
     foreign_passenger: str | None = None
     """Their id there."""
+    board_at: datetime | None = None
+    """Promised when it was booked."""
+    alight_at: datetime | None = None
     boarded_at: datetime | None = None
     alighted_at: datetime | None = None
     proof: str | None = None
     """Class A, B or C, once the run has ended."""
+    note: str = ""
+    """For the driver; forgotten with who it was."""
+    reason: str | None = None
+    """Why it was cancelled: a word of `mobigo.carpool.states.Reason`, or of who cancelled."""
     revision: int = 0
 
 
