@@ -68,11 +68,16 @@ def random_ride(luck: random.Random, number: int, roads: Roads) -> Ride | None:
     return Ride(f"r{number}", tuple(stops))
 
 
-def random_rider(luck: random.Random) -> Rider:
+def random_rider(luck: random.Random, stops: list[Point]) -> Rider:
+    """Somebody who gets on and off anywhere, or where cars stop anyway."""
     leaves = luck.randint(0, 3_000)
+
+    def spot() -> Spot:
+        return Spot(luck.choice(stops) if luck.random() < 0.4 else place(luck), luck.randint(0, 300))
+
     return Rider(
-        tuple(Spot(place(luck), luck.randint(0, 300)) for _ in range(luck.randint(1, 3))),
-        tuple(Spot(place(luck), luck.randint(0, 300)) for _ in range(luck.randint(1, 3))),
+        tuple(spot() for _ in range(luck.randint(1, 3))),
+        tuple(spot() for _ in range(luck.randint(1, 3))),
         leaves,
         leaves + luck.randint(300, 3_000),
         leaves + luck.randint(600, 6_000),
@@ -82,7 +87,7 @@ def random_rider(luck: random.Random) -> Rider:
 
 def try_everything(ride: Ride, rider: Rider, roads: Roads) -> int | None:
     """The least cost of taking a rider along, by driving every course."""
-    best = None
+    best: int | None = None
     last = len(ride.stops) - 1
     for i in range(last):
         for j in range(i, last):
@@ -101,9 +106,16 @@ def try_everything(ride: Ride, rider: Rider, roads: Roads) -> int | None:
     return best
 
 
-def drive_exactly(ride: Ride, extra: list[tuple[int, Point, int]], roads: Roads) -> tuple[int, int, int, int] | None:
-    """Drive a course second by second in the mind: when the car comes, leaves with, drops the rider, and ends."""
+def drive_exactly(  # noqa: C901 - one drive, told from its beginning to its end
+    ride: Ride, extra: list[tuple[int, Point, int]], roads: Roads
+) -> tuple[int, int, int, int] | None:
+    """Drive a course second by second in the mind: when the car comes, leaves with, drops the rider, and ends.
+
+    Who gets on where the car stands after its stop, or off where it comes to the next one, does so while it stands.
+    """
     stops = ride.stops
+    (after_on, pickup, ready), (after_off, drop_off, _) = extra
+    stands, ends = pickup == stops[after_on].point, drop_off == stops[after_off + 1].point
     clock, here, on_plan = stops[0].departure, stops[0].point, True
     came = on = off = -1
     for index, stop in enumerate(stops):
@@ -111,20 +123,28 @@ def drive_exactly(ride: Ride, extra: list[tuple[int, Point, int]], roads: Roads)
             leg = stop.arrival - stops[index - 1].departure if on_plan else roads.one(here, stop.point)
             if leg < 0:
                 return None
-            clock = max(clock + leg, stop.arrival)
+            reached, stays = clock + leg, stop.dwell
+            clock = max(reached, stop.arrival)
             if clock > stop.latest:
                 return None
             arrived = clock
-            clock = max(clock + stop.dwell, stop.departure)
+            if ends and index == after_off + 1:
+                off = reached
+                stays = max(60 - (clock - reached), stop.dwell)
+            clock = max(clock + stays, stop.departure)
             here, on_plan = stop.point, True
-        for number, (after, point, ready) in enumerate(extra):
-            if after == index:
+        if stands and index == after_on:
+            came = stop.arrival
+            on = max(came, ready)
+            clock = max(on + 60, stop.departure)
+        for number, (after, point, earliest) in enumerate(extra):
+            if after == index and not (ends if number else stands):
                 leg = roads.one(here, point)
                 if leg < 0:
                     return None
                 clock += leg
                 if number == 0:
-                    came, clock = clock, max(clock, ready)
+                    came, clock = clock, max(clock, earliest)
                     on = clock
                 else:
                     off = clock
@@ -147,8 +167,9 @@ def test_every_match_is_found_and_none_is_made_up(seed: int) -> None:
     for gone in luck.sample(sorted(rides), 5):
         board.remove(gone)
         del rides[gone]
+    stops = [stop.point for ride in rides.values() for stop in ride.stops]
     for _ in range(10):
-        rider = random_rider(luck)
+        rider = random_rider(luck, stops)
         found = {one.ride: one for one in board.match(rider)}
         wanted = {
             name: cost for name, ride in rides.items() if (cost := try_everything(ride, rider, roads)) is not None
@@ -203,6 +224,29 @@ def test_seats_are_free_or_there_is_no_match() -> None:
 def test_a_short_walk_to_the_road_beats_a_detour() -> None:
     both = rider(pickups=(Spot(ASIDE), Spot(MID, 30)))
     assert ask(both)[0].pickup.point == MID
+
+
+def test_who_gets_on_and_off_where_the_car_stops_anyway_makes_it_no_later() -> None:
+    board = Board(STRAIGHT)
+    leg = int(STRAIGHT.seconds([HERE], [MID])[0, 0])
+    stops = (
+        Stop(HERE, 0, 60, 900, 1, 60),
+        Stop(MID, 60 + leg, 120 + leg, 1_000 + leg, 1, 60),
+        Stop(THERE, 4_000, 4_000, 4_900),
+    )
+    board.add(Ride("line", stops))
+    (one,) = board.match(rider(HERE, MID, leaves=0))
+    assert (one.pickup_at, one.drop_off_at, one.detour) == (0, 60 + leg, 0)
+    (to_the_end,) = board.match(rider(MID, THERE))
+    assert (to_the_end.pickup_after, to_the_end.detour) == (1, 0)
+
+
+def test_the_best_of_each_group_of_places_is_found() -> None:
+    board = Board(STRAIGHT)
+    board.add(plan_ride("car", [HERE, THERE], 3_600, STRAIGHT, seats=2))
+    near = Point(4.21, 47.50)
+    found = board.match(replace(rider(HERE), drop_offs=(Spot(MID, 300, 0), Spot(near, 0, 0), Spot(THERE, 0, 1))))
+    assert {one.drop_off.point for one in found} == {near, THERE}
 
 
 def test_a_car_is_put_up_once_and_taken_away_once() -> None:

@@ -96,6 +96,8 @@ class Spot(NamedTuple):
     point: Point
     walk: int = 0
     """Seconds on foot to it, or from it."""
+    group: int = 0
+    """Of places of one group the best is found, for each pair of groups; numbered without gaps."""
 
 
 @dataclass(frozen=True)
@@ -222,7 +224,7 @@ class Board:
         self._unused.append(number)
 
     def match(self, rider: Rider) -> list[Match]:
-        """Find every car that can take a rider along, the best first."""
+        """Find every car that can take a rider along, the best first; once for each pair of groups of places."""
         if not (rider.pickups and rider.drop_offs and self._numbers):
             return []
         wish = Wish(
@@ -239,13 +241,12 @@ class Board:
         bound = self.times.fastest / CAUTION
         n = screen(self._offers, n_offers, _places(pickups), _places(drop_offs), wish, bound, kept)
         looked_at = kept[:n]
-        found = np.empty((n, 9), np.int64)
-        walks = (
-            np.array([spot.walk for spot in rider.pickups], np.int32),
-            np.array([spot.walk for spot in rider.drop_offs], np.int32),
-        )
+        sides = rider.pickups, rider.drop_offs
+        walks = tuple(np.array([spot.walk for spot in side], np.int32) for side in sides)
+        groups = tuple(np.array([spot.group for spot in side], np.int32) for side in sides)
+        found = np.empty((n * int(groups[0].max() + 1) * int(groups[1].max() + 1), 9), np.int64)
         streets = self._measure(looked_at, pickups, drop_offs)
-        rows = found[: match(self._offers, looked_at, walks, wish, streets, found)].tolist()
+        rows = found[: match(self._offers, looked_at, walks, groups, wish, streets, found)].tolist()
         matches = [self._describe(row, rider) for row in rows]
         return sorted(matches, key=lambda one: (one.cost, one.drop_off_at, one.ride))
 

@@ -1,8 +1,9 @@
 """Which cars could take somebody along: bounds that rule most out, then the exact detour of the rest.
 
 A car goes through its stops in order, at planned times. Somebody is put in between: got on after stop ``i`` and off
-after stop ``j >= i``; all later stops are shifted by what that takes, less what the car waits anyway. Times are whole
-seconds since 1970 UTC.
+after stop ``j >= i``; all later stops are shifted by what that takes, less what the car waits anyway. Who gets on at
+the place of stop ``i``, or off at that of stop ``j + 1``, does so while the car stands there. Times are whole seconds
+since 1970 UTC.
 """
 
 from __future__ import annotations
@@ -16,6 +17,9 @@ from mobigo.kernels import kernel
 
 NONE = -1
 FOREVER = 1 << 60
+
+SAME = 1.0
+"""Metres: places nearer than this may be one."""
 
 
 class Offers(NamedTuple):
@@ -123,7 +127,7 @@ def screen(
                 break
             if offers.free[stop] < wish.seats:
                 continue
-            if not boarded and offers.departure[stop] <= wish.pickup_by:
+            if not boarded and offers.arrival[stop] <= wish.pickup_by:
                 boarded = _could_board(offers, stop, pickups, wish, fastest)
             if boarded and _could_alight(offers, stop, drop_offs, wish, fastest):
                 kept[n] = offer
@@ -136,23 +140,31 @@ def screen(
 def _could_board(offers: Offers, stop: int, pickups: NDArray[np.float64], wish: Wish, fastest: float) -> bool:
     bound = offers.arrival[stop + 1] + offers.slack[stop + 1]
     for k in range(len(pickups)):
-        there = offers.departure[stop] + int(_apart(offers.place[stop], pickups[k]) / fastest)
+        apart = _apart(offers.place[stop], pickups[k])
+        ahead = int(_apart(pickups[k], offers.place[stop + 1]) / fastest)
+        there = offers.departure[stop] + int(apart / fastest)
+        if apart < SAME:
+            there = offers.arrival[stop]
+            ahead = min(ahead, offers.arrival[stop + 1] - offers.departure[stop])
         if there > wish.pickup_by:
             continue
-        gone = max(there, wish.ready[k]) + wish.dwell
-        if gone + int(_apart(pickups[k], offers.place[stop + 1]) / fastest) <= bound:
+        if max(there, wish.ready[k]) + wish.dwell + ahead <= bound:
             return True
     return False
 
 
 @kernel
 def _could_alight(offers: Offers, stop: int, drop_offs: NDArray[np.float64], wish: Wish, fastest: float) -> bool:
-    bound = offers.arrival[stop + 1] + offers.room[stop + 1]
     for k in range(len(drop_offs)):
+        back = _apart(drop_offs[k], offers.place[stop + 1])
         there = offers.departure[stop] + int(_apart(offers.place[stop], drop_offs[k]) / fastest)
-        if there > wish.drop_off_by[k]:
+        if back < SAME:
+            there = min(there, offers.arrival[stop + 1])
+            if there <= min(wish.drop_off_by[k], offers.arrival[stop + 1] + offers.slack[stop + 1]):
+                return True
             continue
-        if there + wish.dwell + int(_apart(drop_offs[k], offers.place[stop + 1]) / fastest) <= bound:
+        bound = offers.arrival[stop + 1] + offers.room[stop + 1]
+        if there <= wish.drop_off_by[k] and there + wish.dwell + int(back / fastest) <= bound:
             return True
     return False
 
@@ -162,11 +174,12 @@ def match(
     offers: Offers,
     looked_at: NDArray[np.int32],
     walks: tuple[NDArray[np.int32], NDArray[np.int32]],
+    groups: tuple[NDArray[np.int32], NDArray[np.int32]],
     wish: Wish,
     streets: Streets,
     found: NDArray[np.int64],
 ) -> int:
-    """Find for each car the best way of taking somebody along.
+    """Find for each car the best way of taking somebody along, for each pair of groups of places.
 
     The best one has the least seconds of detour and walking together; of equal ones the earlier places of getting on
     and off among the stops, then among those given.
@@ -177,7 +190,9 @@ def match(
         Cars.
     walks : int32[n_pickups], int32[n_drop_offs]
         Seconds on foot to each place of getting on, from each of getting off.
-    found : int64[n, 9]
+    groups : int32[n_pickups], int32[n_drop_offs]
+        Number of the group that each place is of, without gaps from 0.
+    found : int64[n * n_pickup_groups * n_drop_off_groups, 9]
         Set to: car, stop after which one gets on, stop after which one gets off (0 is the car's first), number of the
         place of getting on, of getting off, instant of getting on, of getting off, seconds that the car arrives later
         at its end, those with the walking.
@@ -185,56 +200,92 @@ def match(
     Returns
     -------
     int
-        How many cars match.
+        How many rows are set.
     """
     n = 0
+    wide = groups[1].max() + 1
+    best = np.full((groups[0].max() + 1) * wide, FOREVER, np.int64)
+    at = np.full(len(best), NONE, np.int64)
     for number in range(len(looked_at)):
         offer = looked_at[number]
         begin = offers.first[offer]
         last = begin + offers.size[offer] - 1
         shift = streets.row[number] - begin
-        best = FOREVER
+        best[:] = FOREVER
+        at[:] = NONE
         for i in range(begin, last):
-            if offers.departure[i] > wish.pickup_by or offers.free[i] < wish.seats:
+            if offers.arrival[i] > wish.pickup_by or offers.free[i] < wish.seats:
                 continue
             for a in range(len(wish.ready)):
                 there = streets.to_pickup[i + shift, a]
-                if there < 0 or offers.departure[i] + there > wish.pickup_by:
+                ahead = streets.from_pickup[a, i + shift]
+                came = offers.departure[i] + there
+                if there == 0:  # at the stop itself
+                    came, ahead = offers.arrival[i], offers.arrival[i + 1] - offers.departure[i]
+                if there < 0 or came > wish.pickup_by:
                     continue
-                on = max(offers.departure[i] + there, wish.ready[a])
-                gone = on + wish.dwell
+                on = max(came, wish.ready[a])
+                gone = on + wish.dwell if there else max(on + wish.dwell, offers.departure[i])
                 for b in range(len(wish.drop_off_by)):
                     walked = walks[0][a] + walks[1][b]
+                    pair = groups[0][a] * wide + groups[1][b]
                     leaves = gone  # the car leaves the stop before the one looked at: first the place of getting on
                     for j in range(i, last):
                         if offers.free[j] < wish.seats:
                             break
                         over = streets.across[a, b] if j == i else streets.to_drop_off[j + shift, b]
                         back = streets.from_drop_off[b, j + shift]
-                        if over >= 0 and back >= 0:
-                            off = leaves + over
-                            arrives = off + wish.dwell + back
-                            late = max(0, arrives - offers.arrival[j + 1])
-                            if off <= wish.drop_off_by[b] and late <= offers.room[j + 1]:
-                                end = _shift_end(offers, j + 1, last, late)
-                                if end + walked < best:
-                                    best = end + walked
-                                    row = found[n]
-                                    row[0], row[1], row[2], row[3], row[4] = offer, i - begin, j - begin, a, b
-                                    row[5], row[6], row[7], row[8] = on, off, end, best
+                        onward = ahead if j == i else offers.arrival[j + 1] - offers.departure[j]
+                        if back == 0:
+                            over = onward
+                        if over >= 0 and back >= 0 and leaves + over <= wish.drop_off_by[b]:
+                            end = _drop_off(offers, j + 1, last, leaves + over, back, wish.dwell)
+                            if end != NONE and end + walked < best[pair]:
+                                best[pair] = end + walked
+                                if at[pair] == NONE:
+                                    at[pair] = n
+                                    n += 1
+                                row = found[at[pair]]
+                                row[0], row[1], row[2], row[3], row[4] = offer, i - begin, j - begin, a, b
+                                row[5], row[6], row[7], row[8] = on, leaves + over, end, end + walked
                         # without getting off here: on to the next stop
-                        ahead = streets.from_pickup[a, i + shift] if j == i else 0
-                        if ahead < 0:
+                        if onward < 0:
                             break
-                        reached = leaves + ahead if j == i else leaves + offers.arrival[j + 1] - offers.departure[j]
-                        late = max(0, reached - offers.arrival[j + 1])
+                        late = max(0, leaves + onward - offers.arrival[j + 1])
                         if late > offers.slack[j + 1]:
                             break
                         waited = offers.departure[j + 1] - offers.arrival[j + 1] - offers.dwell[j + 1]
                         leaves = offers.departure[j + 1] + max(0, late - waited)
-        if best < FOREVER:
-            n += 1
     return n
+
+
+@kernel
+def _drop_off(offers: Offers, stop: int, last: int, off: int, back: int, dwell: int) -> int:
+    """Tell how much later the car arrives at its end after somebody gets off before a stop, or while it stands there.
+
+    Parameters
+    ----------
+    off : int
+        Instant of getting off.
+    back : int
+        Seconds from there to the stop; 0: it is there.
+
+    Returns
+    -------
+    int
+        Seconds; -1 where a promise would be broken.
+    """
+    if back:
+        late = max(0, off + dwell + back - offers.arrival[stop])
+        return _shift_end(offers, stop, last, late) if late <= offers.room[stop] else NONE
+    late = max(0, off - offers.arrival[stop])
+    if late > offers.slack[stop]:
+        return NONE
+    if stop == last:
+        return late
+    gone = max(offers.departure[stop], off + max(dwell, offers.dwell[stop]))
+    late = gone - offers.departure[stop]
+    return _shift_end(offers, stop + 1, last, late) if late <= offers.room[stop + 1] else NONE
 
 
 @kernel
