@@ -1,0 +1,147 @@
+"""HTTP: what people of carpool tell about themselves, their cars, whom they will not meet, and all we know of them."""
+
+from datetime import datetime
+from typing import Annotated, Literal
+
+from fastapi import APIRouter, Depends, Path
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+
+from mobigo.accounts.api import require
+from mobigo.accounts.model import Person as Asking
+from mobigo.accounts.model import Role
+from mobigo.carpool import people
+from mobigo.carpool.model import Person
+from mobigo.carpool.people_store import Car
+from mobigo.db.session import Database
+from mobigo.kit.problems import problems
+from mobigo.kit.requests import Now
+
+router = APIRouter(prefix="/v1/carpool/me", tags=["carpool people"])
+
+Traveller = Annotated[Asking, Depends(require(Role.TRAVELLER, Role.DRIVER))]
+"""Somebody who drives or rides; the same person may do both."""
+
+Name = Annotated[str, StringConstraints(min_length=1, max_length=people.LONGEST_NAME, pattern=r"^[^\x00-\x1f]*$")]
+CarId = Annotated[str, Path(pattern=r"^car_[A-Za-z0-9_-]{1,60}$", description="Of one of one's cars")]
+PersonId = Annotated[str, Path(pattern=r"^[A-Za-z0-9_-]{1,80}$", description="Of somebody met in a run")]
+
+
+class ProfileBody(BaseModel):
+    """What somebody tells about themselves."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    name: Name = Field(examples=["Camille Martin"])
+    phone: Annotated[str, StringConstraints(max_length=50)] | None = Field(None, examples=["06 12 34 56 78"])
+    email: Annotated[str, StringConstraints(max_length=300)] | None = Field(None, examples=["camille@example.org"])
+    language: Literal["fr", "en"] = "fr"
+    adult: bool = Field(description="Declared; only adults drive and ride")
+
+
+class ProfileAnswer(BaseModel):
+    """Somebody, as they see themselves."""
+
+    id: str = Field(description="What runs and bookings call them")
+    name: str | None
+    phone: str | None
+    email: str | None
+    language: str
+    adult: bool
+
+
+class CarBody(BaseModel):
+    """A car."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    plate: Annotated[str, StringConstraints(min_length=2, max_length=20)] = Field(examples=["AB-123-CD"])
+    name: Name = Field(description="By which passengers know it", examples=["Blue Clio"])
+    seats: Annotated[int, Field(ge=1, le=8, description="For passengers")]
+
+
+class CarAnswer(BaseModel):
+    """One's car."""
+
+    id: str
+    plate: str
+    name: str
+    seats: int
+
+
+class CarsAnswer(BaseModel):
+    """One's cars."""
+
+    cars: list[CarAnswer]
+
+
+class BlockedAnswer(BaseModel):
+    """Somebody one will not meet."""
+
+    person: str
+    since: datetime
+
+
+class BlockedAnswers(BaseModel):
+    """Whom one will not meet, latest first."""
+
+    blocked: list[BlockedAnswer]
+
+
+@router.get("", responses=problems(401, 403, 404))
+def read_profile(*, session: Database, asking: Traveller) -> ProfileAnswer:
+    """Read what one has told about oneself."""
+    return _profile(people.get_person(session, asking.user))
+
+
+@router.put("", responses=problems(400, 401, 403, 422))
+def write_profile(*, session: Database, now: Now, asking: Traveller, body: ProfileBody) -> ProfileAnswer:
+    """Tell a name, a way to be reached, and that one is an adult; needed before driving or riding."""
+    profile = people.Profile(body.name, body.phone, body.email, body.language, body.adult)
+    return _profile(people.describe(session, asking.user, profile, now))
+
+
+@router.get("/cars", responses=problems(401, 403, 404))
+def list_cars(*, session: Database, asking: Traveller) -> CarsAnswer:
+    """List one's cars."""
+    return CarsAnswer(cars=[_car(one) for one in people.list_cars(session, asking.user)])
+
+
+@router.post("/cars", status_code=201, responses=problems(400, 401, 403, 404, 422))
+def add_car(*, session: Database, asking: Traveller, body: CarBody) -> CarAnswer:
+    """Add a car."""
+    return _car(people.add_car(session, asking.user, plate=body.plate, name=body.name, seats=body.seats))
+
+
+@router.put("/cars/{car}", responses=problems(400, 401, 403, 404, 422))
+def change_car(*, session: Database, asking: Traveller, car: CarId, body: CarBody) -> CarAnswer:
+    """Write a car anew; runs offered with it before stay as they are."""
+    return _car(people.change_car(session, asking.user, car, plate=body.plate, name=body.name, seats=body.seats))
+
+
+@router.delete("/cars/{car}", status_code=204, responses=problems(401, 403, 404, 422))
+def remove_car(*, session: Database, asking: Traveller, car: CarId) -> None:
+    """Forget a car."""
+    people.remove_car(session, asking.user, car)
+
+
+@router.get("/blocks", responses=problems(401, 403, 404))
+def list_blocks(*, session: Database, asking: Traveller) -> BlockedAnswers:
+    """List whom one will not meet."""
+    found = people.list_blocked(session, asking.user)
+    return BlockedAnswers(blocked=[BlockedAnswer(person=person, since=at) for person, at in found])
+
+
+@router.delete("/blocks/{person}", status_code=204, responses=problems(401, 403, 404, 422))
+def unblock(*, session: Database, asking: Traveller, person: PersonId) -> None:
+    """Take a block back."""
+    people.unblock(session, asking.user, person)
+
+
+def _profile(one: Person) -> ProfileAnswer:
+    return ProfileAnswer(
+        id=one.id, name=one.name, phone=one.phone, email=one.email, language=one.language, adult=one.adult
+    )
+
+
+def _car(one: Car) -> CarAnswer:
+    return CarAnswer(id=one.id, plate=one.plate, name=one.name, seats=one.seats)
