@@ -1,0 +1,131 @@
+"""Programs over generated routes, solved by OR-Tools: the one door of this room to that library."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from ortools.math_opt.python import mathopt
+from ortools.sat.python import cp_model
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+EXACT = 1e-6
+"""What floating-point sums may be off."""
+
+
+class Relaxation:
+    """A linear program of least cost whose rows have lower bounds; columns come and go while it is solved again."""
+
+    def __init__(self, lower: Sequence[float]) -> None:
+        self._model = mathopt.Model()
+        self._rows = [self._model.add_linear_constraint(lb=bound) for bound in lower]
+        self._columns: list[mathopt.Variable] = []
+        self._solver: mathopt.IncrementalSolver | None = None
+        self._parameters = mathopt.SolveParameters(presolve=mathopt.Emphasis.OFF)
+
+    def add(self, cost: float, entries: Sequence[tuple[int, float]]) -> int:
+        """Add a column, 0 or more; its number."""
+        column = self._model.add_variable(lb=0.0)
+        if cost:
+            self._model.objective.set_linear_coefficient(column, cost)
+        for row, value in entries:
+            self._rows[row].set_coefficient(column, value)
+        self._columns.append(column)
+        return len(self._columns) - 1
+
+    def allow(self, column: int, *, allowed: bool) -> None:
+        """Let a column be used, or keep it at zero."""
+        self._columns[column].upper_bound = float("inf") if allowed else 0.0
+
+    def solve(self) -> tuple[float, NDArray[np.float64], NDArray[np.float64]]:
+        """Solve from where the last solution was.
+
+        Returns
+        -------
+        float, float64[n_rows], float64[n_columns]
+            The least cost, the price of each row (0 or more) and how much of each column is taken.
+        """
+        if self._solver is None:
+            self._solver = mathopt.IncrementalSolver(self._model, mathopt.SolverType.GLOP)
+        result = self._solver.solve(params=self._parameters)
+        values = np.array(result.variable_values(self._columns))
+        prices = np.array(result.dual_values(self._rows))
+        return result.objective_value(), np.maximum(prices, 0.0), values
+
+
+CHOICE_COLUMNS = 6_000
+"""Routes among which a choice is proven or improved; more are seldom worth the time."""
+
+
+def choose_routes(
+    costs: NDArray[np.int64],
+    visits: Sequence[Sequence[int]],
+    customers: int,
+    present: Sequence[int],
+    *,
+    most: int | None,
+    seconds: float,
+    work: float,
+    seed: int,
+) -> list[int]:
+    """Choose the cheapest routes that visit each customer once; the present choice where none cheaper is found.
+
+    The linear program over all routes comes first: a route whose reduced cost exceeds what could be gained is in no
+    cheaper choice.
+
+    Parameters
+    ----------
+    costs : int64[n_routes]
+    visits
+        Customers of each route, each less than `customers`.
+    present
+        Routes of a choice that is known.
+    most
+        Routes at most; None: any number.
+    seconds, work
+        At most: of a clock on the wall, and in OR-Tools' deterministic seconds.
+    """
+    known = int(costs[list(present)].sum())
+    rows = [1.0] * customers + ([] if most is None else [-float(most)])
+    program = Relaxation(rows)
+    limit = [] if most is None else [(customers, -1.0)]
+    for cost, route in zip(costs.tolist(), visits, strict=True):
+        program.add(float(cost), [(customer, 1.0) for customer in route] + limit)
+    least, prices, _ = program.solve()
+    gain = known - 1 - least
+    if gain < -EXACT:
+        return list(present)
+    fewer = 0.0 if most is None else float(prices[customers])
+    reduced = np.array(
+        [cost - prices[list(route)].sum() + fewer for cost, route in zip(costs.tolist(), visits, strict=True)]
+    )
+    kept = np.flatnonzero(reduced <= gain + EXACT)
+    if len(kept) > CHOICE_COLUMNS:
+        kept = np.sort(kept[np.argsort(reduced[kept], kind="stable")[:CHOICE_COLUMNS]])
+    model = cp_model.CpModel()
+    taken = {int(index): model.new_bool_var("") for index in kept}
+    by_customer: list[list[cp_model.IntVar]] = [[] for _ in range(customers)]
+    for index, variable in taken.items():
+        for customer in visits[index]:
+            by_customer[customer].append(variable)
+    for variables in by_customer:
+        model.add_exactly_one(variables)
+    if most is not None:
+        model.add(sum(taken.values()) <= most)
+    total = sum(int(costs[index]) * variable for index, variable in taken.items())
+    model.add(total <= known - 1)
+    model.minimize(total)
+    solver = cp_model.CpSolver()
+    solver.parameters.num_workers = 1
+    solver.parameters.random_seed = seed % 2**31
+    solver.parameters.linearization_level = 2
+    solver.parameters.max_time_in_seconds = max(0.05, seconds)
+    solver.parameters.max_deterministic_time = work
+    solver.parameters.catch_sigint_signal = False  # the one who asked decides what an interruption means
+    if solver.solve(model) not in {cp_model.OPTIMAL, cp_model.FEASIBLE}:
+        return list(present)
+    return [index for index, variable in taken.items() if solver.boolean_value(variable)]
