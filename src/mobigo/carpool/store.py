@@ -565,6 +565,7 @@ def list_history(
     """List what happened to a run or a booking, oldest first: at, booking, what, before, after, by, details."""
     return connection.execute(
         "SELECT at, booking, what, before, after, by, details FROM carpool_history"
-        " WHERE (run = %(run)s OR %(run)s::text IS NULL) AND (booking = %(booking)s OR %(booking)s::text IS NULL) ORDER BY id",
+        " WHERE (run = %(run)s OR %(run)s::text IS NULL)"
+        " AND (booking = %(booking)s OR %(booking)s::text IS NULL) ORDER BY id",
         {"run": run, "booking": booking},
     ).fetchall()

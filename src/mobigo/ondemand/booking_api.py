@@ -13,13 +13,15 @@ from sqlalchemy.orm import Session
 
 from mobigo.accounts.api import Credentials, identify, require
 from mobigo.accounts.model import Person, Role
+from mobigo.db.answers import Answers
 from mobigo.db.session import Database, driver
 from mobigo.kit.errors import Conflict, Forbidden, InvalidInput, Refused
 from mobigo.kit.geo import Point
 from mobigo.kit.problems import problems
 from mobigo.kit.requests import Now
+from mobigo.kit.turns import Turn
 from mobigo.messages.addresses import read_phone
-from mobigo.ondemand import answers, conduct, quotes, store
+from mobigo.ondemand import conduct, quotes, store
 from mobigo.ondemand.alternatives import find_alternatives
 from mobigo.ondemand.availability_api import find_spot, find_supply
 from mobigo.ondemand.booking_answers import (
@@ -60,7 +62,6 @@ from mobigo.ondemand.progress import Progress
 from mobigo.ondemand.service import ALPHABET, REFERENCE, Actor, Bookings, Order
 from mobigo.ondemand.store import instant
 from mobigo.ondemand.supply import Decline, Declined, Offered, Supply
-from mobigo.ondemand.turns import Turn
 
 router = APIRouter(prefix="/v1/ondemand", tags=["ondemand"])
 
@@ -232,17 +233,16 @@ class Asked:
 
     def once(self, model: type[Answer], body: BaseModel, work: Callable[[], Answer]) -> Answer:
         """Do something, or repeat the answer that was given under the same key."""
-        connection = driver(self.session)
+        kept = Answers(driver(self.session), "ondemand_answer", owner_of(self.person))
         question = f"{self.request.method} {self.request.url.path} {body.model_dump_json(by_alias=True)}"
-        owner = owner_of(self.person)
         with recording(self.request, self.session, self.supply, self.now):
-            known = None if self.key is None else answers.claim(connection, owner, self.key, question, self.now)
+            known = None if self.key is None else kept.claim(self.key, question, self.now)
             if known is not None:
                 self.response.headers[REPLAYED] = "true"
                 return model.model_validate(known)
             answer = work()
             if self.key is not None:
-                answers.keep(connection, owner, self.key, answer.model_dump(mode="json"))
+                kept.keep(self.key, answer.model_dump(mode="json"))
         return answer
 
 

@@ -15,6 +15,7 @@ from mobigo.kit.geo import Point
 from mobigo.kit.parameters import Day
 from mobigo.kit.problems import problems
 from mobigo.kit.requests import Now
+from mobigo.kit.turns import Turn
 from mobigo.ondemand import fleet_service, fleet_store, store
 from mobigo.ondemand.availability_api import find_supply
 from mobigo.ondemand.fleet import Fleet
@@ -33,7 +34,6 @@ from mobigo.ondemand.model import (
     State,
     Vehicle,
 )
-from mobigo.ondemand.turns import Turn
 
 router = APIRouter(prefix="/v1/ondemand", tags=["on demand"])
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+from mobigo.db import answers
 from mobigo.db.session import driver
 from mobigo.messages import service as messages
-from mobigo.ondemand import answers, conduct, fleet_store, store
+from mobigo.ondemand import conduct, fleet_store, store
 from mobigo.ondemand.places import SYSTEM, drop, note_expired
 from mobigo.ondemand.store import instant, moment
 
@@ -61,7 +62,7 @@ def forget(session: Session, now: datetime) -> int:
         for leg in legs:
             messages.forget_about(session, f"leg:{leg}", now)
         store.note(connection, booking, None, at=now, what="forgotten", by=SYSTEM)
-    answers.forget(connection, now)
+    answers.forget(connection, "ondemand_answer", now)
     conduct.forget(connection, now)
     store.forget_refusals(connection, now - REFUSALS_KEPT)
     return len(forgotten)

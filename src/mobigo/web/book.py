@@ -16,6 +16,7 @@ from pydantic import ValidationError
 from mobigo.db.session import Database
 from mobigo.kit.errors import MobigoError
 from mobigo.kit.requests import Now
+from mobigo.kit.turns import Turn
 from mobigo.messages.addresses import say_phone
 from mobigo.ondemand import booking_api
 from mobigo.ondemand.availability_api import find_supply
@@ -29,7 +30,6 @@ from mobigo.ondemand.booking_answers import (
 )
 from mobigo.ondemand.states import WAITING
 from mobigo.ondemand.supply import Supply
-from mobigo.ondemand.turns import Turn
 from mobigo.web import words
 from mobigo.web.desk import price_in
 from mobigo.web.forms import Fields, Form

@@ -18,6 +18,7 @@ from mobigo.db.session import Database, driver
 from mobigo.journeys.rideleg import Hail
 from mobigo.kit.errors import InvalidInput, MobigoError
 from mobigo.kit.requests import Now
+from mobigo.kit.turns import Turn
 from mobigo.messages import service as messages
 from mobigo.messages.addresses import say_phone
 from mobigo.messages.model import Message
@@ -37,7 +38,6 @@ from mobigo.ondemand.booking_answers import (
 from mobigo.ondemand.series_api import WEEKDAYS
 from mobigo.ondemand.states import WAITING
 from mobigo.ondemand.supply import Supply
-from mobigo.ondemand.turns import Turn
 from mobigo.web import words
 from mobigo.web.forms import Fields, Form
 from mobigo.web.html import READ, page

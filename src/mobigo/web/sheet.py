@@ -18,13 +18,13 @@ from mobigo.accounts.model import Person, Role
 from mobigo.db.session import Database, driver
 from mobigo.kit.errors import MobigoError
 from mobigo.kit.requests import Now
+from mobigo.kit.turns import Turn
 from mobigo.messages import service as messages
 from mobigo.ondemand import booking_api, fleet_store, store
 from mobigo.ondemand.availability_api import find_supply
 from mobigo.ondemand.booking_answers import StateBody
 from mobigo.ondemand.model import BookedLeg, Booking, Event, EventKind, State, Vehicle
 from mobigo.ondemand.supply import Supply
-from mobigo.ondemand.turns import Turn
 from mobigo.web import words
 from mobigo.web.desk import price_in
 from mobigo.web.errors import STATUS
