@@ -51,6 +51,11 @@ TABLES = (
     "carpool_register",
     "carpool_register_attempt",
     "carpool_register_pause",
+    "carpool_operator",
+    "carpool_standard_booking",
+    "carpool_standard_event",
+    "carpool_standard_link",
+    "carpool_standard_call",
 )
 """In the order in which they are made."""
 
@@ -69,6 +74,7 @@ def upgrade() -> None:
     _guard_history()
     _money()
     _guard_money()
+    _standard()
 
 
 def _lines() -> None:
@@ -257,6 +263,7 @@ def _bookings() -> None:
             promised_until timestamptz,
             state text NOT NULL,
             run text CONSTRAINT carpool_waiting_run_fkey REFERENCES mobigo.carpool_run,
+            booking text CONSTRAINT carpool_waiting_booking_fkey REFERENCES mobigo.carpool_booking,
             taxi_ordered_at timestamptz,
             ended_at timestamptz,
             CONSTRAINT carpool_waiting_direction_check CHECK (direction IN (0, 1)),
@@ -269,6 +276,7 @@ def _bookings() -> None:
         CREATE UNIQUE INDEX carpool_waiting_passenger_key ON mobigo.carpool_waiting (passenger) WHERE state = 'waiting'
     """)
     op.execute("CREATE INDEX carpool_waiting_line_index ON mobigo.carpool_waiting (line, direction, since)")
+    op.execute("CREATE INDEX carpool_waiting_since_index ON mobigo.carpool_waiting (since) WHERE state = 'waiting'")
 
 
 def _around() -> None:
@@ -342,6 +350,10 @@ def _around() -> None:
 
 def _proof() -> None:
     op.execute("""
+        CREATE INDEX carpool_booking_completed_index ON mobigo.carpool_booking (run)
+        WHERE state = 'COMPLETED_PENDING_VALIDATION'
+    """)
+    op.execute("""
         CREATE TABLE mobigo.carpool_scan (
             person text NOT NULL CONSTRAINT carpool_scan_person_fkey REFERENCES mobigo.carpool_person,
             id text NOT NULL,
@@ -393,7 +405,6 @@ def _proof() -> None:
             proven_at timestamptz NOT NULL,
             validated_at timestamptz,
             struck_at timestamptz,
-            checked_at timestamptz,
             CONSTRAINT carpool_journey_ended_at_check CHECK (ended_at > started_at),
             CONSTRAINT carpool_journey_metres_check CHECK (alight_metres > board_metres),
             CONSTRAINT carpool_journey_proof_check CHECK (proof IN ('A', 'B', 'C')),
@@ -402,6 +413,7 @@ def _proof() -> None:
         )
     """)
     op.execute("CREATE INDEX carpool_journey_run_index ON mobigo.carpool_journey (run)")
+    op.execute("CREATE INDEX carpool_journey_proven_at_index ON mobigo.carpool_journey (proven_at)")
     op.execute("CREATE INDEX carpool_journey_started_at_index ON mobigo.carpool_journey (started_at)")
     op.execute("CREATE INDEX carpool_journey_driver_key_index ON mobigo.carpool_journey (driver_key, started_at)")
     op.execute("CREATE INDEX carpool_journey_passenger_key_index ON mobigo.carpool_journey (passenger_key, started_at)")
@@ -711,6 +723,101 @@ def _guard_money() -> None:
             steps, made_by, made_at
         ON mobigo.carpool_award FOR EACH ROW EXECUTE FUNCTION mobigo.carpool_keep_award()
     """)
+
+
+def _standard() -> None:
+    """Other operators (Standard Covoiturage): who they are, what is booked with them, and what they are to be told."""
+    op.execute("""
+        CREATE TABLE mobigo.carpool_operator (
+            id text NOT NULL CONSTRAINT carpool_operator_pkey PRIMARY KEY,
+            name text NOT NULL,
+            key_hash text CONSTRAINT carpool_operator_key_hash_key UNIQUE,
+            address text,
+            their_key text,
+            searched boolean NOT NULL DEFAULT false,
+            enabled boolean NOT NULL DEFAULT true,
+            written_by text NOT NULL,
+            made_at timestamptz NOT NULL,
+            revision integer NOT NULL DEFAULT 1,
+            failing_since timestamptz,
+            problem text,
+            rests_until timestamptz,
+            CONSTRAINT carpool_operator_searched_check CHECK (NOT searched OR address IS NOT NULL)
+        )
+    """)
+    op.execute("""
+        CREATE TABLE mobigo.carpool_standard_booking (
+            id text NOT NULL CONSTRAINT carpool_standard_booking_pkey PRIMARY KEY,
+            operator text NOT NULL CONSTRAINT carpool_standard_booking_operator_fkey REFERENCES mobigo.carpool_operator,
+            ours text NOT NULL,
+            person text CONSTRAINT carpool_standard_booking_person_fkey REFERENCES mobigo.carpool_person,
+            begun_here boolean NOT NULL,
+            document jsonb,
+            status text NOT NULL,
+            state text NOT NULL,
+            told text,
+            pickup_at timestamptz NOT NULL,
+            made_at timestamptz NOT NULL,
+            changed_at timestamptz NOT NULL,
+            CONSTRAINT carpool_standard_booking_ours_check CHECK (ours IN ('driver', 'passenger')),
+            CONSTRAINT carpool_standard_booking_status_check CHECK (status IN (
+                'WAITING_CONFIRMATION', 'CONFIRMED', 'CANCELLED', 'COMPLETED_PENDING_VALIDATION', 'VALIDATED'
+            ))
+        )
+    """)
+    op.execute("""
+        CREATE INDEX carpool_standard_booking_open_index ON mobigo.carpool_standard_booking (operator)
+        WHERE state NOT IN ('CANCELLED', 'VALIDATED')
+    """)
+    op.execute("CREATE INDEX carpool_standard_booking_person_index ON mobigo.carpool_standard_booking (person)")
+    op.execute("CREATE INDEX carpool_standard_booking_pickup_at_index ON mobigo.carpool_standard_booking (pickup_at)")
+    op.execute("""
+        CREATE TABLE mobigo.carpool_standard_event (
+            operator text NOT NULL CONSTRAINT carpool_standard_event_operator_fkey REFERENCES mobigo.carpool_operator,
+            id text NOT NULL,
+            booking text NOT NULL,
+            hash text NOT NULL,
+            at timestamptz NOT NULL,
+            CONSTRAINT carpool_standard_event_pkey PRIMARY KEY (operator, id)
+        )
+    """)
+    op.execute("CREATE INDEX carpool_standard_event_at_index ON mobigo.carpool_standard_event (at)")
+    op.execute("""
+        CREATE TABLE mobigo.carpool_standard_link (
+            person text NOT NULL CONSTRAINT carpool_standard_link_person_fkey REFERENCES mobigo.carpool_person,
+            operator text NOT NULL CONSTRAINT carpool_standard_link_operator_fkey REFERENCES mobigo.carpool_operator,
+            id_token text NOT NULL,
+            at timestamptz NOT NULL,
+            told bigint NOT NULL,
+            CONSTRAINT carpool_standard_link_pkey PRIMARY KEY (person, operator)
+        )
+    """)
+    op.execute("""
+        CREATE TABLE mobigo.carpool_standard_call (
+            id bigint GENERATED ALWAYS AS IDENTITY CONSTRAINT carpool_standard_call_pkey PRIMARY KEY,
+            operator text NOT NULL CONSTRAINT carpool_standard_call_operator_fkey REFERENCES mobigo.carpool_operator,
+            key text NOT NULL CONSTRAINT carpool_standard_call_key_key UNIQUE,
+            about text NOT NULL,
+            method text NOT NULL,
+            path text NOT NULL,
+            body jsonb,
+            at timestamptz NOT NULL,
+            state text NOT NULL,
+            attempts integer NOT NULL DEFAULT 0,
+            next_at timestamptz,
+            claimed_at timestamptz,
+            done_at timestamptz,
+            status integer,
+            problem text,
+            CONSTRAINT carpool_standard_call_state_check CHECK (state IN ('waiting', 'sending', 'done', 'failed')),
+            CONSTRAINT carpool_standard_call_next_at_check CHECK ((state = 'waiting') = (next_at IS NOT NULL))
+        )
+    """)
+    op.execute("""
+        CREATE INDEX carpool_standard_call_next_at_index ON mobigo.carpool_standard_call (next_at)
+        WHERE state = 'waiting'
+    """)
+    op.execute("CREATE INDEX carpool_standard_call_about_index ON mobigo.carpool_standard_call (about)")
 
 
 def downgrade() -> None:
