@@ -12,6 +12,7 @@ import pytest
 
 from mobigo.kit.errors import InvalidInput, Refused
 from mobigo.kit.geo import Point
+from mobigo.kit.sealed import SIGNATURE
 from mobigo.ondemand import quotes
 from mobigo.ondemand.model import Offer, Party, Pin, PinSide, Spot
 
@@ -57,9 +58,9 @@ def test_a_quote_ends_when_booking_does() -> None:
 def _changed() -> list[str]:
     good = quotes.sign(KEY, OFFER, NOW)
     raw = urlsafe_b64decode(good + "=" * (-len(good) % 4))
-    content = json.loads(zlib.decompress(raw[quotes.SIGNATURE :]))
+    content = json.loads(zlib.decompress(raw[SIGNATURE:]))
     content[-2] = 1  # cheaper
-    cheaper = raw[: quotes.SIGNATURE] + zlib.compress(json.dumps(content).encode())
+    cheaper = raw[:SIGNATURE] + zlib.compress(json.dumps(content).encode())
     return [
         "",
         "no",
@@ -70,7 +71,7 @@ def _changed() -> list[str]:
         good.swapcase(),
         "A" * 100_000,
         urlsafe_b64encode(cheaper).decode().rstrip("="),
-        urlsafe_b64encode(raw[quotes.SIGNATURE :]).decode(),
+        urlsafe_b64encode(raw[SIGNATURE:]).decode(),
         quotes.sign(b"x" * 32, OFFER, NOW),
     ]
 

@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, Field, StringConstraints
 
 from mobigo.kit.errors import InvalidInput
+from mobigo.kit.sealed import LONGEST
 from mobigo.ondemand import quotes
 from mobigo.ondemand.model import BookedLeg, Booking, Contact, Party, PinSide, Spot, State
 from mobigo.ondemand.service import MOST_RIDES
@@ -17,7 +18,7 @@ MOST_OF_ANYTHING = 50
 """Of a party: more than any vehicle holds."""
 
 Count = Annotated[int, Field(ge=0, le=MOST_OF_ANYTHING)]
-Quote = Annotated[str, Field(min_length=1, max_length=quotes.LONGEST)]
+Quote = Annotated[str, Field(min_length=1, max_length=LONGEST)]
 Id = Annotated[str, StringConstraints(min_length=1, max_length=100, pattern=r"^[^/\x00]+$")]
 Line = Annotated[str, StringConstraints(max_length=500, pattern=r"^[^\x00]*$")]
 

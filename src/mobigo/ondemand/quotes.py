@@ -7,15 +7,12 @@ which price, not that there is still room.
 
 from __future__ import annotations
 
-import hmac
-import json
-import zlib
-from base64 import urlsafe_b64decode, urlsafe_b64encode
 from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Any
 
 from mobigo.kit.errors import InvalidInput, Refused
 from mobigo.kit.geo import Point
+from mobigo.kit.sealed import seal, unseal
 from mobigo.ondemand.model import Offer, Party, Pin, PinSide, Spot
 
 if TYPE_CHECKING:
@@ -27,11 +24,8 @@ LIFE = 1_800
 VERSION = 1
 """Of what is in a quote; texts of other versions are not understood."""
 
-SIGNATURE = 16
-"""Bytes of the signature."""
-
-LONGEST = 4_096
-"""Characters of a text that is looked at, at most."""
+PURPOSE = b"mobigo ondemand quote"
+"""What the signature is for."""
 
 
 def expires(offer: Offer, now: int) -> int:
@@ -49,9 +43,7 @@ def sign(key: bytes, offer: Offer, now: int) -> str:
     now : int
         Instant; the quote is good until `expires`, that second included.
     """
-    content = [VERSION, expires(offer, now), *pack(offer)]
-    packed = zlib.compress(json.dumps(content, ensure_ascii=False, separators=(",", ":")).encode(), 9)
-    return _encode(_signature(key, packed) + packed)
+    return seal(key, PURPOSE, [VERSION, expires(offer, now), *pack(offer)])
 
 
 def read(key: bytes, text: str, now: int) -> Offer:
@@ -64,11 +56,10 @@ def read(key: bytes, text: str, now: int) -> Offer:
     Refused
         When its time is over (``quote_expired``).
     """
-    raw = _decode(text)
-    signature, packed = raw[:SIGNATURE], raw[SIGNATURE:]
-    if not hmac.compare_digest(signature, _signature(key, packed)):
-        raise _forged()
-    version, until, *content = json.loads(zlib.decompress(packed))
+    try:
+        version, until, *content = unseal(key, PURPOSE, text)
+    except ValueError:
+        raise _forged() from None
     if version != VERSION:
         raise _forged()
     if now > until:
@@ -84,27 +75,6 @@ def _forged() -> InvalidInput:
         "the quote is not one of this instance, or was changed; send it as it was given, or ask for a new one",
         code="forged_quote",
     )
-
-
-def _decode(text: str) -> bytes:
-    if len(text) > LONGEST:
-        raise _forged()
-    try:
-        raw = urlsafe_b64decode(text.encode("ascii") + b"=" * (-len(text) % 4))
-    except ValueError:
-        raise _forged() from None
-    if _encode(raw) != text:  # signs that are no letters of the code were passed over
-        raise _forged()
-    return raw
-
-
-def _encode(raw: bytes) -> str:
-    return urlsafe_b64encode(raw).rstrip(b"=").decode()
-
-
-def _signature(key: bytes, packed: bytes) -> bytes:
-    own = hmac.digest(key, b"mobigo ondemand quote", "sha256")
-    return hmac.digest(own, packed, "sha256")[:SIGNATURE]
 
 
 # ── an offer as plain values ──────────────────────────────────────────────────────────────────────────────────────────
