@@ -51,6 +51,7 @@ TABLES = (
     "carpool_register",
     "carpool_register_attempt",
     "carpool_register_pause",
+    "carpool_open_month",
     "carpool_operator",
     "carpool_standard_booking",
     "carpool_standard_event",
@@ -284,6 +285,7 @@ def _around() -> None:
         CREATE TABLE mobigo.carpool_message (
             id bigint GENERATED ALWAYS AS IDENTITY CONSTRAINT carpool_message_pkey PRIMARY KEY,
             run text NOT NULL CONSTRAINT carpool_message_run_fkey REFERENCES mobigo.carpool_run,
+            booking text NOT NULL CONSTRAINT carpool_message_booking_fkey REFERENCES mobigo.carpool_booking,
             sender text CONSTRAINT carpool_message_sender_fkey REFERENCES mobigo.carpool_person,
             recipient text CONSTRAINT carpool_message_recipient_fkey REFERENCES mobigo.carpool_person,
             operator text,
@@ -293,6 +295,7 @@ def _around() -> None:
         )
     """)
     op.execute("CREATE INDEX carpool_message_run_index ON mobigo.carpool_message (run, id)")
+    op.execute("CREATE INDEX carpool_message_at_index ON mobigo.carpool_message (at) WHERE text IS NOT NULL")
     op.execute("""
         CREATE TABLE mobigo.carpool_report (
             id text NOT NULL CONSTRAINT carpool_report_pkey PRIMARY KEY,
@@ -309,6 +312,8 @@ def _around() -> None:
             CONSTRAINT carpool_report_state_check CHECK (state IN ('open', 'settled', 'dismissed'))
         )
     """)
+    op.execute("CREATE INDEX carpool_report_at_index ON mobigo.carpool_report (at)")
+    op.execute("CREATE INDEX carpool_report_reporter_index ON mobigo.carpool_report (reporter)")
     op.execute("""
         CREATE TABLE mobigo.carpool_block (
             person text NOT NULL CONSTRAINT carpool_block_person_fkey REFERENCES mobigo.carpool_person,
@@ -494,6 +499,16 @@ def _proof() -> None:
             until timestamptz NOT NULL,
             because text NOT NULL,
             CONSTRAINT carpool_register_pause_one_check CHECK (one)
+        )
+    """)
+    op.execute("""
+        CREATE TABLE mobigo.carpool_open_month (
+            month date NOT NULL CONSTRAINT carpool_open_month_pkey PRIMARY KEY,
+            file bytea NOT NULL,
+            journeys integer NOT NULL,
+            published integer NOT NULL,
+            made_at timestamptz NOT NULL,
+            CONSTRAINT carpool_open_month_month_check CHECK (extract(day FROM month) = 1)
         )
     """)
 
