@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 from mobigo.db.engine import libpq_conninfo
 from mobigo.kit.errors import Conflict, InvalidInput, NotFound, Refused
 from mobigo.ledger import service
-from mobigo.ledger.model import AccountKind, Chart, Posting
+from mobigo.ledger.model import AccountKind, Chart, Entry, Posting
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -47,6 +47,24 @@ def test_what_is_posted_is_found_on_both_accounts_in_their_own_direction(session
     assert service.balance(session) == 0
     assert [entry.postings for entry in service.list_entries(session, "booking:a")] == [FARE]
     assert dict(service.list_balances(session))[service.list_accounts(session)[0]] == 0
+
+
+def test_many_are_posted_at_once_as_one_by_one(session: Session) -> None:
+    sell(session, "b")
+    entries = [Entry(0, NOON, "fare", f"booking:{n}", FARE, key, "desk") for n, key in enumerate(["a", "c", "d"])] + [
+        Entry(0, NOON, "fare", "booking:a", FARE, "b", "desk")
+    ]
+    service.post_all(session, entries)
+    session.commit()
+    assert service.balance(session, account=Chart.TRAVELLERS) == 4 * 350
+    assert service.sum_reference(session, "booking:0", kind="fare", account=Chart.DEFERRED) == 350
+    service.post_all(session, entries)
+    session.commit()
+    assert service.balance(session, account=Chart.TRAVELLERS) == 4 * 350
+    with pytest.raises(InvalidInput, match="no account 'nowhere'"):
+        service.post_all(session, [Entry(0, NOON, "x", "y", (Posting("nowhere", 1), Posting("bank", -1)), "z", "desk")])
+    with pytest.raises(InvalidInput, match="add up to 1 cents"):
+        service.post_all(session, [Entry(0, NOON, "x", "y", (Posting("bank", 1),), "z", "desk")])
 
 
 def test_posting_again_is_one_entry_and_another_one_under_its_key_is_refused(session: Session) -> None:

@@ -16,6 +16,7 @@ from mobigo.ledger.model import Account, AccountKind, Entry, Line, Posting, Stat
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+    from collections.abc import Set as AbstractSet
 
     from sqlalchemy.orm import Session
 
@@ -78,6 +79,26 @@ def post(
     return _write(session, Entry(0, at, kind, reference, tuple(postings), key, by, note))
 
 
+def post_all(session: Session, entries: Sequence[Entry]) -> None:
+    """Write down many happenings at once, as `post` does one; their ids are given here.
+
+    Raises
+    ------
+    InvalidInput, Conflict
+        As `post`; nothing is written then.
+    """
+    connection = driver(session)
+    known = {account.code for account in store.list_accounts(connection)}
+    for entry in entries:
+        _check(entry)
+        _refuse_unknown(entry, known)
+    taken = store.list_keys(connection, [entry.key for entry in entries])
+    for entry in entries:
+        if entry.key in taken:
+            _write(session, entry)
+    store.add_entries(connection, [entry for entry in entries if entry.key not in taken])
+
+
 def reverse(session: Session, id_: int, *, key: str, by: str, at: datetime, kind: str = "", note: str = "") -> Entry:
     """Undo an entry by its opposite; `kind` says why, as ``refund`` (default: that of the entry with ``_reversed``).
 
@@ -105,12 +126,7 @@ def reverse(session: Session, id_: int, *, key: str, by: str, at: datetime, kind
 def _write(session: Session, entry: Entry) -> Entry:
     _check(entry)
     connection = driver(session)
-    known = {account.code for account in store.list_accounts(connection)}
-    for posting in entry.postings:
-        if posting.account not in known:
-            raise InvalidInput(
-                f"there is no account {posting.account!r}; open it first, or use one of {', '.join(sorted(known))}"
-            )
+    _refuse_unknown(entry, {account.code for account in store.list_accounts(connection)})
     id_ = store.add_entry(connection, entry)
     if id_ is not None:
         return replace(entry, id=id_)
@@ -123,6 +139,14 @@ def _write(session: Session, entry: Entry) -> Entry:
             code="ledger_key_reused",
         )
     return there
+
+
+def _refuse_unknown(entry: Entry, known: AbstractSet[str]) -> None:
+    for posting in entry.postings:
+        if posting.account not in known:
+            raise InvalidInput(
+                f"there is no account {posting.account!r}; open it first, or use one of {', '.join(sorted(known))}"
+            )
 
 
 def _said(entry: Entry) -> tuple[object, ...]:
@@ -203,6 +227,11 @@ def list_balances(session: Session, *, at: datetime | None = None) -> list[tuple
 def balance(session: Session, *, account: str | None = None, party: str | None = None) -> int:
     """Return what an account holds, or what concerns a party, in cents (see `model.Line`)."""
     return store.sum_before(driver(session), account, party) * _sign(session, account)
+
+
+def sum_reference(session: Session, reference: str, *, kind: str, account: str) -> int:
+    """Return what entries of a kind about something did to an account, in its own direction."""
+    return store.sum_reference(driver(session), reference, kind, account) * _sign(session, account)
 
 
 def read_statement(

@@ -55,6 +55,46 @@ def add_entry(connection: Connection[Any], one: Entry) -> int | None:
     return int(row[0])
 
 
+def add_entries(connection: Connection[Any], entries: Sequence[Entry]) -> list[int]:
+    """Write many entries (their ids are given here) whose keys are free; return their ids, in order."""
+    rows = connection.execute(
+        "SELECT nextval(pg_get_serial_sequence('mobigo.ledger_entry', 'id')) FROM generate_series(1, %s)",
+        (len(entries),),
+    )
+    ids = [int(id_) for (id_,) in rows]
+    with (
+        connection.cursor() as cursor,
+        cursor.copy("COPY ledger_entry (id, at, kind, reference, key, written_by, note, reverses) FROM STDIN") as copy,
+    ):
+        for id_, one in zip(ids, entries, strict=True):
+            copy.write_row((id_, one.at, one.kind, one.reference, one.key, one.by, one.note, one.reverses))
+    with (
+        connection.cursor() as cursor,
+        cursor.copy("COPY ledger_posting (entry_id, number, account, party, cents) FROM STDIN") as copy,
+    ):
+        for id_, one in zip(ids, entries, strict=True):
+            for number, posting in enumerate(one.postings):
+                copy.write_row((id_, number, posting.account, posting.party, posting.cents))
+    return ids
+
+
+def list_keys(connection: Connection[Any], keys: Sequence[str]) -> set[str]:
+    """List those of some keys that are taken."""
+    rows = connection.execute("SELECT key FROM ledger_entry WHERE key = ANY(%s)", (list(keys),))
+    return {key for (key,) in rows}
+
+
+def sum_reference(connection: Connection[Any], reference: str, kind: str, account: str) -> int:
+    """Add up debits less credits of an account in entries of a kind about something."""
+    row = connection.execute(
+        "SELECT coalesce(sum(p.cents), 0)::bigint FROM ledger_entry e JOIN ledger_posting p ON p.entry_id = e.id"
+        " WHERE e.reference = %s AND e.kind = %s AND p.account = %s",
+        (reference, kind, account),
+    ).fetchone()
+    assert row
+    return int(row[0])
+
+
 def find_entry(connection: Connection[Any], id_: int) -> Entry | None:
     """Find an entry."""
     return next(iter(_entries(connection, f"{_ENTRY} WHERE id = %s", (id_,))), None)
