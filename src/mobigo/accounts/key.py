@@ -1,4 +1,4 @@
-"""The key that signs a home's tokens: a file only its owner may read."""
+"""Keys of a home: what signs its tokens, what seals account numbers; each a file only its owner may read."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ if TYPE_CHECKING:
 KEY_BYTES = 32
 
 
-def read_key(home: Path) -> bytes:
-    """Read the key of a home, making it the first time; of two processes that make it at once, one wins."""
-    file = home / "token.key"
+def read_key(home: Path, name: str = "token") -> bytes:
+    """Read a key of a home, making it the first time; of two processes that make it at once, one wins."""
+    file = home / f"{name}.key"
     if not file.exists():
         home.mkdir(parents=True, exist_ok=True)
-        new = home / f"token.{os.getpid()}.{secrets.token_hex(4)}"
+        new = home / f"{name}.{os.getpid()}.{secrets.token_hex(4)}"
         with os.fdopen(os.open(new, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "wb") as made:
             made.write(secrets.token_bytes(KEY_BYTES))
         try:
