@@ -111,7 +111,8 @@ def drive_exactly(  # noqa: C901 - one drive, told from its beginning to its end
 ) -> tuple[int, int, int, int] | None:
     """Drive a course second by second in the mind: when the car comes, leaves with, drops the rider, and ends.
 
-    Who gets on where the car stands after its stop, or off where it comes to the next one, does so while it stands.
+    Who gets on where the car stands after its stop, or off where it comes to the next one, does so while it stands; at
+    its first stop it waits for nobody.
     """
     stops = ride.stops
     (after_on, pickup, ready), (after_off, drop_off, _) = extra
@@ -136,7 +137,9 @@ def drive_exactly(  # noqa: C901 - one drive, told from its beginning to its end
         if stands and index == after_on:
             came = stop.arrival
             on = max(came, ready)
-            clock = max(on + 60, stop.departure)
+            if index == 0 and ready > stop.departure:
+                return None
+            clock = max(on + 60, stop.departure) if index else stop.departure
         for number, (after, point, earliest) in enumerate(extra):
             if after == index and not (ends if number else stands):
                 leg = roads.one(here, point)

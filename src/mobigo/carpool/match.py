@@ -241,9 +241,8 @@ class Board:
         bound = self.times.fastest / CAUTION
         n = screen(self._offers, n_offers, _places(pickups), _places(drop_offs), wish, bound, kept)
         looked_at = kept[:n]
-        sides = rider.pickups, rider.drop_offs
-        walks = tuple(np.array([spot.walk for spot in side], np.int32) for side in sides)
-        groups = tuple(np.array([spot.group for spot in side], np.int32) for side in sides)
+        ons, offs = (np.array([spot[1:] for spot in side], np.int32) for side in (rider.pickups, rider.drop_offs))
+        walks, groups = (ons[:, 0], offs[:, 0]), (ons[:, 1], offs[:, 1])
         found = np.empty((n * int(groups[0].max() + 1) * int(groups[1].max() + 1), 9), np.int64)
         streets = self._measure(looked_at, pickups, drop_offs)
         rows = found[: match(self._offers, looked_at, walks, groups, wish, streets, found)].tolist()

@@ -2,8 +2,8 @@
 
 A car goes through its stops in order, at planned times. Somebody is put in between: got on after stop ``i`` and off
 after stop ``j >= i``; all later stops are shifted by what that takes, less what the car waits anyway. Who gets on at
-the place of stop ``i``, or off at that of stop ``j + 1``, does so while the car stands there. Times are whole seconds
-since 1970 UTC.
+the place of stop ``i``, or off at that of stop ``j + 1``, does so while the car stands there; where it starts it waits
+for nobody. Times are whole seconds since 1970 UTC.
 """
 
 from __future__ import annotations
@@ -143,12 +143,11 @@ def _could_board(offers: Offers, stop: int, pickups: NDArray[np.float64], wish: 
         apart = _apart(offers.place[stop], pickups[k])
         ahead = int(_apart(pickups[k], offers.place[stop + 1]) / fastest)
         there = offers.departure[stop] + int(apart / fastest)
+        dwell = wish.dwell
         if apart < SAME:
-            there = offers.arrival[stop]
+            there, dwell = offers.arrival[stop], 0
             ahead = min(ahead, offers.arrival[stop + 1] - offers.departure[stop])
-        if there > wish.pickup_by:
-            continue
-        if max(there, wish.ready[k]) + wish.dwell + ahead <= bound:
+        if there <= wish.pickup_by and max(there, wish.ready[k]) + dwell + ahead <= bound:
             return True
     return False
 
@@ -222,10 +221,13 @@ def match(
                 came = offers.departure[i] + there
                 if there == 0:  # at the stop itself
                     came, ahead = offers.arrival[i], offers.arrival[i + 1] - offers.departure[i]
-                if there < 0 or came > wish.pickup_by:
+                waits = there > 0 or i > begin  # it starts when it starts
+                if there < 0 or came > wish.pickup_by or not (waits or wish.ready[a] <= offers.departure[i]):
                     continue
                 on = max(came, wish.ready[a])
-                gone = on + wish.dwell if there else max(on + wish.dwell, offers.departure[i])
+                gone = on + wish.dwell if waits else offers.departure[i]
+                if there == 0:
+                    gone = max(gone, offers.departure[i])
                 for b in range(len(wish.drop_off_by)):
                     walked = walks[0][a] + walks[1][b]
                     pair = groups[0][a] * wide + groups[1][b]
@@ -278,7 +280,7 @@ def _drop_off(offers: Offers, stop: int, last: int, off: int, back: int, dwell: 
     if back:
         late = max(0, off + dwell + back - offers.arrival[stop])
         return _shift_end(offers, stop, last, late) if late <= offers.room[stop] else NONE
-    late = max(0, off - offers.arrival[stop])
+    late = max(0, off - int(offers.arrival[stop]))
     if late > offers.slack[stop]:
         return NONE
     if stop == last:
