@@ -51,7 +51,7 @@ def random_streets(seed: int) -> Streets:
         edge_metres=np.array(metres, np.float32),
         edge_class=rng.choice(["residential", "path", "primary"], n_edges).tolist(),
         edge_name=rng.integers(0, 3, n_edges).astype(np.int32),
-        edge_directions=rng.choice([0, 1, 2, 3, 3, 3], (n_edges, 3)).astype(np.uint8),
+        edge_directions=rng.choice([0, 1, 2, 3, 3, 3], (n_edges, 4)).astype(np.uint8),
         edge_kmh=rng.uniform(10, 90, (n_edges, 2)).astype(np.float32),
         edge_seconds=np.full(n_edges, np.nan, np.float32),
         edge_flags=rng.choice([0, 0, 0, 2, DESTINATION], n_edges).astype(np.uint8),
@@ -85,9 +85,12 @@ def part(cost: float, share: float) -> float:
 
 
 def arc_oracle(  # noqa: C901  a line graph has this many cases
-    graph: StreetGraph, profile: Profile, start: Snap, end: Snap
+    graph: StreetGraph, profile: Profile, start: Snap, end: Snap, sides: tuple[int, int] = (-1, -1)
 ) -> float:
-    """Seconds by networkx on the line graph: a state is an arc, a turn an edge."""
+    """Seconds by networkx on the line graph: a state is an arc, a turn an edge.
+
+    `sides`: 0 or 1, the parity of the one arc by which the start is left, and the end come to.
+    """
     cost, n_arcs = graph.cost(profile), len(graph.net.arc)
     banned = {int(turn) for turn, modes in zip(graph.bans.turn, graph.bans.modes, strict=True) if modes & profile}
     turns = nx.DiGraph()
@@ -98,7 +101,7 @@ def arc_oracle(  # noqa: C901  a line graph has this many cases
             turns.add_edge(a, b, weight=weight, seconds=seconds)
 
     for arc, share in ((2 * start.edge, 1 - start.fraction), (2 * start.edge + 1, start.fraction)):
-        if np.isfinite(cost[arc]):
+        if np.isfinite(cost[arc]) and sides[0] in {-1, arc % 2}:
             join("start", arc, part(cost[arc], share), 0.0)
     for arc in range(n_arcs):
         node = int(graph.net.head[arc])
@@ -113,12 +116,14 @@ def arc_oracle(  # noqa: C901  a line graph has this many cases
             entering = graph.edge_flags[after >> 1] & DESTINATION and not graph.edge_flags[arc >> 1] & DESTINATION
             extra = DESTINATION_SECONDS if entering and profile is Profile.CAR else 0.0
             join(arc, after, float(cost[after]), extra)
-            if after >> 1 == end.edge:
+            if after >> 1 == end.edge and sides[1] in {-1, after % 2}:
                 share = end.fraction if after % 2 == 0 else 1 - end.fraction
                 join(arc, "end", part(cost[after], share), extra)
     if start.edge == end.edge:
         along = end.fraction - start.fraction
-        join("start", "end", part(cost[2 * start.edge + (along < 0)], abs(along)), 0.0)
+        for way in (0, 1):
+            if along * (1 - 2 * way) >= 0 and all(side in {-1, way} for side in sides):
+                join("start", "end", part(cost[2 * start.edge + way], abs(along)), 0.0)
     try:
         best = nx.dijkstra_path(turns, "start", "end")
     except (nx.NetworkXNoPath, nx.NodeNotFound):

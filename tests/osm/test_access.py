@@ -75,6 +75,45 @@ def test_who_may_go_where(text: str, directions: tuple[int, int, int]) -> None:
     assert (street.foot, street.bicycle, street.car) == directions
 
 
+@pytest.mark.parametrize(
+    ("text", "coach"),
+    [
+        ("highway=tertiary", 3),
+        ("highway=residential oneway=yes", 1),
+        ("highway=residential oneway=yes oneway:bus=no", 3),
+        ("highway=busway oneway=yes", 1),
+        ("highway=service access=no bus=yes", 3),
+        ("highway=service access=no psv=designated", 3),
+        ("highway=service service=driveway", 0),
+        ("highway=residential access=bus", 3),
+        ("highway=residential motor_vehicle=no psv=yes", 3),
+        ("highway=residential bus=no", 0),
+        ("highway=residential hgv=no tourist_bus=no", 3),
+        ("highway=track tracktype=grade1", 0),
+        ("highway=track tracktype=grade1 motor_vehicle=yes", 0),
+        ("highway=pedestrian", 0),
+        ("highway=primary maxheight=3.2", 0),
+        ("highway=primary maxheight=3,9m", 3),
+        ("highway=primary maxheight=12'6\"", 3),
+        ("highway=primary maxheight=11'6\"", 0),
+        ("highway=primary maxheight=default", 3),
+        ("highway=unclassified maxweight=3.5", 0),
+        ("highway=unclassified maxweight=7500kg", 0),
+        ("highway=unclassified maxweight=19", 3),
+        ("highway=unclassified maxwidth=2.3", 0),
+        ("highway=unclassified width=2.5", 0),
+        ("highway=unclassified width=4", 3),
+        ("highway=unclassified maxlength=10", 0),
+        ("highway=residential access=private", 0),
+        ("highway=residential access=destination", 3),
+    ],
+)
+def test_where_a_coach_may_go(text: str, coach: int) -> None:
+    street = read_street(tags(text))
+    assert street is not None
+    assert street.coach == coach
+
+
 @pytest.mark.parametrize("text", ["highway=construction", "highway=proposed", "waterway=river", "building=yes"])
 def test_what_is_no_street(text: str) -> None:
     assert read_street(tags(text)) is None

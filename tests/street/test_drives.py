@@ -155,7 +155,7 @@ def lattice(seed: int, width: int) -> Streets:
         node_lat=where[:, 1], node_passable=rng.choice([15, 15, 15, 15, 3], width * width).astype(np.uint8),
         edge_way=ways, edge_from=ends[:, 0], edge_to=ends[:, 1], edge_metres=np.full(n, 200.0, np.float32),
         edge_class=["residential"] * n, edge_name=np.zeros(n, np.int32),
-        edge_directions=rng.choice([1, 2, 3, 3], (n, 3)).astype(np.uint8),
+        edge_directions=rng.choice([1, 2, 3, 3], (n, 4)).astype(np.uint8),
         edge_kmh=rng.choice([20.0, 30.0, 50.0, 90.0], (n, 2)).astype(np.float32),
         edge_seconds=np.full(n, np.nan, np.float32),
         edge_flags=rng.choice([0, 0, 0, 0, 64], n).astype(np.uint8), edge_wheelchair=np.zeros(n, np.uint8),
@@ -239,5 +239,5 @@ def test_many_threads_may_ask_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_streets_without_a_road_for_cars_lead_nowhere() -> None:
-    graph = build_graph(lattice(1, 3)._replace(edge_directions=np.zeros((len(lattice(1, 3).edge_way), 3), np.uint8)))
+    graph = build_graph(lattice(1, 3)._replace(edge_directions=np.zeros((len(lattice(1, 3).edge_way), 4), np.uint8)))
     assert labelled(graph).seconds([at(0, 0)], [at(100, 0), at(0, 0)]).tolist() == [[-1, 0]]

@@ -87,6 +87,8 @@ class Seat(NamedTuple):
     """float32[n], share of the edge that lies before it."""
     metres: NDArray[np.float32]
     """float32[n], from the place to its street."""
+    side: NDArray[np.int8]
+    """int8[n], the one direction in which the street is left and come by: 0 along it, 1 against it; -1: either."""
 
 
 @kernel
@@ -605,7 +607,7 @@ def label_places(
         for side in range(2):
             arc = 2 * edge + side
             node = net.head[arc]
-            if cost[arc] == np.inf or net.passable[node] & mode == 0:
+            if cost[arc] == np.inf or net.passable[node] & mode == 0 or seat.side[i] == 1 - side:
                 continue
             share = 1 - seat.fraction[i] if side == 0 else seat.fraction[i]
             base = np.int64(np.rint(np.float64(share) * np.float64(cost[arc]) * UNIT))
@@ -632,7 +634,7 @@ def label_places(
         n = 0
         for side in range(2):
             arc = 2 * edge + side
-            if cost[arc] == np.inf:
+            if cost[arc] == np.inf or seat.side[i] == 1 - side:
                 continue
             left = 1 - seat.fraction[i] if side == 0 else seat.fraction[i]
             number = hierarchy.number[arc]
@@ -709,8 +711,12 @@ def sum_labels(
                     entered = np.int64(labels.entries[row]) + np.int64(labels.entries[other])
                     took = (best - entered * entry_weight) / UNIT
                     driven = (np.int64(labels.decimetres[row]) + labels.decimetres[other]) / 10
-                if edge == seat.edge[goal]:
-                    ahead = np.float64(seat.fraction[goal]) - np.float64(seat.fraction[start])
+                ahead = np.float64(seat.fraction[goal]) - np.float64(seat.fraction[start])
+                against = 0 if ahead > 0 else 1
+                if ahead == 0:
+                    against = max(seat.side[start], seat.side[goal], np.int8(0))
+                faces = seat.side[start] != 1 - against and seat.side[goal] != 1 - against
+                if edge == seat.edge[goal] and faces:
                     along = np.float64(0)
                     if ahead != 0:
                         along = abs(ahead) * np.float64(cost[2 * edge] if ahead > 0 else cost[2 * edge + 1])

@@ -43,6 +43,8 @@ class Street(NamedTuple):
     flags: int
     wheelchair: int
     """A `Wheelchair`."""
+    coach: int
+    """Like `car`, of a coach of usual size in public service."""
 
 
 class Class(NamedTuple):
@@ -110,7 +112,9 @@ RELEVANT = frozenset({
     "cycleway:left:oneway", "cycleway:right:oneway", "cycleway:both:oneway", "bicycle:forward", "bicycle:backward",
     "motor_vehicle:forward", "motor_vehicle:backward", "maxspeed", "maxspeed:forward", "maxspeed:backward",
     "maxspeed:type", "source:maxspeed", "zone:maxspeed", "zone:traffic", "duration", "tunnel", "bridge", "surface",
-    "tracktype", "conveying", "wheelchair", "ramp", "ramp:wheelchair", "smoothness", "incline", "width",
+    "tracktype", "conveying", "wheelchair", "ramp", "ramp:wheelchair", "smoothness", "incline", "width", "bus", "psv",
+    "oneway:bus", "oneway:psv", "busway", "service", "maxheight", "maxheight:physical", "maxwidth", "maxwidth:physical",
+    "maxweight", "maxweight:bus", "maxlength", "maxlength:bus",
 })  # fmt: skip
 """Keys that `read_street` looks at; the rest of a way's tags cannot change its answer."""
 
@@ -153,6 +157,7 @@ def read_street(tags: Mapping[str, str]) -> Street | None:
         seconds=parse_duration(tags.get("duration", "")) if cls == "ferry" else None,
         flags=_read_flags(tags, cls) | (Flag.DESTINATION if destination & CAR else 0),
         wheelchair=int(_read_wheelchair(tags, cls)),
+        coach=_coach_directions(tags, cls),
     )
 
 
@@ -224,6 +229,71 @@ def _car_directions(tags: Mapping[str, str], cls: str) -> int:
     if tags.get("motor_vehicle:backward") == "no":
         directions &= FORWARD
     return directions
+
+
+COACH_KEYS = ("bus", "psv", "motor_vehicle", "vehicle", "access")
+"""Most specific first; signs against lorries (``hgv``) and tourists' coaches bind no line."""
+
+COACH_ACCESS = YES | DESTINATION | {"bus", "psv"}
+
+COACH_LIMITS = {
+    "maxheight": 3.8, "maxheight:physical": 3.8, "maxwidth": 2.6, "maxwidth:physical": 2.6, "maxweight:bus": 18.0,
+    "maxweight": 18.0, "maxlength:bus": 12.0, "maxlength": 12.0,
+}  # fmt: skip
+"""Metres and tonnes of a coach of 12 m with 55 seats; where less is allowed it does not pass."""
+
+NO_COACH = {"track", "pedestrian", "footway", "path", "cycleway", "bridleway", "steps", "corridor", "elevator",
+            "platform", "bus_guideway", "ferry"}  # fmt: skip
+
+NO_COACH_SERVICE = {"driveway", "parking_aisle", "drive-through", "alley", "emergency_access"}
+
+COACH_WIDTH = 3.0
+"""Metres that a lane must have where its width is tagged."""
+
+
+def _coach_directions(tags: Mapping[str, str], cls: str) -> int:
+    """Tell which way a coach may go, where it has the room and the right."""
+    if cls in NO_COACH or tags.get("service") in NO_COACH_SERVICE or tags.get("surface") in SOFT:
+        return 0
+    value = next((tags[key] for key in COACH_KEYS if key in tags), None)
+    value = value.partition(";")[0].strip() if value else None
+    if value in NO - {"bus", "psv"} or (value not in COACH_ACCESS and not CLASSES[cls].modes & CAR and cls != "busway"):
+        return 0
+    for key, least in COACH_LIMITS.items():
+        stated = parse_quantity(tags.get(key, ""))
+        if stated is not None and stated < least:
+            return 0
+    width = parse_quantity(tags.get("width", ""))
+    if width is not None and width < COACH_WIDTH:
+        return 0
+    directions = _car_directions(tags, cls)
+    if any(tags.get(key) == "no" for key in ("oneway:bus", "oneway:psv")) or tags.get("busway") == "opposite_lane":
+        directions = BOTH
+    return directions
+
+
+UNITS = {
+    "": 1.0, "m": 1.0, "cm": 0.01, "ft": 0.3048, "'": 0.3048, "t": 1.0, "kg": 0.001, "st": 0.90718474,
+    "lbs": 0.00045359237,
+}  # fmt: skip
+"""Metres or tonnes."""
+
+
+def parse_quantity(value: str) -> float | None:
+    """Read a bound in metres or tonnes: ``3.8``, ``3,8 m``, ``12'6"``, ``7.5 t``, ``3500 kg``; None if unclear."""
+    value = value.partition(";")[0].strip()
+    if feet := re.fullmatch(r"""(\d{1,3})'\s*(?:(\d{1,2})")?""", value):
+        return 0.3048 * int(feet[1]) + 0.0254 * int(feet[2] or 0)
+    found = re.fullmatch(r"(\d{1,6}(?:[.,]\d{1,3})?)\s*([a-z]*)", value)
+    if found is None or found[2] not in UNITS:
+        return None
+    return float(found[1].replace(",", ".")) * UNITS[found[2]]
+
+
+def is_crossing(tags: Mapping[str, str]) -> bool:
+    """Tell whether people on foot cross at a node as they are meant to: marked, or with lights."""
+    kind = tags.get("crossing")
+    return tags.get("highway") in {"crossing", "traffic_signals"} and kind not in {"no", "unmarked"}
 
 
 def _bicycle_directions(tags: Mapping[str, str], cls: str) -> int:

@@ -35,6 +35,7 @@ from mobigo.osm.access import (
     RELEVANT,
     Street,
     is_closed_to_wheelchairs,
+    is_crossing,
     read_barrier,
     read_street,
     street_class,
@@ -56,6 +57,7 @@ from mobigo.osm.features import (
 from mobigo.osm.report import LoadReport, Tally
 from mobigo.osm.store import (
     CLOSED_TO_WHEELCHAIRS,
+    CROSSING,
     Flag,
     Staging,
     copy_line,
@@ -74,7 +76,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-FORMAT = "2"
+FORMAT = "3"
 """Counted up when the same file would give other rows; part of what "unchanged" compares."""
 
 BUILDINGS_LIMIT = 40_000_000
@@ -222,7 +224,7 @@ class _Loader:
             self.junctions = find_junctions(
                 np.frombuffer(seen.refs, np.int64),
                 np.frombuffer(seen.first, np.int64),
-                np.fromiter(self.passable, np.int64, len(self.passable)),
+                np.array([ref for ref, bits in self.passable.items() if bits != EVERYBODY | CROSSING], np.int64),
             )
             self.node_points = np.full((len(self.junctions), 2), np.nan)
             self.further: dict[int, tuple[int, float, float]] = {}
@@ -294,6 +296,8 @@ class _Loader:
             passable = read_barrier(tags)
             if is_closed_to_wheelchairs(tags):
                 passable |= CLOSED_TO_WHEELCHAIRS
+            if is_crossing(tags):
+                passable |= CROSSING
             if passable != EVERYBODY:
                 self.passable[node.id] = passable
             lon, lat = node.location.lon, node.location.lat
@@ -548,7 +552,8 @@ class _StreetBatch:
         seconds = "\\N" if street.seconds is None else street.seconds
         return (
             f"{street.cls}\t{name}\t{ref}\t{street.foot}\t{street.bicycle}\t{street.car}\t{street.kmh_forward}\t"
-            f"{street.kmh_backward}\t{seconds}\t{street.flags}\t{street.wheelchair}\t{street_zoom(street.cls)}"
+            f"{street.kmh_backward}\t{seconds}\t{street.flags}\t{street.wheelchair}\t{street.coach}\t"
+            f"{street_zoom(street.cls)}"
         )
 
 

@@ -8,10 +8,10 @@ is the first zoom level of a web map at which a row is worth drawing; a partial 
     ``id, way_id, from_node, to_node, metres, class`` (the highway value, ``ferry`` or ``platform``), ``name, ref``;
     ``foot, bicycle, car``: 1 may go along the geometry, 2 against it, 3 both, 0 none;
     ``kmh_forward, kmh_backward``: expected speed of a car; ``seconds``: of a ferry's crossing, else null;
-    ``flags``: the sum of `Flag`; ``wheelchair``: a `Wheelchair` (null: loaded before this was read);
-    ``min_zoom, geom`` LineString
+    ``flags``: the sum of `Flag`; ``wheelchair``: a `Wheelchair`; ``coach``: like ``car``, of a coach (both null: loaded
+    before this was read); ``min_zoom, geom`` LineString
 ``street_node``: ``id, osm_id, lon, lat, passable`` (1 foot + 2 bicycle + 4 car may pass the barrier there, 7 if none;
-    + 8 where wheelchairs may not)
+    + 8 where wheelchairs may not, + 16 where a crossing is marked)
 ``turn_restriction``: ``relation_id, kind`` (``no_left_turn``, ``only_straight_on`` ...), ``from_way``, ``via_node`` or
     ``via_ways``, ``to_way``, ``modes`` (2 bicycle + 4 car)
 ``street_overview``: ``class, ref, min_zoom, geom``: motorway to secondary joined and simplified, for zoom 5 to 10
@@ -80,15 +80,15 @@ class Wheelchair(IntEnum):
     NO = 3
 
 
-CLOSED_TO_WHEELCHAIRS = 8
-"""Bit of ``street_node.passable``."""
+CLOSED_TO_WHEELCHAIRS, CROSSING = 8, 16
+"""Bits of ``street_node.passable``."""
 
 
 COLUMNS: dict[str, str] = {
     "street_node": "id, osm_id, lon, lat, passable",
     "street_edge": (
         "id, way_id, from_node, to_node, metres, class, name, ref, foot, bicycle, car, kmh_forward, kmh_backward,"
-        " seconds, flags, wheelchair, min_zoom, geom"
+        " seconds, flags, wheelchair, coach, min_zoom, geom"
     ),
     "turn_restriction": "relation_id, kind, from_way, via_node, via_ways, to_way, modes",
     "street_overview": "class, ref, min_zoom, geom",

@@ -3,7 +3,9 @@
 The answers are those of `mobigo.street.routing.between` with `Profile.CAR`: turn restrictions kept, streets of
 residents driven through only where the detour would be long, the metres from a place to its street at a walker's pace.
 With a hierarchy of the graph a place is labelled once, in some hundredths of a millisecond, and a time between two
-labelled places is the least of some hundred sums; without one every origin is searched from.
+labelled places is the least of some hundred sums; without one every origin is searched from. Of a graph as a coach sees
+it (`mobigo.street.coach`) they are ways by coach; a stop on one side of its street (`Stand`) is come by and left in its
+own direction, which only labels know.
 """
 
 from __future__ import annotations
@@ -18,6 +20,7 @@ import numpy as np
 
 from mobigo.kernels.hierarchy import FAR, Board, Hierarchy, Labels, Scratch, Seat, label_places, sum_labels
 from mobigo.kit.geo import Point, haversine
+from mobigo.street.coach import Stand, find_sides
 from mobigo.street.graph import WALK_SPEED, Profile, StreetGraph
 from mobigo.street.hierarchy import ENTRY, build_hierarchy
 from mobigo.street.routing import PATIENCE, Snaps, between, one_street, roll, roll_seconds, snap
@@ -26,6 +29,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from numpy.typing import NDArray
+
+Place = Point | Stand
 
 NO_WAY = -1
 
@@ -67,7 +72,7 @@ class Drives:
         self._register: _Register | None = None
         self._opening = threading.Lock()
 
-    def seconds(self, origins: Sequence[Point], destinations: Sequence[Point]) -> NDArray[np.int32]:
+    def seconds(self, origins: Sequence[Place], destinations: Sequence[Place]) -> NDArray[np.int32]:
         """Return the seconds from every origin to every destination.
 
         Returns
@@ -77,19 +82,19 @@ class Drives:
         """
         return self._measure(origins, destinations, metres=False).seconds
 
-    def metres(self, origins: Sequence[Point], destinations: Sequence[Point]) -> NDArray[np.int32]:
+    def metres(self, origins: Sequence[Place], destinations: Sequence[Place]) -> NDArray[np.int32]:
         """Return the metres along the quickest ways from every origin to every destination; as `seconds`."""
         return self._measure(origins, destinations, metres=True).metres
 
-    def one_to_many(self, origin: Point, destinations: Sequence[Point]) -> NDArray[np.int32]:
+    def one_to_many(self, origin: Place, destinations: Sequence[Place]) -> NDArray[np.int32]:
         """Return the seconds from one place to others; int32[n], as `seconds`."""
         return self.seconds([origin], destinations).reshape(-1)
 
-    def many_to_one(self, origins: Sequence[Point], destination: Point) -> NDArray[np.int32]:
+    def many_to_one(self, origins: Sequence[Place], destination: Place) -> NDArray[np.int32]:
         """Return the seconds from places to one other; int32[n], as `seconds`."""
         return self.seconds(origins, [destination]).reshape(-1)
 
-    def pairs(self, origins: Sequence[Point], destinations: Sequence[Point]) -> NDArray[np.int32]:
+    def pairs(self, origins: Sequence[Place], destinations: Sequence[Place]) -> NDArray[np.int32]:
         """Return the seconds from each origin to the destination of the same number; int32[n], as `seconds`."""
         register = self._open()
         if register is None:
@@ -108,7 +113,7 @@ class Drives:
         own = _Register(self._graph, hierarchy) if self._graph is not None and hierarchy is not None else None
         return Kept(self, own)
 
-    def _measure(self, origins: Sequence[Point], destinations: Sequence[Point], *, metres: bool) -> Table:
+    def _measure(self, origins: Sequence[Place], destinations: Sequence[Place], *, metres: bool) -> Table:
         register = self._open()
         if register is not None:
             return register.measure(origins, destinations)
@@ -118,13 +123,13 @@ class Drives:
             table.metres[:] = np.rint(_straight(origins, destinations))
             table.seconds[:] = np.ceil(table.metres / STRAIGHT_SPEED)
         elif origins and destinations:
-            starts, ends = snap(self._graph, origins, Profile.CAR), snap(self._graph, destinations, Profile.CAR)
+            starts, ends = _snap(self._graph, origins), _snap(self._graph, destinations)
             for i in range(len(origins)):
                 if metres:
                     table.metres[i] = _follow(self._graph, starts, i, ends)
                 else:
                     table.seconds[i] = _search(self._graph, starts, i, ends)
-        where: dict[Point, list[int]] = {}
+        where: dict[Place, list[int]] = {}
         for j, point in enumerate(destinations):
             where.setdefault(point, []).append(j)
         for i, point in enumerate(origins):
@@ -150,11 +155,11 @@ class Kept:
 
     def __init__(self, drives: Drives, register: _Register | None) -> None:
         self._drives, self._register = drives, register
-        self._points: list[Point] = []
-        self._numbers: dict[Point, int] = {}
+        self._points: list[Place] = []
+        self._numbers: dict[Place, int] = {}
         self._asking = threading.Lock()
 
-    def put(self, points: Sequence[Point]) -> NDArray[np.int32]:
+    def put(self, points: Sequence[Place]) -> NDArray[np.int32]:
         """Put places on the list, each once; return their numbers."""
         with self._asking:
             new = [point for point in dict.fromkeys(points) if point not in self._numbers]
@@ -164,21 +169,21 @@ class Kept:
             self._points += new
             return np.array([self._numbers[point] for point in points], np.int32)
 
-    def seconds_from(self, numbers: NDArray[np.int32], destinations: Sequence[Point]) -> NDArray[np.int32]:
+    def seconds_from(self, numbers: NDArray[np.int32], destinations: Sequence[Place]) -> NDArray[np.int32]:
         """Return the seconds from places of the list to others; int32[n, n_destinations], as `Drives.seconds`."""
         if self._register is None:
             return self._drives.seconds(self._named(numbers), destinations)
         with self._asking:
             return self._register.measure_beside(numbers, destinations, leaving=False)
 
-    def seconds_to(self, origins: Sequence[Point], numbers: NDArray[np.int32]) -> NDArray[np.int32]:
+    def seconds_to(self, origins: Sequence[Place], numbers: NDArray[np.int32]) -> NDArray[np.int32]:
         """Return the seconds from other places to those of the list; int32[n_origins, n], as `Drives.seconds`."""
         if self._register is None:
             return self._drives.seconds(origins, self._named(numbers))
         with self._asking:
             return self._register.measure_beside(numbers, origins, leaving=True)
 
-    def _named(self, numbers: NDArray[np.int32]) -> list[Point]:
+    def _named(self, numbers: NDArray[np.int32]) -> list[Place]:
         return [self._points[number] for number in numbers.tolist()]
 
 
@@ -186,8 +191,11 @@ class _Shelf:
     """Labels of places, one after another; what stands there is never changed."""
 
     def __init__(self, places: int, room: int) -> None:
-        self.slots: dict[Point, int] = {}
-        self.seat = Seat(np.empty(places, np.int32), np.empty(places, np.float32), np.empty(places, np.float32))
+        self.slots: dict[Place, int] = {}
+        self.seat = Seat(
+            np.empty(places, np.int32), np.empty(places, np.float32), np.empty(places, np.float32),
+            np.empty(places, np.int8),
+        )  # fmt: skip
         self.bounds = np.zeros((places, 3), np.int64)
         """Where each place's label for leaving begins, that for coming, and where that ends."""
         self.labels = Labels(
@@ -219,7 +227,7 @@ class _Register:
         )
         self._boards: deque[Board] = deque()
 
-    def measure(self, origins: Sequence[Point], destinations: Sequence[Point], *, pairs: bool = False) -> Table:
+    def measure(self, origins: Sequence[Place], destinations: Sequence[Place], *, pairs: bool = False) -> Table:
         """Return the table between places, or its diagonal as a column."""
         shelf, slots = self._look_up([*origins, *destinations])
         start, end = slots[: len(origins)], slots[len(origins) :]
@@ -232,12 +240,12 @@ class _Register:
             )  # fmt: skip
         return table
 
-    def add(self, points: list[Point]) -> None:
+    def add(self, points: list[Place]) -> None:
         """Put new places on the shelf behind those that are there, which keep their slots."""
         while not self._label(self._shelf, points):
             self._shelf = self._shelf.wider()
 
-    def measure_beside(self, slots: NDArray[np.int32], others: Sequence[Point], *, leaving: bool) -> NDArray[np.int32]:
+    def measure_beside(self, slots: NDArray[np.int32], others: Sequence[Place], *, leaving: bool) -> NDArray[np.int32]:
         """Return the seconds from slots to other places, or (`leaving` them) to the slots; then forget those."""
         new = [point for point in dict.fromkeys(others) if point not in self._shelf.slots]
         if new:
@@ -257,7 +265,7 @@ class _Register:
                 del shelf.slots[point]
         return table.seconds
 
-    def _look_up(self, points: list[Point]) -> tuple[_Shelf, NDArray[np.int32]]:
+    def _look_up(self, points: list[Place]) -> tuple[_Shelf, NDArray[np.int32]]:
         """Return the slots of places on a shelf, labelled."""
         with self._writing:
             shelf = self._shelf
@@ -272,14 +280,15 @@ class _Register:
                 self._shelf = shelf
             return shelf, np.array([shelf.slots[point] for point in points], np.int32)
 
-    def _label(self, shelf: _Shelf, points: list[Point]) -> bool:
+    def _label(self, shelf: _Shelf, points: list[Place]) -> bool:
         """Label places and put them on a shelf; False when there is no room for them."""
         begin, n = len(shelf.slots), len(points)
         if begin + n > len(shelf.bounds):
             return False
         graph = self._graph
-        snaps = snap(graph, points, Profile.CAR)
-        seat = Seat(snaps.edge, snaps.fraction, snaps.metres)
+        snaps = _snap(graph, points)
+        bearings = np.array([one.bearing if isinstance(one, Stand) else np.nan for one in points], np.float64)
+        seat = Seat(snaps.edge, snaps.fraction, snaps.metres, find_sides(graph, snaps, bearings))
         first = np.empty(2 * n + 1, np.int64)
         end = label_places(
             self._hierarchy, graph.net, graph.bans, graph.car, graph.edge_flags, graph.edge_metres, int(Profile.CAR),
@@ -287,7 +296,8 @@ class _Register:
         )  # fmt: skip
         if end > len(shelf.labels.hub):
             return False
-        for whole, part in zip(shelf.seat, seat, strict=True):
+        mine: list[NDArray[Any]] = [*shelf.seat]
+        for whole, part in zip(mine, seat, strict=True):
             whole[begin : begin + n] = part
         shelf.bounds[begin : begin + n] = np.stack([first[:-1:2], first[1::2], first[2::2]], axis=1)
         shelf.used = end
@@ -305,8 +315,12 @@ class _Register:
         self._boards.append(board)
 
 
-def _straight(origins: Sequence[Point], destinations: Sequence[Point]) -> NDArray[np.float64]:
-    metres = [[STRAIGHT_DETOUR * haversine(a, b) for b in destinations] for a in origins]
+def _snap(graph: StreetGraph, places: Sequence[Place]) -> Snaps:
+    return snap(graph, [(one.lon, one.lat) for one in places], Profile.CAR)
+
+
+def _straight(origins: Sequence[Place], destinations: Sequence[Place]) -> NDArray[np.float64]:
+    metres = [[STRAIGHT_DETOUR * haversine(Point(*a[:2]), Point(*b[:2])) for b in destinations] for a in origins]
     return np.array(metres, np.float64).reshape(len(origins), len(destinations))
 
 

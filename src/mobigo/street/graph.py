@@ -85,6 +85,8 @@ class StreetGraph(NamedTuple):
     """uint8[n_edges], sum of `mobigo.osm.store.Flag`."""
     edge_wheelchair: NDArray[np.uint8]
     """uint8[n_edges], `mobigo.osm.store.Wheelchair`."""
+    edge_coach: NDArray[np.uint8]
+    """uint8[n_edges], which way a coach may go: 1 along, 2 against, 3 both."""
     solid: NDArray[np.uint8]
     """uint8[n_edges], bits of the profiles for which the edge lies in a large connected part."""
     foot: NDArray[np.float32]
@@ -129,7 +131,7 @@ class Streets(NamedTuple):
     edge_name: NDArray[np.int32]
     """int32[n_edges], index into `names`."""
     edge_directions: NDArray[np.uint8]
-    """uint8[n_edges, 3]: foot, bicycle, car; 1 along, 2 against, 3 both."""
+    """uint8[n_edges, 4]: foot, bicycle, car, coach; 1 along, 2 against, 3 both."""
     edge_kmh: NDArray[np.float32]
     """float32[n_edges, 2]: along, against."""
     edge_seconds: NDArray[np.float32]
@@ -176,7 +178,7 @@ def build_graph(streets: Streets) -> StreetGraph:
     )
     solid = np.zeros(n_edges, np.uint8)
     for bit, cost in zip(Profile, (foot, bicycle, car, wheelchair), strict=True):
-        solid |= np.where(_is_solid(net, cost, streets.edge_from, streets.edge_to), np.uint8(bit), np.uint8(0))
+        solid |= np.where(find_solid(net, cost, streets.edge_from, streets.edge_to), np.uint8(bit), np.uint8(0))
     return frozen(  # type: ignore[no-any-return]
         StreetGraph(
             points=Points(streets.node_lon, streets.node_lat),
@@ -190,13 +192,14 @@ def build_graph(streets: Streets) -> StreetGraph:
             edge_class=edge_class.astype(np.uint8).reshape(-1),
             edge_flags=streets.edge_flags,
             edge_wheelchair=streets.edge_wheelchair,
+            edge_coach=streets.edge_directions[:, 3],
             solid=solid,
             foot=foot,
             bicycle=bicycle,
             car=car,
             wheelchair=wheelchair,
             fastest=np.array(
-                [_fastest(streets.edge_metres, cost) for cost in (foot, bicycle, car, wheelchair)], np.float32
+                [find_fastest(streets.edge_metres, cost) for cost in (foot, bicycle, car, wheelchair)], np.float32
             ),
             shapes=shapes,
             grid=_build_grid(shapes),
@@ -294,15 +297,16 @@ def _costs(streets: Streets) -> tuple[NDArray[np.float32], ...]:
     return tuple(arcs)
 
 
-def _fastest(metres: NDArray[np.float32], cost: NDArray[np.float32]) -> float:
+def find_fastest(metres: NDArray[np.float32], cost: NDArray[np.float32]) -> float:
+    """Return the metres per second that no arc exceeds."""
     with np.errstate(divide="ignore", invalid="ignore"):
         speed = np.repeat(metres, 2) / cost
     speed = speed[np.isfinite(speed)]
     return float(speed.max()) if len(speed) else 1.0
 
 
-def _is_solid(
-    net: Adjacency, cost: NDArray[np.float32], edge_from: NDArray[np.int64], edge_to: NDArray[np.int64]
+def find_solid(
+    net: Adjacency, cost: NDArray[np.float32], edge_from: NDArray[Any], edge_to: NDArray[Any]
 ) -> NDArray[np.bool_]:
     """Tell which edges lie within the largest strongly connected component, or another large one; bool[n_edges]."""
     n_nodes = len(net.first) - 1

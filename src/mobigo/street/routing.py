@@ -936,7 +936,7 @@ def one_street() -> StreetGraph:
             edge_metres=np.array([1112.0], np.float32),
             edge_class=["residential"],
             edge_name=np.array([0], np.int32),
-            edge_directions=np.array([[3, 3, 3]], np.uint8),
+            edge_directions=np.array([[3, 3, 3, 3]], np.uint8),
             edge_kmh=np.array([[30.0, 30.0]], np.float32),
             edge_seconds=np.array([np.nan], np.float32),
             edge_flags=np.array([0], np.uint8),

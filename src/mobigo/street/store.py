@@ -24,6 +24,7 @@ EDGES = """
     COPY (
         SELECT way_id, from_node, to_node, metres, class, coalesce(name, ref, ''), foot, bicycle, car, kmh_forward,
                kmh_backward, seconds, flags, coalesce(wheelchair, 0),
+               coalesce(coach, CASE WHEN class IN ('track', 'ferry') THEN 0 ELSE car END),
                encode(substr(ST_AsBinary(geom, 'NDR'), 10), 'hex')
         FROM street_edge
     ) TO STDOUT (FORMAT csv)
@@ -34,12 +35,18 @@ NODE_COLUMNS = {"id": pl.Int64, "osm": pl.Int64, "lon": pl.Float64, "lat": pl.Fl
 EDGE_COLUMNS = {
     "way": pl.Int64, "from": pl.Int64, "to": pl.Int64, "metres": pl.Float32, "class": pl.String, "name": pl.String,
     "foot": pl.UInt8, "bicycle": pl.UInt8, "car": pl.UInt8, "forward": pl.Float32, "backward": pl.Float32,
-    "seconds": pl.Float32, "flags": pl.UInt8, "wheelchair": pl.UInt8, "shape": pl.String,
+    "seconds": pl.Float32, "flags": pl.UInt8, "wheelchair": pl.UInt8, "coach": pl.UInt8,
+    "shape": pl.String,
 }  # fmt: skip
 
 
 def read_graph(connection: psycopg.Connection) -> StreetGraph:
-    """Read the streets of the extract in service; an empty graph when there is none.
+    """Read the streets of the extract in service as a graph; an empty one when there is none."""
+    return build_graph(read_streets(connection))
+
+
+def read_streets(connection: psycopg.Connection) -> Streets:
+    """Read the streets of the extract in service; no rows when there is none.
 
     Parameters
     ----------
@@ -64,32 +71,30 @@ def read_graph(connection: psycopg.Connection) -> StreetGraph:
     name = edges["name"].fill_null("")
     names = pl.concat([pl.Series([""]), name]).unique().sort()
     codes = pl.DataFrame({"name": names}).with_row_index("code")
-    return build_graph(
-        Streets(
-            node_id=nodes["id"].to_numpy(),
-            node_osm=nodes["osm"].to_numpy(),
-            node_lon=nodes["lon"].to_numpy(),
-            node_lat=nodes["lat"].to_numpy(),
-            node_passable=nodes["passable"].to_numpy(),
-            edge_way=edges["way"].to_numpy(),
-            edge_from=edges["from"].to_numpy(),
-            edge_to=edges["to"].to_numpy(),
-            edge_metres=edges["metres"].to_numpy(),
-            edge_class=edges["class"].to_numpy().astype(np.str_),
-            edge_name=name.to_frame("name")
-            .join(codes, on="name", maintain_order="left")["code"]
-            .to_numpy()
-            .astype(np.int32),
-            edge_directions=edges.select("foot", "bicycle", "car").to_numpy(),
-            edge_kmh=edges.select("forward", "backward").to_numpy(),
-            edge_seconds=edges["seconds"].fill_null(float("nan")).to_numpy(),
-            edge_flags=edges["flags"].to_numpy(),
-            edge_wheelchair=edges["wheelchair"].to_numpy(),
-            shape_first=np.concatenate([[0], np.cumsum(np.concatenate(counts))]),
-            shape_points=np.concatenate(points),
-            names=names.to_list(),
-            restrictions=restrictions,
-        )
+    return Streets(
+        node_id=nodes["id"].to_numpy(),
+        node_osm=nodes["osm"].to_numpy(),
+        node_lon=nodes["lon"].to_numpy(),
+        node_lat=nodes["lat"].to_numpy(),
+        node_passable=nodes["passable"].to_numpy(),
+        edge_way=edges["way"].to_numpy(),
+        edge_from=edges["from"].to_numpy(),
+        edge_to=edges["to"].to_numpy(),
+        edge_metres=edges["metres"].to_numpy(),
+        edge_class=edges["class"].to_numpy().astype(np.str_),
+        edge_name=name.to_frame("name")
+        .join(codes, on="name", maintain_order="left")["code"]
+        .to_numpy()
+        .astype(np.int32),
+        edge_directions=edges.select("foot", "bicycle", "car", "coach").to_numpy(),
+        edge_kmh=edges.select("forward", "backward").to_numpy(),
+        edge_seconds=edges["seconds"].fill_null(float("nan")).to_numpy(),
+        edge_flags=edges["flags"].to_numpy(),
+        edge_wheelchair=edges["wheelchair"].to_numpy(),
+        shape_first=np.concatenate([[0], np.cumsum(np.concatenate(counts))]),
+        shape_points=np.concatenate(points),
+        names=names.to_list(),
+        restrictions=restrictions,
     )
 
 
