@@ -172,7 +172,7 @@ def check_together(journeys: Iterable[Shared]) -> list[Finding]:
         found += _over_operators(own)
     for own in by_pair.values():
         found += _too_close(own)
-    return found + _rings(all_of)
+    return found + check_rings(all_of)
 
 
 def _overlapping(own: Sequence[Shared]) -> list[Finding]:
@@ -222,7 +222,7 @@ def _too_close(own: Sequence[Shared]) -> list[Finding]:
     return found
 
 
-def _rings(journeys: Sequence[Shared]) -> list[Finding]:
+def check_rings(journeys: Sequence[Shared]) -> list[Finding]:
     """Find three people who drive one another in a circle (A drives B, B drives C, C drives A) on several days."""
     days: dict[tuple[str, str], set[datetime]] = defaultdict(set)
     ids: dict[tuple[str, str], list[str]] = defaultdict(list)

@@ -56,6 +56,8 @@ class Reason(StrEnum):
     """The driver never set out."""
     NO_PROOF = "no_proof"
     """Nothing shows that the ride took place."""
+    FINDING = "finding"
+    """It was found not to have taken place as proven."""
     REPLACED = "replaced"
     """Another booking of the same passenger took its place."""
 
