@@ -12,7 +12,7 @@ from fastapi import FastAPI
 from mobigo import __version__
 from mobigo.accounts import api as accounts_api
 from mobigo.accounts.key import read_key
-from mobigo.carpool import people_api
+from mobigo.carpool import people_api, talk_api
 from mobigo.db.engine import POOL_SIZE
 from mobigo.journeys import api as journeys_api
 from mobigo.journeys import follow_api, nearby_api
@@ -93,6 +93,7 @@ def create_app(*, engine: Engine, clock: Clock, home: Path, allow_hosts: Sequenc
         webhook_api,
         ledger_api,
         people_api,
+        talk_api,
         accounts_api,
     )
     for room in apis:
