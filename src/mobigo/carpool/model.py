@@ -129,6 +129,10 @@ class Line:
     hours: tuple[Hours, ...]
     timezone: str = "Europe/Paris"
     guarantee: Guarantee | None = None
+    length: int | None = None
+    """Metres, as published."""
+    by_road: bool = False
+    """Where streets are loaded, the metres of its stops are those of the road."""
     demonstration: bool = False
     """Its stops stand for real ones, which nobody has told us."""
     revision: int = 0
@@ -279,3 +283,7 @@ class Waiting:
     """None: no guarantee here at this hour."""
     state: WaitingState
     run: str | None = None
+    """With whom they went in the end."""
+    booking: str | None = None
+    taxi_ordered_at: datetime | None = None
+    ended_at: datetime | None = None

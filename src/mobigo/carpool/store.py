@@ -528,6 +528,43 @@ def set_booking(connection: Connection[Any], one: Seat) -> None:
     )
 
 
+def most_taken(connection: Connection[Any], run: str) -> int:
+    """Return how many seats of a run are booked at once, at most."""
+    row = connection.execute(
+        """
+        SELECT coalesce(max(taken), 0) FROM (
+            SELECT sum(booking.seats) AS taken
+            FROM carpool_run_stop AS stop
+            JOIN carpool_booking AS booking ON booking.run = stop.run AND booking.state <> 'CANCELLED'
+            JOIN carpool_run_stop AS board ON board.id = booking.board
+            JOIN carpool_run_stop AS alight ON alight.id = booking.alight
+            WHERE stop.run = %s AND board.position <= stop.position AND stop.position < alight.position
+            GROUP BY stop.position
+        ) AS stretches
+        """,
+        [run],
+    ).fetchone()
+    assert row
+    return int(row[0])
+
+
+def find_overlap(connection: Connection[Any], person: str, first: datetime, last: datetime) -> str | None:
+    """Return a run that somebody drives or rides in between two instants, if there is one."""
+    row = connection.execute(
+        """
+        SELECT id FROM carpool_run
+        WHERE driver = %(person)s AND state IN ('planned', 'driving') AND departs_at < %(last)s AND ends_at > %(first)s
+        UNION ALL
+        SELECT run FROM carpool_booking
+        WHERE passenger = %(person)s AND state IN ('WAITING_CONFIRMATION', 'CONFIRMED') AND board_at < %(last)s
+            AND alight_at > %(first)s
+        LIMIT 1
+        """,
+        {"person": person, "first": first, "last": last},
+    ).fetchone()
+    return None if row is None else str(row[0])
+
+
 # ── what happened ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
