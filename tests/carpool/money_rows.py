@@ -132,3 +132,22 @@ def _copy_bookings(cursor: Cursor[Any], runs: Sequence[Driven]) -> None:
                     f"{run.id}-{number}", run.id, one.who, one.seats, run.stops[one.board], run.stops[one.alight],
                     one.state, cents, LONG_AGO, one.proof if one.state == "VALIDATED" else None, 0,
                 ))  # fmt: skip
+
+
+def put_struck(connection: Connection[Any], booking: str, run: str, at: datetime) -> None:
+    """Write that a proven ride was struck."""
+    connection.execute(
+        """
+        INSERT INTO carpool_journey (booking, run, driver, driver_key, passenger_key, seats, cents, planned_at,
+            started_at, ended_at, origin, destination, board_metres, alight_metres, proof, proven_at, validated_at,
+            struck_at)
+        SELECT booking.id, run.id, run.driver, %(key)s, %(key)s, booking.seats, booking.cents, run.departs_at,
+            run.departs_at, run.ends_at, board.point, alight.point, board.metres, alight.metres, 'C', run.ends_at,
+            run.ends_at, %(at)s
+        FROM carpool_booking AS booking JOIN carpool_run AS run ON run.id = booking.run
+        JOIN carpool_run_stop AS board ON board.id = booking.board
+        JOIN carpool_run_stop AS alight ON alight.id = booking.alight
+        WHERE booking.id = %(booking)s AND run.id = %(run)s
+        """,
+        {"key": "0" * 64, "at": at, "booking": booking, "run": run},
+    )

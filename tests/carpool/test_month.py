@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 from sepaxml.validation import try_valid_xml
 from sqlalchemy.orm import Session
-from tests.carpool.money_rows import IBAN, KEY, PAYER, Driven, Sat, put_driven, put_people
+from tests.carpool.money_rows import IBAN, KEY, PAYER, Driven, Sat, put_driven, put_people, put_struck
 
 from mobigo.carpool import bank, money_store
 from mobigo.carpool.month import Closer, Closing, last_day, read_month
@@ -205,3 +205,25 @@ def test_months_are_read_as_they_are_written() -> None:
     for text in ("2026-3", "2026-13", "03/2026", "2026-03-01", ""):
         with pytest.raises(InvalidInput, match="is no month"):
             read_month(text)
+
+
+def test_a_ride_struck_after_it_was_paid_is_taken_back_with_the_next_close(session: Session) -> None:
+    put_driven(driver(session), [Driven("r1", "anne", DAY, TWO), Driven("r2", "bruno", DAY, TWO)])
+    assert close(session).total == 800
+    put_struck(driver(session), "r1-1", "r1", datetime(2026, 4, 5, tzinfo=UTC))
+    put_driven(driver(session), [Driven("r3", "anne", date(2026, 4, 7), TWO)])
+    april = close(session, date(2026, 4, 1), MAY_4)
+    assert (april.month.runs, april.total) == (1, 300)  # 4.00, less the 1.00 for the second passenger of r1
+    assert [one.cents for one in money_store.list_awards(driver(session), run="r1")] == [400, -100]
+    assert ledger.balance(session, account="carpool_incentives") == 1_100
+    assert close(session, date(2026, 5, 1), MAY_4).total == 0
+
+
+def test_who_owes_after_a_correction_is_paid_less_later_and_never_below_nothing(session: Session) -> None:
+    put_driven(driver(session), [Driven("r1", "anne", DAY, TWO)])
+    assert close(session).total == 400
+    for number in (0, 1):
+        put_struck(driver(session), f"r1-{number}", "r1", datetime(2026, 4, 5, tzinfo=UTC))
+    april = close(session, date(2026, 4, 1), MAY_4)
+    assert (april.total, april.file) == (0, None)
+    assert [(one.person, one.cents, one.because) for one in april.carried] == [("anne", -400, "owes")]

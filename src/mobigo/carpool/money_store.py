@@ -87,6 +87,7 @@ class Month:
 _DUE = """
     run.state = 'ended' AND run.service_date BETWEEN %(first)s AND %(last)s
     AND (%(driver)s::text IS NULL OR run.driver = %(driver)s)
+    AND (%(runs)s::text[] IS NULL OR run.id = ANY (%(runs)s))
     AND (%(again)s OR NOT EXISTS (SELECT 1 FROM carpool_award AS award WHERE award.run = run.id))
 """
 
@@ -97,7 +98,13 @@ _OPEN = """
     )
 """
 
-_PROVEN = "EXISTS (SELECT 1 FROM carpool_booking AS b WHERE b.run = run.id AND b.state = 'VALIDATED')"
+_COUNTS = """
+    booking.state = 'VALIDATED' AND NOT EXISTS (
+        SELECT 1 FROM carpool_journey AS journey WHERE journey.booking = booking.id AND journey.struck_at IS NOT NULL
+    )
+"""
+
+_PROVEN = f"run.id IN (SELECT booking.run FROM carpool_booking AS booking WHERE {_COUNTS})"  # noqa: S608
 
 
 _RUNS = "SELECT run.id FROM carpool_run AS run"
@@ -112,16 +119,17 @@ _RIDES = """
 _ABOARD = """
     SELECT booking.run, booking.id,
         coalesce(booking.passenger, booking.operator || '/' || booking.foreign_passenger, booking.operator),
-        booking.seats, board.metres, alight.metres, board.line_stop IS NOT NULL AND alight.line_stop IS NOT NULL,
-        coalesce(booking.proof, 'A'), booking.cents,
-        coalesce(booking.boarded_at, booking.board_at, board.planned_at),
+        booking.seats, coalesce(journey.board_metres, board.metres), coalesce(journey.alight_metres, alight.metres),
+        board.line_stop IS NOT NULL AND alight.line_stop IS NOT NULL,
+        coalesce(booking.proof, journey.proof, 'A'), booking.cents,
+        coalesce(journey.started_at, booking.boarded_at, booking.board_at, board.planned_at),
         ST_X(board.point), ST_Y(board.point), ST_X(alight.point), ST_Y(alight.point), coalesce(person.adult, true)
     FROM carpool_booking AS booking
     JOIN carpool_run AS run ON run.id = booking.run
     JOIN carpool_run_stop AS board ON board.id = booking.board
     JOIN carpool_run_stop AS alight ON alight.id = booking.alight
     LEFT JOIN carpool_person AS person ON person.id = booking.passenger
-    WHERE booking.state = 'VALIDATED'
+    LEFT JOIN carpool_journey AS journey ON journey.booking = booking.id
 """
 
 
@@ -141,6 +149,7 @@ def list_due(
     empty: bool,
     again: bool = False,
     driver: str | None = None,
+    runs: Sequence[str] | None = None,
 ) -> Due:
     """List the runs of some days that have ended.
 
@@ -154,12 +163,14 @@ def list_due(
         Also runs that were paid already.
     driver : str, optional
         Only those of this person.
+    runs : sequence, optional
+        Only these.
     """
-    values = {"first": first, "last": last, "again": again, "driver": driver}
+    values = {"first": first, "last": last, "again": again, "driver": driver, "runs": runs and list(runs)}
     open_ = connection.execute(f"{_RUNS} WHERE {_DUE} AND {_OPEN}".encode(), values)
     wanted = f"{_DUE} AND NOT {_OPEN}" + ("" if empty else f" AND {_PROVEN}")
     aboard: dict[str, list[Aboard]] = defaultdict(list)
-    for run, *told in connection.execute(f"{_ABOARD} AND {wanted}".encode(), values):
+    for run, *told in connection.execute(f"{_ABOARD} WHERE {_COUNTS} AND {wanted}".encode(), values):
         aboard[run].append(_aboard(told))
     rows = connection.execute(f"{_RIDES} WHERE {wanted}".encode(), values)
     rides = [
@@ -184,6 +195,17 @@ def _aboard(row: Sequence[Any]) -> Aboard:
         ends=(Point(lon, lat), Point(to_lon, to_lat)),
         adult=adult,
     )
+
+
+def list_struck(connection: Connection[Any]) -> list[str]:
+    """List the runs of which a ride was struck after they were paid."""
+    rows = connection.execute(
+        """
+        SELECT DISTINCT journey.run FROM carpool_journey AS journey
+        WHERE journey.struck_at > (SELECT max(award.made_at) FROM carpool_award AS award WHERE award.run = journey.run)
+        """
+    )
+    return [run for (run,) in rows]
 
 
 # ── what was counted ──────────────────────────────────────────────────────────────────────────────────────────────────
@@ -235,11 +257,13 @@ def add_awards(connection: Connection[Any], awards: Iterable[Award]) -> None:
             ))  # fmt: skip
 
 
-def make_award(ride: Ride, pay: RidePay, *, month: date, payout: str | None, by: str, at: datetime) -> Award:
-    """Say what a run is paid."""
+def make_award(
+    ride: Ride, pay: RidePay, *, number: int = 0, month: date, payout: str | None, by: str, at: datetime
+) -> Award:
+    """Say what a run is paid, or what a correction adds to it."""
     return Award(
         run=ride.run,
-        number=0,
+        number=number,
         person=ride.driver,
         month=month,
         service_date=ride.day,
@@ -253,6 +277,14 @@ def make_award(ride: Ride, pay: RidePay, *, month: date, payout: str | None, by:
         made_by=by,
         made_at=at,
     )
+
+
+def sum_awards(connection: Connection[Any], runs: Sequence[str]) -> dict[str, tuple[int, int]]:
+    """Return what runs are paid so far, corrections included, and the number of their last award."""
+    rows = connection.execute(
+        "SELECT run, sum(cents)::bigint, max(number) FROM carpool_award WHERE run = ANY (%s) GROUP BY run", [list(runs)]
+    )
+    return {run: (cents, number) for run, cents, number in rows}
 
 
 _AWARD = f"SELECT {AWARD_COLUMNS} FROM carpool_award"  # noqa: S608 - names of this file

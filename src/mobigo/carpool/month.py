@@ -13,11 +13,11 @@ import secrets
 from collections import defaultdict
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 from xml.etree.ElementTree import fromstring
 
 from mobigo.carpool import money_store as store
-from mobigo.carpool.awards import Awards, pay_all
+from mobigo.carpool.awards import Awards, Reason, pay_all
 from mobigo.carpool.bank import list_sealed, unseal
 from mobigo.carpool.findings_store import list_held
 from mobigo.carpool.money_store import Month, Payout
@@ -45,7 +45,7 @@ INCENTIVES, DRIVERS = "carpool_incentives", "carpool_drivers"
 EARNED, PAID, RETURNED = "carpool_earned", "carpool_payout", "carpool_payout_returned"
 """Kinds of entries."""
 
-LONG_AGO = date(2000, 1, 1)
+LONG_AGO, FAR = date(2000, 1, 1), date(2999, 12, 31)
 
 SATURDAY = 5
 
@@ -89,6 +89,15 @@ class Closing:
     held: tuple[Held, ...]
     carried: tuple[Carried, ...]
     already_closed: bool
+
+
+class _Paid(NamedTuple):
+    """What a run is paid now."""
+
+    ride: Ride
+    pay: RidePay
+    number: int
+    """0, or that of a correction."""
 
 
 class Closer:
@@ -136,15 +145,19 @@ class Closer:
             )
         one = Month(month, now, by, _next_weekday(today), self._payer.name, self._payer.iban, 0, 0)
         store.add_month(self._connection, one)
-        paid, held = self._settle(last_day(month))
+        rules = read_rules(self._connection)
+        counted, held = self._settle(rules, last_day(month))
+        paid = [_Paid(ride, pay, 0) for ride, pay in counted] + self._correct_struck(rules)
         payouts = self._make_payouts(one, paid)
         ids = {payout.person: payout.id for payout in payouts}
         store.pay_waiting(self._connection, month, ids)
         store.add_awards(
             self._connection,
             (
-                store.make_award(ride, pay, month=month, payout=ids.get(ride.driver), by=by, at=now)
-                for ride, pay in paid
+                store.make_award(
+                    one.ride, one.pay, number=one.number, month=month, payout=ids.get(one.ride.driver), by=by, at=now
+                )
+                for one in paid
             ),
         )
         store.add_payouts(self._connection, payouts)
@@ -157,9 +170,8 @@ class Closer:
         store.set_month_totals(self._connection, month, runs=one.runs, cents=one.cents)
         return self._tell(one, held, already_closed=False)
 
-    def _settle(self, last: date) -> tuple[list[tuple[Ride, RidePay]], tuple[Held, ...]]:
+    def _settle(self, rules: Rules, last: date) -> tuple[list[tuple[Ride, RidePay]], tuple[Held, ...]]:
         """Work out what every run that is due is paid."""
-        rules = read_rules(self._connection)
         due = store.list_due(self._connection, LONG_AGO, last, empty=pays_empty(rules))
         held = list_held(self._connection, [ride.run for ride in due.rides])
         rides = [ride for ride in due.rides if ride.run not in held]
@@ -176,11 +188,27 @@ class Closer:
         store.write_counters(self._connection, awards.counters)
         return paid, tuple(Held(run, "unsettled") for run in sorted({*due.open, *held}))
 
-    def _make_payouts(self, month: Month, paid: Sequence[tuple[Ride, RidePay]]) -> list[Payout]:
+    def _correct_struck(self, rules: Rules) -> list[_Paid]:
+        """Take back what was paid for rides that were struck since, by the rules of their day without their limits."""
+        struck = store.list_struck(self._connection)
+        if not struck:
+            return []
+        before = store.sum_awards(self._connection, struck)
+        due = store.list_due(self._connection, LONG_AGO, FAR, empty=True, again=True, runs=struck)
+        found = []
+        for ride in due.rides:
+            cents, number = before[ride.run]
+            pay = Awards(rules, territories=self._territories).pay(ride)
+            less = min(0, pay.cents - cents)
+            reason = Reason("", "struck", less, f"a ride was struck: {min(pay.cents, cents)} cents instead of {cents}")
+            found.append(_Paid(ride, replace(pay, cents=less, reasons=(*pay.reasons, reason)), number + 1))
+        return found
+
+    def _make_payouts(self, month: Month, paid: Sequence[_Paid]) -> list[Payout]:
         """Pay each driver what is owed from now and before, where it is more than nothing and an account is known."""
         owed: dict[str, int] = defaultdict(int, store.sum_unpaid(self._connection))
-        for ride, pay in paid:
-            owed[ride.driver] += pay.cents
+        for one in paid:
+            owed[one.ride.driver] += one.pay.cents
         accounts = list_sealed(self._connection, owed)
         return [
             Payout(f"CP{month.month:%y%m}-{secrets.token_hex(12)}", month.month, person, cents, *accounts[person])
@@ -188,10 +216,10 @@ class Closer:
             if cents > 0 and person in accounts
         ]
 
-    def _post(self, month: Month, paid: Sequence[tuple[Ride, RidePay]], payouts: Sequence[Payout]) -> None:
+    def _post(self, month: Month, paid: Sequence[_Paid], payouts: Sequence[Payout]) -> None:
         earned: dict[str, int] = defaultdict(int)
-        for ride, pay in paid:
-            earned[ride.driver] += pay.cents
+        for one in paid:
+            earned[one.ride.driver] += one.pay.cents
         entries = [
             Entry(
                 0,
