@@ -6,8 +6,7 @@ import random
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from email.utils import parsedate_to_datetime
+from datetime import datetime, timedelta
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
@@ -17,6 +16,7 @@ import structlog
 
 from mobigo import __version__
 from mobigo.downloads.connect import Patience, open_pool
+from mobigo.downloads.retry import read_retry_after
 from mobigo.kit.errors import MobigoError
 from mobigo.messages import webhook_store as store
 from mobigo.messages.signature import sign
@@ -45,8 +45,6 @@ JITTER = 0.1
 
 BUSY_PAUSE = timedelta(seconds=60)
 """For which a webhook that failed is left alone with its other deliveries."""
-LONGEST_PAUSE = timedelta(days=1)
-"""That a server may ask for by Retry-After."""
 
 GIVE_UP = timedelta(days=5)
 """Without any success, after which a webhook is switched off."""
@@ -101,7 +99,7 @@ def _serve(conninfo: str, webhook: Webhook, now: datetime, allow_hosts: Sequence
                 store.note_outcome(connection, webhook.id, now, well=True)
                 taken += 1
                 continue
-            _note_failure(connection, webhook, delivery, tried, _read_retry_after(answer.retry_after))
+            _note_failure(connection, webhook, delivery, tried, read_retry_after(answer.retry_after))
             break
     return taken
 
@@ -153,17 +151,3 @@ def attempt(webhook: Webhook, delivery: Delivery, now: datetime, allow_hosts: Se
     if 200 <= status < 300:  # noqa: PLR2004  HTTP's successes
         return Answer(status, None)
     return Answer(status, f"the server answered {status}", said.get("retry-after"))
-
-
-def _read_retry_after(text: str | None) -> timedelta:
-    """Read what a server asks for: seconds or a date; nothing that cannot be read, and at most a day."""
-    if not text:
-        return timedelta(0)
-    try:
-        if text.strip().isdigit():
-            asked = timedelta(seconds=min(int(text), LONGEST_PAUSE.total_seconds()))
-        else:
-            asked = parsedate_to_datetime(text) - datetime.now(UTC)
-    except (ValueError, TypeError, OverflowError):
-        return timedelta(0)
-    return min(max(asked, timedelta(0)), LONGEST_PAUSE)
