@@ -11,7 +11,7 @@ from tests.street_text import lonlat, write_osm
 
 from mobigo.db.engine import libpq_conninfo
 from mobigo.osm.load import load_osm
-from mobigo.street.crossings import split_fast_roads
+from mobigo.street.crossings import build_walks, split_fast_roads
 from mobigo.street.graph import Profile, StreetGraph, build_graph
 from mobigo.street.routing import reach, snap, stop_seconds
 from mobigo.street.store import read_streets
@@ -27,7 +27,6 @@ a 0 0
 b 500 0 {tags}
 c 1000 0
 d 1500 300
-m 500 700
 n 500 400
 s 500 -400
 e 1000 -400
@@ -37,9 +36,8 @@ e 1000 -400
 4: n b  highway=residential
 5: b s  highway=residential
 6: c e  highway=residential
-7: m n  highway=residential
 """
-"""A road from west to east with a street to the north and two to the south; as many nodes on either side."""
+"""A road from west to east with a street to the north and two to the south."""
 
 
 def walked(graph: StreetGraph, origin: tuple[float, float], others: Sequence[tuple[float, float]]) -> list[int]:
@@ -54,7 +52,8 @@ def walked(graph: StreetGraph, origin: tuple[float, float], others: Sequence[tup
 def read_town(database_url: str, folder: pathlib.Path, *, limit: int = 80, tags: str = "") -> StreetGraph:
     load_osm(write_osm(folder, FAST.format(tags=tags, limit=limit)), database_url, now=NOW)
     with psycopg.connect(libpq_conninfo(database_url)) as connection:
-        return build_graph(split_fast_roads(read_streets(connection)))
+        streets = read_streets(connection)
+    return build_walks(streets, build_graph(streets))
 
 
 NORTH, SOUTH = (500.0, 300.0), (500.0, -300.0)

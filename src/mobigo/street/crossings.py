@@ -12,11 +12,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from mobigo.osm.store import CROSSING
+from mobigo.street.graph import Profile, build_graph, frozen
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from mobigo.street.graph import Streets
+    from mobigo.street.graph import StreetGraph, Streets
 
 FAST_KMH = 59.0
 """Expected speed of cars from which a road is fast: that where 70 km/h are allowed."""
@@ -26,6 +27,17 @@ APART = 3.0
 
 DEGREE = 111_195.0
 """Metres."""
+
+
+def build_walks(streets: Streets, graph: StreetGraph) -> StreetGraph:
+    """Build the graph that pupils walk on; `graph` is the usual one of the same streets.
+
+    A side of a fast road that leads nowhere is still where a stop beside it lies, not the other side.
+    """
+    walks = build_graph(split_fast_roads(streets))
+    connected = np.unique(graph.edge_way[graph.solid & Profile.FOOT != 0])
+    solid = walks.solid | np.where(np.isin(walks.edge_way, connected), np.uint8(Profile.FOOT), np.uint8(0))
+    return walks._replace(solid=frozen(solid))
 
 
 def split_fast_roads(streets: Streets) -> Streets:
