@@ -55,6 +55,8 @@ def worker(*, leash: bool) -> None:
         Periodic("ondemand.series", timedelta(minutes=1)),
         Periodic("ondemand.forget", timedelta(days=1), timedelta(hours=1)),
         Periodic("messages.forget", timedelta(days=1), timedelta(hours=1)),
+        Periodic("carpool.waiting", timedelta(seconds=LIVE_EVERY), at_once=True, queue=PROMPT),
+        Periodic("carpool.forget", timedelta(days=1), timedelta(hours=1)),
     ]
     working = Worker(libpq_conninfo(url), list_tasks(url, settings), schedule, clock=settings.open_clock())
 
@@ -74,6 +76,7 @@ def list_tasks(url: str, settings: Settings) -> Mapping[str, Callable[..., objec
     """List what can be queued, by name."""
     import psycopg
 
+    from mobigo.cli.carpool_people import CarpoolPeople
     from mobigo.cli.improving import improve_runs
     from mobigo.cli.keeping import Keeper
     from mobigo.cli.messages import forget_messages
@@ -118,7 +121,10 @@ def list_tasks(url: str, settings: Settings) -> Mapping[str, Callable[..., objec
                 structlog.get_logger().warning("a system of shared bicycles failed", system=one.system, why=one.problem)
 
     tending = Tending(url, settings)
+    people = CarpoolPeople(url, settings)
     return {
+        "carpool.waiting": people.wait,
+        "carpool.forget": people.forget,
         "ondemand.tend": tending.tend,
         "ondemand.series": tending.book_series,
         "ondemand.forget": tending.forget,
