@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import math
+from datetime import timedelta
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from ortools.math_opt.python import mathopt
@@ -15,6 +17,12 @@ if TYPE_CHECKING:
 
 EXACT = 1e-6
 """What floating-point sums may be off."""
+
+WHOLE = 0.999
+"""Costs being whole numbers, a choice within less than one of the bound is the best."""
+
+TAKEN = 0.5
+"""Of a column that is chosen, in a solution that is whole but for rounding."""
 
 
 class Relaxation:
@@ -55,6 +63,58 @@ class Relaxation:
         values = np.array(result.variable_values(self._columns))
         prices = np.array(result.dual_values(self._rows))
         return result.objective_value(), np.maximum(prices, 0.0), values
+
+
+def choose_columns(
+    lower: Sequence[float],
+    costs: Sequence[float],
+    entries: Sequence[Sequence[tuple[int, float]]],
+    *,
+    most: float,
+    seconds: float,
+    nodes: int,
+) -> list[int] | None:
+    """Choose whole columns of least cost so that every row reaches its lower bound; costs are whole numbers.
+
+    Parameters
+    ----------
+    entries
+        Of each column, rows and values.
+    most
+        Cost that a choice may have.
+    seconds, nodes
+        At most: of a clock on the wall, and of the search tree.
+
+    Returns
+    -------
+    list of int or None
+        Columns; None where no choice was found.
+    """
+    model = mathopt.Model()
+    rows = [model.add_linear_constraint(lb=bound) for bound in lower]
+    limit = model.add_linear_constraint(ub=most)
+    taken = []
+    for cost, column in zip(costs, entries, strict=True):
+        variable = model.add_binary_variable()
+        taken.append(variable)
+        if cost:
+            model.objective.set_linear_coefficient(variable, cost)
+            limit.set_coefficient(variable, cost)
+        for row, value in column:
+            rows[row].set_coefficient(variable, value)
+    result = mathopt.solve(
+        model,
+        mathopt.SolverType.HIGHS,
+        params=mathopt.SolveParameters(
+            time_limit=timedelta(seconds=max(0.1, seconds)),
+            node_limit=nodes,
+            absolute_gap_tolerance=WHOLE,
+            relative_gap_tolerance=0.0,
+        ),
+    )
+    if not result.has_primal_feasible_solution():
+        return None
+    return [index for index, value in enumerate(result.variable_values(taken)) if value > TAKEN]
 
 
 CHOICE_COLUMNS = 6_000
@@ -129,3 +189,86 @@ def choose_routes(
     if solver.solve(model) not in {cp_model.OPTIMAL, cp_model.FEASIBLE}:
         return list(present)
     return [index for index, variable in taken.items() if solver.boolean_value(variable)]
+
+
+class Opened(NamedTuple):
+    """A choice of stops for some pupils."""
+
+    shares: list[list[int]]
+    """Of each group, how many pupils go to each of its stops."""
+    cost: int
+    bound: int
+
+
+class Choice(NamedTuple):
+    """What is known of stops and pupils before one chooses."""
+
+    groups: Sequence[tuple[int, Sequence[int], Sequence[int]]]
+    """Of alike pupils: how many, the stops they may go to, and what each costs a pupil."""
+    fixed: Sequence[int]
+    """What each stop costs that is served; nothing where it stays anyway."""
+    kept: frozenset[int]
+    """Stops that stay, even for nobody."""
+    crowd: int
+    """Pupils that each other stop should have."""
+    missing: int
+    """What each one fewer costs."""
+    near: Sequence[tuple[int, int]]
+    """Pairs of stops that should not both be served."""
+    close: int
+    """What it costs."""
+
+    def cost(self, shares: Sequence[Sequence[int]]) -> int:
+        """Return what a choice costs."""
+        arrivals = [0] * len(self.fixed)
+        total = 0
+        for (_, stops, costs), share in zip(self.groups, shares, strict=True):
+            for count, stop, cost in zip(share, stops, costs, strict=True):
+                arrivals[stop] += count
+                total += count * cost
+        served = {stop for stop, count in enumerate(arrivals) if count} | self.kept
+        total += sum(self.fixed[stop] for stop in served)
+        total += sum(self.missing * max(0, self.crowd - arrivals[stop]) for stop in served - self.kept)
+        return total + self.close * sum(a in served and b in served for a, b in self.near)
+
+
+def open_stops(choice: Choice, *, work: float, seed: int) -> Opened:
+    """Choose the stops that cost least, with who goes where, in so many deterministic seconds."""
+    model = cp_model.CpModel()
+    is_open = [model.new_bool_var("") for _ in choice.fixed]
+    terms = [cost * opened for cost, opened in zip(choice.fixed, is_open, strict=True)]
+    arrivals: list[list[cp_model.IntVar]] = [[] for _ in choice.fixed]
+    shares: list[list[cp_model.IntVar]] = []
+    nearest = [[size] + [0] * (len(stops) - 1) for size, stops, _ in choice.groups]
+    for (size, stops, costs), usual in zip(choice.groups, nearest, strict=True):
+        share = [model.new_int_var(0, size, "") for _ in stops]
+        model.add(sum(share) == size)
+        for one, stop, cost, count in zip(share, stops, costs, usual, strict=True):
+            model.add(one <= size * is_open[stop])
+            model.add_hint(one, count)
+            arrivals[stop].append(one)
+            terms.append(cost * one)
+        shares.append(share)
+    for stop, opened in enumerate(is_open):
+        if stop in choice.kept:
+            model.add(opened == 1)
+        elif choice.crowd > 1:
+            short = model.new_int_var(0, choice.crowd, "")
+            model.add(short >= choice.crowd * opened - sum(arrivals[stop]))
+            terms.append(choice.missing * short)
+    for a, b in choice.near:
+        both = model.new_bool_var("")
+        model.add(is_open[a] + is_open[b] <= 1 + both)
+        terms.append(choice.close * both)
+    model.minimize(sum(terms))
+    solver = cp_model.CpSolver()
+    solver.parameters.num_workers = 1
+    solver.parameters.random_seed = seed % 2**31
+    solver.parameters.linearization_level = 2
+    solver.parameters.max_deterministic_time = work
+    solver.parameters.catch_sigint_signal = False
+    found = nearest
+    if solver.solve(model) in {cp_model.OPTIMAL, cp_model.FEASIBLE}:
+        found = [[int(solver.value(one)) for one in share] for share in shares]
+    cost = choice.cost(found)
+    return Opened(found, cost, min(cost, max(0, math.ceil(solver.best_objective_bound - EXACT))))
