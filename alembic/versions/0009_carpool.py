@@ -418,6 +418,10 @@ def _proof() -> None:
         )
     """)
     op.execute("CREATE INDEX carpool_journey_run_index ON mobigo.carpool_journey (run)")
+    op.execute("""
+        CREATE INDEX carpool_journey_unsettled_index ON mobigo.carpool_journey (run)
+        WHERE validated_at IS NULL AND struck_at IS NULL
+    """)
     op.execute("CREATE INDEX carpool_journey_proven_at_index ON mobigo.carpool_journey (proven_at)")
     op.execute("CREATE INDEX carpool_journey_started_at_index ON mobigo.carpool_journey (started_at)")
     op.execute("CREATE INDEX carpool_journey_driver_key_index ON mobigo.carpool_journey (driver_key, started_at)")

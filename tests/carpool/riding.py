@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 from uuid import uuid4
@@ -14,9 +14,11 @@ from mobigo.carpool.checks import Fix
 from mobigo.carpool.model import BookingState, Run, RunState, RunStop, Seat
 from mobigo.carpool.proof import Shows
 from mobigo.carpool.proving import Moment, Scanned, show_code, take_positions, take_scan
-from mobigo.carpool.settling import Settling, move
+from mobigo.carpool.service import Actor, Rides
+from mobigo.carpool.settling import Settling
 from mobigo.db.session import driver
 from mobigo.kit.geo import Point
+from mobigo.street.drives import Drives
 
 if TYPE_CHECKING:
     from sqlalchemy.engine import Engine
@@ -135,12 +137,8 @@ class Riding:
     def end(self, run: Run, at: datetime | None = None) -> datetime:
         at = at or run.stops[-1].planned_at + timedelta(minutes=2)
         with Session(self.engine) as session, session.begin():
-            connection = driver(session)
-            driving = store.lock_run(connection, run.id)
-            started = run.stops[0].planned_at
-            store.set_run(connection, replace(driving, state=RunState.ENDED, started_at=started, ended_at=at))
-            for one in store.list_bookings(connection, run=run.id, states=[BookingState.CONFIRMED]):
-                move(connection, one, BookingState.COMPLETED_PENDING_VALIDATION, at)
+            for step, when in (("begin", run.stops[0].planned_at), ("end", at)):
+                getattr(Rides(session, Drives(None), KEY, Actor(run.driver, person=run.driver), when), step)(run.id)
         return at
 
     @property

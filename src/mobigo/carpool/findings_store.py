@@ -152,7 +152,7 @@ def set_decision(connection: Connection[Any], one: Kept) -> None:
 
 def _change(connection: Connection[Any], one: Kept, statement: str, values: Sequence[object]) -> None:
     if not connection.execute(statement.encode(), [*values, one.id, one.revision]).rowcount:
-        raise Conflict(f"finding {one.id} was changed meanwhile; read it again", code="finding_changed")
+        raise Conflict(f"finding {one.id} was changed meanwhile; read it again", code="changed_meanwhile")
 
 
 def list_findings(

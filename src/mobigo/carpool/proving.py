@@ -184,7 +184,8 @@ def take_scan(
     if one.point is not None:
         fix = Located(person, Fix(one.scanned_at, one.point), one.device)
         proving_store.add_fixes(connection, run.id, [fix], now)
-    _note_aboard(connection, booking, one, now)
+    if booking.state is not BookingState.VALIDATED:
+        _note_aboard(connection, booking, one, now)
     return one
 
 
@@ -219,21 +220,14 @@ def _refuse_replay(before: Sequence[Scan], one: Scan) -> None:
 
 
 def _note_aboard(connection: Connection[Any], booking: Seat, one: Scan, now: datetime) -> None:
-    """Write into the booking when its passenger got on or off: when the first of both said so."""
+    """Write into a booking of a locked run when its passenger got on or off: when the first of both said so."""
     if one.moment == Moment.BOARD:
         booking = replace(booking, boarded_at=min(booking.boarded_at or one.scanned_at, one.scanned_at))
     else:
         booking = replace(booking, alighted_at=min(booking.alighted_at or one.scanned_at, one.scanned_at))
     store.set_booking(connection, booking)
-    store.note(
-        connection,
-        booking.run,
-        booking.id,
-        at=now,
-        what="scanned",
-        by=one.person,
-        details={"moment": one.moment, "shows": one.shows.value, "scanned_at": one.scanned_at.isoformat()},
-    )
+    what, details = "boarded" if one.moment == Moment.BOARD else "alighted", {"at": one.scanned_at.isoformat()}
+    store.note(connection, booking.run, booking.id, at=now, what=what, by=one.person, details=details)
     store.publish(connection, [booking.run], [booking.id])
 
 

@@ -289,6 +289,12 @@ def list_unsettled(connection: Connection[Any], now: datetime, late: timedelta) 
             )
         UNION
         SELECT one.run FROM carpool_journey AS one
+        WHERE one.validated_at IS NULL AND one.struck_at IS NULL AND NOT EXISTS (
+            SELECT FROM carpool_finding_booking AS about JOIN carpool_finding AS finding ON finding.id = about.finding
+            WHERE about.booking = one.booking AND about.held AND finding.state <> 'dismissed'
+        )
+        UNION
+        SELECT one.run FROM carpool_journey AS one
         WHERE one.proof <> 'C' AND one.proven_at > %(now)s::timestamptz - 2 * %(late)s::interval AND (
             EXISTS (SELECT FROM carpool_fix AS fix WHERE fix.run = one.run AND fix.received_at > one.proven_at)
             OR EXISTS (

@@ -18,10 +18,10 @@ from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
-from mobigo.carpool import proving_store, register_store, store, terms
+from mobigo.carpool import policies_store, proving_store, register_store, store, terms
+from mobigo.carpool.awards import Aboard, Awards, Ride, nowhere
 from mobigo.carpool.identity import find_number, truncate_number
 from mobigo.carpool.register_store import Entry, Outcome, Wanted
-from mobigo.carpool.runs import DEFAULT, Passenger, award_run
 from mobigo.carpool.terms import Travelled
 from mobigo.kit.errors import Conflict
 
@@ -148,11 +148,33 @@ def announce(connection: Connection[Any], run: Run, *, siret: str | None, now: d
     journeys = [one for one in proving_store.list_journeys(connection, run.id) if one.struck_at is None]
     ids = {id_ for one in journeys for id_ in (one.driver, one.passenger) if id_ is not None}
     people = store.list_people(connection, ids)
-    travelled = [Passenger(one.seats, one.board_metres, one.alight_metres, validated=True) for one in journeys]
-    shares = share_out(award_run(DEFAULT, run.stops[-1].metres, travelled).driver, journeys)
+    shares = share_out(_find_revenue(connection, run, journeys), journeys)
     for one in journeys:
         document = write_journey(one, run, people, revenue=shares[one.booking], siret=siret)
         _want(connection, one, document, now)
+
+
+def _find_revenue(connection: Connection[Any], run: Run, journeys: Sequence[Proven]) -> int:
+    """Return what the driver of a run will be paid for these journeys, in cents, by the rules of its day."""
+    aboard = tuple(
+        Aboard(
+            booking=one.booking,
+            passenger=one.passenger or one.passenger_key,
+            seats=one.seats,
+            board=one.board_metres,
+            alight=one.alight_metres,
+            on_line=run.line is not None,
+            proof=one.proof.value,
+            fare=one.cents,
+            start_at=one.started_at,
+            ends=(one.origin, one.destination),
+            adult=True,
+        )
+        for one in journeys
+    )
+    departs_at = run.stops[0].planned_at.astimezone(terms.FRANCE)
+    ride = Ride(run.id, run.driver, run.line, run.service_date, departs_at, run.stops[-1].metres, aboard)
+    return Awards(policies_store.read_rules(connection), territories=nowhere).pay(ride).cents
 
 
 def _want(connection: Connection[Any], one: Proven, document: Mapping[str, Any], now: datetime) -> None:

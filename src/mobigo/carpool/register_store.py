@@ -12,7 +12,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import timedelta
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from psycopg.types.json import Jsonb
 
@@ -84,6 +84,16 @@ class Attempt:
     milliseconds: int
     status: int | None
     problem: str | None
+
+
+class Step(NamedTuple):
+    """What follows from an answer."""
+
+    wanted: Wanted
+    state: Outcome
+    there: bool
+    next_at: datetime | None
+    problem: str | None = None
 
 
 _ENTRY = """
@@ -261,28 +271,17 @@ def note_attempt(connection: Connection[Any], booking: str, one: Attempt) -> Non
     )
 
 
-def settle(
-    connection: Connection[Any],
-    one: Entry,
-    *,
-    wanted: Wanted,
-    state: Outcome,
-    there: bool,
-    next_at: datetime | None,
-    problem: str | None,
-    now: datetime,
-) -> None:
+def settle(connection: Connection[Any], one: Entry, step: Step, now: datetime) -> None:
     """Note what came of what was sent; what was wanted anew meanwhile goes on waiting."""
     connection.execute(
         """
-        UPDATE carpool_register SET there = %(there)s, claimed_at = NULL,
+        UPDATE carpool_register SET there = %(there)s, claimed_at = NULL, problem = %(problem)s,
             wanted = CASE WHEN revision = %(revision)s THEN %(wanted)s
                 WHEN %(there)s AND wanted = 'create' THEN 'update'
                 WHEN NOT %(there)s AND wanted = 'update' THEN 'create' ELSE wanted END,
             state = CASE WHEN revision = %(revision)s THEN %(state)s ELSE state END,
             next_at = CASE WHEN revision = %(revision)s THEN %(next_at)s ELSE next_at END,
-            attempts = CASE WHEN revision <> %(revision)s OR %(done)s THEN 0 ELSE attempts END,
-            problem = %(problem)s,
+            attempts = CASE WHEN revision <> %(revision)s OR %(anew)s THEN 0 ELSE attempts END,
             done_at = CASE WHEN revision = %(revision)s AND %(next_at)s::timestamptz IS NULL THEN %(now)s
                 ELSE done_at END
         WHERE booking = %(booking)s
@@ -290,12 +289,12 @@ def settle(
         {
             "booking": one.booking,
             "revision": one.revision,
-            "wanted": wanted.value,
-            "state": state.value,
-            "there": there,
-            "next_at": next_at,
-            "problem": problem,
-            "done": wanted is not one.wanted,
+            "wanted": step.wanted.value,
+            "state": step.state.value,
+            "there": step.there,
+            "next_at": step.next_at,
+            "problem": step.problem,
+            "anew": step.wanted is not one.wanted,
             "now": now,
         },
     )

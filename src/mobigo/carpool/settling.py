@@ -18,6 +18,7 @@ from mobigo.carpool.model import BookingState
 from mobigo.carpool.proof import NEAR, OFFLINE, Trace, classify
 from mobigo.carpool.proving import Moment, find_stops
 from mobigo.carpool.proving_store import Proven
+from mobigo.carpool.service import SYSTEM
 from mobigo.carpool.states import Reason
 from mobigo.db.session import driver
 from mobigo.kit.geo import haversine
@@ -33,8 +34,6 @@ if TYPE_CHECKING:
     from mobigo.carpool.findings_store import Kept
     from mobigo.carpool.model import Person, Run, RunStop, Seat
     from mobigo.carpool.proving_store import Located, Scan
-
-SYSTEM = "system"
 
 DISPUTED = timedelta(days=61)
 """After which exact positions are forgotten: two months, in which a finding may be answered."""
@@ -78,7 +77,7 @@ class Settling:
             if scans:
                 self._prove(connection, ridden, booking, scans, now)
             elif booking.state is BookingState.COMPLETED_PENDING_VALIDATION and now - (run.ended_at or now) > OFFLINE:
-                move(connection, booking, BookingState.CANCELLED, now, reason=Reason.NO_PROOF)
+                move(connection, booking, BookingState.CANCELLED, by=SYSTEM, now=now, reason=Reason.NO_PROOF)
         findings.examine(connection, run.id, ridden.located, self.measure, now)
         self.validate(session, run, now)
 
@@ -89,41 +88,11 @@ class Settling:
         kept_back = findings_store.list_kept_back(connection, [one.booking for one in journeys])
         for one in journeys:
             if one.validated_at is None and one.struck_at is None and one.booking not in kept_back:
-                booking = store.get_booking(connection, one.booking)
-                booking = move(connection, booking, BookingState.VALIDATED, now, proof=one.proof.value)
+                booking = replace(store.get_booking(connection, one.booking), proof=one.proof.value)
+                booking = move(connection, booking, BookingState.VALIDATED, by=SYSTEM, now=now)
                 proving_store.save_journey(connection, replace(one, validated_at=now))
                 charges.charge(session, booking, by=SYSTEM, at=now)
         register.announce(connection, run, siret=self.siret, now=now)
-
-    def decide(
-        self, session: Session, id_: str, state: FindingState, text: str, *, by: str, now: datetime, seen: int | None
-    ) -> Kept:
-        """Decide on a finding: dismissed, its journeys go on; upheld, those it holds back count for nothing.
-
-        Raises
-        ------
-        NotFound
-            ``unknown_finding``.
-        Conflict
-            When it is decided on (``finding_decided``), or was changed since it was read (``finding_changed``).
-        """
-        connection = driver(session)
-        about = findings_store.get_finding(connection, id_)
-        runs = {store.get_booking(connection, booking).run for booking in about.bookings}
-        locked = {run.id: run for run in (store.lock_run(connection, run) for run in sorted(runs))}
-        one = findings_store.lock_finding(connection, id_)
-        findings.check_standing(one)
-        decided = replace(one, state=state, decision=text.strip(), decided_by=by, decided_at=now)
-        findings_store.set_decision(connection, decided if seen is None else replace(decided, revision=seen))
-        for booking_id in one.bookings:
-            booking = store.get_booking(connection, booking_id)
-            details = {"finding": one.id, "kind": one.kind.value, "state": state.value}
-            store.note(connection, booking.run, booking.id, at=now, what="finding", by=by, details=details)
-            if state is FindingState.UPHELD and one.bookings[booking_id]:
-                _strike(session, booking, by=by, now=now)
-        for run in locked.values():
-            self.validate(session, run, now)
-        return findings_store.get_finding(connection, id_)
 
     def _prove(
         self, connection: Connection[Any], ridden: Ridden, booking: Seat, scans: Sequence[Scan], now: datetime
@@ -224,17 +193,26 @@ def move(
     connection: Connection[Any],
     booking: Seat,
     state: BookingState,
-    now: datetime,
     *,
-    by: str = SYSTEM,
-    reason: str | None = None,
-    proof: str | None = None,
+    by: str,
+    now: datetime,
+    reason: Reason | None = None,
 ) -> Seat:
     """Move a booking of a locked run to another state, as far as that is lawful."""
     states.check(booking.id, booking.state, state)
-    moved = replace(booking, state=state, reason=reason or booking.reason, proof=proof or booking.proof)
+    moved = replace(booking, state=state, reason=reason and reason.value)
     store.set_booking(connection, moved)
-    store.note(connection, booking.run, booking.id, at=now, what="moved", by=by, moved=(booking.state, state))
+    details = {"why": reason.value} if reason else {}
+    store.note(
+        connection,
+        booking.run,
+        booking.id,
+        at=now,
+        what="moved",
+        by=by,
+        moved=(booking.state, state),
+        details=details,
+    )
     store.publish(connection, [booking.run], [booking.id])
     return moved
 
@@ -247,10 +225,43 @@ def _strike(session: Session, booking: Seat, *, by: str, now: datetime) -> None:
         return
     proving_store.save_journey(connection, replace(journey, struck_at=now))
     if booking.state is BookingState.COMPLETED_PENDING_VALIDATION:
-        move(connection, booking, BookingState.CANCELLED, now, by=by, reason=Reason.FINDING)
+        move(connection, booking, BookingState.CANCELLED, by=by, now=now, reason=Reason.FINDING)
     else:
         charges.refund(session, booking, by=by, at=now, note="finding upheld")
     register.withdraw(connection, booking.id, now)
+
+
+def decide(
+    session: Session, id_: str, state: FindingState, text: str, *, by: str, now: datetime, seen: int | None = None
+) -> Kept:
+    """Decide on a finding: upheld, what it holds back counts for nothing; dismissed, it is settled with its run.
+
+    Parameters
+    ----------
+    seen : int, optional
+        Revision of the finding that was read.
+
+    Raises
+    ------
+    NotFound
+        ``unknown_finding``.
+    Conflict
+        When it is decided on (``finding_decided``), or was changed since it was read (``changed_meanwhile``).
+    """
+    connection = driver(session)
+    bookings = findings_store.get_finding(connection, id_).bookings
+    store.lock_runs(connection, [store.get_booking(connection, booking).run for booking in bookings])
+    one = findings_store.lock_finding(connection, id_)
+    findings.check_standing(one)
+    decided = replace(one, state=state, decision=text.strip(), decided_by=by, decided_at=now)
+    findings_store.set_decision(connection, decided if seen is None else replace(decided, revision=seen))
+    for booking_id, held in one.bookings.items():
+        booking = store.get_booking(connection, booking_id)
+        details = {"finding": one.id, "kind": one.kind.value, "state": state.value}
+        store.note(connection, booking.run, booking.id, at=now, what="finding", by=by, details=details)
+        if state is FindingState.UPHELD and held:
+            _strike(session, booking, by=by, now=now)
+    return findings_store.get_finding(connection, id_)
 
 
 def forget(session: Session, now: datetime) -> int:
