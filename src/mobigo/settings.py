@@ -13,6 +13,10 @@ SMS_BODY = '{"to": "{to}", "text": "{text}", "sender": "{sender}", "reference": 
 """What a provider of text messages is sent unless told otherwise."""
 
 
+SAMPLE_IBAN = "FR7630006000011234567890189"
+"""The French banks' sample of an account number: no bank carries out a transfer from it."""
+
+
 @dataclass(frozen=True)
 class Settings:
     """What an instance of mobigo is told by its environment."""
@@ -39,6 +43,11 @@ class Settings:
     """``MOBIGO_SMS_BODY``: JSON whose texts hold ``{to}``, ``{text}``, ``{sender}`` and ``{reference}``."""
     sms_sender: str = "mobigo"
     """``MOBIGO_SMS_SENDER``: name or number that text messages come from."""
+
+    payer_name: str = "Région Bourgogne-Franche-Comté"
+    """``MOBIGO_PAYER_NAME``: who pays drivers of carpool lines, as the bank knows them."""
+    payer_iban: str = SAMPLE_IBAN
+    """``MOBIGO_PAYER_IBAN``: the account they are paid from; the sample number belongs to nobody."""
 
     @property
     def sandbox(self) -> bool:
@@ -84,6 +93,8 @@ def read_settings() -> Settings:
         sms_headers=_read_headers(os.environ.get("MOBIGO_SMS_HEADERS", "")),
         sms_body=os.environ.get("MOBIGO_SMS_BODY") or Settings.sms_body,
         sms_sender=os.environ.get("MOBIGO_SMS_SENDER") or Settings.sms_sender,
+        payer_name=os.environ.get("MOBIGO_PAYER_NAME") or Settings.payer_name,
+        payer_iban=os.environ.get("MOBIGO_PAYER_IBAN") or Settings.payer_iban,
         test_data=Path(os.environ.get("MOBIGO_TEST_DATA") or "../shared/data").resolve(),
     )
 

@@ -1,16 +1,31 @@
-"""``mobigo carpool``: what drivers of subsidised lines are paid."""
+"""``mobigo carpool``: what drivers of subsidised lines are paid: by rule, by month, and in a demonstration."""
 
 from __future__ import annotations
 
 import json
+import os
+import sys
+from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from sqlalchemy.orm import Session
+
+    from mobigo.carpool.month import Closing
+    from mobigo.settings import Settings
+
+AUTHOR = "command line"
+"""Who closes months here, as the books say."""
 
 
 @click.group()
 def carpool() -> None:
-    """Subsidised carpool lines: evaluate policies on worked cases."""
+    """Subsidised carpool lines: evaluate rules of pay, simulate them, close a month, show a demonstration."""
 
 
 @carpool.command()
@@ -50,3 +65,103 @@ def evaluate(cases: Path, *, out: Path | None, reading: str, explain: bool) -> N
     else:
         out.write_text(text + "\n")
         print(f"{len(found)} cases, written to {out}")
+
+
+@carpool.command("close-month")
+@click.argument("month", metavar="YYYY-MM")
+@click.option("--dry-run", is_flag=True, help="Only say what it would come to; nothing is kept.")
+@click.option("--json", "as_json", is_flag=True, help="Print one object; what waits is told on standard error.")
+def close_month(month: str, *, dry_run: bool, as_json: bool) -> None:
+    """Pay every proven run up to the end of a month that was not paid before, and write the file for the bank.
+
+    Closing a month again changes nothing and tells what it came to. What is not settled yet, and the money of who told
+    no account, waits for the next month.
+    """
+    from mobigo.carpool.month import Closer, read_month
+    from mobigo.settings import SAMPLE_IBAN, read_settings
+
+    settings = read_settings()
+    first = read_month(month)
+    with _open(settings) as (session, closing):
+        found = Closer(session, **closing).close(first, by=AUTHOR, now=settings.open_clock().now())
+        if dry_run:
+            session.rollback()
+        else:
+            session.commit()
+    file = None if dry_run or found.file is None else write_bank_file(settings, month, found.file)
+    if as_json:
+        print(json.dumps(_totals(found, file)))
+    else:
+        print(f"{month}: {found.month.runs} runs, {_euros(found.total)} to {_word(found)}")
+        if file:
+            print(f"for the bank: {file}")
+    _tell_waiting(found)
+    if found.file is not None and found.month.payer_iban == SAMPLE_IBAN:
+        print(
+            "the payer's account is a sample; set MOBIGO_PAYER_IBAN before a month is sent to a bank", file=sys.stderr
+        )
+
+
+def _totals(found: Closing, file: Path | None) -> dict[str, object]:
+    return {
+        "runs": found.month.runs,
+        "total_cents": found.total,
+        "ledger_cents": found.ledger,
+        "sepa_cents": found.sepa,
+        "sepa_file": file and str(file),
+        "already_closed": found.already_closed,
+    }
+
+
+def _word(found: Closing) -> str:
+    return "the drivers, closed before" if found.already_closed else "the drivers"
+
+
+def _euros(cents: int) -> str:
+    return f"{cents / 100:.2f} EUR"
+
+
+def _tell_waiting(found: Closing) -> None:
+    if found.held:
+        print(f"{len(found.held)} runs wait: a proof or a finding is not settled yet", file=sys.stderr)
+    for because, what in (
+        ("no_account", "carried over for drivers without an account number"),
+        ("owes", "owed by drivers after corrections"),
+        ("next_month", "to be paid with the next month"),
+    ):
+        cents = [one.cents for one in found.carried if one.because == because]
+        if cents:
+            print(f"{_euros(abs(sum(cents)))} of {len(cents)} drivers {what}", file=sys.stderr)
+
+
+def write_bank_file(settings: Settings, month: str, content: bytes) -> Path:
+    """Write a file for the bank, whole or not at all, for its owner alone."""
+    folder = settings.home / "carpool"
+    folder.mkdir(mode=0o700, exist_ok=True)
+    file, new = folder / f"sepa-{month}.xml", folder / f"sepa-{month}.{os.getpid()}.part"
+    with os.fdopen(os.open(new, os.O_CREAT | os.O_TRUNC | os.O_WRONLY, 0o600), "wb") as out:
+        out.write(content)
+        out.flush()
+        os.fsync(out.fileno())
+    new.replace(file)
+    return file
+
+
+@contextmanager
+def _open(settings: Settings) -> Iterator[tuple[Session, dict[str, Any]]]:
+    """Open the database, and what closing months takes."""
+    from sqlalchemy.orm import Session
+
+    from mobigo.accounts.key import read_key
+    from mobigo.carpool.awards import nowhere
+    from mobigo.cli.context import open_database
+    from mobigo.db.engine import open_engine
+    from mobigo.ledger.sepa import Account
+
+    engine = open_engine(open_database(), pool_size=1)
+    try:
+        with Session(engine) as session:
+            payer = Account(settings.payer_name, settings.payer_iban)
+            yield session, {"key": read_key(settings.home, "bank"), "payer": payer, "territories": nowhere}
+    finally:
+        engine.dispose()
