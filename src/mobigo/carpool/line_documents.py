@@ -1,8 +1,7 @@
 """A carpool line as the staff writes it and as it is kept: JSON, read into `model.Line`."""
 
-from __future__ import annotations
-
 import math
+from collections.abc import Mapping
 from itertools import pairwise
 from typing import Annotated, Any
 from zoneinfo import available_timezones
@@ -10,7 +9,9 @@ from zoneinfo import available_timezones
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_validator, model_validator
 
 from mobigo.carpool.model import Guarantee, Hours, Line, LineStop
+from mobigo.kit.errors import InvalidInput
 from mobigo.kit.geo import Point, haversine
+from mobigo.parking.model import ParkingPlace
 
 ROAD = 1.3
 """Roads are so many times as long as the straight line, where nobody says how long."""
@@ -28,18 +29,60 @@ class _Body(BaseModel):
 
 
 class StopBody(_Body):
-    """A stop, where people wait and cars stop."""
+    """A stop, where people wait and cars stop: where it is, or which place of a register it is."""
 
     id: Id
-    name: Name
-    lat: float = Field(ge=-90, le=90)
-    lon: float = Field(ge=-180, le=180)
+    place: Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=r"^[^\x00]+$")] | None = Field(
+        None,
+        description="Id of a carpool place of a loaded register: name and place are its own, where left out",
+        examples=["21023-C-001"],
+    )
+    name: Name | None = None
+    lat: float | None = Field(None, ge=-90, le=90)
+    lon: float | None = Field(None, ge=-180, le=180)
     metres: int | None = Field(
         None,
         ge=0,
         le=1_000_000,
         description="From the first stop; null for all: shared out of `length`, else estimated",
     )
+
+    @property
+    def point(self) -> Point:
+        """Where it is."""
+        assert self.lat is not None
+        assert self.lon is not None
+        return Point(self.lon, self.lat)
+
+    def settle(self, places: Mapping[str, ParkingPlace]) -> "StopBody":
+        """Return it with its name and place, if need be from the registers.
+
+        Raises
+        ------
+        InvalidInput
+            When there is no such place (``invalid_line``), or neither it nor the stop says where it is.
+        """
+        if self.place is not None and self.place not in places:
+            raise InvalidInput(
+                f"stop {self.id} is at the carpool place {self.place!r}, which no loaded register has;"
+                " `/v1/carpool/carpool-places` lists them",
+                code="invalid_line",
+            )
+        known = None if self.place is None else places[self.place]
+        if known is None and None in {self.name, self.lat, self.lon}:
+            raise InvalidInput(
+                f"stop {self.id} needs a `name`, `lat` and `lon`, or the `place` of a register", code="invalid_line"
+            )
+        if known is None:
+            return self
+        here = self.lat is None or self.lon is None
+        return self.model_copy(
+            update={
+                "name": self.name or known.name or known.commune or self.id,
+                "lat": known.point.lat if here else self.lat,
+                "lon": known.point.lon if here else self.lon,
+            }
+        )
 
 
 class HoursBody(_Body):
@@ -50,7 +93,7 @@ class HoursBody(_Body):
     last: Clock = Field(examples=["09:00"])
 
     @model_validator(mode="after")
-    def _forwards(self) -> HoursBody:
+    def _forwards(self) -> "HoursBody":
         if self.first >= self.last:
             raise ValueError(
                 f"the hours from {self.first} to {self.last} end before they begin; split them at midnight"
@@ -93,7 +136,7 @@ class LineBody(_Body):
         return zone
 
     @model_validator(mode="after")
-    def _sound(self) -> LineBody:
+    def _sound(self) -> "LineBody":
         ids = [stop.id for stop in self.stops]
         twice = next((id_ for id_ in ids if ids.count(id_) > 1), None)
         if twice is not None:
@@ -102,20 +145,20 @@ class LineBody(_Body):
         if told and (len(told) < len(ids) or told[0] != 0 or any(a >= b for a, b in pairwise(told))):
             raise ValueError("metres begin with 0 and grow from stop to stop; give them for all stops or for none")
         places = [(stop.lat, stop.lon) for stop in self.stops]
-        if any(a == b for a, b in pairwise(places)):
+        if any(a == b and a[0] is not None for a, b in pairwise(places)):
             raise ValueError("two stops that follow each other are at the same place")
         return self
 
     def read(self, id_: str) -> Line:
         """Return the line."""
-        points = [Point(stop.lon, stop.lat) for stop in self.stops]
+        points = [stop.point for stop in self.stops]
         metres = [stop.metres for stop in self.stops]
         hours = tuple(one.read() for one in self.hours)
         return Line(
             id=id_,
             name=self.name,
             stops=tuple(
-                LineStop(stop.id, stop.name, point, far)
+                LineStop(stop.id, stop.name or stop.id, point, far)
                 for stop, point, far in zip(self.stops, points, _share(points, metres, self.length), strict=True)
             ),
             hours=hours,

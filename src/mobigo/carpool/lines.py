@@ -23,6 +23,7 @@ from psycopg.types.json import Jsonb
 from mobigo.carpool.line_documents import LineBody
 from mobigo.carpool.plan import Spot, Times
 from mobigo.kit.errors import Conflict, InvalidInput, NotFound
+from mobigo.parking.service import list_car_parks
 from mobigo.street.drives import STRAIGHT_SPEED
 
 if TYPE_CHECKING:
@@ -165,8 +166,10 @@ def find_way(
 
     Raises
     ------
+    NotFound
+        When one is not of the line (``unknown_stop``).
     InvalidInput
-        When one is not of the line (``unknown_stop``), or they are the wrong way round (``invalid_run``).
+        When they are the wrong way round (``invalid_run``).
     """
     stops = list(line.stops)
     if direction == 1:
@@ -174,9 +177,7 @@ def find_way(
     number = {stop.id: index for index, stop in enumerate(stops)}
     for one in (first, last):
         if one is not None and one not in number:
-            raise InvalidInput(
-                f"line {line.id} has no stop {one[:60]!r}; it has {', '.join(number)}", code="unknown_stop"
-            )
+            raise NotFound(f"line {line.id} has no stop {one[:60]!r}; it has {', '.join(number)}", code="unknown_stop")
     begin = 0 if first is None else number[first]
     end = len(stops) - 1 if last is None else number[last]
     if begin >= end:
@@ -193,6 +194,49 @@ def find_way(
 
 
 # ── writing ───────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def write_line(
+    connection: Connection[Any], id_: str, body: LineBody, *, seen: int | None = None, by: str, now: datetime
+) -> Revision:
+    """Write a line from its document; stops named by a place of a register are where that is.
+
+    Raises
+    ------
+    InvalidInput
+        When it makes no sense (``invalid_line``).
+    Conflict
+        When somebody else wrote meanwhile.
+    """
+    places = {}
+    if any(stop.place is not None for stop in body.stops):
+        places = {one.id: one for one in list_car_parks(connection)}
+    settled = body.model_copy(update={"id": id_, "stops": [stop.settle(places) for stop in body.stops]})
+    for one, other in pairwise(settled.stops):
+        if one.point == other.point:
+            raise InvalidInput(
+                f"the stops {one.id} and {other.id} of line {id_} are at the same place; leave one out",
+                code="invalid_line",
+            )
+    return write(connection, id_, settled.model_dump(mode="json"), seen=seen, by=by, now=now)
+
+
+def write_all(connection: Connection[Any], bodies: Sequence[LineBody], *, by: str, now: datetime) -> list[Revision]:
+    """Write lines from their documents: all of them, or none.
+
+    Raises
+    ------
+    InvalidInput
+        When one has no id, or two have the same (``invalid_line``).
+    """
+    named: dict[str, LineBody] = {}
+    for body in bodies:
+        if body.id is None or body.id in named:
+            raise InvalidInput(
+                f"the line {body.name!r} has no `id`, or that of another one; give each its own", code="invalid_line"
+            )
+        named[body.id] = body
+    return [write_line(connection, id_, named[id_], by=by, now=now) for id_ in sorted(named)]
 
 
 def write(

@@ -13,13 +13,14 @@ from typing import TYPE_CHECKING, Any
 from uuid import UUID, uuid4
 from zoneinfo import ZoneInfo
 
-from mobigo.carpool import lines, states, store
+from mobigo.carpool import lines, people, states, store
+from mobigo.carpool.fares import find_fare
 from mobigo.carpool.model import BookingState, Run, RunState, Seat
 from mobigo.carpool.plan import Asked, Spot, bind, find_fit, lay_out, next_stop, take_out
-from mobigo.carpool.runs import DEFAULT
+from mobigo.carpool.policies_store import read_rules
 from mobigo.carpool.states import ACTIVE, OPEN, Reason
 from mobigo.db.session import driver
-from mobigo.kit.errors import Conflict, Forbidden, InvalidInput, Refused
+from mobigo.kit.errors import Conflict, Forbidden, InvalidInput, NotFound, Refused
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -110,6 +111,8 @@ class Wanted:
     ready_at: datetime | None = None
     board_by: datetime | None = None
     there_by: datetime | None = None
+    cents: int | None = None
+    """For all seats, as it was quoted; the fare of the day, unless told."""
     id: str | None = None
     """UUID that another operator chose."""
     foreign_passenger: str | None = None
@@ -168,10 +171,10 @@ class Rides:
         InvalidInput
             When it makes no sense.
         Refused
-            When no road leads there, the driver is under age, or drives or rides at that time (``rides_overlap``).
+            When no road leads there, the driver is under age, or drives or rides at that time (``busy_then``).
         """
         person = self._for(driver_id)
-        self._check_adult(person)
+        people.require_adult(store.get_person(self._connection, person))
         if not 1 <= offer.seats <= MOST_SEATS:
             raise InvalidInput(f"a car with {offer.seats} seats; offer 1 to {MOST_SEATS}", code="invalid_run")
         if not self.now - JUST_NOW <= offer.departs_at <= self.now + FARTHEST:
@@ -336,7 +339,7 @@ class Rides:
         Conflict
             When it has ended (``run_over``).
         Refused
-            When they are under age, drive it themselves, or ride or drive elsewhere then (``rides_overlap``).
+            When they are under age, drive it themselves, or ride or drive elsewhere then (``busy_then``).
         """
         rider = self._rider(wanted, passenger)
         store.lock_people(self._connection, [rider] if rider else [])
@@ -379,7 +382,7 @@ class Rides:
         Raises
         ------
         Conflict
-            ``status_already_set`` when it is cancelled already; ``ride_under_way`` when they are on board.
+            ``status_already_set`` when it is cancelled already; ``on_board`` when they are on board.
         """
         seat, run = self._lock_booking(id_)
         self._check_to_come(seat)
@@ -394,9 +397,9 @@ class Rides:
         Raises
         ------
         Conflict
-            ``ride_under_way`` when they are on board.
+            ``on_board`` when they are on board.
         Refused
-            ``too_early`` when the car was not to be there yet.
+            ``no_show_too_early`` when the car was not to be there yet.
         """
         seat, run = self._lock_booking(id_, driver_only=True)
         self._check_to_come(seat)
@@ -405,12 +408,40 @@ class Rides:
         if self.now < there:
             raise Refused(
                 f"the car is to be at {stop.name} at {there:%Y-%m-%dT%H:%M:%SZ}; nobody is missing before",
-                code="too_early",
+                code="no_show_too_early",
             )
         moved = self._move(seat, BookingState.CANCELLED, Reason.NO_SHOW)
         self._take_out(run.id)
         self._publish(run.id, [moved])
         return store.get_booking(self._connection, id_)
+
+    # ── looking ───────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def see_run(self, id_: str) -> Run:
+        """Return a run to who may see it: everybody on a line, else who drives, who has booked, and the staff.
+
+        Raises
+        ------
+        NotFound
+            ``unknown_run``; also where the two have blocked each other.
+        """
+        run = store.get_run(self._connection, id_)
+        person = self.actor.person
+        if self.actor.staff or (person is not None and person == run.driver):
+            return run
+        if person is not None and store.list_bookings(self._connection, run=id_, passenger=person, limit=1):
+            return run
+        if run.line is None or (person is not None and run.driver in store.list_blocked(self._connection, person)):
+            raise store.unknown_run(id_)
+        return run
+
+    def owns(self, run: Run) -> bool:
+        """Tell whether a run is of who acts, or the staff's."""
+        return self.actor.staff or (self.actor.person is not None and self.actor.person == run.driver)
+
+    def see_booking(self, id_: str) -> Seat:
+        """Return a booking to who rides, who drives, and the staff."""
+        return self._find_mine(id_)
 
     # ── common ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -440,8 +471,8 @@ class Rides:
             seats=wanted.seats,
             board=stops[fit.board].id,
             alight=stops[fit.alight].id,
-            state=BookingState.CONFIRMED if run.confirms else BookingState.WAITING_CONFIRMATION,
-            cents=DEFAULT.fare * wanted.seats,
+            state=BookingState.CONFIRMED if run.confirms and rider else BookingState.WAITING_CONFIRMATION,
+            cents=self._price(wanted, run),
             made_at=self.now,
             operator=self.actor.operator,
             foreign_passenger=wanted.foreign_passenger,
@@ -457,6 +488,12 @@ class Rides:
         self._note(seat, "moved", (None, seat.state))
         return seat
 
+    def _price(self, wanted: Wanted, run: Run) -> int:
+        """Return what the passenger pays: as quoted, else the fare of the run's day."""
+        if wanted.cents is not None:
+            return wanted.cents
+        return wanted.seats * find_fare(read_rules(self._connection), run)
+
     def _write_stops(self, run: Run, fit: Fit) -> tuple[RunStop, ...]:
         """Write down stops that are new; all of them, with their ids."""
         return tuple(
@@ -469,7 +506,7 @@ class Rides:
         number = {stop.id: index for index, stop in enumerate(run.stops)}
         for end in (wanted.board, wanted.alight):
             if isinstance(end, int) and end not in number:
-                raise InvalidInput(
+                raise NotFound(
                     f"run {run.id} has no stop {end}; it stops at {', '.join(map(str, number))}", code="unknown_stop"
                 )
         if (
@@ -561,15 +598,8 @@ class Rides:
                 raise Forbidden("only an operator books for somebody of theirs", code="role_required")
             return None
         rider = self._for(passenger)
-        self._check_adult(rider)
+        people.require_adult(store.get_person(self._connection, rider))
         return rider
-
-    def _check_adult(self, person: str) -> None:
-        if not store.get_person(self._connection, person).adult:
-            raise Refused(
-                "carpooling is for adults: declare that you are of age first (`adult` of your profile)",
-                code="adults_only",
-            )
 
     def _check_free(self, person: str, first: datetime, last: datetime) -> None:
         """Refuse a ride while somebody drives or rides elsewhere; their row is locked."""
@@ -577,7 +607,7 @@ class Rides:
         if other is not None:
             raise Refused(
                 f"run {other} is at the same time, and nobody drives or rides twice at once; cancel it first",
-                code="rides_overlap",
+                code="busy_then",
             )
 
     def _happened(self, at: datetime | None) -> datetime:
@@ -608,7 +638,7 @@ class Rides:
         if seat.state is BookingState.CANCELLED:
             raise Conflict(f"booking {seat.id} is cancelled already ({seat.reason})", code="status_already_set")
         if seat.boarded_at is not None and seat.state is BookingState.CONFIRMED:
-            raise Conflict(f"they of booking {seat.id} are on board; it is too late to cancel", code="ride_under_way")
+            raise Conflict(f"they of booking {seat.id} are on board; it is too late to cancel", code="on_board")
         if seat.state not in OPEN:
             states.check(seat.id, seat.state, BookingState.CONFIRMED)
 

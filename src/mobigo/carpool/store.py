@@ -77,11 +77,6 @@ def ensure_person(connection: Connection[Any], account: str, now: datetime) -> P
     return found
 
 
-def declare_adult(connection: Connection[Any], id_: str) -> None:
-    """Write down that somebody has declared to be of age."""
-    connection.execute("UPDATE carpool_person SET adult = true, revision = revision + 1 WHERE id = %s", [id_])
-
-
 def lock_people(connection: Connection[Any], ids: Iterable[str]) -> None:
     """Let nobody else book or offer for some people until the transaction ends."""
     connection.execute(
