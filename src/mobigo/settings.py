@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from mobigo.kit.clock import Clock
-from mobigo.kit.errors import Refused
+from mobigo.kit.errors import InvalidInput, Refused
 
 SMS_BODY = '{"to": "{to}", "text": "{text}", "sender": "{sender}", "reference": "{reference}"}'
 """What a provider of text messages is sent unless told otherwise."""
@@ -15,6 +15,8 @@ SMS_BODY = '{"to": "{to}", "text": "{text}", "sender": "{sender}", "reference": 
 
 SAMPLE_IBAN = "FR7630006000011234567890189"
 """The French banks' sample of an account number: no bank carries out a transfer from it."""
+
+SIRET_DIGITS = 14
 
 
 @dataclass(frozen=True)
@@ -48,6 +50,12 @@ class Settings:
     """``MOBIGO_PAYER_NAME``: who pays drivers of carpool lines, as the bank knows them."""
     payer_iban: str = SAMPLE_IBAN
     """``MOBIGO_PAYER_IBAN``: the account they are paid from; the sample number belongs to nobody."""
+    register_url: str | None = None
+    """``MOBIGO_REGISTER_URL``: interface of the national register of carpool proofs; None: its outbox waits."""
+    register_token: str = field(default="", repr=False)
+    """``MOBIGO_REGISTER_TOKEN``: as whom we tell it."""
+    register_siret: str | None = None
+    """``MOBIGO_REGISTER_SIRET``: 14 digits of the authority that pays drivers; None: no incentive is named there."""
 
     @property
     def sandbox(self) -> bool:
@@ -95,6 +103,9 @@ def read_settings() -> Settings:
         sms_sender=os.environ.get("MOBIGO_SMS_SENDER") or Settings.sms_sender,
         payer_name=os.environ.get("MOBIGO_PAYER_NAME") or Settings.payer_name,
         payer_iban=os.environ.get("MOBIGO_PAYER_IBAN") or Settings.payer_iban,
+        register_url=os.environ.get("MOBIGO_REGISTER_URL") or None,
+        register_token=os.environ.get("MOBIGO_REGISTER_TOKEN") or Settings.register_token,
+        register_siret=_read_siret(os.environ.get("MOBIGO_REGISTER_SIRET", "")),
         test_data=Path(os.environ.get("MOBIGO_TEST_DATA") or "../shared/data").resolve(),
     )
 
@@ -103,3 +114,11 @@ def _read_headers(text: str) -> tuple[tuple[str, str], ...]:
     """Read ``NAME: VALUE`` lines."""
     pairs = [line.partition(":") for line in text.splitlines() if line.strip()]
     return tuple((name.strip(), value.strip()) for name, _, value in pairs)
+
+
+def _read_siret(text: str) -> str | None:
+    """Read the number of an establishment: 14 digits, gaps allowed."""
+    digits = "".join(text.split())
+    if digits and not (digits.isascii() and digits.isdigit() and len(digits) == SIRET_DIGITS):
+        raise InvalidInput(f"MOBIGO_REGISTER_SIRET={text!r} is no SIRET; write its {SIRET_DIGITS} digits")
+    return digits or None

@@ -32,6 +32,7 @@ def worker(*, leash: bool) -> None:
     from mobigo.cli.context import give_way, open_database
     from mobigo.cli.logs import write_logs
     from mobigo.cli.messages import carry_messages
+    from mobigo.cli.proving import carry_register
     from mobigo.cli.serve import hold_leash
     from mobigo.db.engine import libpq_conninfo
     from mobigo.jobs.schedule import PROMPT, Periodic
@@ -54,6 +55,8 @@ def worker(*, leash: bool) -> None:
         Periodic("ondemand.tend", timedelta(seconds=LIVE_EVERY), at_once=True, queue=PROMPT),
         Periodic("ondemand.series", timedelta(minutes=1)),
         Periodic("ondemand.forget", timedelta(days=1), timedelta(hours=1)),
+        Periodic("carpool.prove", timedelta(seconds=LIVE_EVERY), at_once=True, queue=PROMPT),
+        Periodic("carpool.forget_positions", timedelta(days=1), timedelta(hours=1)),
         Periodic("messages.forget", timedelta(days=1), timedelta(hours=1)),
         Periodic("carpool.waiting", timedelta(seconds=LIVE_EVERY), at_once=True, queue=PROMPT),
         Periodic("carpool.forget", timedelta(days=1), timedelta(hours=1)),
@@ -68,7 +71,7 @@ def worker(*, leash: bool) -> None:
 
     signal.signal(signal.SIGTERM, stop)
     signal.signal(signal.SIGINT, stop)
-    with carry_messages(url, settings):
+    with carry_messages(url, settings), carry_register(url, settings):
         working.run()
 
 
@@ -80,6 +83,7 @@ def list_tasks(url: str, settings: Settings) -> Mapping[str, Callable[..., objec
     from mobigo.cli.improving import improve_runs
     from mobigo.cli.keeping import Keeper
     from mobigo.cli.messages import forget_messages
+    from mobigo.cli.proving import Prover
     from mobigo.cli.tending import Tending
     from mobigo.db.engine import libpq_conninfo
     from mobigo.transit import live_store
@@ -120,7 +124,7 @@ def list_tasks(url: str, settings: Settings) -> Mapping[str, Callable[..., objec
             if one.problem is not None:
                 structlog.get_logger().warning("a system of shared bicycles failed", system=one.system, why=one.problem)
 
-    tending = Tending(url, settings)
+    tending, prover = Tending(url, settings), Prover(url, settings)
     people = CarpoolPeople(url, settings)
     return {
         "carpool.waiting": people.wait,
@@ -128,6 +132,8 @@ def list_tasks(url: str, settings: Settings) -> Mapping[str, Callable[..., objec
         "ondemand.tend": tending.tend,
         "ondemand.series": tending.book_series,
         "ondemand.forget": tending.forget,
+        "carpool.prove": prover.prove,
+        "carpool.forget_positions": prover.forget,
         "messages.forget": partial(forget_messages, url, settings),
         "ondemand.improve": partial(improve_runs, url, settings),
         "ondemand.keep": Keeper(url, settings).run,
