@@ -130,8 +130,7 @@ def drive_exactly(  # noqa: C901 - one drive, told from its beginning to its end
                 return None
             arrived = clock
             if ends and index == after_off + 1:
-                off = reached
-                stays = max(60 - (clock - reached), stop.dwell)
+                off, stays = clock, max(60, stop.dwell)
             clock = max(clock + stays, stop.departure)
             here, on_plan = stop.point, True
         if stands and index == after_on:

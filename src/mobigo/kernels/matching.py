@@ -238,10 +238,11 @@ def match(
                         over = streets.across[a, b] if j == i else streets.to_drop_off[j + shift, b]
                         back = streets.from_drop_off[b, j + shift]
                         onward = ahead if j == i else offers.arrival[j + 1] - offers.departure[j]
-                        if back == 0:
-                            over = onward
-                        if over >= 0 and back >= 0 and leaves + over <= wish.drop_off_by[b]:
-                            end = _drop_off(offers, j + 1, last, leaves + over, back, wish.dwell)
+                        off = leaves + over
+                        if back == 0:  # at the stop itself, where it is not before its time
+                            over, off = onward, max(leaves + onward, offers.arrival[j + 1])
+                        if over >= 0 and back >= 0 and off <= wish.drop_off_by[b]:
+                            end = _drop_off(offers, j + 1, last, off, back, wish.dwell)
                             if end != NONE and end + walked < best[pair]:
                                 best[pair] = end + walked
                                 if at[pair] == NONE:
@@ -249,7 +250,7 @@ def match(
                                     n += 1
                                 row = found[at[pair]]
                                 row[0], row[1], row[2], row[3], row[4] = offer, i - begin, j - begin, a, b
-                                row[5], row[6], row[7], row[8] = on, leaves + over, end, end + walked
+                                row[5], row[6], row[7], row[8] = on, off, end, end + walked
                         # without getting off here: on to the next stop
                         if onward < 0:
                             break

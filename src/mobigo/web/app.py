@@ -12,7 +12,8 @@ from fastapi import FastAPI
 from mobigo import __version__
 from mobigo.accounts import api as accounts_api
 from mobigo.accounts.key import read_key
-from mobigo.carpool import people_api, talk_api
+from mobigo.carpool import bookings_api, lines_api, people_api, proof_api, runs_api, search_api, talk_api, waiting_api
+from mobigo.carpool.supply import Cars
 from mobigo.db.engine import POOL_SIZE
 from mobigo.journeys import api as journeys_api
 from mobigo.journeys import follow_api, nearby_api
@@ -48,6 +49,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     to_thread.current_default_thread_limiter().total_tokens = POOL_SIZE
     yield
     app.state.supplies.close()
+    app.state.cars.close()
 
 
 def create_app(*, engine: Engine, clock: Clock, home: Path, allow_hosts: Sequence[str] = ()) -> FastAPI:
@@ -72,6 +74,7 @@ def create_app(*, engine: Engine, clock: Clock, home: Path, allow_hosts: Sequenc
     app.state.catalogues = Catalogues()
     app.state.hails = Hails(engine, app.state.token_key, clock)
     app.state.supplies = app.state.hails.supplies
+    app.state.cars = Cars(engine, clock)
     app.state.turns = asyncio.Semaphore(POOL_SIZE // 2)
     errors.install(app)
     apis = (
@@ -92,12 +95,18 @@ def create_app(*, engine: Engine, clock: Clock, home: Path, allow_hosts: Sequenc
         outbox_api,
         webhook_api,
         ledger_api,
+        lines_api,
+        runs_api,
+        bookings_api,
         people_api,
+        proof_api,
+        search_api,
         talk_api,
+        waiting_api,
         accounts_api,
     )
     for room in apis:
         app.include_router(room.router)
     pages.install(app)
-    app.add_middleware(Fresh, supplies=app.state.supplies)
+    app.add_middleware(Fresh, copies=(app.state.supplies, app.state.cars))
     return app

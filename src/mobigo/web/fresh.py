@@ -7,23 +7,27 @@ from typing import TYPE_CHECKING
 from mobigo.web.html import READ
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+    from mobigo.carpool.supply import Cars
     from mobigo.ondemand.supply import Supplies
 
 
 class Fresh:
-    """Tells the supply of rides that it may have changed, before the answer leaves.
+    """Tells those who keep a copy of what can be booked that it may have changed, before the answer leaves.
 
     Parameters
     ----------
     app : ASGIApp
-    supplies : Supplies
+    copies : sequence
+        Of rides on demand, and of cars.
     """
 
-    def __init__(self, app: ASGIApp, supplies: Supplies) -> None:
+    def __init__(self, app: ASGIApp, copies: Sequence[Supplies | Cars]) -> None:
         self._app = app
-        self._supplies = supplies
+        self._copies = copies
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a request on."""
@@ -33,7 +37,8 @@ class Fresh:
 
         async def answer(message: Message) -> None:
             if message["type"] == "http.response.start":
-                self._supplies.expect_change()
+                for one in self._copies:
+                    one.expect_change()
             await send(message)
 
         await self._app(scope, receive, answer)
