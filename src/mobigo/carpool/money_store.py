@@ -467,3 +467,8 @@ def return_payout(connection: Connection[Any], id_: str, *, because: str, at: da
         "UPDATE carpool_payout SET returned_at = %s, returned_because = %s WHERE id = %s", [at, because, id_]
     )
     connection.execute("UPDATE carpool_award SET payout = NULL WHERE payout = %s", [id_])
+
+
+def list_lines(connection: Connection[Any], runs: Sequence[str]) -> dict[str, str | None]:
+    """Return the lines of runs."""
+    return dict(connection.execute("SELECT id, line FROM carpool_run WHERE id = ANY (%s)", [list(runs)]).fetchall())
