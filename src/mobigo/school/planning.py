@@ -1,0 +1,237 @@
+"""From pupils at their stops to runs with times: one session laid out, solved, and told as a timetable.
+
+Ways home are solved as ways to school in reversed time. What cannot be served is left out with a sentence that says
+what to change; all else is planned.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict
+from dataclasses import dataclass, field, replace
+from itertools import pairwise
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from mobigo.school.demand import MORNING, Session, Trip, Trouble
+from mobigo.school.model import Plan, Problem, Route
+from mobigo.street.drives import NO_WAY
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from numpy.typing import NDArray
+
+    from mobigo.street.drives import Table
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What every run keeps to."""
+
+    seats: int = 55
+    ride: Mapping[str, int] = field(default_factory=lambda: {"primary": 2_700, "college": 2_700, "lycee": 3_600})
+    """Seconds aboard, by level of the school."""
+    halt: float = 19.0
+    """Seconds of a stop ..."""
+    each: float = 2.6
+    """... and of each pupil who gets on or off."""
+    unloading: float = 154.0
+    """Seconds at the school before the bell, or after it."""
+
+
+@dataclass(frozen=True)
+class Ground:
+    """Places and the drives between them: schools and stops are rows of one table."""
+
+    table: Table
+    """Closed, see `mobigo.school.roads.close`."""
+    names: Sequence[str]
+    """Of the rows, as people know them."""
+    schools: Mapping[str, int]
+    """Row of each school, by id."""
+    levels: Mapping[str, str]
+    """Of each school, by id."""
+
+
+class Load(NamedTuple):
+    """Pupils of one service at one stop, or as many of them as one vehicle takes."""
+
+    service: int
+    stop: int
+    trips: tuple[Trip, ...]
+
+
+class Layout(NamedTuple):
+    """A session as the optimiser takes it: its schools are services, its stops loads."""
+
+    session: Session
+    loads: tuple[Load, ...]
+    schools: tuple[int, ...]
+    """Of each service, the row of its school."""
+    problem: Problem
+
+
+class Call(NamedTuple):
+    """A halt at a stop."""
+
+    stop: int
+    at: float
+    """Seconds after midnight, when the vehicle comes."""
+    trips: tuple[Trip, ...]
+
+
+@dataclass(frozen=True)
+class Run:
+    """One way of a vehicle, to a school or home from it."""
+
+    service: int
+    calls: tuple[Call, ...]
+    """In driving order."""
+    at: float
+    """Seconds after midnight, at the school."""
+    vehicle: int
+    """Number of the vehicle of the session; it drives its runs one after another."""
+    metres: int
+    """Loaded."""
+    empty: int
+    """Metres to the first halt from the run before; 0 of a vehicle's first."""
+
+
+def lay_out(
+    session: Session, trips: Sequence[Sequence[Trip]], stops: Mapping[Trip, int], ground: Ground, limits: Limits
+) -> tuple[Layout, list[Trouble]]:
+    """Lay a session out for the optimiser.
+
+    Parameters
+    ----------
+    trips
+        Of each service.
+    stops
+        Row of the table at which each trip begins or ends; a trip without one is left out.
+
+    Returns
+    -------
+    Layout, list of Trouble
+        Without the loads that no vehicle can serve.
+    """
+    troubles: list[Trouble] = []
+    loads: list[Load] = []
+    schools = tuple(ground.schools[one.school] for one in session.services)
+    for service, some in enumerate(trips):
+        at: dict[int, list[Trip]] = defaultdict(list)
+        for trip in sorted(some):
+            if trip in stops:
+                at[stops[trip]].append(trip)
+        longest = limits.ride[ground.levels[session.services[service].school]]
+        for stop, here in sorted(at.items()):
+            ends = (stop, schools[service]) if session.way == MORNING else (schools[service], stop)
+            found = _judge(ends, (ground.names[stop], ground.names[schools[service]]), ground.table, longest)
+            if found is not None:
+                troubles.append(found)
+                continue
+            parts = math.ceil(len(here) / limits.seats)
+            if parts > 1:
+                troubles.append(_overfull(ground.names[stop], ground.names[schools[service]], len(here), limits.seats))
+            size = math.ceil(len(here) / parts)
+            loads += [Load(service, stop, tuple(here[n : n + size])) for n in range(0, len(here), size)]
+    return Layout(session, tuple(loads), schools, _state(session, loads, schools, ground, limits)), troubles
+
+
+def _overfull(stop: str, school: str, pupils: int, seats: int) -> Trouble:
+    return Trouble(
+        "stop_overfull",
+        stop,
+        f"{pupils} pupils wait at stop {stop} for {school}, and a vehicle has {seats} seats:"
+        f" {math.ceil(pupils / seats)} vehicles call there; open a second stop, or use a larger vehicle",
+    )
+
+
+def _judge(ends: tuple[int, int], names: tuple[str, str], table: Table, longest: int) -> Trouble | None:
+    """Say why a stop cannot be served for a service, if it cannot."""
+    stop, school = names
+    seconds = int(table.seconds[ends])
+    if seconds == NO_WAY or table.seconds[ends[::-1]] == NO_WAY:
+        return Trouble(
+            "stop_unreached",
+            stop,
+            f"no coach gets from stop {stop} to {school} and back: no street for coaches leads there; move the stop to"
+            " one that they may use",
+        )
+    if seconds > longest:
+        return Trouble(
+            "ride_too_long",
+            stop,
+            f"between stop {stop} and {school} a coach takes {seconds / 60:.0f} minutes without any halt, and the"
+            f" longest ride is {longest / 60:.0f}; allow a longer one, or bring these pupils otherwise",
+        )
+    return None
+
+
+def _state(session: Session, loads: Sequence[Load], schools: Sequence[int], ground: Ground, limits: Limits) -> Problem:
+    """State the optimiser's problem; of ways home in reversed time."""
+    drives = ground.table.seconds if session.way == MORNING else ground.table.seconds.T
+    stop = np.array([one.stop for one in loads], np.int32)
+    service = np.array([one.service for one in loads], np.int32)
+    school = np.array(schools, np.int32)
+    pupils = np.array([len(one.trips) for one in loads], np.int32)
+    bells = np.array([one.at for one in session.services], np.float64)
+    return Problem(
+        capacity=limits.seats,
+        max_ride=float(max(limits.ride[ground.levels[one.school]] for one in session.services)),
+        bell=bells if session.way == MORNING else -bells,
+        unloading=np.full(len(bells), limits.unloading),
+        school=service,
+        pupils=pupils,
+        dwell=np.asarray(limits.halt + limits.each * pupils, np.float64),
+        drive=_reached(drives[np.ix_(stop, stop)]),
+        to_school=_reached(drives[stop, school[service]]),
+        from_school=_reached(drives[np.ix_(school, stop)]),
+    )
+
+
+def _reached(seconds: NDArray[np.int32]) -> NDArray[np.float64]:
+    """Return seconds in which no way takes longer than any plan."""
+    return np.where(seconds == NO_WAY, 1e7, seconds).astype(np.float64)
+
+
+def tell(layout: Layout, plan: Plan, table: Table) -> list[Run]:
+    """Tell a plan as runs with their times, by vehicle and then by time.
+
+    A morning's run comes to the school as late as it may; one home leaves as soon as it may.
+    """
+    runs = []
+    for vehicle, block in enumerate(plan.blocks()):
+        mine = sorted((_tell_run(layout, plan.routes[n], vehicle, table) for n in block), key=lambda one: one.at)
+        runs.append(mine[0])
+        for before, after in pairwise(mine):
+            runs.append(replace(after, empty=int(table.metres[_end(before, layout), _start(after, layout)])))
+    return runs
+
+
+def _tell_run(layout: Layout, route: Route, vehicle: int, table: Table) -> Run:
+    problem, service = layout.problem, route.school
+    forwards = layout.session.way == MORNING
+    seconds = table.seconds if forwards else table.seconds.T
+    at = float(problem.bell[service] - problem.unloading[service])
+    calls: list[Call] = []
+    reached, metres, clock = layout.schools[service], 0, at
+    for number in reversed(route.stops):
+        load, dwell = layout.loads[number], float(problem.dwell[number])
+        clock -= float(seconds[load.stop, reached]) + dwell
+        metres += int(table.metres[(load.stop, reached) if forwards else (reached, load.stop)])
+        # in reversed time a halt begins where it ends
+        calls.append(Call(load.stop, clock if forwards else -clock - dwell, load.trips))
+        reached = load.stop
+    if forwards:
+        return Run(service, tuple(reversed(calls)), at, vehicle, metres, 0)
+    return Run(service, tuple(calls), -at, vehicle, metres, 0)
+
+
+def _start(run: Run, layout: Layout) -> int:
+    return run.calls[0].stop if layout.session.way == MORNING else layout.schools[run.service]
+
+
+def _end(run: Run, layout: Layout) -> int:
+    return layout.schools[run.service] if layout.session.way == MORNING else run.calls[-1].stop
