@@ -40,6 +40,7 @@ class Paper:
     facts: tuple[tuple[str, str], ...]
     texts: tuple[str, ...]
     tables: tuple[Table, ...]
+    footnote: str | None = None
 
 
 def write_pdf(paper: Paper, *, at: datetime) -> bytes:
