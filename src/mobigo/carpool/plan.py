@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 from mobigo.carpool.match import DELAY_GUARD, DETOUR_SHARE, DWELL
 from mobigo.carpool.model import BookingState, RunStop
 from mobigo.carpool.states import OPEN
-from mobigo.kit.errors import Refused
+from mobigo.kit.errors import InvalidInput, Refused
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -98,6 +98,8 @@ def lay_out(
 
     Raises
     ------
+    InvalidInput
+        When it goes nowhere (``invalid_run``).
     Refused
         When no road leads from one place to the next (``no_way``).
     """
@@ -108,6 +110,8 @@ def lay_out(
         if seconds == NO_WAY:
             raise Refused(f"no road leads from {names[0]} to {names[1]}; move them onto a street", code="no_way")
         at.append(at[-1] + seconds)
+    if not at[-1]:
+        raise InvalidInput(f"the run begins at {way[0].name} and ends there; say where it goes", code="invalid_run")
     if metres is None:
         metres = [0]
         for a, b in pairwise(points):

@@ -589,7 +589,7 @@ class Rides:
             raise Forbidden("only the staff acts for somebody else", code="role_required")
         found = person or mine
         if found is None:
-            raise InvalidInput("say for whom: `person`, the id of somebody who drives or rides", code="unknown_person")
+            raise InvalidInput("say for whom: the id of the person who drives or rides")
         return store.get_person(self._connection, found).id
 
     def _rider(self, wanted: Wanted, passenger: str | None) -> str | None:
