@@ -15,6 +15,7 @@ from mobigo.carpool.findings_store import FindingState, Kept
 from mobigo.carpool.model import BookingState
 from mobigo.carpool.proof import LONGEST, OFFLINE, ProofClass, Shows
 from mobigo.carpool.proving import Moment, Scanned, Shown
+from mobigo.carpool.runs_api import read_cursor
 from mobigo.db.session import Database, driver
 from mobigo.kit.errors import InvalidInput
 from mobigo.kit.geo import Point
@@ -325,11 +326,11 @@ def list_findings(
         kind=kind,
         runs=[run] if run else None,
         person=None if asking.role in STAFF else _find_person(session, asking) or "",
-        before=_read_cursor(cursor),
+        before=None if cursor is None else read_cursor(cursor),
         limit=limit + 1,
     )
     last = found[limit - 1] if len(found) > limit else None
-    next_cursor = f"{last.found_at.isoformat()}~{last.id}" if last else None
+    next_cursor = f"{last.found_at.isoformat()}/{last.id}" if last else None
     link_next(request, response, next_cursor)
     return FindingsAnswer(findings=[_seen_by(asking, one) for one in found[:limit]], next_cursor=next_cursor)
 
@@ -393,19 +394,6 @@ def _find_person(session: Database, asking: Asking) -> str | None:
 
 def _read_point(body: PointBody | None) -> Point | None:
     return None if body is None else Point(body.lon, body.lat)
-
-
-def _read_cursor(cursor: str | None) -> tuple[datetime, str] | None:
-    if cursor is None:
-        return None
-    at, found, id_ = cursor.partition("~")
-    try:
-        instant = datetime.fromisoformat(at)
-    except ValueError:
-        found = ""
-    if not found or instant.tzinfo is None or "\0" in id_:
-        raise InvalidInput("this is no cursor; take `next_cursor` of the page before", code="invalid_cursor")
-    return instant, id_
 
 
 def _seen_by(asking: Asking, one: Kept) -> StaffFindingAnswer | FindingAnswer:

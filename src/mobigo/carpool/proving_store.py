@@ -228,6 +228,14 @@ def list_journeys_of(connection: Connection[Any], keys: Iterable[str], first: da
     return [_journey(row) for row in rows]
 
 
+def list_between(connection: Connection[Any], first: datetime, end: datetime) -> list[Proven]:
+    """List the journeys that began from an instant on until before another one."""
+    rows = connection.execute(
+        f"{_JOURNEY} WHERE started_at >= %s AND started_at < %s ORDER BY started_at, booking", [first, end]
+    )
+    return [_journey(row) for row in rows]
+
+
 def save_journey(connection: Connection[Any], one: Proven) -> None:
     """Write what was proven of a booking, new or anew."""
     connection.execute(

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from psycopg import Connection
 
     from mobigo.carpool.model import Person, Run
+    from mobigo.carpool.policies import Rules
     from mobigo.carpool.proving_store import Proven
     from mobigo.kit.geo import Point
 
@@ -148,13 +149,14 @@ def announce(connection: Connection[Any], run: Run, *, siret: str | None, now: d
     journeys = [one for one in proving_store.list_journeys(connection, run.id) if one.struck_at is None]
     ids = {id_ for one in journeys for id_ in (one.driver, one.passenger) if id_ is not None}
     people = store.list_people(connection, ids)
-    shares = share_out(_find_revenue(connection, run, journeys), journeys)
+    revenue = find_revenue(policies_store.read_rules(connection), run, journeys)
+    shares = share_out(revenue, journeys)
     for one in journeys:
         document = write_journey(one, run, people, revenue=shares[one.booking], siret=siret)
         _want(connection, one, document, now)
 
 
-def _find_revenue(connection: Connection[Any], run: Run, journeys: Sequence[Proven]) -> int:
+def find_revenue(rules: Rules, run: Run, journeys: Sequence[Proven]) -> int:
     """Return what the driver of a run will be paid for these journeys, in cents, by the rules of its day."""
     aboard = tuple(
         Aboard(
@@ -174,7 +176,7 @@ def _find_revenue(connection: Connection[Any], run: Run, journeys: Sequence[Prov
     )
     departs_at = run.stops[0].planned_at.astimezone(terms.FRANCE)
     ride = Ride(run.id, run.driver, run.line, run.service_date, departs_at, run.stops[-1].metres, aboard)
-    return Awards(policies_store.read_rules(connection), territories=nowhere).pay(ride).cents
+    return Awards(rules, territories=nowhere).pay(ride).cents
 
 
 def _want(connection: Connection[Any], one: Proven, document: Mapping[str, Any], now: datetime) -> None:

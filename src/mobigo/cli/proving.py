@@ -67,6 +67,18 @@ class Prover:
             forgotten = settling.forget(session, self._clock.now())
         log.info("forgotten", positions=forgotten)
 
+    def open_months(self) -> None:
+        """Write the open files of the months that are over."""
+        from sqlalchemy.orm import Session
+
+        from mobigo.accounts.key import read_key
+        from mobigo.carpool import openfile
+
+        with Session(self._engine) as session, session.begin():
+            opened = openfile.open_due(session, read_key(self._settings.home), self._clock.now())
+        for one in opened:
+            log.info("opened", month=f"{one.month:%Y-%m}", journeys=one.journeys, published=one.published)
+
     def _settle(self, run: str, now: datetime) -> None:
         from sqlalchemy.orm import Session
 

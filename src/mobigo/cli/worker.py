@@ -56,8 +56,10 @@ def worker(*, leash: bool) -> None:
         Periodic("ondemand.series", timedelta(minutes=1)),
         Periodic("ondemand.forget", timedelta(days=1), timedelta(hours=1)),
         Periodic("carpool.prove", timedelta(seconds=LIVE_EVERY), at_once=True, queue=PROMPT),
+        Periodic("carpool.open_months", timedelta(days=1), timedelta(minutes=30), at_once=True),
         Periodic("carpool.forget_positions", timedelta(days=1), timedelta(hours=1)),
         Periodic("messages.forget", timedelta(days=1), timedelta(hours=1)),
+        Periodic("school.forget", timedelta(days=1), timedelta(hours=1)),
         Periodic("carpool.waiting", timedelta(seconds=LIVE_EVERY), at_once=True, queue=PROMPT),
         Periodic("carpool.forget", timedelta(days=1), timedelta(hours=1)),
     ]
@@ -84,6 +86,7 @@ def list_tasks(url: str, settings: Settings) -> Mapping[str, Callable[..., objec
     from mobigo.cli.keeping import Keeper
     from mobigo.cli.messages import forget_messages
     from mobigo.cli.proving import Prover
+    from mobigo.cli.school_register import forget_pupils
     from mobigo.cli.tending import Tending
     from mobigo.db.engine import libpq_conninfo
     from mobigo.transit import live_store
@@ -134,7 +137,9 @@ def list_tasks(url: str, settings: Settings) -> Mapping[str, Callable[..., objec
         "ondemand.forget": tending.forget,
         "carpool.prove": prover.prove,
         "carpool.forget_positions": prover.forget,
+        "carpool.open_months": prover.open_months,
         "messages.forget": partial(forget_messages, url, settings),
+        "school.forget": partial(forget_pupils, url, settings),
         "ondemand.improve": partial(improve_runs, url, settings),
         "ondemand.keep": Keeper(url, settings).run,
         "network.build": build,
