@@ -98,10 +98,15 @@ def get_certificate(session: Session, id_: str) -> Certificate:
     """
     row = driver(session).execute(f"{_SELECT} WHERE id = %s", [id_]).fetchone()
     if row is None:
-        raise NotFound(
-            f"no certificate {id_[:60]!r} was made here; compare the id with the paper", code="unknown_certificate"
-        )
+        raise unknown(id_)
     return _certificate(row)
+
+
+def unknown(id_: str) -> NotFound:
+    """Say that there is no such certificate."""
+    return NotFound(
+        f"no certificate {id_[:60]!r} was made here; compare the id with the paper", code="unknown_certificate"
+    )
 
 
 def write_certificate(session: Session, one: Certificate, *, author: str, address: str) -> bytes:

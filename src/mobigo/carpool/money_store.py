@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import dataclass
+from datetime import date
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -24,9 +25,12 @@ from mobigo.kit.geo import Point
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
-    from datetime import date, datetime
+    from datetime import datetime
 
     from psycopg import Connection
+
+EARLIEST, LATEST = date(2000, 1, 1), date(2999, 12, 31)
+"""Days that no run lies beyond."""
 
 AWARD_COLUMNS = (
     "run, number, person, month, service_date, cents, metres, seats, fares, derogated, steps, payout, made_by, made_at"

@@ -43,9 +43,8 @@ INCENTIVES, DRIVERS = "carpool_incentives", "carpool_drivers"
 """Accounts: what the Region spends, and what it owes the drivers."""
 
 EARNED, PAID, RETURNED = "carpool_earned", "carpool_payout", "carpool_payout_returned"
+CORRECTED = "carpool_correction"
 """Kinds of entries."""
-
-LONG_AGO, FAR = date(2000, 1, 1), date(2999, 12, 31)
 
 SATURDAY = 5
 
@@ -136,7 +135,7 @@ class Closer:
         store.lock_months(self._connection)
         known = store.find_month(self._connection, month)
         if known is not None:
-            return self._tell(known, (), already_closed=True)
+            return self.tell(known)
         today = now.astimezone(FRANCE).date()
         if month > today:
             raise Refused(
@@ -168,11 +167,11 @@ class Closer:
             cents=store.sum_payouts(self._connection, month),
         )
         store.set_month_totals(self._connection, month, runs=one.runs, cents=one.cents)
-        return self._tell(one, held, already_closed=False)
+        return self.tell(one, held, already_closed=False)
 
     def _settle(self, rules: Rules, last: date) -> tuple[list[tuple[Ride, RidePay]], tuple[Held, ...]]:
         """Work out what every run that is due is paid."""
-        due = store.list_due(self._connection, LONG_AGO, last, empty=pays_empty(rules))
+        due = store.list_due(self._connection, store.EARLIEST, last, empty=pays_empty(rules))
         held = list_held(self._connection, [ride.run for ride in due.rides])
         rides = [ride for ride in due.rides if ride.run not in held]
         if not rides:
@@ -194,7 +193,7 @@ class Closer:
         if not struck:
             return []
         before = store.sum_awards(self._connection, struck)
-        due = store.list_due(self._connection, LONG_AGO, FAR, empty=True, again=True, runs=struck)
+        due = store.list_due(self._connection, store.EARLIEST, store.LATEST, empty=True, again=True, runs=struck)
         found = []
         for ride in due.rides:
             cents, number = before[ride.run]
@@ -248,8 +247,14 @@ class Closer:
         ]
         ledger.post_all(self._session, entries)
 
-    def _tell(self, one: Month, held: tuple[Held, ...], *, already_closed: bool) -> Closing:
-        """Read back what was closed: each sum from where it stands."""
+    def tell(self, one: Month, held: tuple[Held, ...] = (), *, already_closed: bool = True) -> Closing:
+        """Read back what was closed: each sum from where it stands.
+
+        Raises
+        ------
+        Conflict
+            When they are not one (``month_does_not_balance``).
+        """
         total = store.sum_payouts(self._connection, one.month)
         posted = -ledger.sum_reference(self._session, reference(one.month), kind=PAID, account=Chart.BANK)
         file = self.write_file(one)

@@ -29,6 +29,7 @@ def serve(*, host: str, port: int, fd: int | None, leash: bool) -> None:
     from mobigo.cli.context import open_database
     from mobigo.cli.logs import write_logs
     from mobigo.db.engine import open_engine
+    from mobigo.ledger.sepa import Account
     from mobigo.settings import read_settings
     from mobigo.web.app import create_app
 
@@ -41,6 +42,7 @@ def serve(*, host: str, port: int, fd: int | None, leash: bool) -> None:
         clock=settings.open_clock(),
         home=settings.home,
         allow_hosts=settings.allow_hosts,
+        payer=Account(settings.payer_name, settings.payer_iban),
     )
     threading.Thread(target=_rehearse, args=(app,), daemon=True).start()
     config = uvicorn.Config(
