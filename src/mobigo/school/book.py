@@ -1,0 +1,176 @@
+"""What planning knows of a school year: the register by keys, homes as places and nobody's name; and changes to it.
+
+A scenario is the register with changes: a bell moved, a stop opened, closed or moved, a pupil sent to another stop, a
+limit set, a circuit locked. The register itself stays as it is until a scenario is published.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+from mobigo.kit.errors import InvalidInput
+from mobigo.kit.geo import Point
+from mobigo.school.demand import Home, Rider
+from mobigo.school.planning import Limits
+from mobigo.school.register import SHEETS, Bell, Call, Circuit, Run, School, Seat, Stop, Vehicle
+from mobigo.school.register_store import list_rows
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    import psycopg
+
+WALK = {"primary": 700, "college": 1_500, "lycee": 2_000}
+"""Metres that a pupil may walk to a stop, by level."""
+
+NEAR = 300
+"""Metres that one may walk who needs a stop nearby."""
+
+
+@dataclass(frozen=True)
+class Book:
+    """A school year for planning."""
+
+    schools: tuple[School, ...]
+    bells: tuple[Bell, ...]
+    stops: tuple[Stop, ...]
+    vehicles: tuple[Vehicle, ...]
+    circuits: tuple[Circuit, ...]
+    runs: tuple[Run, ...]
+    calls: tuple[Call, ...]
+    seats: tuple[Seat, ...]
+    """By pupils' keys."""
+    riders: tuple[Rider, ...]
+    limits: Limits = field(default_factory=Limits)
+    walk: Mapping[str, int] = field(default_factory=lambda: dict(WALK))
+    """Metres to a stop, by level."""
+    pins: Mapping[tuple[str, int], str] = field(default_factory=dict)
+    """Stop of a pupil's home that staff decided."""
+    keeps_stops: bool = True
+    """Pupils who have a stop keep it; only the others get one."""
+
+    def longest_walk(self, rider: Rider) -> int:
+        """Return the metres that a pupil may walk."""
+        return min(self.walk[rider.level], NEAR) if "near" in rider.needs else self.walk[rider.level]
+
+
+def read_book(connection: psycopg.Connection[Any], year: str) -> Book:
+    """Read a year; no names, no addresses, nothing but keys and places."""
+
+    def rows(name: str) -> tuple[Any, ...]:
+        sheet = SHEETS[name]
+        return tuple(sheet.noun(**row) for row in list_rows(connection, year, sheet))
+
+    homes: dict[str, tuple[Home, ...]] = {}
+    for pupil, lat, lon, weekdays, second_lat, second_lon, second_weekdays in connection.execute(
+        "SELECT pupil, lat, lon, weekdays, second_lat, second_lon, second_weekdays FROM school_person WHERE year = %s",
+        [year],
+    ):
+        first = Home(1, None if lat is None or lon is None else Point(lon, lat), frozenset(weekdays))
+        homes[pupil] = (first,)
+        if second_weekdays:
+            place = None if second_lat is None or second_lon is None else Point(second_lon, second_lat)
+            homes[pupil] += (Home(2, place, frozenset(second_weekdays)),)
+    riders = tuple(
+        Rider(row["key"], row["school"], row["level"], row["boarding"], tuple(row["needs"]), homes.get(row["key"], ()))
+        for row in list_rows(connection, year, SHEETS["pupils"])
+    )
+    return Book(
+        rows("schools"), rows("bells"), rows("stops"), rows("vehicles"), rows("circuits"), rows("runs"), rows("calls"),
+        rows("seats"), riders,
+    )  # fmt: skip
+
+
+def change(book: Book, changes: Sequence[Mapping[str, Any]]) -> Book:
+    """Return a year with changes, in their order.
+
+    Parameters
+    ----------
+    changes
+        Each with a ``kind``: ``bell`` (school, trip, at, weekdays), ``stop`` (stop, open, lat, lon, bearing), ``pupil``
+        (pupil, home, stop), ``limits`` (seats, ride, halt, each, unloading, walk), ``lock`` (circuit, locked),
+        ``stops`` (keep).
+
+    Raises
+    ------
+    InvalidInput
+        ``unknown_in_change``: naming something that the year does not have.
+    """
+    for number, one in enumerate(changes, 1):
+        book = _CHANGES[one["kind"]](book, one, number)
+    return book
+
+
+def _unknown(number: int, what: str, name: object) -> InvalidInput:
+    return InvalidInput(
+        f"change {number} names {what} {name!r}, which this year does not have; take an id from the register",
+        code="unknown_in_change",
+    )
+
+
+def _move_bell(book: Book, one: Mapping[str, Any], number: int) -> Book:
+    days = set(one.get("weekdays") or range(1, 8))
+    moved, bells = False, []
+    for bell in book.bells:
+        mine = days.intersection(bell.weekdays)
+        if (bell.school, bell.trip) != (one["school"], one["trip"]) or not mine:
+            bells.append(bell)
+            continue
+        moved = True
+        rest = tuple(day for day in bell.weekdays if day not in mine)
+        bells += [replace(bell, weekdays=rest)] if rest else []
+        bells.append(replace(bell, weekdays=tuple(sorted(mine)), at=one["at"]))
+    if not moved:
+        raise _unknown(number, "a bell of school", one["school"])
+    return replace(book, bells=tuple(bells))
+
+
+def _change_stop(book: Book, one: Mapping[str, Any], number: int) -> Book:
+    if not any(stop.id == one["stop"] for stop in book.stops):
+        raise _unknown(number, "stop", one["stop"])
+    new = {name: one[name] for name in ("open", "lat", "lon", "bearing") if one.get(name) is not None}
+    if {"lat", "lon"} & set(new) and "bearing" not in new:
+        new["bearing"] = None  # where it lies now tells its side
+    stops = tuple(replace(stop, **new) if stop.id == one["stop"] else stop for stop in book.stops)
+    return replace(book, stops=stops)
+
+
+def _pin_pupil(book: Book, one: Mapping[str, Any], number: int) -> Book:
+    if not any(rider.key == one["pupil"] for rider in book.riders):
+        raise _unknown(number, "pupil", one["pupil"])
+    if not any(stop.id == one["stop"] for stop in book.stops):
+        raise _unknown(number, "stop", one["stop"])
+    return replace(book, pins={**book.pins, (one["pupil"], one.get("home") or 1): one["stop"]})
+
+
+def _set_limits(book: Book, one: Mapping[str, Any], _number: int) -> Book:
+    plain = {name: one[name] for name in ("seats", "halt", "each", "unloading") if one.get(name) is not None}
+    limits = replace(book.limits, **plain, ride={**book.limits.ride, **(one.get("ride") or {})})
+    return replace(book, limits=limits, walk={**book.walk, **(one.get("walk") or {})})
+
+
+def _lock(book: Book, one: Mapping[str, Any], number: int) -> Book:
+    if not any(circuit.id == one["circuit"] for circuit in book.circuits):
+        raise _unknown(number, "circuit", one["circuit"])
+    locked = one.get("locked", True)
+    return replace(
+        book,
+        circuits=tuple(
+            replace(circuit, locked=locked) if circuit.id == one["circuit"] else circuit for circuit in book.circuits
+        ),
+    )
+
+
+def _keep_stops(book: Book, one: Mapping[str, Any], _number: int) -> Book:
+    return replace(book, keeps_stops=one["keep"])
+
+
+_CHANGES = {
+    "bell": _move_bell,
+    "stop": _change_stop,
+    "pupil": _pin_pupil,
+    "limits": _set_limits,
+    "lock": _lock,
+    "stops": _keep_stops,
+}

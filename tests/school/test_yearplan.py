@@ -1,0 +1,193 @@
+"""A school year planned from its register, changed, and compared; on straight lines instead of streets."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+from tests.street_text import lonlat
+
+from mobigo.kit.errors import InvalidInput
+from mobigo.kit.geo import Point, haversine
+from mobigo.school.book import Book, change
+from mobigo.school.comparing import compare
+from mobigo.school.demand import Home, Rider
+from mobigo.school.planning import Limits
+from mobigo.school.register import Bell, Call, Circuit, School, Seat, Stop, Vehicle
+from mobigo.school.register import Run as Circulation
+from mobigo.school.roads import Walks, close
+from mobigo.school.yearplan import Effort, Told, assign_stops, plan_year
+from mobigo.street.drives import Table
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+WEEK = (1, 2, 3, 4, 5)
+EIGHT, NOON, FIVE = 8 * 3600, 12 * 3600, 17 * 3600
+
+
+class Straight:
+    """Roads without streets: 15 m/s by coach, everybody walks as the crow flies."""
+
+    def measure(self, places: Sequence[Any], _period: object = None) -> Table:
+        metres = [[haversine(Point(*a[:2]), Point(*b[:2])) for b in places] for a in places]
+        table = np.rint(metres).astype(np.int32).reshape(len(places), len(places))
+        return close(Table(np.ceil(table / 15).astype(np.int32), table))
+
+    def walk(self, homes: Sequence[Point], stops: Sequence[Point], longest: float) -> Walks:
+        first, stop, metres = [0], [], []
+        for home in homes:
+            for number, one in enumerate(stops):
+                if haversine(home, one) <= longest:
+                    stop.append(number)
+                    metres.append(round(haversine(home, one)))
+            first.append(len(stop))
+        return Walks(*(np.array(one, np.int32) for one in (first, stop, metres)))
+
+
+def place(x: float, y: float) -> dict[str, float]:
+    lon, lat = lonlat(x, y)
+    return {"lat": lat, "lon": lon}
+
+
+def rider(key: str, x: float, y: float, school: str = "A", needs: tuple[str, ...] = ()) -> Rider:
+    return Rider(key, school, "college", "half_board", needs, (Home(1, Point(*lonlat(x, y)), frozenset(WEEK)),))
+
+
+VILLAGES = [(6_000, 0), (6_300, 900), (-5_000, 300), (0, 7_000), (500, 7_500)]
+
+
+@pytest.fixture
+def book() -> Book:
+    schools = (
+        School("A", "Collège A", "college", **place(0, 0)),
+        School("B", "Lycée B", "college", **place(1_500, 0)),
+    )
+    bells = [
+        Bell(one, trip, days, at + late)
+        for one, late in (("A", 0), ("B", 3600))
+        for trip, days, at in (("morning", WEEK, EIGHT), ("noon", (3,), NOON), ("evening", (1, 2, 4, 5), FIVE))
+    ]
+    stops = tuple(Stop(f"S{n}", f"Village {n}", **place(*one)) for n, one in enumerate(VILLAGES))
+    riders = tuple(
+        rider(f"p{v}{n}", x + 20 * n, y + 30, "AB"[n % 2]) for v, (x, y) in enumerate(VILLAGES) for n in range(6)
+    )
+    vehicles = (Vehicle("v1", "o", "coach", 20, day_cents=20_000, km_cents=100, grams=800),)
+    return Book(schools, tuple(bells), stops, vehicles, (), (), (), (), riders, Limits(seats=20), keeps_stops=True)
+
+
+def plan(book: Book, seed: int = 1) -> dict[str, Any]:
+    return plan_year(book, Straight(), Effort(work=3, seed=seed))  # type: ignore[arg-type]
+
+
+def test_everybody_is_brought_there_and_back_on_every_day(book: Book) -> None:
+    told: list[Told] = []
+    result = plan_year(book, Straight(), Effort(work=3), progress=told.append)  # type: ignore[arg-type]
+    assert [one["name"] for one in result["sessions"]] == ["morning 12345", "return 1245", "return 3"]
+    assert result["troubles"] == []
+    days: dict[int, Counter[str]] = defaultdict(Counter)
+    for session in result["sessions"]:
+        for day in session["weekdays"]:
+            days[day].update(p for run in session["runs"] for call in run["calls"] for p in call["pupils"])
+        assert session["bound"] <= session["vehicles"] == len({run["vehicle"] for run in session["runs"]})
+    assert set(days) == set(WEEK)
+    assert all(count == 2 for day in days.values() for count in day.values())
+    assert all(len(day) == 30 for day in days.values())
+    assert {one.session for one in told} == {one["name"] for one in result["sessions"]}
+    figures = result["figures"]
+    assert (figures["pupils"], figures["stops"]) == (30, len(set(result["stops"].values())))
+    kilometres = figures["loaded_km"] + figures["empty_km"]
+    assert figures["cents"] == pytest.approx(20_000 * figures["vehicles"] * 5 + 100 * kilometres, abs=10)
+    assert figures["co2_kg"] == pytest.approx(kilometres * 0.8, abs=0.2)
+    assert 0 < figures["ride_mean"] <= figures["ride_p95"] <= figures["ride_longest"] <= 2_700
+
+
+def test_the_same_seed_and_work_give_the_same_plan(book: Book) -> None:
+    assert plan(book, seed=7) == plan(book, seed=7)
+
+
+def test_who_has_a_stop_keeps_it_and_who_is_sent_to_one_goes_there(book: Book) -> None:
+    runs = (Circulation("r", "c", "morning", WEEK),)
+    seated = replace(
+        book, circuits=(Circuit("c", "C"),), runs=runs, seats=(Seat("p00", "r", "S1"), Seat("p01", "r", "S9"))
+    )
+    stops, _, _ = assign_stops(seated, Straight())  # type: ignore[arg-type]
+    by_pupil = {trip.pupil: stop for trip, stop in stops.items()}
+    assert by_pupil["p00"] == "S1"
+    assert by_pupil["p01"] in {"S0", "S1"}  # its stop is gone
+    pinned = change(seated, [{"kind": "pupil", "pupil": "p00", "stop": "S2"}, {"kind": "stops", "keep": False}])
+    stops, _, _ = assign_stops(pinned, Straight())  # type: ignore[arg-type]
+    assert {trip.pupil: stop for trip, stop in stops.items()}["p00"] == "S2"
+
+
+def test_a_plan_needs_no_more_vehicles_than_today(book: Book) -> None:
+    calls, runs, seats, circuits = [], [], [], []
+    for v in range(len(VILLAGES)):
+        circuits.append(Circuit(f"c{v}", f"Circuit {v}"))
+        runs.append(Circulation(f"r{v}", f"c{v}", "morning", WEEK))
+        calls += [Call(f"r{v}", 1, EIGHT - 1_800, stop=f"S{v}"), Call(f"r{v}", 2, EIGHT - 300, school="A")]
+        seats += [Seat(one.key, f"r{v}", f"S{v}") for one in book.riders if one.key.startswith(f"p{v}")]
+    today = replace(book, circuits=tuple(circuits), runs=tuple(runs), calls=tuple(calls), seats=tuple(seats))
+    assert plan(today)["sessions"][0]["vehicles"] <= 5
+    locked = change(today, [{"kind": "lock", "circuit": "c0"}])
+    result = plan(locked)
+    assert [one["locked"] for one in result["sessions"]] == [1, 0, 0]
+    morning = [p for run in result["sessions"][0]["runs"] for call in run["calls"] for p in call["pupils"]]
+    assert not [one for one in morning if one.startswith("p0")]
+
+
+def test_what_is_missing_is_named_and_the_rest_is_planned(book: Book) -> None:
+    broken = replace(
+        book,
+        schools=(*book.schools, School("C", "École C", "primary"), School("D", "École D", "primary", **place(50, 900))),
+        riders=(*book.riders, Rider("q", "A", "college", "half_board", (), (Home(1, None, frozenset(WEEK)),)),
+                rider("far", 90_000, 90_000), rider("door", 300, 4_000, needs=("door",))),
+    )  # fmt: skip
+    result = plan(broken)
+    kinds = {(one["kind"], one["about"]) for one in result["troubles"]}
+    assert kinds == {("no_place", "C"), ("no_bell", "D"), ("no_address", "q"), ("no_stop", "far")}
+    assert result["stops"]["door/1"] == "home:door/1"
+    assert result["figures"]["pupils"] == 31
+
+
+def test_a_bell_moved_is_compared_with_a_sentence_for_each_pupil(book: Book) -> None:
+    before = plan(book)
+    moved = change(book, [{"kind": "bell", "school": "B", "trip": "morning", "at": EIGHT}])
+    after = plan(moved)
+    found = compare(before, after, {stop.id: stop.name for stop in book.stops})
+    assert found["figures"]["vehicles"]["after"] >= found["figures"]["vehicles"]["before"]
+    times = [one for one in found["moved"] if one["session"] == "morning 12345" and one["kind"] == "time"]
+    assert {one["pupil"] for one in times} >= {f"{one.key}/1" for one in book.riders if one.school == "B"}
+    assert all(
+        "instead of" in one["text"] and "minutes earlier" in one["text"] for one in times if one["pupil"] == "p01/1"
+    )
+    assert compare(before, before, {})["moved"] == []
+
+
+def test_a_stop_closed_sends_its_pupils_elsewhere(book: Book) -> None:
+    before = plan(book)
+    stop = before["stops"]["p00/1"]
+    after = plan(change(book, [{"kind": "stop", "stop": stop, "open": False}]))
+    found = compare(before, after, {one.id: one.name for one in book.stops})
+    assert found["closed"] == [stop]
+    (sentence, *_) = [one["text"] for one in found["moved"] if one["pupil"] == "p00/1"]
+    assert "the former is not served any more" in sentence
+    assert "m on foot" in sentence
+
+
+@pytest.mark.parametrize(
+    "one",
+    [
+        {"kind": "bell", "school": "Z", "trip": "morning", "at": EIGHT},
+        {"kind": "stop", "stop": "Z", "open": False},
+        {"kind": "pupil", "pupil": "Z", "stop": "S0"},
+        {"kind": "pupil", "pupil": "p00", "stop": "Z"},
+        {"kind": "lock", "circuit": "Z"},
+    ],
+)
+def test_changes_name_what_the_year_has(book: Book, one: dict[str, Any]) -> None:
+    with pytest.raises(InvalidInput, match=r"change 1 names .* 'Z', which this year does not have"):
+        change(book, [one])
