@@ -37,6 +37,9 @@ EPOISSES, SEMUR, LAUMES = Point(4.1722, 47.5064), Point(4.3347, 47.4906), Point(
 PLACES = (("Époisses", EPOISSES, 0, 0), ("Semur-en-Auxois", SEMUR, 13_000, 15), ("Les Laumes", LAUMES, 30_000, 35))
 """Name, point, metres, minutes."""
 
+SPARE = timedelta(minutes=5)
+"""By which drivers may be later."""
+
 
 @dataclass
 class Served:
@@ -86,8 +89,9 @@ class Served:
             driver=self.people[user],
             seats=seats,
             stops=tuple(
-                RunStop(0, name, point, metres, at + timedelta(minutes=minutes), at + timedelta(minutes=minutes + 5))
+                RunStop(0, name, point, metres, there, there + SPARE, driver_latest=there + SPARE)
                 for name, point, metres, minutes in PLACES
+                for there in [at + timedelta(minutes=minutes)]
             ),
             state=RunState.PLANNED,
             service_date=at.date(),

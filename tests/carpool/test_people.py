@@ -2,17 +2,29 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import httpx
 import pytest
+from sqlalchemy.orm import Session
+from tests.carpool.served import Served, serving
 
 from mobigo.accounts.model import Role
 from mobigo.accounts.token import issue
+from mobigo.carpool import store
+from mobigo.carpool.model import BookingState, RunState
+from mobigo.db.session import driver
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from sqlalchemy.engine import Engine
     from tests.conftest import AppClient
+
+    from mobigo.carpool.model import Seat
 
 ANNA = {"name": "Anna  Roy ", "phone": "06 12 34 56 78", "adult": True}
 
@@ -95,3 +107,112 @@ def test_without_a_token_or_as_staff_there_is_no_profile(client: AppClient) -> N
     assert client.get("/v1/carpool/me").status_code == 401
     with asking(client, "boss", Role.ADMIN) as boss:
         assert boss.get("/v1/carpool/me").status_code == 403
+
+
+# ── with others ───────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.fixture
+def town(engine: Engine, home: Path) -> Iterator[Served]:
+    with serving(engine, home) as served:
+        served.know("dora", "anna", "ben", "eve")
+        yield served
+
+
+def state_of(town: Served, booking: Seat) -> BookingState:
+    with Session(town.engine) as session:
+        return store.get_booking(driver(session), booking.id).state
+
+
+def test_name_and_number_are_shown_only_to_the_other_and_near_the_ride(town: Served) -> None:
+    town.say("dora", "POST", "/me/cars", {"plate": "AB-123-CD", "name": "Blue Clio", "seats": 3})
+    run = town.lay_run("dora", at=town.now + timedelta(hours=25))
+    booking = town.seat(run, "anna")
+    place = f"/bookings/{booking.id}/contact"
+    assert town.say("anna", "GET", place)[1]["code"] == "contact_hidden"
+    town.go(town.now + timedelta(hours=2))
+    assert town.say("anna", "GET", place) == (
+        200,
+        {"name": "Dora", "phone": "+33612345670", "plate": "AB123CD", "car": "Blue Clio"},
+    )
+    assert town.say("dora", "GET", place)[1] == {"name": "Anna", "phone": "+33612345671", "plate": None, "car": None}
+    assert town.say("eve", "GET", place)[1]["code"] == "unknown_booking"
+    waiting = town.seat(run, "ben", state=BookingState.WAITING_CONFIRMATION)
+    assert town.say("ben", "GET", f"/bookings/{waiting.id}/contact")[1]["code"] == "contact_hidden"
+    town.go(town.now + timedelta(days=2))
+    assert town.say("anna", "GET", place)[1]["code"] == "contact_hidden"
+
+
+def test_who_blocks_somebody_rides_with_them_no_more(town: Served) -> None:
+    run = town.lay_run("dora")
+    booking, bens = town.seat(run, "anna"), town.seat(run, "ben")
+    dora = town.people["dora"]
+    assert town.say("eve", "PUT", f"/me/blocks/{dora}")[1]["code"] == "unknown_person"  # they never met
+    assert town.say("anna", "PUT", f"/me/blocks/{town.people['anna']}")[0] == 404
+    assert town.say("anna", "PUT", f"/me/blocks/{dora}") == (200, {"person": dora, "cancelled": [booking.id]})
+    assert town.say("anna", "PUT", f"/me/blocks/{dora}") == (200, {"person": dora, "cancelled": []})
+    assert (state_of(town, booking), state_of(town, bens)) == (BookingState.CANCELLED, BookingState.CONFIRMED)
+    assert [one["person"] for one in town.say("anna", "GET", "/me/blocks")[1]["blocked"]] == [dora]
+    assert town.say("dora", "GET", "/me/blocks")[1] == {"blocked": []}  # nobody is told who blocked them
+    assert town.say("dora", "POST", f"/runs/{run.id}/messages", {"text": "Why?", "booking": booking.id})[0] == 404
+    assert town.say("anna", "DELETE", f"/me/blocks/{dora}")[0] == 204
+    assert town.say("anna", "DELETE", f"/me/blocks/{dora}")[0] == 404
+
+
+def test_a_driver_blocks_a_passenger_likewise(town: Served) -> None:
+    booking = town.seat(town.lay_run("dora"), "anna")
+    status, answer = town.say("dora", "PUT", f"/me/blocks/{town.people['anna']}")
+    assert (status, answer["cancelled"]) == (200, [booking.id])
+
+
+def test_somebody_reads_all_that_is_kept_of_them_and_nothing_of_others(town: Served) -> None:
+    run = town.lay_run("dora")
+    booking = town.seat(run, "anna")
+    town.say("anna", "POST", f"/runs/{run.id}/messages", {"text": "Red coat"})
+    town.say("dora", "POST", f"/runs/{run.id}/messages", {"text": "Thanks"})
+    town.say("anna", "POST", "/reports", {"run": run.id, "kind": "driving", "text": "Too fast"})
+    town.say("ben", "POST", "/waiting", {"line": "epoisses-les-laumes", "stop": "epoisses", "to": "les-laumes"})
+    status, told = town.say("anna", "GET", "/me/data")
+    assert status == 200
+    assert told["profile"]["phone"] == "+33612345671"
+    assert [(one["id"], one["board"]) for one in told["bookings"]] == [(booking.id, "Époisses")]
+    assert [(one["text"], one["sent"]) for one in told["messages"]] == [("Red coat", True), ("Thanks", False)]
+    assert [one["text"] for one in told["reports_made"]] == ["Too fast"]
+    assert told["runs"] == told["waiting"] == []
+    assert "+33612345670" not in str(told)
+    driven = town.say("dora", "GET", "/me/data")[1]
+    assert [one["stops"][0]["name"] for one in driven["runs"]] == ["Époisses"]
+    assert driven["reports_made"] == []
+    assert [one["stop"] for one in town.say("ben", "GET", "/me/data")[1]["waiting"]] == ["epoisses"]
+
+
+def test_whoever_leaves_cancels_what_is_open_and_is_nobody_from_then_on(town: Served) -> None:
+    own, other = town.lay_run("dora"), town.lay_run("eve", at=town.now + timedelta(hours=5), plate="ZZ999ZZ")
+    annas, doras = town.seat(own, "anna"), town.seat(other, "dora")
+    town.say("dora", "POST", "/me/cars", {"plate": "AB-123-CD", "name": "Clio", "seats": 3})
+    town.say("dora", "POST", f"/runs/{own.id}/messages", {"text": "Call me: 0611"})
+    town.say("dora", "POST", "/waiting", {"line": "epoisses-les-laumes", "stop": "epoisses", "to": "les-laumes"})
+    assert town.say("dora", "DELETE", "/me") == (204, None)
+    assert (state_of(town, annas), state_of(town, doras)) == (BookingState.CANCELLED, BookingState.CANCELLED)
+    assert town.say("dora", "GET", "/me")[1]["code"] == "unknown_person"
+    with Session(town.engine) as session:
+        person = store.get_person(driver(session), town.people["dora"])
+        dump = str(
+            [
+                driver(session).execute(f"SELECT to_jsonb(t) FROM {table} AS t".encode()).fetchall()
+                for table in ("carpool_person", "carpool_car", "carpool_message", "carpool_run", "carpool_waiting")
+            ]
+        )
+    assert (person.account, person.name, person.phone, person.email) == (None, None, None, None)
+    for word in ("Dora", "dora", "0611", "AB123CD", "AB-123-CD", "+33612345670"):
+        assert word not in dump, word
+    town.know("dora")  # who comes back is somebody new
+    assert town.people["dora"] != person.id
+    assert town.say("dora", "GET", "/me/data")[1]["runs"] == []
+
+
+def test_nobody_leaves_while_they_drive_others(town: Served) -> None:
+    run = town.lay_run("dora", at=town.now)
+    with Session(town.engine) as session, session.begin():
+        store.set_run(driver(session), replace(run, state=RunState.DRIVING, started_at=town.now))
+    assert town.say("dora", "DELETE", "/me")[1]["code"] == "run_under_way"

@@ -1,22 +1,23 @@
 """HTTP: what people of carpool tell about themselves, their cars, whom they will not meet, and all we know of them."""
 
 from datetime import datetime
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Depends, Path
+from fastapi import APIRouter, Depends, Path, Response
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from mobigo.accounts.api import require
 from mobigo.accounts.model import Person as Asking
 from mobigo.accounts.model import Role
-from mobigo.carpool import people
+from mobigo.carpool import people, records
+from mobigo.carpool.asking import Once
 from mobigo.carpool.model import Person
 from mobigo.carpool.people_store import Car
 from mobigo.db.session import Database
 from mobigo.kit.problems import problems
 from mobigo.kit.requests import Now
 
-router = APIRouter(prefix="/v1/carpool/me", tags=["carpool people"])
+router = APIRouter(prefix="/v1/carpool", tags=["carpool people"])
 
 Traveller = Annotated[Asking, Depends(require(Role.TRAVELLER, Role.DRIVER))]
 """Somebody who drives or rides; the same person may do both."""
@@ -81,60 +82,115 @@ class BlockedAnswer(BaseModel):
     since: datetime
 
 
+class BlockAnswer(BaseModel):
+    """Somebody one will not meet from now on."""
+
+    person: str
+    cancelled: list[str] = Field(description="Bookings of the two with each other that cannot stand")
+
+
+class ContactAnswer(BaseModel):
+    """Who the other one of a booking is."""
+
+    name: str | None
+    phone: str | None
+    plate: str | None = Field(description="Of the driver's car, to its passengers")
+    car: str | None = Field(description="As its driver calls it")
+
+
 class BlockedAnswers(BaseModel):
     """Whom one will not meet, latest first."""
 
     blocked: list[BlockedAnswer]
 
 
-@router.get("", responses=problems(401, 403, 404))
+@router.get("/me", responses=problems(401, 403, 404))
 def read_profile(*, session: Database, asking: Traveller) -> ProfileAnswer:
     """Read what one has told about oneself."""
     return _profile(people.get_person(session, asking.user))
 
 
-@router.put("", responses=problems(400, 401, 403, 422))
+@router.put("/me", responses=problems(400, 401, 403, 422))
 def write_profile(*, session: Database, now: Now, asking: Traveller, body: ProfileBody) -> ProfileAnswer:
     """Tell a name, a way to be reached, and that one is an adult; needed before driving or riding."""
     profile = people.Profile(body.name, body.phone, body.email, body.language, body.adult)
     return _profile(people.describe(session, asking.user, profile, now))
 
 
-@router.get("/cars", responses=problems(401, 403, 404))
+@router.get("/me/cars", responses=problems(401, 403, 404))
 def list_cars(*, session: Database, asking: Traveller) -> CarsAnswer:
     """List one's cars."""
     return CarsAnswer(cars=[_car(one) for one in people.list_cars(session, asking.user)])
 
 
-@router.post("/cars", status_code=201, responses=problems(400, 401, 403, 404, 422))
+@router.post("/me/cars", status_code=201, responses=problems(400, 401, 403, 404, 422))
 def add_car(*, session: Database, asking: Traveller, body: CarBody) -> CarAnswer:
     """Add a car."""
     return _car(people.add_car(session, asking.user, plate=body.plate, name=body.name, seats=body.seats))
 
 
-@router.put("/cars/{car}", responses=problems(400, 401, 403, 404, 422))
+@router.put("/me/cars/{car}", responses=problems(400, 401, 403, 404, 422))
 def change_car(*, session: Database, asking: Traveller, car: CarId, body: CarBody) -> CarAnswer:
     """Write a car anew; runs offered with it before stay as they are."""
     return _car(people.change_car(session, asking.user, car, plate=body.plate, name=body.name, seats=body.seats))
 
 
-@router.delete("/cars/{car}", status_code=204, responses=problems(401, 403, 404, 422))
+@router.delete("/me/cars/{car}", status_code=204, responses=problems(401, 403, 404, 422))
 def remove_car(*, session: Database, asking: Traveller, car: CarId) -> None:
     """Forget a car."""
     people.remove_car(session, asking.user, car)
 
 
-@router.get("/blocks", responses=problems(401, 403, 404))
+@router.get("/me/blocks", responses=problems(401, 403, 404))
 def list_blocks(*, session: Database, asking: Traveller) -> BlockedAnswers:
     """List whom one will not meet."""
     found = people.list_blocked(session, asking.user)
     return BlockedAnswers(blocked=[BlockedAnswer(person=person, since=at) for person, at in found])
 
 
-@router.delete("/blocks/{person}", status_code=204, responses=problems(401, 403, 404, 422))
+@router.put("/me/blocks/{person}", responses=problems(401, 403, 404, 409, 422))
+def block(*, once: Once, asking: Traveller, person: PersonId) -> BlockAnswer:
+    """Never meet somebody again whom one has met; open bookings of the two with each other are cancelled."""
+    own = people.get_person(once.session, asking.user)
+
+    def work() -> BlockAnswer:
+        return BlockAnswer(person=person, cancelled=records.block(once.rides, own, person))
+
+    return once.once(BlockAnswer, None, work)
+
+
+@router.delete("/me/blocks/{person}", status_code=204, responses=problems(401, 403, 404, 422))
 def unblock(*, session: Database, asking: Traveller, person: PersonId) -> None:
     """Take a block back."""
     people.unblock(session, asking.user, person)
+
+
+@router.get("/me/data", responses=problems(401, 403, 404))
+def export(*, session: Database, response: Response, asking: Traveller) -> dict[str, Any]:
+    """Read all that is kept about one, by section."""
+    response.headers["Content-Disposition"] = 'attachment; filename="carpool.json"'
+    return records.export(session, people.get_person(session, asking.user))
+
+
+@router.delete("/me", status_code=204, responses=problems(401, 403, 404, 409))
+def erase(*, once: Once, asking: Traveller) -> None:
+    """Be forgotten: what is open is cancelled; trips and payments stay of nobody known, as the books must."""
+    own = people.get_person(once.session, asking.user)
+    with once.recording():
+        records.erase(once.rides, own)
+
+
+@router.get("/bookings/{booking}/contact", responses=problems(401, 403, 404, 422))
+def read_contact(
+    *,
+    session: Database,
+    now: Now,
+    asking: Traveller,
+    booking: Annotated[str, Path(pattern=r"^[A-Za-z0-9_-]{1,80}$", description="Of a booking")],
+) -> ContactAnswer:
+    """Read the name and number of who travels with one, from a day before to a day after."""
+    found = records.read_contact(session, people.get_person(session, asking.user), booking, now)
+    return ContactAnswer(name=found.name, phone=found.phone, plate=found.plate, car=found.car)
 
 
 def _profile(one: Person) -> ProfileAnswer:
