@@ -14,6 +14,7 @@ from mobigo.accounts.model import Person as Token
 from mobigo.accounts.model import Role
 from mobigo.carpool import store
 from mobigo.carpool.alternatives import find_alternatives
+from mobigo.carpool.search_api import ZONE, describe_offer
 from mobigo.carpool.service import Actor, PlacesGone, Rides
 from mobigo.db.answers import Answers
 from mobigo.db.session import Database, driver
@@ -114,6 +115,7 @@ class Asked(Looking):
         super().__init__(request=request, session=session, roads=roads, token=token, now=now)
         if token.role not in TRAVELS | WORKS:
             raise Forbidden(f"{token.user} is here as {token.role} and changes nothing", code="role_required")
+        self._cars = request.app.state.cars
         self._question = f"{request.method} {request.url.path}"
         self._response = response
         self._key = key
@@ -139,7 +141,7 @@ class Asked(Looking):
 
     @contextmanager
     def recording(self) -> Iterator[None]:
-        """Do all of something or nothing; where places are gone, others are named.
+        """Do all of something or nothing; where places are gone, others are named, each with its quote.
 
         The checks of the database are made here already, not only when the request is committed.
         """
@@ -150,7 +152,7 @@ class Asked(Looking):
                 connection.execute("SET CONSTRAINTS ALL IMMEDIATE")
             self.connection.execute("SET CONSTRAINTS ALL DEFERRED")
         except PlacesGone as gone:
-            gone.members = {"alternatives": find_alternatives(self.connection, self.roads, gone, self.actor, self.now)}
+            gone.members = {"alternatives": self._list_alternatives(gone)}
             raise
         except psycopg.errors.CheckViolation as broken:
             log.exception("the database refused a change of runs", constraint=broken.diag.constraint_name)
@@ -158,6 +160,18 @@ class Asked(Looking):
                 "this would break a promise made to somebody else, so nothing was changed; look again and retry",
                 code="promise_broken",
             ) from None
+
+    def _list_alternatives(self, gone: PlacesGone) -> list[dict[str, Any]]:
+        garage = self._cars.current(self.roads)
+        if garage is None:
+            return []
+        person = self.actor.person
+        avoid = frozenset() if person is None else frozenset({person, *store.list_blocked(self.connection, person)})
+        second = int(self.now.timestamp())
+        return [
+            describe_offer(one, self.roads, self.key, second, ZONE).model_dump(mode="json")
+            for one in find_alternatives(garage, gone, avoid, self.now)
+        ]
 
 
 Once = Annotated[Asked, Depends(Asked)]

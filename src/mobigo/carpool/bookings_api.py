@@ -6,6 +6,7 @@ from fastapi import APIRouter, Path, Query, Request, Response
 
 from mobigo.carpool import quotes, store
 from mobigo.carpool.asking import Asked, Look, Looking, Once
+from mobigo.carpool.match import DELAY_GUARD
 from mobigo.carpool.model import BookingState, Run, Seat
 from mobigo.carpool.plan import Spot
 from mobigo.carpool.ride_answers import (
@@ -63,6 +64,7 @@ def _read(once: Asked, body: BookingBody) -> Wanted:
             seats=quote.seats,
             note=body.note,
             ready_at=moment(quote.ready_at),
+            board_by=moment(quote.board_at + DELAY_GUARD),
             there_by=moment(quote.there_by),
             cents=quote.cents,
         )

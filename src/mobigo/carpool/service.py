@@ -16,6 +16,7 @@ from zoneinfo import ZoneInfo
 from mobigo.carpool import lines, people, states, store
 from mobigo.carpool.fares import find_fare
 from mobigo.carpool.model import BookingState, Run, RunState, Seat
+from mobigo.carpool.notices import Notices
 from mobigo.carpool.plan import Asked, Spot, bind, find_fit, lay_out, next_stop, take_out
 from mobigo.carpool.policies_store import read_rules
 from mobigo.carpool.states import ACTIVE, OPEN, Reason
@@ -267,7 +268,7 @@ class Rides:
         store.set_run(self._connection, replace(run, state=RunState.DRIVING, started_at=at, delay=delay))
         store.set_passed(self._connection, run.stops[0].id, at)
         self._note_run(run, "moved", (run.state, RunState.DRIVING))
-        return self._publish(id_)
+        return self._tell_delay(run)
 
     def pass_stop(self, id_: str, stop_id: int, at: datetime | None = None) -> Run:
         """Say that the car was at a stop; those before it are behind it too. Said twice, nothing changes."""
@@ -285,7 +286,7 @@ class Rides:
             delay = round((at - stop.planned_at).total_seconds())
             store.set_run(self._connection, replace(run, delay=delay))
         self._note_run(run, "passed", details={"stop": stop_id, "at": at.isoformat()})
-        return self._publish(id_)
+        return self._tell_delay(run)
 
     def locate(self, id_: str, point: Point, at: datetime | None = None) -> Run:
         """Say where the car is, and work out how late it is."""
@@ -301,7 +302,7 @@ class Rides:
             if seconds >= 0:
                 delay = round((at - stop.planned_at).total_seconds()) + seconds
         store.set_run(self._connection, replace(run, position=point, position_at=at, delay=delay))
-        return self._publish(id_)
+        return self._tell_delay(run)
 
     def end(self, id_: str, at: datetime | None = None) -> Run:
         """Say that the car has arrived: confirmed bookings wait for their proof now. Said twice, nothing changes."""
@@ -344,7 +345,7 @@ class Rides:
         rider = self._rider(wanted, passenger)
         store.lock_people(self._connection, [rider] if rider else [])
         seat = self._book(wanted, rider, store.lock_run(self._connection, wanted.run))
-        self._publish(wanted.run, [seat])
+        self.notices.booked(seat, self._publish(wanted.run, [seat]))
         return store.get_booking(self._connection, seat.id)
 
     def change(self, id_: str, wanted: Wanted) -> Seat:
@@ -358,6 +359,7 @@ class Rides:
         self._take_out(old.run)
         seat = self._book(wanted, old.passenger, store.get_run(self._connection, wanted.run))
         store.publish(self._connection, {old.run, wanted.run}, [gone.id, seat.id])
+        self.notices.booked(seat, store.get_run(self._connection, seat.run))
         return store.get_booking(self._connection, seat.id)
 
     def confirm(self, id_: str) -> Seat:
@@ -373,7 +375,7 @@ class Rides:
             raise Conflict(f"booking {id_} is confirmed already", code="status_already_set")
         self._check_active(run)
         moved = self._move(seat, BookingState.CONFIRMED)
-        self._publish(run.id, [moved])
+        self.notices.confirmed(moved, self._publish(run.id, [moved]))
         return store.get_booking(self._connection, id_)
 
     def cancel(self, id_: str, *, reason: str = "") -> Seat:
@@ -429,7 +431,8 @@ class Rides:
         person = self.actor.person
         if self.actor.staff or (person is not None and person == run.driver):
             return run
-        if person is not None and store.list_bookings(self._connection, run=id_, passenger=person, limit=1):
+        booked = person is not None and store.list_bookings(self._connection, run=id_, passenger=person)
+        if booked and any(one.state is not BookingState.CANCELLED for one in booked):
             return run
         if run.line is None or (person is not None and run.driver in store.list_blocked(self._connection, person)):
             raise store.unknown_run(id_)
@@ -449,13 +452,12 @@ class Rides:
         """Put somebody into a locked run."""
         if rider == run.driver:
             raise Refused(f"you drive run {run.id} yourself; nobody books in their own car", code="own_run")
-        if rider is not None and run.driver in store.list_blocked(self._connection, rider):
-            raise store.unknown_run(run.id)
         self._check_active(run)
         if not 1 <= wanted.seats <= MOST_SEATS:
             raise InvalidInput(f"{wanted.seats} seats; book 1 to {MOST_SEATS}", code="invalid_booking")
         self._check_ends(run, wanted)
         bookings = store.list_bookings(self._connection, run=run.id)
+        self._check_company(rider, run, bookings)
         asked = Asked(wanted.board, wanted.alight, wanted.seats, wanted.ready_at, wanted.board_by, wanted.there_by)
         fit = find_fit(run, bookings, asked, self.times, self.now)
         if fit is None:
@@ -487,6 +489,15 @@ class Rides:
         store.set_stops(self._connection, run.id, bind(stops, [*bookings, seat]))
         self._note(seat, "moved", (None, seat.state))
         return seat
+
+    def _check_company(self, rider: str | None, run: Run, bookings: Sequence[Seat]) -> None:
+        """Hide a run from who would meet somebody there whom they blocked, or who blocked them."""
+        if rider is None:
+            return
+        blocked = store.list_blocked(self._connection, rider)
+        aboard = {one.passenger for one in bookings if one.state is not BookingState.CANCELLED}
+        if blocked & {run.driver, *aboard}:
+            raise store.unknown_run(run.id)
 
     def _price(self, wanted: Wanted, run: Run) -> int:
         """Return what the passenger pays: as quoted, else the fare of the run's day."""
@@ -537,7 +548,16 @@ class Rides:
         store.set_booking(self._connection, moved)
         told = {**({"why": reason.value} if reason else {}), **(details or {})}
         self._note(seat, "moved", (seat.state, state), told)
+        if reason is not None:
+            self.notices.cancelled(seat, store.get_run(self._connection, seat.run), reason)
         return moved
+
+    def _tell_delay(self, before: Run) -> Run:
+        """Publish where a car is, and tell those who wait for it when it has become later."""
+        run = self._publish(before.id)
+        confirmed = store.list_bookings(self._connection, run=run.id, states=[BookingState.CONFIRMED])
+        self.notices.late(before, run, confirmed)
+        return run
 
     def _why(self, seat: Seat, run: Run) -> Reason:
         """Tell who cancels."""
@@ -667,6 +687,11 @@ class Rides:
         """Lock the run of a booking, and look again."""
         run = store.lock_run(self._connection, self._find_mine(id_, driver_only=driver_only).run)
         return self._find_mine(id_, driver_only=driver_only), run
+
+    @property
+    def notices(self) -> Notices:
+        """What drivers and passengers are told."""
+        return Notices(self.session, ZONE, self.now)
 
     @property
     def _connection(self) -> Connection[Any]:
