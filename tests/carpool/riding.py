@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from hashlib import sha256
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
 from sqlalchemy.orm import Session
 
-from mobigo.carpool import store
+from mobigo.carpool import proving_store, store
 from mobigo.carpool.checks import Fix
 from mobigo.carpool.model import BookingState, Run, RunState, RunStop, Seat
-from mobigo.carpool.proof import Shows
+from mobigo.carpool.proof import OFFLINE, Code, Shows, write_code
 from mobigo.carpool.proving import Moment, Scanned, show_code, take_positions, take_scan
 from mobigo.carpool.service import Actor, Rides
 from mobigo.carpool.settling import Settling
+from mobigo.db.engine import libpq_conninfo
 from mobigo.db.session import driver
 from mobigo.kit.geo import Point
 from mobigo.street.drives import Drives
@@ -41,14 +43,20 @@ class Riding:
     now: datetime = NOON - timedelta(days=1)
     siret: str | None = None
     road: tuple[int, int] | None = None
+    alone: str = field(default_factory=lambda: uuid4().hex[:12])
+    """Of this test: several share a database."""
+    runs: set[str] = field(default_factory=set)
 
     def person(self, account: str, *, name: str | None = None, phone: str | None = None) -> Person:
+        """Return somebody whom only this test knows; with a number of their own unless told."""
+        account = f"{account}-{self.alone}"
+        phone = phone or f"+336{int(sha256(account.encode()).hexdigest(), 16) % 10**8:08d}"
         with Session(self.engine) as session, session.begin():
             connection = driver(session)
             found = store.ensure_person(connection, account, self.now)
             connection.execute(
                 "UPDATE carpool_person SET adult = true, name = %s, phone = %s WHERE id = %s",
-                [name or account.title(), phone, found.id],
+                [name or f"{account.partition('-')[0].title()} Martin", phone, found.id],
             )
             return store.get_person(connection, found.id)
 
@@ -70,6 +78,7 @@ class Riding:
         with Session(self.engine) as session, session.begin():
             store.add_run(driver(session), run, self.now)
             store.publish(driver(session), [run.id])
+        self.runs.add(run.id)
         return self.read_run(run.id)
 
     def book(
@@ -127,11 +136,16 @@ class Riding:
             shower = booking.passenger if shows is Shows.PASSENGER else run.driver
             return show_code(session, KEY, booking.id, shower or "").text
 
-    def drive(self, run: Run, who: Person, *, device: str, late: timedelta = timedelta(0)) -> None:
+    def long_code(self, booking: Seat) -> str:
+        """Return a code of the passenger that is good all week: one whose time is not what is tested."""
+        week = timedelta(days=7)
+        return write_code(KEY, Code(booking.id, Shows.PASSENGER, booking.made_at - week, booking.made_at + week))
+
+    def drive(self, run: Run, who: Person, *, device: str, received: datetime | None = None) -> None:
         """Send the positions of a phone at every stop."""
-        fixes = [Fix(stop.planned_at + late, stop.point) for stop in run.stops]
+        fixes = [Fix(stop.planned_at, stop.point) for stop in run.stops]
         with Session(self.engine) as session, session.begin():
-            now = fixes[-1].at + timedelta(minutes=1)
+            now = received or fixes[-1].at + timedelta(minutes=1)
             take_positions(session, KEY, who.id, run.id, fixes, device=device, sent=None, now=now)
 
     def end(self, run: Run, at: datetime | None = None) -> datetime:
@@ -151,6 +165,15 @@ class Riding:
     def settle(self, run: Run, now: datetime) -> None:
         with Session(self.engine) as session, session.begin():
             self.settling.settle(session, run.id, now)
+
+    def due(self, now: datetime) -> list[str]:
+        """List the runs that the job would settle."""
+        with Session(self.engine) as session:
+            return [id_ for id_ in proving_store.list_unsettled(driver(session), now, OFFLINE) if id_ in self.runs]
+
+    @property
+    def conninfo(self) -> str:
+        return libpq_conninfo(self.engine.url.render_as_string(hide_password=False))
 
     def read(self, id_: str) -> Seat:
         with Session(self.engine) as session:

@@ -47,6 +47,9 @@ MOST_FIXES = 5_000
 WORST_CLOCK = timedelta(days=1)
 """By which a phone's clock may be wrong and its times still be put right."""
 
+SHOWN = frozenset({BookingState.CONFIRMED, BookingState.COMPLETED_PENDING_VALIDATION})
+"""States of bookings whose codes are shown; one may scan after the driver has ended the run."""
+
 PROVABLE = frozenset({BookingState.CONFIRMED, BookingState.COMPLETED_PENDING_VALIDATION, BookingState.VALIDATED})
 """States of bookings for which proof is taken."""
 
@@ -112,9 +115,9 @@ def show_code(session: Session, key: bytes, booking_id: str, person: str) -> Sho
     shows = {booking.passenger: Shows.PASSENGER, run.driver: Shows.DRIVER}.get(person)
     if shows is None:
         raise store.unknown_booking(booking_id)
-    if booking.state is not BookingState.CONFIRMED:
+    if booking.state not in SHOWN:
         raise Conflict(
-            f"booking {booking.id} is {booking.state}; there is a code while it is {BookingState.CONFIRMED}",
+            f"booking {booking.id} is {booking.state}; there is a code once it is confirmed, until it is proven",
             code="booking_not_confirmed",
         )
     board, alight = find_stops(connection, booking)

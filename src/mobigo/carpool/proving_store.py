@@ -176,11 +176,14 @@ def list_fixes(connection: Connection[Any], run: str) -> list[Located]:
 def forget_positions(connection: Connection[Any], before: datetime) -> int:
     """Forget where phones were before an instant, and make the ends of journeys vague; return how many positions."""
     connection.execute(
-        "UPDATE carpool_journey"
-        " SET origin = ST_SnapToGrid(origin, 0.01), destination = ST_SnapToGrid(destination, 0.01)"
-        " WHERE started_at < %(before)s AND (origin <> ST_SnapToGrid(origin, 0.01)"
-        " OR destination <> ST_SnapToGrid(destination, 0.01))",
-        {"before": before},
+        """
+        UPDATE carpool_journey
+        SET origin = ST_SnapToGrid(origin, 0.01), destination = ST_SnapToGrid(destination, 0.01)
+        WHERE started_at < %s AND NOT (
+            ST_Equals(origin, ST_SnapToGrid(origin, 0.01)) AND ST_Equals(destination, ST_SnapToGrid(destination, 0.01))
+        )
+        """,
+        [before],
     )
     scans = connection.execute(
         "UPDATE carpool_scan SET point = NULL, device = NULL"
@@ -303,7 +306,7 @@ def list_unsettled(connection: Connection[Any], now: datetime, late: timedelta) 
         )
         UNION
         SELECT one.run FROM carpool_journey AS one
-        WHERE one.proof <> 'C' AND one.proven_at > %(now)s::timestamptz - 2 * %(late)s::interval AND (
+        WHERE one.proven_at > %(now)s::timestamptz - 2 * %(late)s::interval AND (
             EXISTS (SELECT FROM carpool_fix AS fix WHERE fix.run = one.run AND fix.received_at > one.proven_at)
             OR EXISTS (
                 SELECT FROM carpool_scan AS scan
