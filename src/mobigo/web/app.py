@@ -12,18 +12,33 @@ from fastapi import FastAPI
 from mobigo import __version__
 from mobigo.accounts import api as accounts_api
 from mobigo.accounts.key import read_key
-from mobigo.carpool import bookings_api, lines_api, people_api, proof_api, runs_api, search_api, talk_api, waiting_api
+from mobigo.carpool import (
+    bookings_api,
+    lines_api,
+    money_api,
+    national_api,
+    people_api,
+    policies_api,
+    proof_api,
+    runs_api,
+    search_api,
+    talk_api,
+    waiting_api,
+)
 from mobigo.carpool.supply import Cars
 from mobigo.db.engine import POOL_SIZE
 from mobigo.journeys import api as journeys_api
 from mobigo.journeys import follow_api, nearby_api
 from mobigo.journeys.hails import Hails
+from mobigo.journeys.lifts import Lifts
 from mobigo.journeys.network import Networks
 from mobigo.ledger import api as ledger_api
+from mobigo.ledger.sepa import Account
 from mobigo.messages import outbox_api, webhook_api
 from mobigo.ondemand import availability_api, booking_api, fleet_api, replanning_api, series_api, services_api
 from mobigo.ondemand.catalogue import Catalogues
 from mobigo.places import api as places_api
+from mobigo.settings import Settings
 from mobigo.transit import api as transit_api
 from mobigo.transit import board_api, disturbance_api, live_api
 from mobigo.web import errors, pages
@@ -52,10 +67,17 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     app.state.cars.close()
 
 
-def create_app(*, engine: Engine, clock: Clock, home: Path, allow_hosts: Sequence[str] = ()) -> FastAPI:
+SAMPLE = Account(Settings.payer_name, Settings.payer_iban)
+"""Who pays drivers, unless an instance says so: an account of nobody."""
+
+
+def create_app(
+    *, engine: Engine, clock: Clock, home: Path, allow_hosts: Sequence[str] = (), payer: Account = SAMPLE
+) -> FastAPI:
     """Assemble the application from what it needs; tests hand it theirs.
 
-    ``app.state`` carries `engine`, `clock`, `token_key`, `networks`, `catalogues` and `allow_hosts`: what
+    ``app.state`` carries `engine`, `clock`, `token_key`, `bank_key`, `payer`, `networks`, `catalogues` and
+    `allow_hosts`: what
     ``db.session``, ``kit.requests``, ``accounts.api`` and every route that plans look up.
     """
     app = FastAPI(
@@ -69,12 +91,15 @@ def create_app(*, engine: Engine, clock: Clock, home: Path, allow_hosts: Sequenc
     app.state.engine = engine
     app.state.clock = clock
     app.state.token_key = read_key(home)
+    app.state.bank_key = read_key(home, "bank")
+    app.state.payer = payer
     app.state.allow_hosts = tuple(allow_hosts)
     app.state.networks = Networks(home, clock)
     app.state.catalogues = Catalogues()
     app.state.hails = Hails(engine, app.state.token_key, clock)
     app.state.supplies = app.state.hails.supplies
     app.state.cars = Cars(engine, clock)
+    app.state.lifts = Lifts(app.state.cars, app.state.token_key)
     app.state.turns = asyncio.Semaphore(POOL_SIZE // 2)
     errors.install(app)
     apis = (
@@ -99,7 +124,10 @@ def create_app(*, engine: Engine, clock: Clock, home: Path, allow_hosts: Sequenc
         runs_api,
         bookings_api,
         people_api,
+        policies_api,
+        money_api,
         proof_api,
+        national_api,
         search_api,
         talk_api,
         waiting_api,
