@@ -414,12 +414,6 @@ def make_certificate(*, session: Database, now: Now, asking: Traveller, body: Ce
     return _certificate(certificates.make(session, person.id, body.first, body.last, now=now))
 
 
-@router.get("/certificates/{id}", responses=problems(404, 422))
-def check_certificate(*, session: Database, id: CertificatePath) -> CertificateAnswer:  # noqa: A002
-    """Check a certificate by the id on its paper: its figures, and nobody's name."""
-    return _certificate(certificates.get_certificate(session, id))
-
-
 @router.get("/certificates/{id}.pdf", responses=problems(401, 403, 404, 422) | PDF, response_class=Response)
 def get_certificate_paper(
     *,
@@ -435,6 +429,12 @@ def get_certificate_paper(
     address = str(request.url_for("check_certificate", id=id))
     pdf = certificates.write_certificate(session, one, author=request.app.state.payer.name, address=address)
     return _download(pdf, "application/pdf", f"carpool-{one.first}-{one.last}.pdf")
+
+
+@router.get("/certificates/{id}", responses=problems(404, 422))
+def check_certificate(*, session: Database, id: CertificatePath) -> CertificateAnswer:  # noqa: A002
+    """Check a certificate by the id on its paper: its figures, and nobody's name."""
+    return _certificate(certificates.get_certificate(session, id))
 
 
 # ── what they share ───────────────────────────────────────────────────────────────────────────────────────────────────

@@ -47,7 +47,9 @@ def write_pdf(paper: Paper, *, at: datetime) -> bytes:
     """Write a paper as a tagged PDF; the same paper at the same instant is the same file."""
     template = resources.files(__package__).joinpath("paper.typ").read_bytes()
     said = {"paper": json.dumps(asdict(paper), ensure_ascii=False)}
-    return typst.compile(template, sys_inputs=said, pdf_standards="ua-1", ignore_system_fonts=True, timestamp=at)
+    return typst.compile(
+        template, sys_inputs=said, pdf_standards="ua-1", ignore_system_fonts=True, timestamp=int(at.timestamp())
+    )
 
 
 @cache
