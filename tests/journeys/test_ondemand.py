@@ -235,6 +235,7 @@ def test_the_answer_says_how_to_book(net: Network) -> None:
     assert set(leg["booking"]) == {
         *("service_id", "trip_id", "how", "bookable_until", "opens", "pickup_window", "arrive_by", "price_cents"),
         *("phone", "url", "message", "operator", "quote", "quote_expires", "pinned_to"),
+        *("kind", "confirmation", "detour_seconds"),
     }
 
 

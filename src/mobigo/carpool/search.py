@@ -10,6 +10,7 @@ from mobigo.carpool.match import DELAY_GUARD, Rider
 from mobigo.carpool.match import Spot as Try
 from mobigo.carpool.meeting import WALK_SPEED, find_meetings
 from mobigo.carpool.quotes import Offer, Spot
+from mobigo.kit.geo import haversine
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
 
 LONGEST_RIDE = 4 * 3_600
 """Seconds from leaving until being there, at most."""
+
+SAME = 0.5
+"""Metres: nearer than this to a stop of the run one is at it."""
 
 CAR_GRAMS = 217.6
 """CO2 equivalent of a car per kilometre, whoever sits in it: ADEME, Base Empreinte, dated 2024-06-01."""
@@ -114,13 +118,20 @@ def find_between(
     *,
     now: int,
     avoid: frozenset[str] = frozenset(),
+    each: int | None = None,
 ) -> list[Option]:
-    """Find every place in a car between some of the places at both ends; as `find_options`, in no order."""
+    """Find every place in a car between some of the places at both ends; as `find_options`, in no order.
+
+    Parameters
+    ----------
+    each : int, optional
+        The end (0 or 1) of whose places each counts for itself: a car is found once for every one it can go by.
+    """
     leaves = max(now, asked.at - asked.within - LONGEST_RIDE if asked.arrive else asked.at)
     by = asked.at if asked.arrive else asked.at + asked.within + LONGEST_RIDE
     rider = Rider(
-        tuple(Try(one.point, one.walk) for one in ends[0]),
-        tuple(Try(one.point, one.walk) for one in ends[1]),
+        tuple(Try(one.point, one.walk, n if each == 0 else 0) for n, one in enumerate(ends[0])),
+        tuple(Try(one.point, one.walk, n if each == 1 else 0) for n, one in enumerate(ends[1])),
         leaves,
         asked.at if asked.arrive else asked.at + asked.within,
         by,
@@ -143,8 +154,8 @@ def _describe(garage: Garage, found: Found, ends: tuple[Meeting, Meeting], seats
     offer = Offer(
         run.id,
         run.line,
-        Spot(board.name, board.point, before.id if before.point == board.point else None),
-        Spot(alight.name, alight.point, after.id if after.point == alight.point else None),
+        Spot(board.name, board.point, before.id if haversine(before.point, board.point) < SAME else None),
+        Spot(alight.name, alight.point, after.id if haversine(after.point, alight.point) < SAME else None),
         match.pickup_at,
         match.drop_off_at,
         match.pickup_at,

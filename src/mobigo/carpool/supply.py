@@ -18,6 +18,7 @@ import psycopg
 import structlog
 
 from mobigo.carpool import store
+from mobigo.carpool.lines import list_lines
 from mobigo.carpool.match import Board, Ride, Stop
 from mobigo.carpool.model import RunState
 from mobigo.carpool.plan import free_seats, next_stop
@@ -118,6 +119,8 @@ class Garage:
         self.drives = drives
         self.rules: Rules | None = None
         self.places: Sequence[Place] = ()
+        self.lines: Mapping[str, str] = {}
+        """Names of carpool lines, by id."""
         self._board = Board(drives)
         self._cars: dict[str, Car] = {}
         self._stops: Counter[Place] = Counter()
@@ -194,8 +197,9 @@ class _Known:
     oldest: int = 0
     """Instant: cars that were to end before it are not known."""
     rules: Rules | None = None
-    policies: tuple[Any, ...] | None = None
-    """By which it is told whether the rules changed."""
+    lines: Mapping[str, str] = field(default_factory=dict)
+    written: tuple[Any, ...] | None = None
+    """By which it is told whether the rules or the lines changed."""
     places: Sequence[Place] = ()
     places_at: float = -PLACES_FRESH
 
@@ -268,7 +272,7 @@ class Cars:
             garage, changed, gone = Garage(drives), self._known.runs, set()
         garage.drop(gone)
         garage.put(changed)
-        garage.rules, garage.places = self._known.rules, self._known.places
+        garage.rules, garage.places, garage.lines = self._known.rules, self._known.places, self._known.lines
         self._garage = garage
         self._read_at = time.monotonic()
         if changes == self._changes:  # else something was written while this was read
@@ -287,7 +291,7 @@ class Cars:
         gone: set[str] = set()
         oldest = int(now.timestamp()) - HOUR
         if oldest < known.oldest:  # the clock was put back
-            gone, known = set(known.runs), _Known(rules=known.rules, policies=known.policies)
+            gone, known = set(known.runs), _Known(rules=known.rules, lines=known.lines, written=known.written)
         known.oldest = oldest
         self._read_others(connection, known)
         revision = store.find_revision(connection)
@@ -308,9 +312,13 @@ class Cars:
         return changed, gone | over
 
     def _read_others(self, connection: psycopg.Connection[Any], known: _Known) -> None:
-        policies = connection.execute("SELECT count(*), max(written_at) FROM carpool_policy").fetchone()
-        if known.rules is None or policies != known.policies:
-            known.rules, known.policies = read_rules(connection), policies
+        written = connection.execute(
+            "SELECT (SELECT concat(count(*), '/', max(written_at)) FROM carpool_policy),"
+            " (SELECT concat(count(*), '/', max(written_at)) FROM carpool_line)"
+        ).fetchone()
+        if known.rules is None or written != known.written:
+            known.rules, known.written = read_rules(connection), written
+            known.lines = {line.id: line.name for line in list_lines(connection)}
         if time.monotonic() - known.places_at >= PLACES_FRESH:
             places = merge(one for one in list_places(connection) if one.open)
             known.places = [Place(one.name, one.point) for one in places]

@@ -7,6 +7,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, Field
 
 from mobigo.journeys.model import (
+    Booked,
     Brief,
     Journey,
     Label,
@@ -85,11 +86,19 @@ class WindowAnswer(BaseModel):
 
 
 class BookingAnswer(BaseModel):
-    """How a ride is booked that runs only for those who booked it."""
+    """How a ride is booked that runs only for those who booked it, or in whose car one has a place only then."""
 
-    service_id: str = Field(description="Of `/v1/ondemand/services`.")
-    trip_id: str
-    how: How = Field(description="`here`: with `quote` at `/v1/ondemand/bookings`; `web`: at `url`; `phone`.")
+    kind: Booked = Field(description="`on_demand`, or `carpool`: a place in somebody's car.")
+    service_id: str = Field(description="Of `/v1/ondemand/services`; of carpool `carpool:LINE`, or `carpool`.")
+    trip_id: str = Field(description="Of carpool the id of the run.")
+    how: How = Field(
+        description="`here`: with `quote` at `/v1/ondemand/bookings` or `/v1/carpool/bookings`; `web`: at `url`;"
+        " `phone`."
+    )
+    confirmation: Literal["instant", "driver"] = Field(
+        description="Who books has it at once, or the driver of the car answers first."
+    )
+    detour_seconds: int | None = Field(description="Of carpool: that the driver arrives later for it.")
     bookable_until: datetime
     opens: datetime | None = Field(description="It can be booked since then; null: since ever.")
     pickup_window: WindowAnswer = Field(description="Be ready at the first; the vehicle comes by the second.")
@@ -409,9 +418,12 @@ def _leg_as_json(leg: Leg, wait: int) -> dict[str, Any]:
 def _booking_as_json(booking: ToBook) -> dict[str, Any]:
     pin = booking.pinned_to
     return {
+        "kind": booking.kind,
         "service_id": booking.service_id,
         "trip_id": booking.trip_id,
         "how": booking.how,
+        "confirmation": "instant" if booking.instant else "driver",
+        "detour_seconds": booking.detour,
         "bookable_until": booking.bookable_until,
         "opens": booking.opens,
         "pickup_window": {"from": booking.pickup_window[0], "until": booking.pickup_window[1]},

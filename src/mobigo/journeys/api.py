@@ -10,6 +10,7 @@ from pydantic import BaseModel
 from mobigo import __version__
 from mobigo.journeys import service
 from mobigo.journeys.answer import PlanAnswer, RoundTripAnswer, plan_as_json, round_trip_as_json
+from mobigo.journeys.liftleg import Lift
 from mobigo.journeys.model import JourneyRequest
 from mobigo.journeys.network import Network
 from mobigo.journeys.parameters import Asked, AskedBack
@@ -40,7 +41,9 @@ def journeys(request: Request, now: Now, asked: Annotated[Asked, Query()]) -> Re
     """
     network = request.app.state.networks.current()
     question = asked.request(now, network.manifest.zone)
-    found = service.plan(network, question, hail(request, network, question, now))
+    found = service.plan(
+        network, question, hail(request, network, question, now), lift(request, network, question, now)
+    )
     return Response(orjson.dumps(plan_as_json(found)), media_type="application/json")
 
 
@@ -54,7 +57,13 @@ def round_trips(request: Request, now: Now, asked: Annotated[AskedBack, Query()]
     network = request.app.state.networks.current()
     zone = network.manifest.zone
     question = asked.request(now, zone)
-    found = service.plan_round_trip(network, question, hail(request, network, question, now), **asked.back(zone))
+    found = service.plan_round_trip(
+        network,
+        question,
+        hail(request, network, question, now),
+        lift(request, network, question, now),
+        **asked.back(zone),
+    )
     return Response(orjson.dumps(round_trip_as_json(found)), media_type="application/json")
 
 
@@ -63,6 +72,14 @@ def hail(request: Request, network: Network, question: JourneyRequest, now: date
     if not question.ondemand:
         return None
     found: Hail | None = request.app.state.hails.at(network, question.booking_at or now)
+    return found
+
+
+def lift(request: Request, network: Network, question: JourneyRequest, now: datetime) -> Lift | None:
+    """Return the cars one can ride in at the instant at which one would book; None where none is wanted."""
+    if not question.carpool:
+        return None
+    found: Lift | None = request.app.state.lifts.at(network, question.booking_at or now)
     return found
 
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Protocol
 
-from mobigo.journeys.identity import Hailed, identify, write_id
-from mobigo.journeys.model import Journey, Label, Leg, Mode
+from mobigo.journeys.identity import Hailed, hailed, identify, write_id
+from mobigo.journeys.liftleg import Lifted, LiftedAll
+from mobigo.journeys.model import BOOKED_MODES, Journey, Label, Leg
 from mobigo.journeys.rideleg import Crossed, Fetched, FetchedAll, line_of
 from mobigo.journeys.rides import describe_ride
 from mobigo.journeys.streetlegs import describe_parts, find_change, stop_place
@@ -105,7 +106,9 @@ def find_hails(found: TransitJourney, doors: Doors) -> dict[int, Hailed]:
         way = _way_of(leg, doors) if isinstance(leg, Walk) else None
         if isinstance(way, Fetched | FetchedAll | Crossed):
             service = way.hail.supply.catalogue.services[way.offered.offer.service]
-            hails[n] = Hailed(way.offered.offer, line_of(service).name)
+            hails[n] = hailed(way.offered.offer, line_of(service).name)
+        elif isinstance(way, Lifted | LiftedAll):
+            hails[n] = way.hailed()
     return hails
 
 
@@ -128,7 +131,7 @@ def follow(legs: Iterable[Leg]) -> list[Leg]:
             missed = ready is not None and leg.departure < ready and not certain
             followed.append(replace(leg, missed=missed))
             ready = leg.arrival
-        elif ready is not None and leg.mode is not Mode.ON_DEMAND:
+        elif ready is not None and leg.mode not in BOOKED_MODES:
             start = ready.astimezone(leg.departure.tzinfo)
             ready = start + (leg.arrival - leg.departure)
             followed.append(replace(leg, departure=start, arrival=ready))

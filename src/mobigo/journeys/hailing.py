@@ -121,7 +121,7 @@ def beats(other: TransitJourney, journey: TransitJourney) -> bool:
     )
 
 
-def _is_as_good(other: TransitJourney, journey: TransitJourney, rides: int) -> bool:
+def is_as_good(other: TransitJourney, journey: TransitJourney, rides: int) -> bool:
     """Tell whether nobody would book so many rides for what a journey gains over another one without."""
     if other.transfers > journey.transfers + rides or other.cost > journey.cost:
         return False
@@ -383,7 +383,7 @@ class Hailing:
             rides = sum(row >= 0 for row in rows)
             if not rides or journey.transfers + rides > self.request.max_transfers:
                 continue
-            if not any(_is_as_good(other, journey, rides) for other in known):
+            if not any(is_as_good(other, journey, rides) for other in known):
                 able.append((journey, rows))
         able.sort(key=lambda one: one[0].arrival if leaving else -one[0].departure)
         most = MOST_CHECKED if self.request.everything else self.request.most

@@ -34,6 +34,8 @@ if TYPE_CHECKING:
 DAY = 86_400
 LONGEST_TEXT = 50_000
 """Bytes that a name may unfold to."""
+CARPOOL = "carpool"
+"""Service of rides in cars of others; with the id of their line behind a colon, if they are on one."""
 STOP_OF_RIDE = 0
 """End of a way on foot: the stop of the ride beside it; negative numbers are doors and places as in `Walk`."""
 
@@ -161,20 +163,30 @@ def _name_walk(walk: Walk) -> NamedWalk:
 
 
 class Hailed(NamedTuple):
-    """A ride that was offered, and what its line is called."""
+    """A ride that was offered, as `NamedHail` keeps it."""
 
-    offer: Offer
+    service: str
+    trip: str
+    day: date
     line: str
+    start: tuple[str, float, float, str | None]
+    end: tuple[str, float, float, str | None]
+    ready: int
+    until: int
+    there: int
 
 
-def _name_hail(walk: Walk, hailed: Hailed) -> NamedHail:
-    offer, line = hailed
+def hailed(offer: Offer, line: str) -> Hailed:
+    """Return what names a ride on demand, whose line is called so."""
     start, end = ((one.name, one.point.lon, one.point.lat, one.stop_id) for one in (offer.origin, offer.destination))
-    ends = min(walk.from_stop, STOP_OF_RIDE), min(walk.to_stop, STOP_OF_RIDE)
     times = *offer.pickup, offer.drop_off[1]
-    return NamedHail(
-        *ends, walk.departure, walk.arrival, offer.service, offer.trip, offer.service_date, line, start, end, *times
-    )
+    return Hailed(offer.service, offer.trip, offer.service_date, line, start, end, *times)
+
+
+def _name_hail(walk: Walk, ride: Hailed) -> NamedHail:
+    ends = min(walk.from_stop, STOP_OF_RIDE), min(walk.to_stop, STOP_OF_RIDE)
+    service, trip, day, line, start, end, ready, until, there = ride
+    return NamedHail(*ends, walk.departure, walk.arrival, service, trip, day, line, start, end, ready, until, there)
 
 
 _Text = Annotated[str, Field(max_length=1000)]
@@ -262,6 +274,7 @@ class _Wishes(BaseModel):
     bicycle_aboard: bool | None = None
     criterion: Criterion | None = None
     ondemand: bool | None = None
+    carpool: bool | None = None
     party: Annotated[tuple[_Count, ...], Field(min_length=6, max_length=6)] | None = None
 
 

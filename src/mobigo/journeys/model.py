@@ -37,6 +37,12 @@ class Mode(StrEnum):
     """One's own, or as a passenger dropped off or picked up."""
     ON_DEMAND = "on_demand"
     """A vehicle that comes because it was booked."""
+    CARPOOL = "carpool"
+    """A place in somebody's car, who goes there anyway."""
+
+
+BOOKED_MODES = frozenset({Mode.ON_DEMAND, Mode.CARPOOL})
+"""Rides that are in no timetable."""
 
 
 class Reason(StrEnum):
@@ -213,6 +219,8 @@ class JourneyRequest:
     """Of `Plan.earlier` or `Plan.later`: the page before or after it."""
     ondemand: bool = True
     """Take rides that are booked, where they can be."""
+    carpool: bool = True
+    """Ride in cars of others who go there, where a place can be booked."""
     party: Party = ALONE
     """Who travels, and with what: for rides that are booked."""
     booking_at: datetime | None = None
@@ -265,14 +273,21 @@ class Line:
     agency: str
 
 
+class Booked(StrEnum):
+    """What kind of ride is booked."""
+
+    ON_DEMAND = "on_demand"
+    CARPOOL = "carpool"
+
+
 @dataclass(frozen=True)
 class ToBook:
-    """How a ride is booked that runs only for those who booked it."""
+    """How a ride is booked that runs only for those who booked it, or in whose car one has a place only then."""
 
     service_id: str
-    """Of `/v1/ondemand/services`."""
+    """Of `/v1/ondemand/services`; of carpool ``carpool:LINE``, or ``carpool`` on no line."""
     trip_id: str
-    """``source:trip_id`` of the service."""
+    """``source:trip_id`` of the service; of carpool the id of the run."""
     how: How
     bookable_until: datetime
     pickup_window: tuple[datetime, datetime]
@@ -293,6 +308,11 @@ class ToBook:
     quote_expires: datetime | None = None
     pinned_to: Pin | None = None
     """The train or coach that it feeds or meets."""
+    kind: Booked = Booked.ON_DEMAND
+    instant: bool = True
+    """It is booked at once; else the driver answers first."""
+    detour: int | None = None
+    """Of carpool: seconds that the driver arrives later for it."""
 
 
 @dataclass(frozen=True)
@@ -369,7 +389,7 @@ class Journey:
     @property
     def rides(self) -> bool:
         """Whether any leg is by vehicle."""
-        return any(leg.trip_id is not None or leg.mode is Mode.ON_DEMAND for leg in self.legs)
+        return any(leg.trip_id is not None or leg.mode in BOOKED_MODES for leg in self.legs)
 
     @property
     def walking(self) -> int:

@@ -136,6 +136,9 @@ class Asked(BaseModel):
     ondemand: Literal["on", "off"] = Field(
         default="on", description="`on`: take on-demand transport that can be booked now; `off`: leave it out"
     )
+    carpool: Literal["on", "off"] = Field(
+        default="on", description="`on`: ride in cars of others, where a place can be booked now; `off`: do not"
+    )
     passengers: int = Field(default=1, ge=1, le=50, description="Adults who travel, for what has to be booked")
     companions: int = Field(default=0, ge=0, le=50, description="Companions of somebody with reduced mobility")
     child_seats: int = Field(default=0, ge=0, le=50, description="Children with a child seat each, besides")
@@ -198,6 +201,7 @@ class Asked(BaseModel):
             everything=self.all,
             cursor=self.cursor,
             ondemand=self.ondemand == "on",
+            carpool=self.carpool == "on",
             party=self.party(),
             booking_at=read_instant(self.booking_time, zone) if self.booking_time else None,
             names=(clean_name(self.from_name), clean_name(self.to_name)),

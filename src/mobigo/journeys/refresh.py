@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from mobigo.journeys import combine, service
-from mobigo.journeys.identity import STOP_OF_RIDE, Identity, NamedHail, NamedRide, NamedWalk, read_id, write_id
-from mobigo.journeys.model import Access, Journey, Line, Mode, Place, Realtime
+from mobigo.journeys.identity import CARPOOL, STOP_OF_RIDE, Identity, NamedHail, NamedRide, NamedWalk, read_id, write_id
+from mobigo.journeys.model import BOOKED_MODES, Access, Journey, Line, Mode, Place, Realtime
 from mobigo.journeys.rides import describe_ride, find_now
 from mobigo.journeys.search import open_search
 from mobigo.journeys.streetlegs import describe_parts, describe_way, door_place, find_change, stop_place
@@ -325,7 +325,8 @@ def _describe_hail(
     zone = network.manifest.zone
     start, end = (Place(name, lat, lon, stop) for name, lon, lat, stop in (named.start, named.end))
     service = Line(named.service, named.line, named.line, None, None, "")
-    ride = describe_way(network, Mode.ON_DEMAND, (start, end), (named.ready, named.there), None)
+    mode = Mode.CARPOOL if named.service.partition(":")[0] == CARPOOL else Mode.ON_DEMAND
+    ride = describe_way(network, mode, (start, end), (named.ready, named.there), None)
     ride = replace(
         ride, departure=ride.departure.astimezone(zone), arrival=ride.arrival.astimezone(zone), line=service,
         service_date=named.day,
@@ -354,7 +355,7 @@ def _describe_hail(
 def _leave_earlier(legs: list[Leg], now: datetime) -> list[Leg]:
     """Let the way to a first vehicle that leaves earlier begin as much earlier, while there is time."""
     first = next((n for n, leg in enumerate(legs) if leg.trip_id is not None), 0)
-    if not first or legs[first].canceled or any(leg.mode is Mode.ON_DEMAND for leg in legs[:first]):
+    if not first or legs[first].canceled or any(leg.mode in BOOKED_MODES for leg in legs[:first]):
         return legs
     early = legs[first - 1].arrival - legs[first].departure
     if early <= timedelta(0) or legs[0].departure - early < now:

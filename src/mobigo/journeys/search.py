@@ -14,6 +14,7 @@ from mobigo.journeys.access import find_access, find_direct, find_end
 from mobigo.journeys.combine import Doors
 from mobigo.journeys.crossing import cross
 from mobigo.journeys.hailing import Hailing, Time, beats, party_of
+from mobigo.journeys.lifting import Lifting
 from mobigo.journeys.model import Access, Mode
 from mobigo.journeys.wishes import price, says_nothing, understand
 from mobigo.transit import routing
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from mobigo.journeys.access import Access as Reached
     from mobigo.journeys.access import Direct
     from mobigo.journeys.combine import AllTheWay
+    from mobigo.journeys.liftleg import Lift
     from mobigo.journeys.model import End, JourneyRequest
     from mobigo.journeys.network import Network
     from mobigo.journeys.rideleg import Hail
@@ -38,6 +40,9 @@ SECONDS_PER_EVENT = 5e-6
 GRACE = 0.2
 """Seconds beyond the budget for an answer without the criterion, where there would be none in time with it."""
 
+MOST_SEATS = 8
+"""Passengers of a car."""
+
 BOOKED_ROUNDS = 4
 """Searches without the trips that cannot be booked, at most; what still rides one is left out."""
 
@@ -48,6 +53,9 @@ HORIZON_DAYS = 14
 """How far ahead and back the nearest journey is looked for."""
 
 
+CARPOOL = 14
+"""What `Candidate.by` is of journeys with a ride in somebody's car."""
+
 ON_DEMAND = 15
 """What `Candidate.by` is of journeys with rides that are booked."""
 
@@ -57,7 +65,7 @@ class Candidate(NamedTuple):
 
     journey: TransitJourney
     by: int
-    """Index into `Search.doors`; `ON_DEMAND`: by rides that are booked."""
+    """Index into `Search.doors`; `ON_DEMAND`: by rides that are booked; `CARPOOL`: in somebody's car."""
     own: Doors | None = None
     """Of a journey with rides that are booked: how its ends go."""
 
@@ -90,6 +98,8 @@ class Search:
     """True once a journey by vehicle was left out because walking is better."""
     hailing: Hailing | None = None
     """Rides that are booked; None: none is wanted, or none is near."""
+    lifting: Lifting | None = None
+    """Rides in cars of others; None: none is wanted, or there are none."""
     _crossed: bool = field(default=False, repr=False)
     """Whether rides between two lines were looked for: once for a question."""
     _day: int | None = field(default=None, repr=False)
@@ -108,7 +118,8 @@ class Search:
     def best(self, at: int, direction: Direction) -> list[Candidate]:
         """Find the journeys from an instant on that are best in arrival and changes (until it: in departure)."""
         found = [Candidate(journey, by) for by in range(len(self.doors)) for journey in self._ask(by, at, 0, direction)]
-        return found + self._hail_next(at, direction, found)
+        found += self._hail_next(at, direction, found)
+        return found + self._lift_next(at, direction, found)
 
     def between(self, first: int, last: int, direction: Direction) -> list[Candidate]:
         """Find all journeys that leave (arrive) from the first to the last instant, both included."""
@@ -120,7 +131,8 @@ class Search:
             if inside:
                 others = [] if self.over else self._ask(by, beyond, 0, direction)
                 found += [one for one in inside if not any(beats(other, one.journey) for other in others)]
-        return found + self._hail(first, last, direction, found)
+        found += self._hail(first, last, direction, found)
+        return found + self._lift(first, last, direction, found)
 
     def first_after(self, at: int, direction: Direction) -> int | None:
         """Find the first instant, not before this one, at which a journey leaves (arrives)."""
@@ -218,11 +230,44 @@ class Search:
             new = self._hail(first, last, direction, found)
             if new:
                 break
+        return self._soonest(new, found, direction)
+
+    def _soonest(self, new: list[Candidate], found: list[Candidate], direction: Direction) -> list[Candidate]:
+        """Keep those that somebody who wants the next journey takes."""
         best: list[Candidate] = []
-        for one in sorted(new, key=lambda one: (one.journey.arrival, -one.journey.departure)):
+        leaving = direction is Direction.DEPART
+        for one in sorted(new, key=lambda one: (one.journey.arrival if leaving else 0, -one.journey.departure)):
             if not any(_is_sooner(other.journey, one.journey, direction) for other in (*found, *best)):
                 best.append(one)
         return best
+
+    def _lift(self, first: int, last: int, direction: Direction, found: list[Candidate]) -> list[Candidate]:
+        """Add journeys with a ride in somebody's car, where no other one is as good."""
+        if self.lifting is None or self.over:
+            return []
+
+        def ask(doors: Doors, at: int, direction: Direction) -> list[TransitJourney]:
+            return [] if self.over else self._ask_between(doors, at, 0, direction)
+
+        new: list[Candidate] = []
+        known = [one.journey for one in found]
+        for journey, doors in self.lifting.find(ask, self.doors[0], known, Time(first, last, direction)):
+            one = Candidate(journey, CARPOOL, doors)
+            if not first <= one.at(direction) <= last or not self._is_worth(journey, self.doors[0].walk):
+                continue
+            if not any(beats(other.journey, journey) for other in (*found, *new)):
+                new = [*(other for other in new if not beats(journey, other.journey)), one]
+        return new
+
+    def _lift_next(self, at: int, direction: Direction, found: list[Candidate]) -> list[Candidate]:
+        """Add the next journeys with a ride in somebody's car: those better than what was found, or than each other."""
+        new: list[Candidate] = []
+        for ahead in AHEAD if self.lifting is not None and not found else AHEAD[:1]:
+            first, last = (at, at + ahead) if direction is Direction.DEPART else (at - ahead, at)
+            new = self._lift(first, last, direction, found)
+            if new:
+                break
+        return self._soonest(new, found, direction)
 
     def _ask(self, by: int, at: int, window: int, direction: Direction) -> list[TransitJourney]:
         return self._ask_between(self.doors[by], at, window, direction)
@@ -328,7 +373,13 @@ def _is_sooner(other: TransitJourney, journey: TransitJourney, direction: Direct
     return other.departure >= journey.departure and other.transfers <= journey.transfers
 
 
-def open_search(network: Network, request: JourneyRequest, deadline: float, hail: Hail | None = None) -> Search:
+def open_search(
+    network: Network,
+    request: JourneyRequest,
+    deadline: float,
+    hail: Hail | None = None,
+    lift: Lift | None = None,
+) -> Search:
     """Find the ends of a question and what is asked of the way.
 
     Raises
@@ -361,6 +412,7 @@ def open_search(network: Network, request: JourneyRequest, deadline: float, hail
         request.max_transfers,
         deadline,
         hailing=_open_hailing(hail, network, request, ends, (origins, destinations)),
+        lifting=_open_lifting(lift, network, request, ends, (origins, destinations)),
     )
 
 
@@ -374,12 +426,36 @@ def _open_hailing(
     """Prepare to ask for rides that are booked, from ways on foot already found where there are any."""
     if hail is None or not request.ondemand:
         return None
+    return Hailing(hail, network, ends, _find_walks(network, request, ends, known), request, party_of(request))
+
+
+def _open_lifting(
+    lift: Lift | None,
+    network: Network,
+    request: JourneyRequest,
+    ends: tuple[End, End],
+    known: tuple[Mapping[tuple[Access, ...], Reached], Mapping[tuple[Access, ...], Reached]],
+) -> Lifting | None:
+    """Prepare to ask for places in cars: for adults, who get in and out of any car."""
+    party = request.party
+    able = not (request.wheelchair or request.bicycle_aboard or party.wheelchairs or party.bicycles or party.children)
+    if lift is None or not request.carpool or not able or not 1 <= party.persons <= MOST_SEATS:
+        return None
+    return Lifting(lift, network, ends, _find_walks(network, request, ends, known), request)
+
+
+def _find_walks(
+    network: Network,
+    request: JourneyRequest,
+    ends: tuple[End, End],
+    known: tuple[Mapping[tuple[Access, ...], Reached], Mapping[tuple[Access, ...], Reached]],
+) -> tuple[Reached, Reached]:
+    """Find how the ends reach stops on foot, unless that is known already."""
     walking, on_foot = (Access.WALK,), _on_foot(request)
-    walks = (
+    return (
         known[0].get(walking) or find_access(network, ends[0], on_foot, backward=False),
         known[1].get(walking) or find_access(network, ends[1], on_foot, backward=True),
     )
-    return Hailing(hail, network, ends, walks, request, party_of(request))
 
 
 def _on_foot(request: JourneyRequest) -> JourneyRequest:

@@ -5,7 +5,6 @@ Everything is worked out when it is first needed and kept with the catalogue and
 
 from __future__ import annotations
 
-from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cached_property
 from threading import Lock
@@ -13,14 +12,12 @@ from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 import numpy as np
 
-from mobigo.journeys.model import Mode
-from mobigo.journeys.modes import mode_of
-from mobigo.journeys.streetlegs import find_change, pairs
+from mobigo.journeys.drawing import Drawings
+from mobigo.journeys.hubs import weigh_stops
+from mobigo.journeys.streetlegs import find_change
 from mobigo.kit.geo import Point
 from mobigo.ondemand.flex_read import is_flexible
 from mobigo.ondemand.model import PlaceKind
-from mobigo.street.graph import Profile
-from mobigo.street.routing import PATIENCE, course, snap
 from mobigo.transit.timetable import arc_metres
 
 if TYPE_CHECKING:
@@ -28,25 +25,21 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from mobigo.journeys.drawing import Drawn
     from mobigo.journeys.network import Network
     from mobigo.journeys.streetlegs import Part
     from mobigo.ondemand.catalogue import Catalogue, Ride
     from mobigo.ondemand.model import Trip
+    from mobigo.street.graph import Profile
 
 HUBS = 16
 """Stops of a zone or group that a ride to the next vehicle goes to, at most: those with the most departures."""
-
-RAIL_WEIGHT = 8
-"""So many departures of buses make a stop as important as one of a train."""
 
 NEAR_METRES = 250.0
 """Metres, straight: how far from a stop without ways of its own the vehicles are that one changes to there."""
 
 DETOUR = 1.4
 """How much longer such a way is than the straight line."""
-
-KEPT_POINTS = 200_000
-"""Points of courses that are kept: some hundreds of rides, in 26 MB."""
 
 KEPT_ONWARD = 20_000
 """Rides from stops by which what they lead to is kept."""
@@ -80,14 +73,6 @@ class Relation(NamedTuple):
     rides: tuple[Ride, ...]
 
 
-class Drawn(NamedTuple):
-    """The course of a ride on the map."""
-
-    geometry: tuple[tuple[float, float], ...]
-    """Longitude and latitude, from its one end to the other."""
-    metres: float
-
-
 Ridden: TypeAlias = tuple[int, int, bool, bool]
 """Relation, the stop a ride is from (to), whether it is to it, and whether one goes on on wheels."""
 
@@ -108,13 +93,14 @@ class Served:
     _hubs: dict[Area, NDArray[np.int32]] = field(default_factory=dict, repr=False)
     _spreads: dict[tuple[Area, bool, bool], Spread] = field(default_factory=dict, repr=False)
     _changes: dict[tuple[int, int, Profile], tuple[Part, ...]] = field(default_factory=dict, repr=False)
-    _paths: dict[tuple[Point, Point], Drawn | None] = field(default_factory=dict, repr=False)
-    _drawn: int = field(default=0, repr=False)
-    """Points of all that `_paths` has; a ride without a course counts as one."""
     _points: dict[Area, list[Point]] = field(default_factory=dict, repr=False)
     onward: dict[Ridden, tuple[object, NDArray[np.int32]]] = field(default_factory=dict, repr=False)
     """Stops that rides from stops lead to (from which they lead there), and what knew the driving times."""
     _lock: Lock = field(default_factory=Lock, repr=False)
+
+    @cached_property
+    def _drawings(self) -> Drawings:
+        return Drawings(self.network.streets)
 
     @property
     def version(self) -> str:
@@ -200,15 +186,7 @@ class Served:
     @cached_property
     def _weight(self) -> NDArray[np.float64]:
         """float64[n_stops], how many vehicles leave from the station of a stop, trains counting more; 0: none."""
-        timetable = self.network.timetable
-        trip = np.repeat(np.arange(len(timetable.trip_route)), np.diff(timetable.call_first))
-        types, which = np.unique(timetable.route_type, return_inverse=True)
-        rail = np.array([mode_of(int(kind)) is Mode.RAIL for kind in types], np.bool_)
-        of_route = np.append(np.where(rail[which], float(RAIL_WEIGHT), 1.0), 1.0)
-        of_call = of_route[timetable.trip_route[trip]]
-        own = np.bincount(timetable.call_stop, of_call, len(timetable.stop_lat))
-        whole = np.bincount(timetable.stop_station, own, int(timetable.stop_station.max(initial=-1)) + 1)
-        return np.where(own > 0, whole[timetable.stop_station], 0.0)
+        return weigh_stops(self.network.timetable)
 
     def hubs(self, area: Area) -> NDArray[np.int32]:
         """Return the stops of an area that are worth a ride, int32[n], the most important first."""
@@ -305,31 +283,7 @@ class Served:
 
     def course(self, start: Point, end: Point) -> Drawn | None:
         """Draw the streets that a vehicle takes; None where there are none."""
-        graph = self.network.streets
-        if graph is None or start == end:
-            return None
-        key = start, end
-        with suppress(KeyError):
-            return self._paths[key]
-        snaps = snap(graph, [start, end], Profile.CAR)
-        ends = snaps.one(0), snaps.one(1)
-        way = drawn = None
-        if ends[0] is not None and ends[1] is not None:
-            way = course(graph, ends[0], ends[1], Profile.CAR, PATIENCE)
-        if way is not None:
-            line = (start.lon, start.lat), *pairs(way), (end.lon, end.lat)
-            drawn = Drawn(line, round(_measure(line), 1))
-        self._keep_course(key, drawn)
-        return drawn
-
-    def _keep_course(self, key: tuple[Point, Point], drawn: Drawn | None) -> None:
-        """Keep the course of a ride, and forget the oldest where there are too many points."""
-        with self._lock:
-            if key not in self._paths:
-                self._paths[key] = drawn
-                self._drawn += _count(drawn)
-            while self._drawn > KEPT_POINTS:
-                self._drawn -= _count(self._paths.pop(next(iter(self._paths))))
+        return self._drawings.course(start, end)
 
     def change(self, start: int, end: int, foot: Profile) -> tuple[Part, ...]:
         """Find the way on foot between a hub and a stop beside it; those of stations are asked for again and again."""
@@ -342,13 +296,3 @@ class Served:
         """Return where a stop is."""
         timetable = self.network.timetable
         return Point(float(timetable.stop_lon[stop]), float(timetable.stop_lat[stop]))
-
-
-def _count(drawn: Drawn | None) -> int:
-    return 1 if drawn is None else len(drawn.geometry)
-
-
-def _measure(geometry: tuple[tuple[float, float], ...]) -> float:
-    """Metres along a line of longitudes and latitudes."""
-    lon, lat = np.radians(np.array(geometry, np.float64)).T
-    return float(arc_metres(lat[:-1], lon[:-1], lat[1:], lon[1:]).sum())

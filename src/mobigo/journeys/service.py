@@ -25,6 +25,7 @@ from mobigo.transit.model import Direction, Ride, Walk
 if TYPE_CHECKING:
     from mobigo.journeys.access import Direct
     from mobigo.journeys.combine import Doors
+    from mobigo.journeys.liftleg import Lift
     from mobigo.journeys.model import Journey, Left, NotNow
     from mobigo.journeys.network import Network
     from mobigo.journeys.rideleg import Hail
@@ -49,7 +50,7 @@ def rehearse(network: Network, now: datetime) -> None:
         plan(network, JourneyRequest(origin, destination, now))
 
 
-def plan(network: Network, request: JourneyRequest, hail: Hail | None = None) -> Plan:
+def plan(network: Network, request: JourneyRequest, hail: Hail | None = None, lift: Lift | None = None) -> Plan:
     """Plan journeys from door to door.
 
     The answer holds journeys that none other beats in departure, arrival and changes, less those during which one
@@ -62,12 +63,18 @@ def plan(network: Network, request: JourneyRequest, hail: Hail | None = None) ->
         When an end is no point and no stop, a wish names what is not there, or the cursor is none.
     """
     network = network.seen(request.realtime)
-    search = open_search(network, request, time.monotonic() + request.budget, hail)
+    search = open_search(network, request, time.monotonic() + request.budget, hail, lift)
     return _answer(search, request, find_page(search, request, network.manifest.zone))
 
 
 def plan_round_trip(
-    network: Network, request: JourneyRequest, hail: Hail | None = None, *, stay: int, back_by: datetime | None
+    network: Network,
+    request: JourneyRequest,
+    hail: Hail | None = None,
+    lift: Lift | None = None,
+    *,
+    stay: int,
+    back_by: datetime | None,
 ) -> RoundTrip:
     """Plan a way there, and a way back after a stay: to the car where it was left, if it was.
 
@@ -80,7 +87,7 @@ def plan_round_trip(
     back_by : datetime, optional
         Aware; None: four in the morning after the day of the arrival there.
     """
-    out = plan(network, request, hail)
+    out = plan(network, request, hail, lift)
     network = network.seen(request.realtime)
     zone = network.manifest.zone
     ready = [there.arrival + timedelta(seconds=stay) for there in out.journeys]
@@ -103,7 +110,7 @@ def plan_round_trip(
         names=request.names[::-1],
         car_parks=tuple(sorted({park for park in parks if park is not None})),
     )
-    search = open_search(network, home, time.monotonic() + request.budget, hail)
+    search = open_search(network, home, time.monotonic() + request.budget, hail, lift)
     found = [
         one
         for one in search.between(first, last, Direction.ARRIVE)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from mobigo.journeys.emissions import grams_by_route
+from mobigo.journeys.identity import CARPOOL
 from mobigo.journeys.model import Criterion, Mode
 from mobigo.journeys.modes import mode_of
 from mobigo.kit.errors import InvalidInput, NotFound
@@ -131,6 +132,8 @@ def routes_named(timetable: Timetable, words: Iterable[str]) -> NDArray[np.bool_
             named |= np.isin(timetable.route_type, meant)
         elif kind == "line":
             route = timetable.route_ids.find(name)
+            if route < 0 and name.partition(":")[0] == CARPOOL:
+                continue  # rides in cars are in no timetable
             if route < 0:
                 raise NotFound(f"no line {name!r}; take an id from /v1/lines", code="unknown_line")
             named[route] = True
