@@ -29,7 +29,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "sharing": ("mobigo.cli.sharing:sharing", "Systems of shared bicycles: add, list, poll, remove."),
     "carpool": ("mobigo.cli.carpool:carpool", "Subsidised carpool lines: evaluate policies on worked cases."),
     "outbox": ("mobigo.cli.outbox:outbox", "Messages to travellers, drivers and operators: list, show, send again."),
-    "school": ("mobigo.cli.school:school", "School transport: solve a problem from files."),
+    "school": ("mobigo.cli.school:school", "School transport: the register in and out; solve a problem from files."),
     "ondemand": ("mobigo.cli.ondemand:ondemand", "Transport on demand: services in and out."),
     "network": ("mobigo.cli.network:network", "Build or describe the network that journeys are planned on."),
     "plan": ("mobigo.cli.plan:plan", "Plan a journey from door to door."),

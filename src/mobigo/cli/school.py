@@ -1,4 +1,4 @@
-"""``mobigo school``: school transport; problems solved from files."""
+"""``mobigo school``: school transport; its register, and problems solved from files."""
 
 from __future__ import annotations
 
@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from mobigo.cli.school_register import export_lists, import_lists
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from types import FrameType
@@ -25,7 +27,11 @@ LEFT_OVER = 0.3
 
 @click.group()
 def school() -> None:
-    """School transport: solve a problem from files."""
+    """School transport: the register in and out; solve a problem from files."""
+
+
+school.add_command(import_lists)
+school.add_command(export_lists)
 
 
 @school.command()

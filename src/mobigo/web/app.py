@@ -38,6 +38,7 @@ from mobigo.messages import outbox_api, webhook_api
 from mobigo.ondemand import availability_api, booking_api, fleet_api, replanning_api, series_api, services_api
 from mobigo.ondemand.catalogue import Catalogues
 from mobigo.places import api as places_api
+from mobigo.school import register_api as school_register_api
 from mobigo.settings import Settings
 from mobigo.transit import api as transit_api
 from mobigo.transit import board_api, disturbance_api, live_api
@@ -131,6 +132,7 @@ def create_app(
         search_api,
         talk_api,
         waiting_api,
+        school_register_api,
         accounts_api,
     )
     for room in apis:

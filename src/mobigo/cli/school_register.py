@@ -1,0 +1,121 @@
+"""``mobigo school import`` and ``export``: the register in and out; what the worker forgets of it."""
+
+from __future__ import annotations
+
+import getpass
+import json
+import sys
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from typing import Any
+
+    from psycopg import Connection
+
+    from mobigo.school.register_service import Actor
+    from mobigo.settings import Settings
+
+TOLD = 20
+"""Faults that are printed, unless all are asked for."""
+
+
+@contextmanager
+def connect() -> Iterator[Connection[Any]]:
+    """Open the database of this home; what was done is committed at the end."""
+    import psycopg
+
+    from mobigo.cli.context import open_database
+    from mobigo.db.engine import libpq_conninfo
+
+    with psycopg.connect(libpq_conninfo(open_database())) as connection:
+        yield connection
+
+
+def read_actor() -> Actor:
+    """Return who types, as the log says it."""
+    from mobigo.school.register_service import Actor
+    from mobigo.settings import read_settings
+
+    return Actor(f"{getpass.getuser()} (command line)", "admin", read_settings().open_clock().now())
+
+
+@click.command("import")
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--year", required=True, metavar="2026-2027", help="The school year; begun if it is not there.")
+@click.option("--list", "only", metavar="NAME", help="What a CSV file holds, where its titles do not say it.")
+@click.option("--replace", is_flag=True, help="Each list of the file is whole: other rows are removed.")
+@click.option("--json", "as_json", is_flag=True, help="Print what changed, or every fault, as JSON.")
+def import_lists(file: Path, *, year: str, only: str | None, replace: bool, as_json: bool) -> None:
+    """Take lists over from FILE (XLSX or CSV): all of it, or nothing and what to correct."""
+    from mobigo.kit.errors import InvalidInput, Refused
+    from mobigo.school.register_service import get_sheet, import_file
+
+    if only is not None:
+        get_sheet(only)
+    try:
+        content = file.read_bytes()
+    except OSError as error:
+        raise InvalidInput(f"{file} cannot be read: {error.strerror}; name a file") from None
+    try:
+        with connect() as connection:
+            report = import_file(connection, year, content, file.name, read_actor(), only=only, replace=replace)
+    except Refused as refused:
+        faults = refused.members.get("faults")
+        if as_json:
+            print(json.dumps({"detail": str(refused), **refused.members}, ensure_ascii=False, indent=1))
+        elif isinstance(faults, list):
+            for one in faults[:TOLD]:
+                where = [f"sheet {one['sheet']}"]
+                where += [f"{name} {one[name]}" for name in ("row", "column") if one[name] is not None]
+                print(f"{', '.join(where)}: {one['what']}", file=sys.stderr)
+        raise
+    if as_json:
+        print(json.dumps({"counts": report.counts, "notes": report.notes}, ensure_ascii=False, indent=1))
+        return
+    for name, counts in report.counts.items():
+        print(f"{name}: " + ", ".join(f"{count:,} {what}" for what, count in counts.items()))
+    for note in report.notes:
+        print(note)
+
+
+@click.command("export")
+@click.option("--year", required=True, metavar="2026-2027")
+@click.option("--out", required=True, type=click.Path(dir_okay=False, path_type=Path), help="FILE.xlsx or FILE.csv")
+@click.option("--list", "only", multiple=True, metavar="NAME", help="Only this list; of CSV exactly one.")
+@click.option("--people", is_flag=True, help="With names, addresses and contacts; this is logged.")
+def export_lists(*, year: str, out: Path, only: tuple[str, ...], people: bool) -> None:
+    """Write the lists of a school year, as `import` reads them; pupils by key unless --people."""
+    from mobigo.kit.errors import InvalidInput
+    from mobigo.school.register_service import export_text, export_workbook
+
+    suffix = out.suffix.lower()
+    if suffix not in {".xlsx", ".csv"} or (suffix == ".csv" and len(only) != 1):
+        raise InvalidInput(f"{out} must end in .xlsx, or in .csv with one --list")
+    with connect() as connection:
+        if suffix == ".csv":
+            found = export_text(connection, year, only[0], read_actor(), people=people)
+        else:
+            found = export_workbook(connection, year, read_actor(), only=only, people=people)
+        try:
+            out.write_bytes(found.content)
+        except OSError as error:
+            raise InvalidInput(
+                f"{out} cannot be written: {error.strerror}; name a file in an existing folder"
+            ) from None
+    print(f"{out}: {len(found.content):,} bytes")
+
+
+def forget_pupils(url: str, settings: Settings) -> None:
+    """Forget the pupils of school years that are over."""
+    import psycopg
+
+    from mobigo.db.engine import libpq_conninfo
+    from mobigo.school.register_service import forget
+
+    with psycopg.connect(libpq_conninfo(url)) as connection:
+        forget(connection, settings.open_clock().now())

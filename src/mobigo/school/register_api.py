@@ -1,0 +1,429 @@
+"""HTTP: the register of school transport, for its staff; nothing here is open to the public.
+
+Lists show pupils by their key only. Names, addresses and contacts are given one pupil at a time, or in a file that was
+asked for with them, to the staff of school transport, and every time is logged.
+"""
+
+import json
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from collections.abc import Callable, Mapping
+from dataclasses import asdict
+from datetime import date, datetime
+from typing import Annotated, Any, Literal, get_type_hints
+
+from fastapi import APIRouter, Depends, File, Path, Query, Request, Response, UploadFile
+from psycopg import Connection
+from pydantic import BaseModel, ConfigDict, Field, create_model
+
+from mobigo.accounts.api import require
+from mobigo.accounts.model import Person, Role
+from mobigo.db.session import Database, driver
+from mobigo.kit.errors import Forbidden, InvalidInput
+from mobigo.kit.parameters import Cursor, Day, link_next
+from mobigo.kit.problems import problems
+from mobigo.kit.requests import Now
+from mobigo.school import register_service as service
+from mobigo.school import register_store as store
+from mobigo.school.cells import CLOCK, DAYS, ENGLISH_DAYS, WEEKDAYS, write_clock
+from mobigo.school.reading import LARGEST
+from mobigo.school.register import SHEETS, Sheet
+from mobigo.school.register_service import Actor, Exported
+from mobigo.school.register_store import OPEN, PUPILS
+
+router = APIRouter(prefix="/v1/school", tags=["school transport"])
+
+PAGE = 500
+"""Rows of a page, unless fewer are asked for."""
+XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
+
+
+def _let_staff_in(person: Annotated[Person, Depends(require(Role.SCHOOL))]) -> Person:
+    """Let those through who work with pupils; who only audits reads the log, not the names."""
+    if person.role is Role.AUDITOR:
+        raise Forbidden(f"{person.user} is here as auditor; names of pupils need the role school", code="role_required")
+    return person
+
+
+Reader = Annotated[Person, Depends(require(Role.SCHOOL))]
+Trusted = Annotated[Person, Depends(_let_staff_in)]
+YearId = Annotated[str, Path(pattern=service.YEAR, examples=["2026-2027"])]
+Key = Annotated[str, Path(pattern=rf"^[{store.LETTERS}]{{{store.KEY_LETTERS}}}$", description="Of a pupil")]
+Limit = Annotated[int, Query(ge=1, le=5000, description="Rows of a page")]
+SheetName = Literal[
+    "schools", "bells", "sectors", "stops", "operators", "lots", "vehicles", "circuits", "runs", "calls", "rules",
+    "pupils", "requests", "seats",
+]  # fmt: skip
+
+
+# ── years ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+class YearBody(BaseModel):
+    """The days of a school year; without them, September to the first days of July."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    first: Day | None = Field(None, examples=["2026-09-01"])
+    last: Day | None = Field(None, examples=["2027-07-03"])
+
+
+class YearAnswer(BaseModel):
+    """A school year."""
+
+    id: str
+    first: date
+    last: date
+    forgotten: date = Field(description="From this day on its pupils are forgotten")
+    rows: dict[str, int] = Field(description="Of each list")
+
+
+class YearsAnswer(BaseModel):
+    """The school years, latest first."""
+
+    years: list[YearAnswer]
+
+
+@router.get("/years", responses=problems(401, 403))
+def list_school_years(*, session: Database, person: Reader) -> YearsAnswer:  # noqa: ARG001 - only guards
+    """List the school years."""
+    connection = driver(session)
+    return YearsAnswer(years=[_year(connection, one) for one in store.list_years(connection)])
+
+
+@router.get("/years/{year}", responses=problems(401, 403, 404, 422))
+def get_school_year(*, session: Database, person: Reader, year: YearId) -> YearAnswer:  # noqa: ARG001 - only guards
+    """Read a school year, and how long its lists are."""
+    connection = driver(session)
+    return _year(connection, service.get_year(connection, year))
+
+
+@router.put("/years/{year}", responses=problems(400, 401, 403, 422))
+def write_school_year(
+    *,
+    session: Database,
+    person: Reader,  # noqa: ARG001 - only guards
+    year: YearId,
+    body: YearBody,
+) -> YearAnswer:
+    """Begin a school year, or change its days."""
+    connection = driver(session)
+    return _year(connection, service.begin_year(connection, year, body.first, body.last))
+
+
+def _year(connection: Connection[Any], one: store.Year) -> YearAnswer:
+    rows = store.count_rows(connection, one.id)
+    return YearAnswer(id=one.id, first=one.first, last=one.last, forgotten=one.last + service.KEPT, rows=rows)
+
+
+# ── lists ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _answer_type(sheet: Sheet) -> type[BaseModel]:
+    """Make the model of a page of a list from its noun."""
+    hints = get_type_hints(sheet.noun)
+    shown = OPEN if sheet is PUPILS else tuple(sheet.columns)
+    parts: dict[str, Any] = {"key": (str, ...)} if sheet is PUPILS else {}
+    for one in shown:
+        column, hint = sheet.columns[one], hints[one]
+        if column.kind is WEEKDAYS:
+            hint = list[Literal[ENGLISH_DAYS]]  # type: ignore[valid-type]
+        elif column.kind is CLOCK:
+            hint = str if one not in sheet.defaults else str | None
+        parts[one] = (hint, ...)
+    title = sheet.noun.__name__
+    row = create_model(f"{title}RowAnswer", __doc__=sheet.noun.__doc__, **parts)
+    return create_model(
+        f"{title}RowsAnswer",
+        __doc__=f"A page of the list {sheet.name}.",
+        rows=(list[row], ...),
+        next_cursor=(str | None, ...),
+    )
+
+
+def _as_json(sheet: Sheet, row: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a row as it is answered: days of the week by name, times as people write them."""
+    found = dict(row)
+    for one, column in sheet.columns.items():
+        value = found.get(one)
+        if value is not None and column.kind is WEEKDAYS:
+            found[one] = [ENGLISH_DAYS[day - 1] for day in value]
+        elif value is not None and column.kind is CLOCK:
+            found[one] = write_clock(value)
+    return found
+
+
+def _lister(sheet: Sheet) -> Callable[..., dict[str, Any]]:
+    def list_rows(
+        *,
+        request: Request,
+        response: Response,
+        session: Database,
+        person: Reader,  # noqa: ARG001 - only guards
+        year: YearId,
+        cursor: Cursor = None,
+        limit: Limit = PAGE,
+    ) -> dict[str, Any]:
+        connection = driver(session)
+        service.get_year(connection, year)
+        after = None if cursor is None else _read_cursor(sheet, cursor)
+        rows = store.list_rows(connection, year, sheet, after=after, limit=limit + 1)
+        follow = _write_cursor(sheet, rows[limit - 1]) if len(rows) > limit else None
+        link_next(request, response, follow)
+        return {"rows": [_as_json(sheet, row) for row in rows[:limit]], "next_cursor": follow}
+
+    list_rows.__doc__ = f"List {sheet.name} of a school year" + (
+        ", by key: nothing personal is in it." if sheet is PUPILS else "."
+    )
+    return list_rows
+
+
+for _sheet in SHEETS.values():
+    router.add_api_route(
+        f"/years/{{year}}/{_sheet.name}",
+        _lister(_sheet),
+        methods=["GET"],
+        name=f"list_school_{_sheet.name}",
+        response_model=_answer_type(_sheet),
+        responses=problems(400, 401, 403, 404, 422),
+    )
+
+
+def _key_of(sheet: Sheet) -> tuple[str, ...]:
+    return ("key",) if sheet is PUPILS else sheet.key
+
+
+def _write_cursor(sheet: Sheet, row: Mapping[str, Any]) -> str:
+    text = json.dumps([row[one] for one in _key_of(sheet)], default=date.isoformat)
+    return urlsafe_b64encode(text.encode()).decode().rstrip("=")
+
+
+def _read_cursor(sheet: Sheet, cursor: str) -> list[Any]:
+    """Read what identifies the last row of the page before.
+
+    Raises
+    ------
+    InvalidInput
+        When it is none that `_write_cursor` wrote.
+    """
+    hints = {"key": str} | get_type_hints(sheet.noun)
+    try:
+        found = json.loads(urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
+        return [_read_part(hints[one], value) for one, value in zip(_key_of(sheet), found, strict=True)]
+    except (ValueError, TypeError, RecursionError):
+        raise InvalidInput(
+            "the cursor is none of this list; take `next_cursor` of its page", code="invalid_cursor"
+        ) from None
+
+
+def _read_part(hint: type, value: object) -> object:
+    if hint is date and isinstance(value, str):
+        return date.fromisoformat(value)
+    if hint is int and type(value) is int and abs(value) < 2**31:
+        return value
+    if hint is str and isinstance(value, str) and "\0" not in value:
+        return value
+    if isinstance(value, list) and all(type(one) is int and 0 < one <= len(DAYS) for one in value):
+        return tuple(value)
+    raise ValueError
+
+
+# ── files ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+class ImportAnswer(BaseModel):
+    """What a file changed."""
+
+    counts: dict[str, dict[str, int]] = Field(description="By list: rows added, changed, removed")
+    notes: list[str] = Field(description="What of the file was passed over")
+
+
+class ImportRow(BaseModel):
+    """A file that was taken over."""
+
+    id: int
+    at: datetime
+    by: str
+    file: str
+    counts: dict[str, dict[str, int]]
+
+
+class ImportsAnswer(BaseModel):
+    """Files that were taken over, latest first."""
+
+    imports: list[ImportRow]
+
+
+@router.post("/years/{year}/import", responses=problems(400, 401, 403, 422))
+def import_school_lists(
+    *,
+    session: Database,
+    now: Now,
+    person: Trusted,
+    year: YearId,
+    file: Annotated[UploadFile, File(description="XLSX, or CSV with any usual separator and encoding")],
+    only: Annotated[
+        SheetName | None, Query(alias="list", description="What a CSV file holds, where it is not clear")
+    ] = None,
+    replace: Annotated[bool, Query(description="Each list of the file is whole: other rows are removed")] = False,
+) -> ImportAnswer:
+    """Take lists over, all of a file or nothing; ``faults`` of a refusal name sheet, row, column and remedy."""
+    content = file.file.read(LARGEST + 1)
+    name = (file.filename or "file").rpartition("/")[2].replace("\0", "")[-200:] or "file"
+    actor = Actor(person.user, person.role, now)
+    report = service.import_file(driver(session), year, content, name, actor, only=only, replace=replace)
+    return ImportAnswer(counts=report.counts, notes=report.notes)
+
+
+@router.get("/years/{year}/imports", responses=problems(401, 403, 404, 422))
+def list_school_imports(
+    *,
+    session: Database,
+    person: Reader,  # noqa: ARG001 - only guards
+    year: YearId,
+    limit: Limit = PAGE,
+) -> ImportsAnswer:
+    """List the files that were taken over, with who did it and what changed."""
+    connection = driver(session)
+    service.get_year(connection, year)
+    return ImportsAnswer(imports=[ImportRow(**asdict(one)) for one in store.list_imports(connection, year, limit)])
+
+
+@router.get(
+    "/years/{year}/export.xlsx",
+    response_class=Response,
+    responses={200: {"content": {XLSX: {}}, "description": "A workbook"}, **problems(401, 403, 404, 422)},
+)
+def export_school_workbook(
+    *,
+    session: Database,
+    now: Now,
+    person: Reader,
+    year: YearId,
+    only: Annotated[list[SheetName] | None, Query(alias="list", description="Only these lists")] = None,
+    people: Annotated[bool, Query(description="With names, addresses and contacts; this is logged")] = False,
+) -> Response:
+    """Give lists as a workbook that can be imported again."""
+    actor = _ask_for(people, person, now)
+    return _file(service.export_workbook(driver(session), year, actor, only=only or (), people=people))
+
+
+@router.get(
+    "/years/{year}/export.csv",
+    response_class=Response,
+    responses={200: {"content": {"text/csv": {}}, "description": "A text file"}, **problems(401, 403, 404, 422)},
+)
+def export_school_list(
+    *,
+    session: Database,
+    now: Now,
+    person: Reader,
+    year: YearId,
+    only: Annotated[SheetName, Query(alias="list", description="Which list")],
+    people: Annotated[bool, Query(description="With names, addresses and contacts; this is logged")] = False,
+) -> Response:
+    """Give a list as CSV that can be imported again."""
+    actor = _ask_for(people, person, now)
+    return _file(service.export_text(driver(session), year, only, actor, people=people))
+
+
+def _ask_for(people: bool, person: Person, now: datetime) -> Actor:  # noqa: FBT001 - as it was asked
+    if people:
+        _let_staff_in(person)
+    return Actor(person.user, person.role, now)
+
+
+def _file(one: Exported) -> Response:
+    headers = {"Content-Disposition": f'attachment; filename="{one.name}"', "Cache-Control": "no-store"}
+    return Response(one.content, media_type=one.media_type, headers=headers)
+
+
+# ── pupils ────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+class HomeAnswer(BaseModel):
+    """One of a pupil's homes."""
+
+    address: str | None
+    postcode: str | None
+    city: str | None
+    commune: str | None
+    lat: float | None
+    lon: float | None
+    weekdays: list[Literal[ENGLISH_DAYS]] | None  # type: ignore[valid-type]
+    weeks: Literal["all", "even", "odd"] | None
+
+
+class PupilAnswer(BaseModel):
+    """Everything that is kept about a pupil."""
+
+    key: str
+    number: str
+    last_name: str | None
+    first_name: str | None
+    born: date | None
+    school: str
+    level: str
+    grade: str | None
+    boarding: str
+    needs: list[str]
+    homes: list[HomeAnswer] = Field(description="One, or two where the parents share custody")
+    contact: str | None
+    phone: str | None
+    email: str | None
+    requests: list[dict[str, Any]]
+    seats: list[dict[str, Any]]
+
+
+class AccessRow(BaseModel):
+    """Somebody saw or took away personal data."""
+
+    id: int
+    at: datetime
+    by: str
+    role: str
+    what: str
+    year: str | None
+    pupil: str | None = Field(description="Key; null: many")
+    rows: int
+
+
+class AccessesAnswer(BaseModel):
+    """Who saw or took away personal data, latest first."""
+
+    accesses: list[AccessRow]
+    next_before: int | None
+
+
+@router.get("/years/{year}/pupils/{key}", responses=problems(401, 403, 404, 422))
+def get_school_pupil(*, session: Database, now: Now, person: Trusted, year: YearId, key: Key) -> PupilAnswer:
+    """Read everything that is kept about a pupil, also to hand it to the family; this is logged."""
+    found = service.show_pupil(driver(session), year, key, Actor(person.user, person.role, now))
+    shown = _as_json(PUPILS, found)
+    homes = [HomeAnswer(**{one: shown[one] for one in HomeAnswer.model_fields})]
+    if any(found[f"second_{one}"] is not None for one in HomeAnswer.model_fields):
+        homes.append(HomeAnswer(**{one: shown[f"second_{one}"] for one in HomeAnswer.model_fields}))
+    about = {one: [_as_json(SHEETS[one], row) for row in found[one]] for one in ("requests", "seats")}
+    rest = {one: shown[one] for one in PupilAnswer.model_fields if one not in {"homes", *about}}
+    return PupilAnswer(**rest, homes=homes, **about)
+
+
+@router.delete("/years/{year}/pupils/{key}", status_code=204, responses=problems(401, 403, 404, 422))
+def erase_school_pupil(*, session: Database, now: Now, person: Trusted, year: YearId, key: Key) -> Response:
+    """Erase a pupil with all that is about this pupil; this is logged, without a name."""
+    service.erase_pupil(driver(session), year, key, Actor(person.user, person.role, now))
+    return Response(status_code=204)
+
+
+@router.get("/accesses", responses=problems(401, 403, 422))
+def list_school_accesses(
+    *,
+    session: Database,
+    person: Reader,  # noqa: ARG001 - only guards
+    before: Annotated[int | None, Query(ge=1, le=2**53, description="`next_before` of the page before")] = None,
+    limit: Limit = PAGE,
+) -> AccessesAnswer:
+    """List who saw or took away personal data."""
+    rows = store.list_accesses(driver(session), before, limit)
+    return AccessesAnswer(
+        accesses=[AccessRow(**asdict(one)) for one in rows], next_before=rows[-1].id if len(rows) == limit else None
+    )

@@ -1,0 +1,338 @@
+"""Lists in, rows in the database, lists out; all of a file or nothing."""
+
+from __future__ import annotations
+
+import io
+from datetime import UTC, date, datetime, time
+from typing import TYPE_CHECKING, Any
+
+import psycopg
+import pytest
+from openpyxl import Workbook, load_workbook
+from tests.conftest import new_database
+
+from mobigo.db.engine import libpq_conninfo
+from mobigo.kit.errors import NotFound, Refused
+from mobigo.school import register_service as service
+from mobigo.school import register_store as store
+from mobigo.school.register import NO_HEALTH, SHEETS
+from mobigo.school.register_service import Actor
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+YEAR = "2026-2027"
+CODES = "UFR, accompagnateur, domicile, marche réduite"
+NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
+STAFF = Actor("claire", "school", NOW)
+
+SCHOOLS = """Code établissement;Nom;Niveau;Latitude;Longitude
+0210034Y;Collège Pasteur;Collège;47,6347;4,3421
+0210047M;Collège Christiane Perceret;COLLEGE;47.4935;4.3322
+"""
+STOPS = """Code arrêt;Nom;Latitude;Longitude;Cap
+A1;Mairie;47,48;4,30;N
+A2;Église;47,47;4,31;
+"""
+PUPILS = """Numéro;Nom;Prénom;Né(e) le;Code établissement;Niveau;Besoins;Adresse;Latitude;Longitude;Téléphone
+1001;Lézard;Zoé;1/9/2014;0210047M;6e;UFR;3 rue du Secret;47,481;4,301;612345678
+1002;Héron;Noé;12 mars 2013;0210047M;5e;;;;;
+"""
+
+
+@pytest.fixture(scope="module")
+def shared(test_cluster: str) -> Iterator[psycopg.Connection[Any]]:
+    with new_database(test_cluster) as url, psycopg.connect(libpq_conninfo(url)) as connection:
+        yield connection
+        connection.rollback()
+
+
+@pytest.fixture
+def connection(shared: psycopg.Connection[Any]) -> Iterator[psycopg.Connection[Any]]:
+    """An empty register; nothing of a test stays."""
+    yield shared
+    shared.rollback()
+
+
+def take(
+    connection: psycopg.Connection[Any], text: str | bytes, name: str = "liste.csv", **more: object
+) -> service.Report:
+    content = text.encode() if isinstance(text, str) else text
+    return service.import_file(connection, YEAR, content, name, STAFF, **more)  # type: ignore[arg-type]
+
+
+def refuse(
+    connection: psycopg.Connection[Any], text: str | bytes, name: str = "liste.csv", **more: object
+) -> list[str]:
+    """Sentences of the faults; nothing was written."""
+    before = store.count_rows(connection, YEAR)
+    with pytest.raises(Refused) as refused:
+        take(connection, text, name, **more)
+    assert store.count_rows(connection, YEAR) == before
+    faults: Any = refused.value.members["faults"]
+    return [f"{one['row']} {one['column']}: {one['what']}" for one in faults]
+
+
+def workbook(**lists: list[list[object]]) -> bytes:
+    book = Workbook()
+    book.remove(book.active)
+    for name, rows in lists.items():
+        sheet = book.create_sheet(name)
+        for row in rows:
+            sheet.append(row)
+    stream = io.BytesIO()
+    book.save(stream)
+    return stream.getvalue()
+
+
+def test_lists_of_a_text_file_are_recognised_by_their_titles(connection: psycopg.Connection[Any]) -> None:
+    assert take(connection, SCHOOLS).counts == {"schools": {"added": 2, "changed": 0, "removed": 0}}
+    assert take(connection, STOPS).counts == {"stops": {"added": 2, "changed": 0, "removed": 0}}
+    rows = store.list_rows(connection, YEAR, SHEETS["schools"])
+    assert [row["id"] for row in rows] == ["0210034Y", "0210047M"]
+    assert rows[0] == {
+        "id": "0210034Y",
+        "name": "Collège Pasteur",
+        "level": "college",
+        "lat": 47.6347,
+        "lon": 4.3421,
+        "commune": None,
+    }
+    assert [row["bearing"] for row in store.list_rows(connection, YEAR, SHEETS["stops"])] == [0.0, None]
+
+
+def test_a_pupil_is_kept_by_a_key_and_the_names_apart(connection: psycopg.Connection[Any]) -> None:
+    take(connection, SCHOOLS)
+    take(connection, PUPILS)
+    rows = store.list_rows(connection, YEAR, SHEETS["pupils"])
+    assert {tuple(row) for row in rows} == {("key", "school", "level", "grade", "boarding", "needs")}
+    assert sorted(row["needs"] for row in rows) == [(), ("wheelchair",)]
+    zoe, noe = store.list_people(connection, YEAR)
+    assert (zoe["last_name"], zoe["born"], zoe["phone"]) == ("Lézard", date(2014, 9, 1), "0612345678")
+    assert (noe["born"], noe["address"], noe["weekdays"]) == (date(2013, 3, 12), None, (1, 2, 3, 4, 5))
+    assert len(zoe["key"]) == 12
+    take(connection, PUPILS.replace("3 rue du Secret", "4 rue du Secret"))
+    again = store.list_people(connection, YEAR)[0]
+    assert (again["key"], again["address"]) == (zoe["key"], "4 rue du Secret")
+
+
+def test_columns_that_a_list_does_not_have_stay_as_they_are(connection: psycopg.Connection[Any]) -> None:
+    take(connection, SCHOOLS)
+    take(connection, PUPILS)
+    take(connection, "Numéro;UAI;Niveau;Classe\n1001;0210047M;collège;6e B\n")
+    zoe = store.list_people(connection, YEAR)[0]
+    assert (zoe["grade"], zoe["last_name"], zoe["needs"]) == ("6e B", "Lézard", ("wheelchair",))
+
+
+def test_everything_wrong_is_named_and_nothing_is_imported(connection: psycopg.Connection[Any]) -> None:
+    take(connection, SCHOOLS)
+    text = (
+        "Numéro;Nom;Prénom;Né(e) le;Code établissement;Niveau;Besoins;Latitude\n"
+        "1;A;B;31/02/2014;0210047M;6e;;\n"
+        "2;A;B;;0210099Z;6e;asthme;147\n"
+        ";A;B;;0210047M;6e;;\n"
+        "1;A;B;;0210047M;CE9;;\n"
+        "5;A;B;;0210047M;6e;;\n"
+    )
+    assert refuse(connection, text) == [
+        "2 Né(e) le: is no date; write one like 01/09/2026 or 2026-09-01",
+        f"3 Besoins: is no list of codes; write any of: {CODES}; {NO_HEALTH}",
+        "3 Latitude: is no latitude in degrees (WGS 84); write one like 47,4906",
+        "4 Numéro: is blank; fill it in",
+        "5 Niveau: 'CE9' is not known here; write one of: primaire, collège, lycée",
+    ]
+
+
+def test_what_a_row_names_must_be_there(connection: psycopg.Connection[Any]) -> None:
+    take(connection, SCHOOLS)
+    assert refuse(connection, PUPILS.replace("0210047M;5e", "0219999X;5e")) == [
+        "3 Code établissement: '0219999X' is not in list Établissements; add it there, or correct it"
+    ]
+    assert refuse(connection, "Élève;Course;Arrêt\n7;c;a\n") == [
+        "2 Élève: this pupil is not in list Élèves; add it there, or correct it",
+        "2 Course: 'c' is not in list Courses; add it there, or correct it",
+        "2 Arrêt: 'a' is not in list Arrêts; add it there, or correct it",
+    ]
+
+
+def test_a_row_that_comes_twice_is_named_with_the_other(connection: psycopg.Connection[Any]) -> None:
+    assert refuse(connection, STOPS + "A1;Mairie bis;47;4;\n") == [
+        "4 None: is the same as row 2: Code arrêt; leave one"
+    ]
+
+
+def test_a_workbook_of_many_sheets_comes_in_whole(connection: psycopg.Connection[Any]) -> None:
+    content = workbook(
+        **{
+            "Lisez-moi": [["Une note"]],
+            "Passages": [
+                ["course", "rang", "heure", "arrêt", "UAI"],
+                ["C1-M", 1, 0.3125, "A1", None],
+                ["C1-M", 2, time(8, 5), None, "0210034Y"],
+            ],
+            "Courses": [["course", "circuit", "sens", "jours"], ["C1-M", "C1", "Matin", "lun. à ven."]],
+            "Circuits": [
+                ["", "", ""],
+                ["Circuits du lot 3", None, None],
+                ["N°", "libellé", "circuit"],
+                [None, "Vitteaux", "C1"],
+            ],
+            "ARRETS": [["code", "libelle", "lat", "long"], ["A1", "Mairie", 47.48, 4.3]],
+            "Etablissements": [["UAI", "Nom", "Type"], ["0210034Y", "Pasteur", "CLG"]],
+        }
+    )
+    report = take(connection, content, "rentrée.xlsx")
+    assert {one: counts["added"] for one, counts in report.counts.items()} == {
+        "schools": 1,
+        "stops": 1,
+        "circuits": 1,
+        "runs": 1,
+        "calls": 2,
+    }
+    assert report.notes == [
+        "sheet Lisez-moi is no list of the register; it was passed over",
+        "sheet Circuits: not used: N°",
+    ]
+    calls = store.list_rows(connection, YEAR, SHEETS["calls"])
+    assert [call["at"] for call in calls] == [7 * 3600 + 1800, 8 * 3600 + 300]
+    assert store.list_rows(connection, YEAR, SHEETS["runs"])[0]["weekdays"] == (1, 2, 3, 4, 5)
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "cp1252", "utf-16"])
+@pytest.mark.parametrize("delimiter", [";", ",", "\t", "|"])
+def test_text_files_come_in_any_usual_form(connection: psycopg.Connection[Any], encoding: str, delimiter: str) -> None:
+    text = 'Code arrêt;Libellé;"Latitude";Longitude\r\n"A1";"Vitteaux, place";"47.4";"4.5"\r\n'.replace(";", delimiter)
+    take(connection, text.encode(encoding))
+    assert store.list_rows(connection, YEAR, SHEETS["stops"])[0]["name"] == "Vitteaux, place"
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"", "holds no list of the register"),
+        (b"PK\x03\x04 no archive", "is no workbook that can be read"),
+        (b"\x00\x01\x02", "neither a workbook nor text"),
+        (b"Code;Prix\n1;2\n", "holds no list of the register"),
+    ],
+)
+def test_what_is_no_list_is_refused(connection: psycopg.Connection[Any], content: bytes, said: str) -> None:
+    with pytest.raises(Refused, match=said) as refused:
+        take(connection, content)
+    assert refused.value.code == "broken_list"
+
+
+def test_a_list_is_taken_as_what_one_says_it_is(connection: psycopg.Connection[Any]) -> None:
+    assert refuse(connection, "code;nom\nA;B\n", only="stops") == [
+        "1 None: has no column Latitude, Longitude; add it, or correct its title"
+    ]
+
+
+def test_a_whole_list_removes_what_it_does_not_name(connection: psycopg.Connection[Any]) -> None:
+    take(connection, SCHOOLS)
+    take(connection, STOPS)
+    report = take(connection, STOPS.replace("A2;Église;47,47;4,31;\n", ""), replace=True)
+    assert report.counts == {"stops": {"added": 0, "changed": 1, "removed": 1}}
+    take(connection, PUPILS)
+    sentences = refuse(connection, SCHOOLS.replace("0210047M", "0210048N"), replace=True)
+    gone = "Élèves still name Code établissement 0210047M, which the file removes; keep it, or correct them first"
+    assert sentences == [f"None None: {gone}"]
+
+
+def test_what_is_exported_comes_in_again_the_same(connection: psycopg.Connection[Any]) -> None:
+    whole = workbook(
+        Etablissements=[["UAI", "Nom", "Niveau"], ["E1", "École", "primaire"]],
+        Horaires=[
+            ["UAI", "Trajet", "Jours", "Heure", "Au plus tôt"],
+            ["E1", "matin", "lun mar jeu ven", "8h30", "8h20"],
+        ],
+        Transporteurs=[["code", "nom", "tel"], ["T1", "'=Cars & fils", "+33612345678"]],
+        Véhicules=[
+            ["code", "transporteur", "type", "places", "Coût par jour (€)"],
+            ["V1", "T1", "autocar", 57, "312,50 €"],
+        ],
+        Règles=[["code", "début", "distance", "secteur"], ["R", "1er septembre 2026", "3 000", "oui"]],
+        Élèves=[
+            ["INE", "Nom", "UAI", "Niveau", "Né le", "Besoins", "Jours domicile 2"],
+            ["0123", "@Doe", "E1", "primaire", date(2016, 2, 29), "UFR, domicile", "ma j"],
+        ],
+        Demandes=[["élève", "date", "objet", "statut"], ["0123", "03/09/26", "Changement", "en attente"]],
+    )
+    take(connection, whole)
+    before = {one: store.list_rows(connection, YEAR, sheet) for one, sheet in SHEETS.items()}
+    people = store.list_people(connection, YEAR)
+    exported = service.export_workbook(connection, YEAR, STAFF, people=True)
+    text = service.export_text(connection, YEAR, "operators", STAFF).content
+    for one in reversed(SHEETS):
+        store.remove_rows(connection, YEAR, SHEETS[one], store.list_keys(connection, YEAR, SHEETS[one]))
+    take(connection, exported.content, exported.name)
+    take(connection, text, "operators.csv")
+    after = {one: store.list_rows(connection, YEAR, sheet) for one, sheet in SHEETS.items()}
+    keyless = [
+        {name: value for name, value in row.items() if name not in {"key", "pupil"}}
+        for row in before["pupils"] + people
+    ]
+    assert [
+        {n: v for n, v in row.items() if n not in {"key", "pupil"}}
+        for row in after["pupils"] + store.list_people(connection, YEAR)
+    ] == keyless
+    for one in ("schools", "bells", "operators", "vehicles", "rules"):
+        assert after[one] == before[one], one
+    assert len(after["requests"]) == 1
+
+
+def test_names_leave_only_when_asked_for_and_then_it_is_logged(connection: psycopg.Connection[Any]) -> None:
+    take(connection, SCHOOLS)
+    take(connection, PUPILS)
+    plain = load_workbook(io.BytesIO(service.export_workbook(connection, YEAR, STAFF).content))
+    assert [cell.value for cell in plain["Élèves"][1]] == [
+        "Numéro",
+        "Code établissement",
+        "Niveau",
+        "Classe",
+        "Régime",
+        "Besoins",
+    ]
+    assert store.list_accesses(connection, None, 10) == []
+    key = store.list_people(connection, YEAR)[0]["key"]
+    assert service.show_pupil(connection, YEAR, key, STAFF)["last_name"] == "Lézard"
+    service.export_text(connection, YEAR, "pupils", STAFF, people=True)
+    log = store.list_accesses(connection, None, 10)
+    assert [(one.by, one.what, one.pupil, one.rows) for one in log] == [
+        ("claire", "exported pupils", None, 2),
+        ("claire", "looked up", key, 1),
+    ]
+
+
+def test_a_list_without_names_comes_in_again_and_keeps_them(connection: psycopg.Connection[Any]) -> None:
+    take(connection, SCHOOLS)
+    take(connection, PUPILS)
+    content = (
+        service.export_text(connection, YEAR, "pupils", STAFF)
+        .content.decode("utf-8-sig")
+        .replace("demi-pensionnaire", "interne")
+    )
+    assert take(connection, content).counts["pupils"] == {"added": 0, "changed": 2, "removed": 0}
+    assert [(one["number"], one["last_name"], one["boarding"]) for one in store.list_people(connection, YEAR)] == [
+        ("1001", "Lézard", "boarder"),
+        ("1002", "Héron", "boarder"),
+    ]
+
+
+def test_a_pupil_is_erased_with_all_that_is_about_them(connection: psycopg.Connection[Any]) -> None:
+    take(connection, SCHOOLS)
+    take(connection, PUPILS)
+    take(connection, "élève;date;objet\n1001;01/09/2026;inscription\n")
+    key = store.list_people(connection, YEAR)[0]["key"]
+    service.erase_pupil(connection, YEAR, key, STAFF)
+    counts = store.count_rows(connection, YEAR)
+    assert (counts["pupils"], counts["requests"]) == (1, 0)
+    with pytest.raises(NotFound, match="no pupil"):
+        service.show_pupil(connection, YEAR, key, STAFF)
+
+
+def test_pupils_are_forgotten_three_months_after_their_year(connection: psycopg.Connection[Any]) -> None:
+    take(connection, SCHOOLS)
+    take(connection, PUPILS)
+    assert service.forget(connection, datetime(2027, 10, 7, tzinfo=UTC))["pupils"] == 0
+    assert service.forget(connection, datetime(2027, 10, 8, tzinfo=UTC))["pupils"] == 2
+    assert store.count_rows(connection, YEAR)["schools"] == 2
