@@ -67,7 +67,7 @@ def test_the_form_says_all_that_the_planner_is_asked() -> None:
 
 
 def test_all_boxes_ticked_are_no_wish() -> None:
-    rides = "rail,tram,bus,on_demand,other"
+    rides = "rail,tram,bus,on_demand,carpool,other"
     question = read_question({"from": "47.5,4.3", "to": "47.3,5.0", "ride": rides}, NOW, PARIS)
     assert question.request().only == ()
 

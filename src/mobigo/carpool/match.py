@@ -15,13 +15,12 @@ import numpy as np
 
 from mobigo.kernels.matching import Offers, Streets, Wish, match, screen
 from mobigo.kit.errors import InvalidInput, NotFound
+from mobigo.kit.geo import Point
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from numpy.typing import NDArray
-
-    from mobigo.kit.geo import Point
 
 EARTH = 6_371_008.8
 """Metres, mean radius."""
@@ -321,3 +320,45 @@ def _measure_room(ride: Ride) -> list[int]:
         after = own if after is None else min(own, waits + after)
         room.append(after)
     return room[::-1]
+
+
+def warm() -> None:
+    """Compile every kernel on one car that goes from one place to another, or load them from the cache."""
+    board = Board(_Hour())
+    here, there = Point(0.0, 0.0), Point(0.1, 0.0)
+    board.add(plan_ride("car", [here, there], 0, board.times, seats=1))
+    assert board.match(Rider((Spot(here),), (Spot(there),), 0, 60, 7_200))
+
+
+class _Hour:
+    """Drives of an hour between any two places."""
+
+    fastest = 10.0
+
+    def keep(self) -> Kept:
+        """Return a list of places."""
+        return _Listed()
+
+    def seconds(self, origins: Sequence[Point], destinations: Sequence[Point]) -> NDArray[np.int32]:
+        """Return 0 from a place to itself, else an hour."""
+        return np.array([[0 if a == b else 3_600 for b in destinations] for a in origins], np.int32)
+
+
+class _Listed:
+    """Places of a list, an hour from each other."""
+
+    def __init__(self) -> None:
+        self._points: list[Point] = []
+
+    def put(self, points: Sequence[Point]) -> NDArray[np.int32]:
+        """Put places on the list."""
+        self._points += points
+        return np.arange(len(self._points) - len(points), len(self._points), dtype=np.int32)
+
+    def seconds_from(self, numbers: NDArray[np.int32], destinations: Sequence[Point]) -> NDArray[np.int32]:
+        """Return the seconds from places of the list."""
+        return _Hour().seconds([self._points[n] for n in numbers.tolist()], destinations)
+
+    def seconds_to(self, origins: Sequence[Point], numbers: NDArray[np.int32]) -> NDArray[np.int32]:
+        """Return the seconds to places of the list."""
+        return _Hour().seconds(origins, [self._points[n] for n in numbers.tolist()])

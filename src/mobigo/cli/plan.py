@@ -10,7 +10,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import datetime
 
-    from mobigo.journeys.model import Brief, Journey, Leg, NotNow, Plan, RoundTrip, Suggestion, ToBook
+    from mobigo.journeys.liftleg import Lift
+    from mobigo.journeys.model import Brief, Journey, JourneyRequest, Leg, NotNow, Plan, RoundTrip, Suggestion, ToBook
     from mobigo.journeys.network import Network
     from mobigo.journeys.rideleg import Hail
     from mobigo.kit.clock import Clock
@@ -73,6 +74,7 @@ OPTIONS: list[Callable[[Callable[..., None]], Callable[..., None]]] = [
     click.option("--criterion", type=click.Choice(["walking", "co2", "cost"]), help="What counts beside time."),
     click.option("--realtime", type=click.Choice(["on", "annotate", "off"]), default="on", show_default=True),
     click.option("--ondemand", type=click.Choice(["on", "off"]), default="on", show_default=True),
+    click.option("--carpool", type=click.Choice(["on", "off"]), default="on", show_default=True),
     click.option("--passengers", type=int, default=1, show_default=True, help="Adults, for what has to be booked."),
     click.option("--companions", type=int, default=0, help="Companions of somebody with reduced mobility."),
     click.option("--child-seats", type=int, default=0, help="Children with a child seat each, besides."),
@@ -129,26 +131,34 @@ def plan(*, back: bool, stay_minutes: int, back_by: str | None, as_json: bool, *
     zone = network.manifest.zone
     request = question.request(clock.now(), zone)
     service.rehearse(network, clock.now())  # what is compiled is loaded before the time of the question runs
-    hail = _open_hail(settings, network, request.booking_at or clock.now(), clock) if request.ondemand else None
+    hail, lift = _open_booked(settings, network, request, clock)
     if back:
-        trip = service.plan_round_trip(network, request, hail, **question.back(zone))
+        trip = service.plan_round_trip(network, request, hail, lift, **question.back(zone))
         print(_as_text(round_trip_as_json(trip)) if as_json else _describe_round_trip(trip))
     else:
-        found = service.plan(network, request, hail)
+        found = service.plan(network, request, hail, lift)
         print(_as_text(plan_as_json(found)) if as_json else _describe(found))
 
 
-def _open_hail(settings: Settings, network: Network, now: datetime, clock: Clock) -> Hail | None:
+def _open_booked(
+    settings: Settings, network: Network, request: JourneyRequest, clock: Clock
+) -> tuple[Hail | None, Lift | None]:
     """Look into the database for what can be booked, if it runs; without it journeys go by the timetable."""
     from mobigo.accounts.key import read_key
+    from mobigo.carpool.supply import Cars
     from mobigo.db import cluster
     from mobigo.db.engine import open_engine
     from mobigo.journeys.hails import Hails
+    from mobigo.journeys.lifts import Lifts
 
     url = settings.database_url or cluster.find_url(settings.home)
     if url is None:
-        return None
-    return Hails(open_engine(url, pool_size=1), read_key(settings.home), clock).at(network, now)
+        return None, None
+    engine, key, now = open_engine(url, pool_size=1), read_key(settings.home), request.booking_at or clock.now()
+    return (
+        Hails(engine, key, clock).at(network, now) if request.ondemand else None,
+        Lifts(Cars(engine, clock), key).at(network, now) if request.carpool else None,
+    )
 
 
 def _as_text(answer: dict[str, Any]) -> str:
@@ -245,6 +255,8 @@ def _describe_booking(booking: ToBook) -> str:
     price = "" if booking.price_cents is None else f", {booking.price_cents / 100:.2f} EUR"
     window = f"{_clock(booking.pickup_window[0])}-{_clock(booking.pickup_window[1])}"
     until = f"{booking.bookable_until:%Y-%m-%d %H:%M:%S}"
+    if not booking.instant:
+        where += "; the driver answers"
     return f"    picked up {window}, there by {_clock(booking.arrive_by)}; bookable until {until}{price}; {where}"
 
 

@@ -60,6 +60,13 @@ def warm_insertion() -> None:
     dispatch.warm()
 
 
+def warm_matching() -> None:
+    """Match somebody with a car."""
+    from mobigo.carpool import match
+
+    match.warm()
+
+
 def warm_wishes() -> None:
     """Ask it with a wish, and with a price."""
     from mobigo.transit import routing
@@ -95,6 +102,7 @@ PARTS = {
     "streets": warm_streets,
     "drives": warm_drives,
     "insertion": warm_insertion,
+    "matching": warm_matching,
     "wishes": warm_wishes,
 }
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from threading import Lock
 from typing import TYPE_CHECKING
 
+from mobigo.carpool.match import warm
 from mobigo.journeys.hubs import Hubs
 from mobigo.journeys.liftleg import Lift
 
@@ -30,6 +31,7 @@ class Lifts:
         self._key = key
         self._lock = Lock()
         self._hubs: Hubs | None = None
+        self._loaded = False
 
     def at(self, network: Network, now: datetime) -> Lift | None:
         """Return the cars of an instant on a network; None where there are none, or none are known."""
@@ -37,6 +39,9 @@ class Lifts:
         if garage is None or not len(garage):
             return None
         with self._lock:
+            if not self._loaded:
+                warm()  # what is compiled is loaded before anybody's time runs
+                self._loaded = True
             hubs = self._hubs
             if hubs is None or hubs.version != network.manifest.version:
                 self._hubs = hubs = Hubs(network.as_planned)

@@ -3,6 +3,7 @@
 import secrets
 from dataclasses import replace
 from datetime import date, datetime, timedelta
+from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from fastapi import APIRouter, FastAPI, Request
@@ -10,6 +11,7 @@ from fastapi.responses import RedirectResponse, Response
 from sqlalchemy.orm import Session
 
 from mobigo.journeys import service as journeys
+from mobigo.journeys.liftleg import Lift
 from mobigo.journeys.model import Plan
 from mobigo.journeys.network import Network
 from mobigo.journeys.rideleg import Hail
@@ -82,7 +84,7 @@ def planner(request: Request, now: Now) -> Response:
         return RedirectResponse(address(fields, date=None, time=None), 303)
     network: Network | None = request.app.state.networks.find_current()
     question = read_question(fields, now, network.manifest.zone if network else ZoneInfo(HOME_ZONE))
-    hail: Hail | None = None
+    booked = _Booked()
     plan, problem = None, "" if network else speak("unavailable")
     if question.asked:
         question = _understand(request, question, speak)
@@ -92,8 +94,9 @@ def planner(request: Request, now: Now) -> Response:
             fields |= {"via": question.via.text, "via_place": question.via.pinned}
     if network and question.ready:
         try:
-            hail = request.app.state.hails.at(network, now)
-            plan = _plan(network, question, hail)
+            state = request.app.state
+            booked = _Booked(state.hails.at(network, now), state.lifts.at(network, now))
+            plan = _plan(network, question, booked)
         except MobigoError as error:
             problem = str(error)
     view = view_plan(plan, question) if plan else None
@@ -121,7 +124,7 @@ def planner(request: Request, now: Now) -> Response:
         span=lambda seconds: timedelta(seconds=seconds),
         alerts=say_alerts(dict(plan.alerts), speak.language) if plan else {},
         remedies=_remedies(fields, plan, speak, question) if plan else [],
-        homeward=_homeward(network, question, plan, fields, hail) if network and plan else None,
+        homeward=_homeward(network, question, plan, fields, booked) if network and plan else None,
         price=price_in(speak),
         key=secrets.token_urlsafe(12),
         here=address(fields),
@@ -155,10 +158,17 @@ def _find(session: Session, end: End, speak: Words) -> End:
         return replace(end, problem=speak("unknown_place", text=end.text))
 
 
-def _plan(network: Network, question: Question, hail: Hail | None) -> Plan:
+class _Booked(NamedTuple):
+    """What can be booked now."""
+
+    hail: Hail | None = None
+    lift: Lift | None = None
+
+
+def _plan(network: Network, question: Question, booked: _Booked) -> Plan:
     """Plan; from a commune's main stop when no stop is in reach of its middle."""
     request = question.request()
-    plan = journeys.plan(network, request, hail)
+    plan = journeys.plan(network, request, *booked)
     if plan.journeys or not (question.origin.fallback or question.destination.fallback):
         return plan
     nearer = replace(
@@ -166,7 +176,7 @@ def _plan(network: Network, question: Question, hail: Hail | None) -> Plan:
         origin=question.origin.fallback or request.origin,
         destination=question.destination.fallback or request.destination,
     )
-    again = journeys.plan(network, nearer, hail)
+    again = journeys.plan(network, nearer, *booked)
     return again if again.journeys else plan
 
 
@@ -231,7 +241,7 @@ def _remedies(fields: dict[str, str], plan: Plan, speak: Words, question: Questi
 
 
 def _homeward(
-    network: Network, question: Question, plan: Plan, fields: dict[str, str], hail: Hail | None
+    network: Network, question: Question, plan: Plan, fields: dict[str, str], booked: _Booked
 ) -> dict[str, object] | None:
     """Find the last way back of the day one arrives: with one bus a day it decides whether to go at all."""
     arrivals = [one.arrival for one in plan.journeys if one.rides]
@@ -239,7 +249,8 @@ def _homeward(
         return None
     day = min(arrivals).astimezone(question.at.tzinfo)
     back = replace(question, origin=question.destination, destination=question.origin, via=None, by="last", at=day)
-    last = [one.departure for one in _plan(network, back, hail).journeys if one.rides and one.departure > min(arrivals)]
+    homeward = _plan(network, back, booked).journeys
+    last = [one.departure for one in homeward if one.rides and one.departure > min(arrivals)]
     turned = {"from": fields.get("to"), "from_place": fields.get("to_place")}
     turned |= {"to": fields.get("from"), "to_place": fields.get("from_place"), "date": day.date().isoformat()}
     return {

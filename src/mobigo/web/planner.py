@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from mobigo.journeys.model import Mode
+from mobigo.journeys.model import Booked, Mode
 from mobigo.web.colours import paint
 from mobigo.web.words import full_minute
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
     from datetime import datetime
 
-    from mobigo.journeys.model import Journey, Leg, Line, Plan, Step
+    from mobigo.journeys.model import Journey, Leg, Line, Plan, Step, ToBook
     from mobigo.transit.live import Alert
     from mobigo.web.colours import Paint
     from mobigo.web.question import Question
@@ -48,15 +48,19 @@ class JourneyView:
 
     @property
     def quotes(self) -> str:
-        """What all its rides that are booked here are booked with, a space between two; empty when there are none."""
-        return " ".join(leg.booking.quote for leg in self.journey.legs if leg.booking and leg.booking.quote)
+        """What its rides on demand that are booked here are booked with, a space between two; empty without any."""
+        return " ".join(one.quote for one in self._on_demand if one.quote)
 
     @property
     def price_cents(self) -> int | None:
-        """Price of all that is booked; None: free or unknown."""
-        prices = [leg.booking.price_cents for leg in self.journey.legs if leg.booking]
-        known = [price for price in prices if price is not None]
+        """Price of all rides on demand; None: free or unknown."""
+        known = [one.price_cents for one in self._on_demand if one.price_cents is not None]
         return sum(known) if known else None
+
+    @property
+    def _on_demand(self) -> list[ToBook]:
+        bookings = [leg.booking for leg in self.journey.legs if leg.booking]
+        return [one for one in bookings if one.kind is Booked.ON_DEMAND]
 
     @property
     def alone(self) -> str:

@@ -54,6 +54,7 @@ RIDES: dict[str, tuple[Mode, ...]] = {
     "tram": (Mode.TRAM, Mode.SUBWAY),
     "bus": (Mode.BUS, Mode.COACH),
     "on_demand": (Mode.ON_DEMAND,),
+    "carpool": (Mode.CARPOOL,),
     "other": (Mode.FERRY, Mode.CABLE_CAR, Mode.FUNICULAR, Mode.AIR, Mode.TAXI, Mode.OTHER),
 }
 """What one may be willing to ride."""
