@@ -15,6 +15,7 @@ from mobigo.db.engine import libpq_conninfo
 from mobigo.kit.errors import NotFound, Refused
 from mobigo.school import register_service as service
 from mobigo.school import register_store as store
+from mobigo.school.gaps import find_gaps
 from mobigo.school.register import NO_HEALTH, SHEETS
 from mobigo.school.register_service import Actor
 
@@ -336,3 +337,61 @@ def test_pupils_are_forgotten_three_months_after_their_year(connection: psycopg.
     assert service.forget(connection, datetime(2027, 10, 7, tzinfo=UTC))["pupils"] == 0
     assert service.forget(connection, datetime(2027, 10, 8, tzinfo=UTC))["pupils"] == 2
     assert store.count_rows(connection, YEAR)["schools"] == 2
+
+
+def test_what_is_missing_is_named_with_what_to_change(connection: psycopg.Connection[Any]) -> None:
+    take(
+        connection,
+        workbook(
+            Etablissements=[
+                ["UAI", "Nom", "Niveau", "lat", "lon"],
+                ["E1", "Sans horaire", "collège", 47.5, 4.3],
+                ["E2", "Sans lieu", "lycée", None, None],
+                ["E3", "Exchangé", "collège", 4.3, 47.5],
+            ],
+            Horaires=[
+                ["UAI", "Trajet", "Jours", "Heure", "Au plus tôt"],
+                ["E2", "matin", "lun", "8h00", "8h10"],
+                ["E2", "soir", "lun", "17h00", None],
+                ["E3", "matin", "lun", "8h00", None],
+                ["E3", "soir", "lun", "17h00", None],
+            ],
+            Arrêts=[["code", "nom", "lat", "lon"], ["A1", "Mairie", 47.4, 4.2], ["A2", "Gare", 47.4, 4.2]],
+            Transporteurs=[["code", "nom"], ["T", "Cars"]],
+            Véhicules=[["code", "transporteur", "type", "places"], ["V", "T", "minibus", 1]],
+            Circuits=[["code", "nom", "véhicule"], ["C", "Circuit", "V"]],
+            Courses=[["course", "circuit", "sens", "jours"], ["M", "C", "matin", "lun"], ["S", "C", "soir", "lun"]],
+            Passages=[
+                ["course", "rang", "heure", "arrêt", "UAI"],
+                ["M", 1, "7h30", "A1", None],
+                ["M", 2, "7h20", None, "E1"],
+                ["M", 3, "7h40", None, None],
+            ],
+            Élèves=[
+                ["numéro", "UAI", "niveau", "lat", "lon", "adresse domicile 2", "jours domicile 2"],
+                ["1", "E1", "collège", None, None, None, None],
+                ["2", "E1", "collège", 47.4, 4.2, "ailleurs", "lun"],
+            ],
+            Affectations=[["élève", "course", "arrêt"], ["1", "M", "A1"], ["2", "M", "A2"]],
+        ),
+    )
+    gaps = find_gaps(connection, YEAR)
+    keys = store.list_numbers(connection, YEAR)
+    assert {(gap.list, gap.row, gap.code) for gap in gaps} == {
+        ("schools", "E1", "school_without_bell"),
+        ("schools", "E2", "school_without_place"),
+        ("schools", "E3", "place_far_away"),
+        ("bells", "E2", "bell_outside_window"),
+        ("pupils", keys["1"], "pupil_without_home"),
+        ("pupils", keys["2"], "home_without_place"),
+        ("pupils", keys["2"], "homes_overlap"),
+        ("vehicles", "V", "vehicle_without_cost"),
+        ("calls", "M", "call_nowhere"),
+        ("calls", "M", "times_run_back"),
+        ("runs", "S", "run_without_school"),
+        ("runs", "M", "run_overfull"),
+        ("seats", keys["2"], "seat_off_run"),
+    }
+    assert next(gap.what for gap in gaps if gap.code == "school_without_bell") == (
+        "Sans horaire (E1) has no bell time for the morning, so its 2 pupils cannot be planned; add a row to Horaires"
+    )

@@ -25,6 +25,7 @@ from mobigo.kit.requests import Now
 from mobigo.school import register_service as service
 from mobigo.school import register_store as store
 from mobigo.school.cells import CLOCK, DAYS, ENGLISH_DAYS, WEEKDAYS, write_clock
+from mobigo.school.gaps import find_gaps
 from mobigo.school.reading import LARGEST
 from mobigo.school.register import SHEETS, Sheet
 from mobigo.school.register_service import Actor, Exported
@@ -113,6 +114,29 @@ def write_school_year(
 def _year(connection: Connection[Any], one: store.Year) -> YearAnswer:
     rows = store.count_rows(connection, one.id)
     return YearAnswer(id=one.id, first=one.first, last=one.last, forgotten=one.last + service.KEPT, rows=rows)
+
+
+class GapAnswer(BaseModel):
+    """Something missing or contradictory."""
+
+    list: str
+    row: str = Field(description="What identifies the row; of pupils the key")
+    code: str
+    what: str = Field(description="What it is, and what to change")
+
+
+class GapsAnswer(BaseModel):
+    """What keeps rows from being planned; all others are planned."""
+
+    gaps: list[GapAnswer]
+
+
+@router.get("/years/{year}/gaps", responses=problems(401, 403, 404, 422))
+def list_school_gaps(*, session: Database, person: Reader, year: YearId) -> GapsAnswer:  # noqa: ARG001 - only guards
+    """List what is missing or contradictory in a year's register, with nothing personal."""
+    connection = driver(session)
+    service.get_year(connection, year)
+    return GapsAnswer(gaps=[GapAnswer(**asdict(one)) for one in find_gaps(connection, year)])
 
 
 # ── lists ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
