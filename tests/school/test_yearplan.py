@@ -149,7 +149,7 @@ def test_what_is_missing_is_named_and_the_rest_is_planned(book: Book) -> None:
     result = plan(broken)
     kinds = {(one["kind"], one["about"]) for one in result["troubles"]}
     assert kinds == {("no_place", "C"), ("no_bell", "D"), ("no_address", "q"), ("no_stop", "far")}
-    assert result["stops"]["door/1"] == "home:door/1"
+    assert result["stops"]["door/1"] == "door-door-1"
     assert result["figures"]["pupils"] == 31
 
 

@@ -60,6 +60,9 @@ def worker(*, leash: bool) -> None:
         Periodic("carpool.forget_positions", timedelta(days=1), timedelta(hours=1)),
         Periodic("messages.forget", timedelta(days=1), timedelta(hours=1)),
         Periodic("school.forget", timedelta(days=1), timedelta(hours=1)),
+        Periodic("carpool.keep", timedelta(seconds=LIVE_EVERY), at_once=True, queue=PROMPT),
+        Periodic("carpool.lay", timedelta(hours=1), at_once=True),
+        Periodic("carpool.forget_doors", timedelta(days=1), timedelta(hours=1)),
         Periodic("carpool.waiting", timedelta(seconds=LIVE_EVERY), at_once=True, queue=PROMPT),
         Periodic("carpool.forget", timedelta(days=1), timedelta(hours=1)),
     ]
@@ -82,10 +85,12 @@ def list_tasks(url: str, settings: Settings) -> Mapping[str, Callable[..., objec
     import psycopg
 
     from mobigo.cli.carpool_people import CarpoolPeople
+    from mobigo.cli.carpool_rides import CarpoolRides
     from mobigo.cli.improving import improve_runs
     from mobigo.cli.keeping import Keeper
     from mobigo.cli.messages import forget_messages
     from mobigo.cli.proving import Prover
+    from mobigo.cli.school_planning import plan_apart
     from mobigo.cli.school_register import forget_pupils
     from mobigo.cli.tending import Tending
     from mobigo.db.engine import libpq_conninfo
@@ -128,8 +133,11 @@ def list_tasks(url: str, settings: Settings) -> Mapping[str, Callable[..., objec
                 structlog.get_logger().warning("a system of shared bicycles failed", system=one.system, why=one.problem)
 
     tending, prover = Tending(url, settings), Prover(url, settings)
-    people = CarpoolPeople(url, settings)
+    people, rides = CarpoolPeople(url, settings), CarpoolRides(url, settings)
     return {
+        "carpool.keep": rides.keep,
+        "carpool.lay": rides.lay,
+        "carpool.forget_doors": rides.forget,
         "carpool.waiting": people.wait,
         "carpool.forget": people.forget,
         "ondemand.tend": tending.tend,
@@ -140,6 +148,7 @@ def list_tasks(url: str, settings: Settings) -> Mapping[str, Callable[..., objec
         "carpool.open_months": prover.open_months,
         "messages.forget": partial(forget_messages, url, settings),
         "school.forget": partial(forget_pupils, url, settings),
+        "school.plan": partial(plan_apart, url, settings),
         "ondemand.improve": partial(improve_runs, url, settings),
         "ondemand.keep": Keeper(url, settings).run,
         "network.build": build,

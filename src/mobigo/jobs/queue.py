@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 from procrastinate import App, PsycopgConnector
 from procrastinate.exceptions import AlreadyEnqueued
 
+from mobigo.jobs.schedule import QUEUE
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
@@ -24,6 +26,7 @@ def enqueue(
     *,
     once: str | None = None,
     at: datetime | None = None,
+    queue: str = QUEUE,
 ) -> int | None:
     """Queue a job on the session's own connection, so that it commits or vanishes with it; return its number.
 
@@ -37,13 +40,15 @@ def enqueue(
         While a job with the same word waits, no second is queued, and None is returned.
     at : datetime, optional
         Not before this real instant.
+    queue : str
+        One of `mobigo.jobs.schedule`.
     """
     try:
         with session.begin_nested() as savepoint:
             # asked for inside, since a savepoint is set when its connection is first used
             connection = savepoint.session.connection().connection.driver_connection
             job = _app.configure_task(
-                task, allow_unknown=True, queueing_lock=once, schedule_at=at, connection=connection
+                task, allow_unknown=True, queueing_lock=once, schedule_at=at, queue=queue, connection=connection
             )
             return int(job.defer(**(arguments or {})))
     except AlreadyEnqueued:

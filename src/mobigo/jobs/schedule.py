@@ -20,6 +20,8 @@ QUEUE = "default"
 """Where jobs wait that may take their time."""
 PROMPT = "prompt"
 """Where jobs wait that people wait for: none of them takes long, and none waits for the others."""
+LONG = "long"
+"""Where jobs wait that take minutes: nothing else waits for them."""
 
 
 @dataclass(frozen=True)

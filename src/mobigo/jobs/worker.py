@@ -16,7 +16,7 @@ import structlog
 from procrastinate import App, PsycopgConnector, RetryStrategy
 from procrastinate.exceptions import ConnectorException
 
-from mobigo.jobs.schedule import PROMPT, QUEUE, queue_due
+from mobigo.jobs.schedule import LONG, PROMPT, QUEUE, queue_due
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -89,7 +89,7 @@ class Worker:
             loop.call_soon_threadsafe(run.cancel)
 
     async def _work(self, *, wait: bool) -> None:
-        app = App(connector=PsycopgConnector(conninfo=self._conninfo, min_size=1, max_size=6, timeout=10))
+        app = App(connector=PsycopgConnector(conninfo=self._conninfo, min_size=1, max_size=8, timeout=10))
         for name, task in self._tasks.items():
             app.task(task, name=name, retry=RETRY)
         async with app.open_async():
@@ -104,7 +104,7 @@ class Worker:
                         shutdown_graceful_timeout=5,
                         delete_jobs="successful",
                     )
-                    for queue in (QUEUE, PROMPT)
+                    for queue in (QUEUE, PROMPT, LONG)
                 )
             )
             rescue = asyncio.create_task(_rescue(app))

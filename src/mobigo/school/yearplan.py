@@ -30,8 +30,8 @@ if TYPE_CHECKING:
     from mobigo.school.roads import Roads
     from mobigo.street.drives import Place
 
-DOOR = "home:"
-"""Before the key of a pupil who is fetched at the door: that stop is nobody else's, and never published."""
+DOOR = "door-"
+"""Before the key of a pupil who is fetched at the door: that stop is nobody else's, and no public file has it."""
 
 CO2_GRAMS = 850
 """Per kilometre, of a coach of which nothing else is known (class of 12 m, diesel; the register's figure wins)."""
@@ -156,7 +156,7 @@ def assign_stops(book: Book, roads: Roads) -> tuple[dict[Trip, str], dict[Trip, 
             if decided in usable:
                 stops[trip] = str(decided)
             elif home.point is not None and "door" in rider.needs:
-                stops[trip] = f"{DOOR}{rider.key}/{home.number}"
+                stops[trip] = _door(trip)
             elif home.point is not None:
                 open_homes.append((rider, trip, home.point))
     served = [stop for stop in book.stops if stop.open]
@@ -181,22 +181,35 @@ def assign_stops(book: Book, roads: Roads) -> tuple[dict[Trip, str], dict[Trip, 
     return stops, metres, troubles
 
 
+def _door(trip: Trip) -> str:
+    return f"{DOOR}{trip.pupil}-{trip.home}"
+
+
+def list_doors(book: Book) -> dict[str, Point]:
+    """List the doors at which pupils are fetched, by the id of the stop."""
+    return {
+        _door(Trip(rider.key, home.number)): home.point
+        for rider in book.riders
+        if "door" in rider.needs
+        for home in rider.homes
+        if home.point is not None
+    }
+
+
 def _list_places(book: Book, schools: Sequence[Any], used: set[str]) -> tuple[list[Place], list[str], dict[str, int]]:
     """List schools, then stops, then doors, with their names and rows."""
     places: list[Place] = [Point(one.lon, one.lat) for one in schools]
     names = [one.name for one in schools]
     row = {f"school:{one.id}": number for number, one in enumerate(schools)}
     for stop in book.stops:
-        if stop.id in used:
+        if stop.id in used and not stop.id.startswith(DOOR):
             row[stop.id] = len(places)
             places.append(
                 Point(stop.lon, stop.lat) if stop.bearing is None else Stand(stop.lon, stop.lat, stop.bearing)
             )
             names.append(f"{stop.name} ({stop.id})")
-    homes = {f"{DOOR}{rider.key}/{home.number}": home.point for rider in book.riders for home in rider.homes}
-    for door in sorted(used):
-        point = homes.get(door)
-        if point is not None:
+    for door, point in list_doors(book).items():
+        if door in used:
             row[door] = len(places)
             places.append(point)
             names.append(door)

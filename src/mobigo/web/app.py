@@ -17,11 +17,14 @@ from mobigo.carpool import (
     lines_api,
     money_api,
     national_api,
+    operators_api,
     people_api,
     policies_api,
     proof_api,
+    regular_api,
     runs_api,
     search_api,
+    standard_api,
     talk_api,
     waiting_api,
 )
@@ -39,6 +42,7 @@ from mobigo.ondemand import availability_api, booking_api, fleet_api, replanning
 from mobigo.ondemand.catalogue import Catalogues
 from mobigo.places import api as places_api
 from mobigo.school import register_api as school_register_api
+from mobigo.school import scenarios_api
 from mobigo.settings import Settings
 from mobigo.transit import api as transit_api
 from mobigo.transit import board_api, disturbance_api, live_api
@@ -73,13 +77,19 @@ SAMPLE = Account(Settings.payer_name, Settings.payer_iban)
 
 
 def create_app(
-    *, engine: Engine, clock: Clock, home: Path, allow_hosts: Sequence[str] = (), payer: Account = SAMPLE
+    *,
+    engine: Engine,
+    clock: Clock,
+    home: Path,
+    allow_hosts: Sequence[str] = (),
+    payer: Account = SAMPLE,
+    operator: str = "mobigo.localhost",
 ) -> FastAPI:
     """Assemble the application from what it needs; tests hand it theirs.
 
-    ``app.state`` carries `engine`, `clock`, `token_key`, `bank_key`, `payer`, `networks`, `catalogues` and
-    `allow_hosts`: what
-    ``db.session``, ``kit.requests``, ``accounts.api`` and every route that plans look up.
+    ``app.state`` carries `engine`, `clock`, `token_key`, `bank_key`, `payer`, `networks`, `catalogues`,
+    `operator` and `allow_hosts`: what ``db.session``, ``kit.requests``, ``accounts.api`` and every route that plans
+    look up.
     """
     app = FastAPI(
         lifespan=_lifespan,
@@ -95,6 +105,7 @@ def create_app(
     app.state.bank_key = read_key(home, "bank")
     app.state.payer = payer
     app.state.allow_hosts = tuple(allow_hosts)
+    app.state.operator = operator
     app.state.networks = Networks(home, clock)
     app.state.catalogues = Catalogues()
     app.state.hails = Hails(engine, app.state.token_key, clock)
@@ -123,6 +134,7 @@ def create_app(
         ledger_api,
         lines_api,
         runs_api,
+        regular_api,
         bookings_api,
         people_api,
         policies_api,
@@ -132,7 +144,10 @@ def create_app(
         search_api,
         talk_api,
         waiting_api,
+        operators_api,
+        standard_api,
         school_register_api,
+        scenarios_api,
         accounts_api,
     )
     for room in apis:

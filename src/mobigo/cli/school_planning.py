@@ -1,0 +1,203 @@
+"""``mobigo school optimise`` and ``compare``: scenarios planned and set side by side; what the worker plans."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import threading
+import time
+from typing import TYPE_CHECKING, Any, TextIO
+
+import click
+
+from mobigo.cli.school_register import connect, read_actor
+
+if TYPE_CHECKING:
+    from psycopg import Connection
+
+    from mobigo.school.yearplan import Told
+    from mobigo.settings import Settings
+
+ROADS = "school-roads"
+"""Folder of the home in which tables of drives are kept."""
+
+LABELS = {
+    "vehicles": "vehicles",
+    "bound": "proven least",
+    "runs": "runs",
+    "loaded_km": "km with pupils, a week",
+    "empty_km": "km empty, a week",
+    "hours": "hours, a week",
+    "cents": "cost in cents, a week",
+    "co2_kg": "CO2 in kg, a week",
+    "pupils": "pupils brought",
+    "stops": "stops served",
+    "ride_mean": "ride in seconds, mean",
+    "ride_p95": "ride, 95 of 100 below",
+    "ride_longest": "ride, longest",
+}
+
+
+@click.command()
+@click.option("--year", required=True, metavar="2026-2027", help="The school year.")
+@click.option("--scenario", "name", required=True, metavar="NAME", help="Of this name; made if it is not there.")
+@click.option("--changes", type=click.File("r"), help="JSON list of changes; replaces those of the scenario.")
+@click.option("--seconds", type=click.FloatRange(1, 7_200), default=300, show_default=True, help="For all sessions.")
+@click.option("--work", type=click.IntRange(1), metavar="N", help="Parts planned anew, instead of seconds: repeatable.")
+@click.option("--seed", type=click.IntRange(0, 2**31 - 1), default=1, show_default=True, help="Of all that is drawn.")
+@click.option("--json", "as_json", is_flag=True, help="Print the figures as JSON.")
+def optimise(
+    *,
+    year: str,
+    name: str,
+    changes: TextIO | None,
+    seconds: float,
+    work: int | None,
+    seed: int,
+    as_json: bool,
+) -> None:
+    """Plan a scenario here and now; Ctrl-C keeps the best found so far."""
+    from mobigo.school import scenario_store, scenarios
+    from mobigo.school.register_service import get_year
+    from mobigo.school.yearplan import Effort
+    from mobigo.settings import read_settings
+
+    settings = read_settings()
+    with connect() as connection:
+        get_year(connection, year)
+        known = {one.name: one.id for one in scenario_store.list_scenarios(connection, year)}
+        actor = read_actor()
+        scenario = known.get(name) or scenarios.make_scenario(connection, year, name, actor).id
+        if changes is not None:
+            scenarios.change_scenario(connection, scenario, _read_changes(changes.read()), actor, revision=None)
+        plan = scenarios.ask_plan(connection, scenario, Effort(seconds, work, seed), actor)
+    plan_here(plan, settings, quiet=as_json)
+    with connect() as connection:
+        found = scenario_store.get_plan(connection, plan)
+        document = scenario_store.get_document(connection, plan) if found.state == "done" else None
+    if document is None:
+        raise click.ClickException(found.problem or "the plan was given up")
+    if as_json:
+        told = {"scenario": scenario, "plan": plan, "figures": found.figures, "troubles": document["troubles"]}
+        print(json.dumps(told, ensure_ascii=False, indent=1))
+        return
+    _print_figures({name: str(value) for name, value in document["figures"].items()})
+    for trouble in document["troubles"]:
+        print(f"  ! {trouble['text']}")
+
+
+def _read_changes(text: str) -> list[dict[str, Any]]:
+    """Read changes as the API takes them."""
+    from pydantic import TypeAdapter, ValidationError
+
+    from mobigo.kit.errors import InvalidInput
+    from mobigo.school.scenarios_api import Changes
+
+    try:
+        return [one.plain() for one in TypeAdapter(Changes).validate_json(text)]
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(map(str, first["loc"])) or "the file"
+        raise InvalidInput(f"{where}: {first['msg']}; see the API's documentation of changes") from None
+
+
+@click.command("compare")
+@click.argument("before")
+@click.argument("after")
+@click.option("--year", required=True, metavar="2026-2027", help="The school year of both.")
+@click.option("--json", "as_json", is_flag=True, help="Print everything as JSON.")
+def compare_plans(before: str, after: str, *, year: str, as_json: bool) -> None:
+    """Set the latest plans of scenarios BEFORE and AFTER side by side."""
+    from mobigo.kit.errors import InvalidInput
+    from mobigo.school import scenario_store, scenarios
+
+    with connect() as connection:
+        known = {one.name: one.id for one in scenario_store.list_scenarios(connection, year)}
+        for name in (before, after):
+            if name not in known:
+                raise InvalidInput(f"{year} has no scenario {name!r}; it has {', '.join(sorted(known)) or 'none'}")
+        found = scenarios.compare_scenarios(connection, known[before], known[after])
+    if as_json:
+        print(json.dumps(found, ensure_ascii=False, indent=1))
+        return
+    _print_figures(
+        {
+            name: f"{one['before']} → {one['after']}"
+            for name, one in found["figures"].items()
+            if one["after"] is not None
+        }
+    )
+    print(f"stops opened: {', '.join(found['opened']) or 'none'}; closed: {', '.join(found['closed']) or 'none'}")
+    for one in found["moved"]:
+        print(f"  {one['text']}")
+
+
+def _print_figures(figures: dict[str, str]) -> None:
+    for name, value in figures.items():
+        print(f"{LABELS.get(name, name):28} {value}")
+
+
+@click.command("plan", hidden=True)
+@click.argument("number", type=int)
+def plan_number(number: int) -> None:
+    """Make a plan that was asked for; stop when standard input ends, and the plan is made again later."""
+    from mobigo.cli.context import give_way
+    from mobigo.cli.serve import hold_leash
+    from mobigo.settings import read_settings
+
+    hold_leash()
+    give_way()
+    plan_here(number, read_settings(), quiet=True)
+
+
+def plan_here(number: int, settings: Settings, *, quiet: bool) -> None:
+    """Make a plan in this process."""
+    import psycopg
+
+    from mobigo.cli.context import open_database
+    from mobigo.db.engine import libpq_conninfo
+    from mobigo.school.scenarios import run_plan
+
+    conninfo, begun = libpq_conninfo(open_database()), time.monotonic()
+
+    def open_connection() -> Connection[Any]:
+        return psycopg.connect(conninfo, autocommit=True)
+
+    def say(told: Told) -> None:
+        if not quiet:
+            spent = time.monotonic() - begun
+            print(f"{spent:7.1f} s  {told.session}: {told.vehicles} vehicles, at least {told.bound}", file=sys.stderr)
+
+    run_plan(open_connection, number, settings.home / ROADS, settings.open_clock(), say=say)
+
+
+def plan_apart(url: str, settings: Settings, plan: int) -> None:
+    """Make a plan in a process of its own, which ends with this one: the worker's other jobs go on beside it."""
+    import os
+
+    import psycopg
+
+    from mobigo.db.engine import libpq_conninfo
+    from mobigo.school.scenario_store import fail_plan
+
+    environment = {**os.environ, "MOBIGO_DATABASE_URL": url, "MOBIGO_HOME": str(settings.home)}
+    with subprocess.Popen(  # noqa: S603 - our own command and a number
+        [sys.executable, "-m", "mobigo", "school", "plan", str(plan)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=environment,
+        start_new_session=True,
+    ) as child:
+        assert child.stderr is not None
+        said: list[str] = []
+        reader = threading.Thread(target=lambda: said.extend(child.stderr or ()), daemon=True)
+        reader.start()
+        code = child.wait()
+        reader.join(1.0)
+    if code:
+        why = (said[-1].strip() if said else "") or f"planning ended with exit code {code}"
+        with psycopg.connect(libpq_conninfo(url)) as connection:
+            fail_plan(connection, plan, why, settings.open_clock().now())

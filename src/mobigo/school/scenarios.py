@@ -1,0 +1,389 @@
+"""What staff do with scenarios: make, copy, change, take back, plan, compare, approve, publish, withdraw.
+
+A scenario's register is the year's of the moment in which it is planned. Publishing puts the plan's circuits in the
+place of those that are not locked, in one transaction, and keeps what it replaced, so that withdrawing puts it back.
+"""
+
+from __future__ import annotations
+
+import secrets
+import time
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+from mobigo.kit.errors import Conflict, InvalidInput
+from mobigo.school import register_store, scenario_store
+from mobigo.school.book import change, read_book
+from mobigo.school.comparing import compare
+from mobigo.school.demand import MORNING
+from mobigo.school.register import SHEETS, Stop
+from mobigo.school.roads import open_roads
+from mobigo.school.scenario_store import Scenario
+from mobigo.school.yearplan import Effort, Told, list_doors, plan_year
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+    from pathlib import Path
+
+    from psycopg import Connection
+
+    from mobigo.kit.clock import Clock
+    from mobigo.school.book import Book
+    from mobigo.school.register_service import Actor
+
+REPLACED = ("circuits", "runs", "calls", "seats")
+"""Lists that publishing writes, those that refer to others last."""
+
+LEAST_BETWEEN = 1.0
+"""Seconds between two looks at whether a plan was cancelled."""
+
+
+def make_scenario(
+    connection: Connection[Any], year: str, name: str, actor: Actor, *, copy_of: str | None = None
+) -> Scenario:
+    """Make a scenario, without changes or with those of another one of the year."""
+    changes: list[dict[str, Any]] = []
+    if copy_of is not None:
+        other = scenario_store.get_scenario(connection, copy_of)
+        if other.year != year:
+            raise InvalidInput(
+                f"scenario {other.name!r} is of {other.year}, not of {year}; copy one of the same year",
+                code="other_year",
+            )
+        changes = scenario_store.get_changes(connection, other.id, other.revision)
+    made = Scenario(secrets.token_hex(8), year, name, 1, "draft", actor.user, actor.now, None)
+    scenario_store.add_scenario(connection, made, changes)
+    scenario_store.note(connection, made.id, actor.now, actor.user, "made", name=name, copy_of=copy_of)
+    return made
+
+
+def change_scenario(
+    connection: Connection[Any], id_: str, changes: Sequence[Mapping[str, Any]], actor: Actor, *, revision: int | None
+) -> Scenario:
+    """Write another revision of a draft's changes.
+
+    Parameters
+    ----------
+    revision
+        The one that the changes were made from; None: whatever there is.
+
+    Raises
+    ------
+    Conflict
+        ``changed_meanwhile``, or ``not_a_draft``.
+    InvalidInput
+        ``unknown_in_change``.
+    """
+    found = _lock_draft(connection, id_)
+    if revision is not None and revision != found.revision:
+        raise Conflict(
+            f"scenario {found.name!r} has revision {found.revision} by now, not {revision}; read it again",
+            code="changed_meanwhile",
+        )
+    change(read_book(connection, found.year), changes)
+    scenario_store.add_revision(connection, id_, found.revision + 1, changes, actor.user, actor.now)
+    scenario_store.note(connection, id_, actor.now, actor.user, "changed", revision=found.revision + 1)
+    return scenario_store.get_scenario(connection, id_)
+
+
+def take_back(connection: Connection[Any], id_: str, revision: int, actor: Actor) -> Scenario:
+    """Write the changes of a former revision once more; taking back is taken back the same way."""
+    _lock_draft(connection, id_)
+    changes = scenario_store.get_changes(connection, id_, revision)
+    again = change_scenario(connection, id_, changes, actor, revision=None)
+    scenario_store.note(connection, id_, actor.now, actor.user, "taken back", to=revision)
+    return again
+
+
+def ask_plan(connection: Connection[Any], id_: str, effort: Effort, actor: Actor) -> int:
+    """Ask for a plan of a draft's present revision; return its number. The caller queues the job."""
+    found = _lock_draft(connection, id_)
+    asked = {"seconds": effort.seconds, "work": effort.work, "seed": effort.seed}
+    number = scenario_store.ask_plan(connection, found, asked, actor.user, actor.now)
+    scenario_store.note(connection, id_, actor.now, actor.user, "plan asked", plan=number, revision=found.revision)
+    return number
+
+
+def cancel_plan(connection: Connection[Any], plan: int, actor: Actor) -> None:
+    """Ask for the best so far instead of waiting.
+
+    Raises
+    ------
+    Conflict
+        ``already_planned``.
+    """
+    found = scenario_store.get_plan(connection, plan)
+    if not scenario_store.cancel_plan(connection, plan):
+        raise Conflict(f"plan {plan} is {found.state} already; there is nothing to cancel", code="already_planned")
+    scenario_store.note(connection, found.scenario, actor.now, actor.user, "plan cancelled", plan=plan)
+
+
+def run_plan(
+    connect: Callable[[], Connection[Any]], plan: int, folder: Path, clock: Clock, *, say: Callable[[Told], None]
+) -> None:
+    """Make a plan that was asked for; what it is at is written down while it runs.
+
+    Parameters
+    ----------
+    connect
+        Opens a connection that commits each statement.
+    folder
+        Where tables of drives are kept.
+    """
+    with connect() as connection:
+        if not scenario_store.begin_plan(connection, plan, clock.now()):
+            return
+        asked = scenario_store.get_plan(connection, plan)
+        scenario = scenario_store.get_scenario(connection, asked.scenario)
+        changes = scenario_store.get_changes(connection, scenario.id, asked.revision)
+        try:
+            book = change(read_book(connection, scenario.year), changes)
+            connection.commit()
+            roads = open_roads(connection, folder)
+        except (InvalidInput, Conflict) as error:
+            scenario_store.fail_plan(connection, plan, str(error), clock.now())
+            return
+
+        def tell(told: Told) -> None:
+            scenario_store.tell_progress(connection, plan, told.session, told.vehicles, told.bound)
+            say(told)
+
+        document = plan_year(
+            book,
+            roads,
+            Effort(**asked.effort),
+            progress=tell,
+            stopped=_Look(lambda: scenario_store.is_cancelled(connection, plan)).ask,
+        )
+        scenario_store.end_plan(connection, plan, document, clock.now())
+
+
+class _Look:
+    """Asks a question of the database now and then, and says between what was answered last."""
+
+    def __init__(self, ask: Callable[[], bool]) -> None:
+        self._ask, self._answer, self._at = ask, False, 0.0
+
+    def ask(self) -> bool:
+        """Return the latest answer; once it is yes, it stays."""
+        if not self._answer and time.monotonic() - self._at >= LEAST_BETWEEN:
+            self._answer, self._at = self._ask(), time.monotonic()
+        return self._answer
+
+
+def find_plan(connection: Connection[Any], id_: str) -> int:
+    """Return the latest plan of a scenario that is done.
+
+    Raises
+    ------
+    Conflict
+        ``not_planned``.
+    """
+    for one in scenario_store.list_plans(connection, id_):
+        if one.state == "done":
+            return one.id
+    name = scenario_store.get_scenario(connection, id_).name
+    raise Conflict(f"scenario {name!r} has no plan yet; ask for one and wait for it", code="not_planned")
+
+
+def compare_scenarios(connection: Connection[Any], before: str, after: str) -> dict[str, Any]:
+    """Compare the latest plans of two scenarios of a year."""
+    ends = [scenario_store.get_scenario(connection, one) for one in (before, after)]
+    if ends[0].year != ends[1].year:
+        raise InvalidInput(
+            f"scenario {ends[0].name!r} is of {ends[0].year} and {ends[1].name!r} of {ends[1].year}; compare two of the"
+            " same year",
+            code="other_year",
+        )
+    plans = [scenario_store.get_document(connection, find_plan(connection, one.id)) for one in ends]
+    return compare(plans[0], plans[1], list_stop_names(connection, ends[0].year))
+
+
+def list_stop_names(connection: Connection[Any], year: str) -> dict[str, str]:
+    """List the names of a year's stops by id."""
+    return {row["id"]: row["name"] for row in register_store.list_rows(connection, year, SHEETS["stops"])}
+
+
+# ── decided ───────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def approve(connection: Connection[Any], id_: str, actor: Actor) -> Scenario:
+    """Approve a draft with its latest plan, which must be of its present revision.
+
+    Raises
+    ------
+    Conflict
+        ``not_a_draft``, ``not_planned``, or ``plan_outdated``.
+    """
+    found = _lock_draft(connection, id_)
+    plan = scenario_store.get_plan(connection, find_plan(connection, id_))
+    if plan.revision != found.revision:
+        raise Conflict(
+            f"the latest plan of {found.name!r} is of revision {plan.revision}, and it has {found.revision} by now;"
+            " plan it again",
+            code="plan_outdated",
+        )
+    scenario_store.set_state(connection, id_, "approved", plan.id)
+    scenario_store.note(connection, id_, actor.now, actor.user, "approved", plan=plan.id, figures=plan.figures)
+    return scenario_store.get_scenario(connection, id_)
+
+
+def reopen(connection: Connection[Any], id_: str, actor: Actor) -> Scenario:
+    """Make an approved scenario a draft again."""
+    found = scenario_store.get_scenario(connection, id_, lock=True)
+    if found.state not in {"approved", "withdrawn"}:
+        raise Conflict(
+            f"scenario {found.name!r} is {found.state}; only an approved one is reopened", code="not_approved"
+        )
+    scenario_store.set_state(connection, id_, "draft", None)
+    scenario_store.note(connection, id_, actor.now, actor.user, "reopened")
+    return scenario_store.get_scenario(connection, id_)
+
+
+def publish(connection: Connection[Any], id_: str, actor: Actor) -> Scenario:
+    """Put an approved plan's circuits into the register in the place of those that are not locked.
+
+    Raises
+    ------
+    Conflict
+        ``not_approved``, or ``other_published``.
+    """
+    found = scenario_store.get_scenario(connection, id_, lock=True)
+    if found.state != "approved" or found.plan is None:
+        raise Conflict(f"scenario {found.name!r} is {found.state}; approve it first", code="not_approved")
+    register_store.lock_year(connection, found.year)
+    other = scenario_store.find_published(connection, found.year)
+    if other is not None:
+        name = scenario_store.get_scenario(connection, other).name
+        raise Conflict(f"{found.year} has scenario {name!r} published; withdraw that first", code="other_published")
+    changes = scenario_store.get_changes(connection, id_, found.revision)
+    before = {
+        name: register_store.list_rows(connection, found.year, SHEETS[name]) for name in (*REPLACED, "bells", "stops")
+    }
+    book = change(read_book(connection, found.year), changes)
+    document = scenario_store.get_document(connection, found.plan)
+    locked = {circuit.id for circuit in book.circuits if circuit.locked}
+    _replace(connection, found.year, before, _write_circuits(document, locked))
+    _write_changed(connection, found.year, before, book)
+    scenario_store.set_state(connection, id_, "published", found.plan, before)
+    scenario_store.note(connection, id_, actor.now, actor.user, "published", plan=found.plan)
+    return scenario_store.get_scenario(connection, id_)
+
+
+def withdraw(connection: Connection[Any], id_: str, actor: Actor) -> Scenario:
+    """Put back what publishing replaced.
+
+    Raises
+    ------
+    Conflict
+        ``not_published``.
+    """
+    found = scenario_store.get_scenario(connection, id_, lock=True)
+    if found.state != "published":
+        raise Conflict(f"scenario {found.name!r} is {found.state}, not published", code="not_published")
+    register_store.lock_year(connection, found.year)
+    former = scenario_store.get_replaced(connection, id_)
+    now = {name: register_store.list_rows(connection, found.year, SHEETS[name]) for name in former}
+    for name in ("stops", "bells", *REPLACED):
+        _put(connection, found.year, name, now[name], former[name])
+    scenario_store.set_state(connection, id_, "withdrawn", found.plan)
+    scenario_store.note(connection, id_, actor.now, actor.user, "withdrawn")
+    return scenario_store.get_scenario(connection, id_)
+
+
+def _lock_draft(connection: Connection[Any], id_: str) -> Scenario:
+    found = scenario_store.get_scenario(connection, id_, lock=True)
+    if found.state != "draft":
+        raise Conflict(
+            f"scenario {found.name!r} is {found.state} and stays as it is; copy it, or reopen it", code="not_a_draft"
+        )
+    return found
+
+
+def _write_circuits(document: Mapping[str, Any], locked: set[str]) -> dict[str, list[dict[str, Any]]]:
+    """Write a plan as lists of the register: a circuit is what one vehicle of each session does."""
+    names: dict[int, str] = {}
+    rows: dict[str, list[dict[str, Any]]] = {name: [] for name in REPLACED}
+    for session in document["sessions"]:
+        for run in session["runs"]:
+            if run["vehicle"] not in names:
+                names[run["vehicle"]] = _free_name(run["vehicle"] + 1, locked)
+            rows["runs"].append(
+                {
+                    "id": run["id"],
+                    "circuit": names[run["vehicle"]],
+                    "trip": run["trip"],
+                    "weekdays": tuple(session["weekdays"]),
+                    "riders": run["riders"],
+                }
+            )
+            halts = [{"at": call["at"], "stop": call["stop"], "school": None} for call in run["calls"]]
+            school = {"at": run["at"], "stop": None, "school": run["school"]}
+            way = [*halts, school] if session["way"] == MORNING else [school, *halts]
+            rows["calls"] += [{"run": run["id"], "position": n, **call} for n, call in enumerate(way, 1)]
+            for call in run["calls"]:
+                for rider in call["pupils"]:
+                    pupil, _, home = rider.partition("/")
+                    rows["seats"].append({"pupil": pupil, "run": run["id"], "stop": call["stop"], "home": int(home)})
+    rows["circuits"] = [
+        {"id": name, "name": f"Circuit {name[1:]}", "lot": None, "vehicle": None, "locked": False}
+        for name in names.values()
+    ]
+    return rows
+
+
+def _free_name(number: int, taken: set[str]) -> str:
+    name = f"C{number:03}"
+    while name in taken:
+        number += 1_000
+        name = f"C{number:03}"
+    return name
+
+
+def _replace(
+    connection: Connection[Any], year: str, before: Mapping[str, Any], written: Mapping[str, list[dict[str, Any]]]
+) -> None:
+    """Write a plan's rows, and remove those of former circuits that are not locked."""
+    locked = {row["id"] for row in before["circuits"] if row["locked"]}
+    runs = {row["id"] for row in before["runs"] if row["circuit"] in locked}
+    stays = {
+        "circuits": [row for row in before["circuits"] if row["id"] in locked],
+        "runs": [row for row in before["runs"] if row["id"] in runs],
+        "calls": [row for row in before["calls"] if row["run"] in runs],
+        "seats": [row for row in before["seats"] if row["run"] in runs],
+    }
+    taken = {row["id"] for row in written["runs"]} & runs
+    if taken:
+        raise Conflict(
+            f"run {min(taken)} of a locked circuit has the name of a new one; rename it in the register first",
+            code="name_taken",
+        )
+    for name in REPLACED:
+        _put(connection, year, name, before[name], [*stays[name], *written[name]])
+
+
+def _write_changed(connection: Connection[Any], year: str, before: Mapping[str, Any], book: Book) -> None:
+    """Write bells and stops as the scenario has them, and the doors of pupils as stops that are shut."""
+    bells = [asdict(one) for one in book.bells]
+    doors = [
+        {**asdict(Stop(id_, "Domicile", point.lat, point.lon)), "open": False}
+        for id_, point in list_doors(book).items()
+    ]
+    _put(connection, year, "bells", before["bells"], bells)
+    own = {one["id"] for one in doors}
+    stops = [asdict(one) for one in book.stops if one.id not in own]
+    _put(connection, year, "stops", before["stops"], [*stops, *doors])
+
+
+def _put(
+    connection: Connection[Any], year: str, name: str, now: Sequence[dict[str, Any]], wanted: Sequence[dict[str, Any]]
+) -> None:
+    """Make a list hold the wanted rows and no others."""
+    sheet = SHEETS[name]
+
+    def key(row: Mapping[str, Any]) -> tuple[Any, ...]:
+        return tuple(tuple(v) if isinstance(v := row[one], list) else v for one in sheet.key)
+
+    keep = {key(row) for row in wanted}
+    register_store.remove_rows(connection, year, sheet, [key(row) for row in now if key(row) not in keep])
+    register_store.write_rows(connection, year, sheet, list(sheet.columns), list(wanted))

@@ -1,0 +1,228 @@
+"""Scenarios over HTTP on real streets: changed, planned, compared, approved, published, withdrawn."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+import psycopg
+import pytest
+from tests.conftest import AppClient, new_database, serve
+from tests.street_text import lonlat, write_osm
+
+from mobigo.accounts.key import read_key
+from mobigo.accounts.model import Role
+from mobigo.accounts.token import issue
+from mobigo.db.engine import libpq_conninfo, open_engine
+from mobigo.jobs.worker import Worker
+from mobigo.kit.clock import Clock
+from mobigo.osm.load import load_osm
+from mobigo.school.scenarios import run_plan
+from mobigo.web.app import create_app
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+YEAR = "/v1/school/years/2026-2027"
+ALL = "lun mar mer jeu ven"
+
+STREETS = """
+a 0 0
+b 3000 0
+c 6000 0
+d 3000 4000
+e 0 4000
+1: a b  highway=tertiary maxspeed=50
+2: b c  highway=tertiary maxspeed=50
+3: b d  highway=tertiary maxspeed=50
+4: d e  highway=tertiary maxspeed=50
+5: e a  highway=tertiary maxspeed=50
+"""
+
+
+def place(x: float, y: float) -> str:
+    lon, lat = lonlat(x, y)
+    return f"{lat:.6f};{lon:.6f}"
+
+
+STOPS = {"S1": (5_500, 0), "S2": (3_000, 2_000), "S3": (2_000, 4_000), "S4": (1_000, 4_000)}
+LISTS = {
+    "schools.csv": f"UAI;Nom;Niveau;lat;lon\nE1;Collège;collège;{place(100, 0)}\nE2;École;primaire;{place(0, 200)}\n",
+    "bells.csv": (
+        f"UAI;Trajet;Jours;Heure\nE1;matin;{ALL};8h00\nE1;soir;{ALL};17h00\nE2;matin;{ALL};8h45\nE2;soir;{ALL};16h15\n"
+    ),
+    "stops.csv": "arrêt;nom;lat;lon\n" + "".join(f"{key};Place {key};{place(*at)}\n" for key, at in STOPS.items()),
+    "operators.csv": "transporteur;nom\nT1;Cars\n",
+    "vehicles.csv": "véhicule;transporteur;type;places\nV1;T1;autocar;20\n",
+    "circuits.csv": "circuit;nom;véhicule\nC1;Est;V1\n",
+    "runs.csv": f"course;circuit;sens;jours\nC1-M;C1;matin;{ALL}\n",
+    "calls.csv": "course;rang;heure;arrêt;UAI\nC1-M;1;7h30;S1;\nC1-M;2;7h55;;E1\n",
+    "pupils.csv": "Numéro;Nom;UAI;Niveau;lat;lon\n"
+    + "".join(
+        f"{n:03};Nom{n};{'E1;6e' if n % 3 else 'E2;primaire'};{place(x + 30 * (n % 5), y + 20)}\n"
+        for n, (x, y) in enumerate([*STOPS.values()] * 6)
+    ),
+}
+
+
+@pytest.fixture(scope="module")
+def school(test_cluster: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[School]:
+    folder = tmp_path_factory.mktemp("scenarios")
+    with new_database(test_cluster) as url:
+        load_osm(write_osm(folder, STREETS), url, now=datetime(2026, 9, 1, tzinfo=UTC))
+        engine = open_engine(url)
+        app = create_app(engine=engine, clock=Clock(), home=folder)
+        token = issue(read_key(folder), "anne", Role.SCHOOL, datetime.now(UTC), timedelta(hours=1))
+        with (
+            serve(app) as address,
+            AppClient(base_url=address, timeout=60, headers={"Authorization": f"Bearer {token}"}) as http,
+        ):
+            for name, text in LISTS.items():
+                answer = http.post(f"{YEAR}/import", files={"file": (name, text.encode())})
+                assert answer.status_code == 200, answer.text
+            yield School(http, url, folder)
+        engine.dispose()
+
+
+class School:
+    """Staff at work, and the worker beside them."""
+
+    def __init__(self, http: AppClient, url: str, folder: Path) -> None:
+        self.http, self.url, self.folder = http, url, folder
+
+    def make(self, name: str, changes: list[dict[str, Any]] | None = None, **body: Any) -> str:  # noqa: ANN401
+        made = self.http.post(f"{YEAR}/scenarios", json={"name": name, **body})
+        assert made.status_code == 201, made.text
+        id_ = str(made.json()["id"])
+        if changes is not None:
+            put = self.http.put(f"/v1/school/scenarios/{id_}/changes", json={"changes": changes, "revision": 1})
+            assert put.status_code == 200, put.text
+        return id_
+
+    def plan(self, scenario: str) -> dict[str, Any]:
+        asked = self.http.post(f"/v1/school/scenarios/{scenario}/plans", json={"work": 2})
+        assert asked.status_code == 202, asked.text
+        self.work()
+        return dict(self.http.get(f"/v1/school/plans/{asked.json()['id']}/document").json())
+
+    def work(self) -> None:
+        def task(plan: int) -> None:
+            conninfo = libpq_conninfo(self.url)
+            run_plan(
+                lambda: psycopg.connect(conninfo, autocommit=True), plan, self.folder / "roads", Clock(),
+                say=lambda _: None,
+            )  # fmt: skip
+
+        Worker(libpq_conninfo(self.url), {"school.plan": task}, clock=Clock()).run_waiting()
+
+    def decide(self, scenario: str, step: str, expected: int = 200) -> dict[str, Any]:
+        answer = self.http.post(f"/v1/school/scenarios/{scenario}/{step}")
+        assert answer.status_code == expected, answer.text
+        return dict(answer.json())
+
+    def rows(self, name: str) -> list[dict[str, Any]]:
+        return list(self.http.get(f"{YEAR}/{name}", params={"limit": 5000}).json()["rows"])
+
+
+def test_a_scenario_from_change_to_publication_and_back(school: School) -> None:
+    today = school.make("Comme aujourd'hui")
+    plan = school.plan(today)
+    assert plan["state"] == "done"
+    assert plan["document"]["troubles"] == []
+    assert plan["figures"]["pupils"] == 24
+    assert set(plan["progress"]) == {one["name"] for one in plan["document"]["sessions"]}
+    earlier = school.make("École plus tôt", [{"kind": "bell", "school": "E2", "trip": "morning", "at": "08:05"}])
+    school.plan(earlier)
+    found = school.http.get("/v1/school/comparison", params={"before": today, "after": earlier}).json()
+    assert found["figures"]["vehicles"]["after"] >= found["figures"]["vehicles"]["before"]
+    assert any(one["kind"] == "time" for one in found["moved"])
+    before = {name: school.rows(name) for name in ("circuits", "runs", "calls", "seats", "bells", "stops")}
+    assert school.decide(earlier, "publish", 409)["code"] == "not_approved"
+    school.decide(earlier, "approve")
+    assert school.decide(earlier, "publish")["state"] == "published"
+    runs = {row["id"] for row in school.rows("runs")}
+    assert "C1-M" not in runs
+    assert runs == {run["id"] for session in school.http.get(
+        f"/v1/school/plans/{school.http.get(f'/v1/school/scenarios/{earlier}').json()['plan']}/document"
+    ).json()["document"]["sessions"] for run in session["runs"]}  # fmt: skip
+    seated = {(row["pupil"], row["run"]) for row in school.rows("seats")}
+    assert len(seated) == 48
+    assert "08:05" in {row["at"] for row in school.rows("bells")}
+    school.decide(today, "approve")
+    assert school.decide(today, "publish", 409)["code"] == "other_published"
+    assert school.decide(earlier, "withdraw")["state"] == "withdrawn"
+    assert {name: school.rows(name) for name in before} == before
+    history = school.http.get(f"/v1/school/scenarios/{earlier}").json()["history"]
+    assert [one["what"] for one in history] == [
+        "made", "changed", "plan asked", "approved", "published", "withdrawn",
+    ]  # fmt: skip
+    assert {one["by"] for one in history} == {"anne"}
+
+
+def test_what_is_changed_is_taken_back(school: School) -> None:
+    limits = {"kind": "limits", "seats": 10}
+    id_ = school.make("Petits cars", [limits])
+    address = f"/v1/school/scenarios/{id_}"
+    late = school.http.put(f"{address}/changes", json={"changes": [], "revision": 1})
+    assert (late.status_code, late.json()["code"]) == (409, "changed_meanwhile")
+    assert school.http.post(f"{address}/take-back", json={"revision": 1}).json()["revision"] == 3
+    assert school.http.get(address).json()["changes"] == []
+    assert school.http.post(f"{address}/take-back", json={"revision": 2}).json()["revision"] == 4
+    assert school.http.get(address).json()["changes"] == [limits]
+    copy = school.make("Copie", copy_of=id_)
+    assert school.http.get(f"/v1/school/scenarios/{copy}").json()["changes"] == [limits]
+    assert school.http.post(f"{address}/take-back", json={"revision": 9}).json()["code"] == "unknown_revision"
+
+
+def test_a_plan_is_outdated_once_its_scenario_changes(school: School) -> None:
+    id_ = school.make("Deux fois")
+    school.plan(id_)
+    body = {"changes": [{"kind": "stop", "stop": "S4", "open": False}]}
+    school.http.put(f"/v1/school/scenarios/{id_}/changes", json=body).raise_for_status()
+    assert school.decide(id_, "approve", 409)["code"] == "plan_outdated"
+    document = school.plan(id_)["document"]
+    assert "S4" not in set(document["stops"].values())
+    assert school.decide(id_, "approve")["state"] == "approved"
+    assert school.http.put(f"/v1/school/scenarios/{id_}/changes", json=body).json()["code"] == "not_a_draft"
+    assert school.decide(id_, "reopen")["state"] == "draft"
+
+
+def test_one_plan_at_a_time_and_the_best_so_far_is_taken(school: School) -> None:
+    id_ = school.make("Patience")
+    asked = school.http.post(f"/v1/school/scenarios/{id_}/plans", json={"seconds": 60})
+    again = school.http.post(f"/v1/school/scenarios/{id_}/plans", json={"seconds": 60})
+    assert (again.status_code, again.json()["code"]) == (409, "being_planned")
+    plan = asked.json()["id"]
+    assert school.http.get(f"/v1/school/plans/{plan}/document").json()["code"] == "not_planned"
+    assert school.http.post(f"/v1/school/plans/{plan}/cancel").json()["cancelled"]
+    school.work()
+    assert school.http.get(f"/v1/school/plans/{plan}").json()["state"] == "done"
+    assert school.http.post(f"/v1/school/plans/{plan}/cancel").json()["code"] == "already_planned"
+
+
+@pytest.mark.parametrize(
+    ("changes", "status", "code"),
+    [
+        ([{"kind": "bell", "school": "XX", "trip": "morning", "at": "08:05"}], 400, "unknown_in_change"),
+        ([{"kind": "bell", "school": "E1", "trip": "morning", "at": "25:00"}], 422, "invalid_parameter"),
+        ([{"kind": "door"}], 422, "invalid_parameter"),
+        ([{"kind": "limits", "ride": {"college": 5}}], 422, "invalid_parameter"),
+    ],
+)
+def test_bad_changes_change_nothing(school: School, changes: list[dict[str, Any]], status: int, code: str) -> None:
+    name = f"Faux {code} {len(str(changes))}"
+    id_ = school.make(name)
+    answer = school.http.put(f"/v1/school/scenarios/{id_}/changes", json={"changes": changes})
+    assert answer.status_code in {status, 400, 422}, answer.text
+    assert school.http.get(f"/v1/school/scenarios/{id_}").json()["revision"] == 1
+
+
+def test_scenarios_are_for_staff_of_schools(school: School) -> None:
+    for role, status in ((Role.TRAVELLER, 403), (Role.CARPOOL, 403), (Role.ADMIN, 200)):
+        token = issue(read_key(school.folder), "x", role, datetime.now(UTC), timedelta(hours=1))
+        answer = school.http.get(f"{YEAR}/scenarios", headers={"Authorization": f"Bearer {token}"})
+        assert answer.status_code == status
+    assert school.http.get("/v1/school/scenarios/0123456789abcdef").json()["code"] == "unknown_scenario"
+    assert school.http.get("/v1/school/plans/999999").json()["code"] == "unknown_plan"
+    assert school.http.post(f"{YEAR}/scenarios", json={"name": "Petits cars"}).json()["code"] == "name_taken"
