@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 EXACT = 1e-6
 """What floating-point sums may be off."""
 
+LONG = 1e6
+"""Seconds that no search needs."""
+
 WHOLE = 0.999
 """Costs being whole numbers, a choice within less than one of the bound is the best."""
 
@@ -106,7 +109,7 @@ def choose_columns(
         model,
         mathopt.SolverType.HIGHS,
         params=mathopt.SolveParameters(
-            time_limit=timedelta(seconds=max(0.1, seconds)),
+            time_limit=timedelta(seconds=min(max(0.1, seconds), LONG)),
             node_limit=nodes,
             absolute_gap_tolerance=WHOLE,
             relative_gap_tolerance=0.0,

@@ -1,0 +1,127 @@
+"""How few routes a school, and how few buses all schools together, can do with; and the prices that prove it."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from mobigo.kernels.linking import link_routes
+from mobigo.kernels.pricing import TOLERANCE
+from mobigo.school.master import Relaxation
+from mobigo.school.model import Certificate, Route
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from numpy.typing import NDArray
+
+    from mobigo.school.columns import Pricer, SchoolStops
+    from mobigo.school.model import Problem
+    from mobigo.school.program import Prices
+
+EXACT = 1e-6
+"""What a sum of prices may be off; a route that pays less is not worth a column."""
+
+NEW_ROUTES = 15
+"""Of one school, put into its program at a time."""
+
+
+def count_by_load(load: NDArray[np.int32], capacity: int) -> int:
+    """Bound the buses that hold the pupils, no stop's apart: the bound L2 of bin packing.
+
+    References
+    ----------
+    Martello, Toth (1990), Knapsack Problems, section 8.3.
+    """
+    best = math.ceil(int(load.sum()) / capacity)
+    for q in {0, *(int(some) for some in load if 2 * some <= capacity)}:
+        large = load[load > capacity - q]
+        middle = load[(2 * load > capacity) & (load <= capacity - q)]
+        small = load[(load >= q) & (2 * load <= capacity)]
+        room = len(middle) * capacity - int(middle.sum())
+        best = max(best, len(large) + len(middle) + max(0, math.ceil((int(small.sum()) - room) / capacity)))
+    return best
+
+
+def count_buses(parts: Sequence[SchoolStops], problem: Problem, counts: NDArray[np.int32]) -> int:
+    """Bound the buses in milliseconds: `counts` routes, linked where the most favourable single stop allows it."""
+    school = np.repeat(np.arange(problem.n_schools, dtype=np.int32), counts)
+    possible = np.zeros((problem.n_schools, problem.n_schools), np.uint8)
+    for part in parts:
+        for row, other in enumerate(part.origin):
+            if other >= 0:
+                shortest = part.sources.lead[row] + part.pickups.dwell + part.pickups.home
+                possible[part.school, other] = shortest.min() <= part.sources.slack[row] + TOLERANCE
+    return int((link_routes(school, possible[school], np.full(len(school), -1, np.int32)) < 0).sum())
+
+
+def count_routes(pricer: Pricer, school: int, n_stops: int, stopped: Callable[[], bool]) -> tuple[int, list[Route]]:
+    """Bound the routes of one school by its own program, and list the routes that were met.
+
+    The bound holds whenever it stops: with every route worth at most `1 + excess`, prices divided by that are a proof.
+    """
+    part = pricer.parts[school]
+    least = count_by_load(part.pickups.load, pricer.capacity)
+    program = Relaxation([1.0] * len(part.stops))
+    row = {int(stop): at for at, stop in enumerate(part.stops)}
+    met: dict[Route, None] = {}
+
+    def add(route: Route) -> bool:
+        if route in met:
+            return False
+        met[route] = None
+        times: dict[int, float] = {}
+        for stop in route.stops:
+            times[row[stop]] = times.get(row[stop], 0.0) + 1.0
+        program.add(1.0, list(times.items()))
+        return True
+
+    for stop in part.stops.tolist():
+        add(Route(school, (stop,)))
+    exact = False
+    price = np.zeros(n_stops)
+    while len(part.stops):
+        value, price[part.stops], _ = program.solve()
+        found = pricer.price(school, price, np.ones(1), exact=exact, most=NEW_ROUTES, least=EXACT)
+        if found.complete:
+            least = max(least, math.ceil(value / (1 + found.excess) - EXACT))
+        if sum([add(column.route) for column in found.columns]) == 0:
+            if exact or math.ceil(value - EXACT) <= least:
+                break
+            exact = True
+        elif stopped():
+            break
+    return least, list(met)
+
+
+def certify(
+    problem: Problem, parts: Sequence[SchoolStops], counts: NDArray[np.int32], prices: Prices, excess: Sequence[float]
+) -> Certificate:
+    """Lower prices until no route is worth more than it costs, and say what they prove.
+
+    Parameters
+    ----------
+    excess
+        By school, by how much the best of all its routes pays at these prices.
+    """
+    stop, release, route = prices.stop.copy(), prices.release.copy(), prices.route.copy()
+    for school, more in enumerate(excess):
+        if more <= EXACT / 2:
+            continue
+        part = parts[school]
+        dear = min(more, float(route[school]))
+        route[school] -= dear
+        rest = more - dear
+        if rest > 0:
+            # every route has a stop: whichever it is, its price falls by the rest, or to nothing
+            stop[part.stops] = np.maximum(stop[part.stops] - rest, 0.0)
+    for part in parts:
+        for source in part.origin:
+            cost = 1.0 if source < 0 else float(release[source])
+            if cost - release[part.school] - route[part.school] < -EXACT / 2 and len(part.stops):
+                nothing = np.zeros(problem.n_schools)
+                return Certificate(0, 0.0, np.zeros(problem.n_stops), nothing, nothing, counts)
+    value = float(stop.sum() + (route * counts).sum())
+    return Certificate(math.ceil(value - EXACT), value, stop, release, route, counts)

@@ -1,0 +1,332 @@
+"""The optimiser: few buses for all schools together, and the proof how few there can be.
+
+A first plan comes from savings. Column generation then solves the linear program of routes and links: its value,
+rounded up, is the bound. A dive makes a plan of its solution; parts of the plan are planned anew, one after another,
+each by a program over the routes that were met or are worth meeting, until the plan is as good as the bound or time is
+over. The best plan is there at any moment.
+
+References
+----------
+Pisinger, Ropke (2010), Large Neighborhood Search.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from mobigo.school.bounds import EXACT, certify, count_buses, count_by_load, count_routes
+from mobigo.school.columns import DEPOT, Column, Pricer, without_revisits
+from mobigo.school.dive import dive, is_simple
+from mobigo.school.linking import link
+from mobigo.school.master import choose_columns
+from mobigo.school.model import Certificate, Plan, Route
+from mobigo.school.neighbourhoods import Neighbourhoods
+from mobigo.school.program import Pool, Prices, Program, price_all
+from mobigo.school.savings import plan_by_savings
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+    from numpy.typing import NDArray
+
+    from mobigo.school.model import Problem
+
+WORTH = 0.1
+"""Reduced cost up to which columns of routes that were met go into a program to begin with."""
+
+NEW_COLUMNS, NEW_COLUMNS_OF_MANY, MANY_SCHOOLS = 12, 6, 20
+"""Of each school and source, in one round of pricing; fewer with as many schools."""
+
+NEARLY = 0.003
+"""New columns, of all, with which pricing becomes exact."""
+
+FEW_STOPS, MOST_STOPS = 120, 500
+"""Of a part that is planned anew."""
+
+FIRST_STOPS = 250
+STEP = 1.15
+"""By how much parts grow when they are always solved to the end, or shrink when they are not."""
+
+MOST_COLUMNS = 8_000
+"""Of a program in whole numbers."""
+
+NEW_COLUMNS_OF_PART = 3
+"""Of each school and source, in one round of pricing for a part."""
+
+SMALL = 300
+"""Stops of a problem that is planned anew as a whole, now and then."""
+
+PART_OF_SMALL = 0.8
+"""Of all stops, the most that a part has."""
+
+WHOLE_ROUNDS = 15
+"""Parts between the first two times."""
+
+ROUNDS = 30
+"""Of pricing for one part."""
+
+RESERVE = 1.0
+"""Seconds before the limit at which nothing new is begun."""
+
+
+class Effort(NamedTuple):
+    """What a program in whole numbers may take."""
+
+    seconds: float
+    nodes: int
+
+
+class Found(NamedTuple):
+    """What came of planning a part anew."""
+
+    plan: Plan | None
+    """None where there is none."""
+    ended: bool | None
+    """Whether the program was solved to the end, and soon; None where that was not needed."""
+
+
+PART, WHOLE = Effort(10.0, 300), Effort(30.0, 2_000)
+"""For a part; for the whole of a small problem, doubled each time."""
+
+
+def optimise(
+    problem: Problem,
+    *,
+    time_limit: float,
+    seed: int,
+    work: int | None = None,
+    present: Sequence[Route] = (),
+    progress: Callable[[int, int], None] | None = None,
+    stopped: Callable[[], bool] | None = None,
+) -> tuple[Plan, Certificate]:
+    """Plan with as few buses as can be found.
+
+    Parameters
+    ----------
+    time_limit : float
+        Seconds until the plan is handed over.
+    work : int, optional
+        Parts that are planned anew, instead of a time: same seed and same work, same plan.
+    present
+        Routes driven today, each stop in one: the plan has no more buses than they need.
+    progress
+        Called with buses and bound whenever one of them changes.
+    stopped
+        Asked now and then; once it says so, the best plan is handed over.
+    """
+    search = _Search(problem, _Limits(time_limit, work, stopped), seed, progress)
+    search.start(present)
+    try:
+        search.bound()
+        search.improve()
+    except KeyboardInterrupt:
+        pass  # whoever interrupts wants the best plan so far
+    return search.plan, search.certificate
+
+
+class _Limits:
+    """When to stop."""
+
+    def __init__(self, seconds: float, work: int | None, asked: Callable[[], bool] | None) -> None:
+        self.work = work
+        self._end = math.inf if work is not None else time.monotonic() + max(0.0, seconds - RESERVE)
+        self._asked = asked
+
+    def left(self) -> float:
+        """Seconds that are left."""
+        return self._end - time.monotonic()
+
+    def reached(self) -> bool:
+        """Tell whether time is over, or somebody asked to stop."""
+        return self.left() <= 0 or (self._asked is not None and self._asked())
+
+
+class _Search:
+    """What is known so far: the best plan, the bound, the routes that were met."""
+
+    def __init__(
+        self, problem: Problem, limits: _Limits, seed: int, progress: Callable[[int, int], None] | None
+    ) -> None:
+        self._problem = problem
+        self._limits = limits
+        self._progress = progress
+        self._random = np.random.default_rng(seed)
+        self._pricer = Pricer(problem)
+        self._pool = Pool(problem)
+        self._prices: Prices | None = None
+        self._counts = np.array(
+            [count_by_load(part.pickups.load, problem.capacity) for part in self._pricer.parts], np.int32
+        )
+        self._quick = count_buses(self._pricer.parts, problem, self._counts)
+        self.plan = Plan((), ())
+        nothing = np.zeros(problem.n_schools)
+        self.certificate = Certificate(0, 0.0, np.zeros(problem.n_stops), nothing, nothing, self._counts)
+
+    def _done(self) -> bool:
+        return self.plan.buses <= self.certificate.bound or self._limits.reached()
+
+    def _tell(self) -> None:
+        if self._progress is not None:
+            self._progress(self.plan.buses, max(self._quick, self.certificate.bound))
+
+    def _take(self, plan: Plan) -> None:
+        if not self.plan.routes or plan.buses < self.plan.buses:
+            self.plan = plan
+            self._tell()
+
+    def start(self, present: Sequence[Route]) -> None:
+        """Make the first plan: by savings, or as driven today."""
+        plan = plan_by_savings(self._problem)
+        if present:
+            today = link(self._problem, present)
+            plan = min(today, plan, key=lambda one: one.buses)
+        for route in (*plan.routes, *present):
+            self._pool.add(route)
+        self._take(plan)
+
+    def bound(self) -> None:
+        """Bound routes, then buses; dive for a plan where the bound leaves room."""
+        problem = self._problem
+        counts = []
+        for school in range(problem.n_schools):
+            least, met = count_routes(self._pricer, school, problem.n_stops, self._limits.reached)
+            counts.append(least)
+            for route in met:
+                if is_simple(route):
+                    self._pool.add(route)
+        self._counts = np.array(counts, np.int32)
+        program = Program(problem, self._counts)
+        program.add(Column(DEPOT, route) for route in self._pool)
+        program.add(Column(source, route) for route, source in zip(self.plan.routes, self.plan.source, strict=True))
+        prices, taken = self._generate(program)
+        self._prices = prices
+        for column in program.columns:
+            self._pool.add(without_revisits(column.route))
+        self._dive(prices, [program.columns[n] for n in np.flatnonzero(taken > 0).tolist()])
+
+    def _generate(self, program: Program) -> tuple[Prices, NDArray[np.float64]]:
+        """Price and solve in turn until no route pays, or time is over; prove what the prices prove."""
+        most = NEW_COLUMNS if self._problem.n_schools < MANY_SCHOOLS else NEW_COLUMNS_OF_MANY
+        exact = False
+        while True:
+            prices, taken = program.solve()
+            exact = exact or self._limits.reached()
+            added, excess = price_all(program, self._pricer, prices, exact=exact, most=most, least=EXACT)
+            if excess is not None:
+                self._prove(prices, excess)
+                # the program's value only falls: a bound that it rounds up to is the best there is
+                if not added or self.certificate.bound >= math.ceil(prices.value - EXACT):
+                    return prices, taken
+            if self._limits.reached() and exact:
+                return prices, taken
+            exact = exact or added <= NEARLY * len(program.columns)
+
+    def _prove(self, prices: Prices, excess: Sequence[float]) -> None:
+        found = certify(self._problem, self._pricer.parts, self._counts, prices, excess)
+        if found.value > self.certificate.value:
+            better = found.bound > self.certificate.bound
+            self.certificate = found
+            if better:
+                self._tell()
+
+    def _dive(self, prices: Prices, support: Iterable[Column]) -> None:
+        if self._done():
+            return
+        problem = self._problem
+        program = Program(problem, self._counts)
+        worth = [column for _, column in self._pool.select(prices, program.free, WORTH)]
+        program.add(worth)
+        program.add(Column(DEPOT, column.route) for column in worth)
+        program.add(Column(column.source, without_revisits(column.route)) for column in support)
+        program.add(Column(DEPOT, Route(int(problem.school[stop]), (stop,))) for stop in range(problem.n_stops))
+        routes = dive(program, self._pricer, self._pool, self._limits.reached)
+        if routes is not None:
+            self._take(link(problem, routes))
+
+    def improve(self) -> None:
+        """Plan parts anew until the plan is proven or time or work is over; where it is small, all of it now and then."""
+        if self._prices is None:
+            return
+        n_stops = self._problem.n_stops
+        parts = Neighbourhoods(self._problem, self._random)
+        size = min(float(FIRST_STOPS), PART_OF_SMALL * n_stops)
+        whole, next_whole = WHOLE, 0
+        current = self.plan
+        for route in current.routes:
+            self._pool.add(route)
+        rounds = 0
+        while not self._done() and (self._limits.work is None or rounds < self._limits.work):
+            current = parts.relink(current)
+            effort, freed = PART, parts.draw(current, int(size))
+            if n_stops <= SMALL and rounds == next_whole:
+                effort, freed = whole, list(range(len(current.routes)))
+                whole, next_whole = Effort(2 * whole.seconds, 2 * whole.nodes), 2 * rounds + WHOLE_ROUNDS
+            rounds += 1
+            # as many buses, in another way, are a way on from where nothing else is
+            aim = current.buses - int(self._random.integers(2))
+            found = self._plan_part(current, freed, aim, effort)
+            if found.plan is not None and found.plan.buses <= current.buses:
+                current = found.plan
+                self._take(current)
+            if found.ended is not None and effort is PART:
+                grown = size * STEP if found.ended else size / STEP
+                size = min(max(grown, FEW_STOPS), MOST_STOPS, PART_OF_SMALL * n_stops)
+
+    def _plan_part(self, current: Plan, freed: Sequence[int], aim: int, effort: Effort) -> Found:
+        """Plan some routes of a plan anew, for `aim` buses in all, or fewer."""
+        problem, pool = self._problem, self._pool
+        inside = set(freed)
+        kept = [number for number in range(len(current.routes)) if number not in inside]
+        given = Plan(tuple(current.routes[n] for n in kept), tuple(current.source[n] for n in kept))
+        program = Program(problem, self._counts, given)
+        known = [Column(current.source[n], current.routes[n]) for n in freed]
+        program.add(known)
+        assert self._prices is not None
+        program.add(column for _, column in pool.select(self._prices, program.free, WORTH / 2))
+        prices, taken = program.solve()
+        for _ in range(ROUNDS):
+            added, _ = price_all(
+                program, self._pricer, prices, exact=False, most=NEW_COLUMNS_OF_PART, least=EXACT, simple=True
+            )
+            if not added or self._limits.reached():
+                break
+            prices, taken = program.solve()
+        if math.ceil(prices.value - EXACT) >= current.buses or self._limits.reached():
+            return Found(None, None)
+        for column in program.columns:
+            pool.add(column.route)
+        # in a plan with fewer buses there is no column whose reduced cost is more than what is gained
+        gain = current.buses - 1 - prices.value + EXACT
+        worth = [column for _, column in pool.select(prices, program.free, gain)[:MOST_COLUMNS]]
+        support = [program.columns[n] for n in np.flatnonzero(taken > 0).tolist()]
+        columns = list(dict.fromkeys([*worth, *support, *known]))
+        begun = time.monotonic()
+        chosen = choose_columns(
+            program.lower,
+            [1.0 if column.source == DEPOT else 0.0 for column in columns],
+            [program.entries(column) for column in columns],
+            most=aim - program.given_buses,
+            seconds=min(effort.seconds, self._limits.left()) if self._limits.work is None else math.inf,
+            nodes=effort.nodes,
+        )
+        ended = self._limits.work is not None or time.monotonic() - begun < effort.seconds / 2
+        if chosen is None:
+            return Found(None, ended)
+        again = [*given.routes, *(columns[n].route for n in chosen)]
+        return Found(link(problem, visit_once(again)), ended)
+
+
+def visit_once(routes: Sequence[Route]) -> list[Route]:
+    """Leave stops that are visited twice out of all routes but the longest; routes without stops vanish."""
+    visited: set[int] = set()
+    kept = []
+    for route in sorted(routes, key=lambda one: (-len(one.stops), one)):
+        stops = tuple(stop for stop in route.stops if stop not in visited)
+        visited.update(stops)
+        if stops:
+            kept.append(Route(route.school, stops))
+    return kept

@@ -1,0 +1,207 @@
+"""The program of routes and links over some of the stops, the other routes being given.
+
+A column is a route and the school its bus comes from, since buses standing at a school are interchangeable:
+
+    min   columns from the depot
+    cover each free stop is visited                             price of the stop
+    flow  a school releases at most the buses that came         price of a free bus
+    count a school has no fewer routes than it needs            price of a route
+
+The given routes keep their links; what they bring to a school, or take from there, is in the rows of flow.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from mobigo.school.columns import DEPOT, Column, without_revisits
+from mobigo.school.linking import list_sources
+from mobigo.school.master import Relaxation
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from numpy.typing import NDArray
+
+    from mobigo.school.columns import Pricer
+    from mobigo.school.model import Plan, Problem, Route
+
+
+class Prices(NamedTuple):
+    """What a solved program says a stop, a free bus and a route are worth."""
+
+    value: float
+    """Buses, fractions included."""
+    stop: NDArray[np.float64]
+    """float64[n_stops]; 0 where the stop is not free."""
+    release: NDArray[np.float64]
+    """float64[n_schools]."""
+    route: NDArray[np.float64]
+    """float64[n_schools]."""
+
+    def base(self, school: int, origin: Sequence[int]) -> NDArray[np.float64]:
+        """Cost of a route to the school from each origin, before the prices of its stops."""
+        own = self.release[school] + self.route[school]
+        return np.array([1.0 - own if source == DEPOT else self.release[source] - own for source in origin])
+
+
+class Pool:
+    """Routes without revisits that were met, with the schools their bus may come from."""
+
+    def __init__(self, problem: Problem) -> None:
+        self._problem = problem
+        self._sources: dict[Route, NDArray[np.int32]] = {}
+
+    def add(self, route: Route) -> None:
+        """Keep a route."""
+        if route not in self._sources:
+            self._sources[route] = np.append(np.int32(DEPOT), list_sources(self._problem, route))
+
+    def __iter__(self) -> Iterator[Route]:
+        return iter(self._sources)
+
+    def sources(self, route: Route) -> NDArray[np.int32]:
+        """List where a route's bus may come from, the depot first."""
+        self.add(route)
+        return self._sources[route]
+
+    def select(self, prices: Prices, free: NDArray[np.bool_], most: float) -> list[tuple[float, Column]]:
+        """List the columns over free stops whose reduced cost is at most `most`, cheapest first."""
+        routes = [route for route in self._sources if all(free[stop] for stop in route.stops)]
+        if not routes:
+            return []
+        lengths = np.array([len(route.stops) for route in routes])
+        stops = np.fromiter((stop for route in routes for stop in route.stops), np.int64, int(lengths.sum()))
+        worth = np.add.reduceat(prices.stop[stops], np.cumsum(lengths) - lengths)
+        schools = np.array([route.school for route in routes])
+        worth += prices.release[schools] + prices.route[schools]
+        counts = np.array([len(self._sources[route]) for route in routes])
+        sources = np.concatenate([self._sources[route] for route in routes])
+        cost = np.append(prices.release, 1.0)[sources] - np.repeat(worth, counts)  # the depot, -1, is last
+        owner = np.repeat(np.arange(len(routes)), counts)
+        kept = np.flatnonzero(cost <= most)
+        kept = kept[np.argsort(cost[kept], kind="stable")]
+        return [(float(cost[at]), Column(int(sources[at]), routes[owner[at]])) for at in kept]
+
+
+class Program:
+    """The linear program; columns are added while it is solved again."""
+
+    def __init__(self, problem: Problem, counts: NDArray[np.int32], given: Plan | None = None) -> None:
+        self.problem = problem
+        self.free = np.ones(problem.n_stops, np.bool_)
+        flow = np.zeros(problem.n_schools)
+        left = counts.astype(np.int64)
+        self.given_buses = 0
+        if given is not None:
+            for route, source in zip(given.routes, given.source, strict=True):
+                self.free[list(route.stops)] = False
+                flow[route.school] -= 1
+                left[route.school] -= 1
+                if source == DEPOT:
+                    self.given_buses += 1
+                else:
+                    flow[source] += 1
+        self.stops = np.flatnonzero(self.free)
+        self.schools = np.unique(problem.school[self.stops])
+        self._row = np.full(problem.n_stops, -1)
+        self._row[self.stops] = np.arange(len(self.stops))
+        self.lower = [1.0] * len(self.stops) + flow.tolist() + np.maximum(left, 0).astype(float).tolist()
+        self._relaxation = Relaxation(self.lower)
+        self.columns: list[Column] = []
+        self._number: dict[Column, int] = {}
+        self._allowed: list[bool] = []
+
+    def __contains__(self, column: Column) -> bool:
+        return column in self._number
+
+    def entries(self, column: Column) -> list[tuple[int, float]]:
+        """List the rows a column is in, with how often."""
+        rows: dict[int, float] = {}
+        for stop in column.route.stops:
+            row = int(self._row[stop])
+            rows[row] = rows.get(row, 0.0) + 1.0
+        first = len(self.stops)
+        rows[first + column.route.school] = 1.0
+        if column.source != DEPOT:
+            rows[first + column.source] = -1.0
+        rows[first + self.problem.n_schools + column.route.school] = 1.0
+        return list(rows.items())
+
+    def add(self, columns: Iterable[Column]) -> int:
+        """Add the columns that are new; how many were."""
+        new = 0
+        for column in columns:
+            if column not in self._number:
+                cost = 1.0 if column.source == DEPOT else 0.0
+                self._number[column] = self._relaxation.add(cost, self.entries(column))
+                self.columns.append(column)
+                self._allowed.append(True)
+                new += 1
+        return new
+
+    def allow(self, numbers: Iterable[int], *, allowed: bool) -> None:
+        """Let columns be used, or keep them at zero."""
+        for number in numbers:
+            if self._allowed[number] != allowed:
+                self._allowed[number] = allowed
+                self._relaxation.allow(number, allowed=allowed)
+
+    def is_allowed(self, number: int) -> bool:
+        """Tell whether a column may be used."""
+        return self._allowed[number]
+
+    def solve(self) -> tuple[Prices, NDArray[np.float64]]:
+        """Solve; prices, and how much of each column is taken."""
+        value, prices, taken = self._relaxation.solve()
+        problem, n = self.problem, len(self.stops)
+        stop = np.zeros(problem.n_stops)
+        stop[self.stops] = prices[:n]
+        release, route = prices[n : n + problem.n_schools], prices[n + problem.n_schools :]
+        return Prices(value + self.given_buses, stop, release, route), taken
+
+
+def price_all(
+    program: Program,
+    pricer: Pricer,
+    prices: Prices,
+    *,
+    exact: bool,
+    most: int,
+    least: float,
+    free: NDArray[np.bool_] | None = None,
+    simple: bool = False,
+) -> tuple[int, list[float] | None]:
+    """Add the columns that pay at these prices.
+
+    Parameters
+    ----------
+    free
+        Stops that routes may visit; all free ones of the program by default.
+    simple
+        Only routes without revisits.
+
+    Returns
+    -------
+    int, list of float or None
+        Columns added; by school of the program what the best column paid, None where that is not known.
+    """
+    worth = prices.stop if free is None else np.where(free, prices.stop, 0.0)
+    added, excess, complete = 0, [], True
+    for school in program.schools.tolist():
+        part = pricer.parts[school]
+        if free is not None and not free[part.stops].any():
+            continue
+        base = prices.base(school, part.origin)
+        found = pricer.price(school, worth, base, exact=exact, most=most, least=least)
+        complete = complete and found.complete
+        excess.append(found.excess)
+        columns = found.columns
+        if simple:
+            columns = [Column(column.source, without_revisits(column.route)) for column in columns]
+        if free is not None:
+            columns = [column for column in columns if free[list(column.route.stops)].all()]
+        added += program.add(columns)
+    return added, excess if complete else None
