@@ -45,6 +45,8 @@ class Settings:
     """``MOBIGO_SMS_BODY``: JSON whose texts hold ``{to}``, ``{text}``, ``{sender}`` and ``{reference}``."""
     sms_sender: str = "mobigo"
     """``MOBIGO_SMS_SENDER``: name or number that text messages come from."""
+    operator: str = "mobigo.localhost"
+    """``MOBIGO_OPERATOR``: domain name by which other operators of carpooling know this instance."""
 
     payer_name: str = "Région Bourgogne-Franche-Comté"
     """``MOBIGO_PAYER_NAME``: who pays drivers of carpool lines, as the bank knows them."""
@@ -101,6 +103,7 @@ def read_settings() -> Settings:
         sms_headers=_read_headers(os.environ.get("MOBIGO_SMS_HEADERS", "")),
         sms_body=os.environ.get("MOBIGO_SMS_BODY") or Settings.sms_body,
         sms_sender=os.environ.get("MOBIGO_SMS_SENDER") or Settings.sms_sender,
+        operator=(os.environ.get("MOBIGO_OPERATOR") or Settings.operator).lower(),
         payer_name=os.environ.get("MOBIGO_PAYER_NAME") or Settings.payer_name,
         payer_iban=os.environ.get("MOBIGO_PAYER_IBAN") or Settings.payer_iban,
         register_url=os.environ.get("MOBIGO_REGISTER_URL") or None,

@@ -45,6 +45,8 @@ VALUES: dict[str, object] = {
     "persons": 2,
     "wheelchairs": 1,
     "text": "Route barrée",
+    "alias": "Zoé",
+    "operator": "Covoit",
 }
 ALL = [(template, channel) for template, channels in CHANNELS.items() for channel in channels]
 
@@ -73,7 +75,10 @@ def test_every_text_is_written_with_all_values_and_with_hardly_any(
     assert "{" not in full.body
     assert "None" not in full.body
     assert (full.subject is not None) == (channel is Channel.EMAIL)
-    needed = {"reference", "pickup", "latest", "origin", "destination", "until", "text", "line", "persons"}
+    needed = {"reference", "pickup", "latest", "origin", "destination", "until", "text", "line", "persons"} | {
+        "alias",
+        "operator",
+    }
     few = render(template, channel, language, "Europe/Paris", {key: VALUES[key] for key in VALUES if key in needed})
     assert "None" not in few.body
     if channel is Channel.SMS:

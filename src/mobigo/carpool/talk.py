@@ -101,7 +101,7 @@ class Talk:
         if not bookings:
             raise Refused("nobody rides along here who can be written to", code="talk_over")
         _check_open(run, self.now)
-        read = _read_text(text, LONGEST_TEXT)
+        read = read_text(text, LONGEST_TEXT)
         store.lock_people(self.connection, [self.person.id])
         if talk_store.count_sent(self.connection, run.id, self.person.id) + len(bookings) > MOST_MESSAGES:
             raise Refused(
@@ -164,7 +164,7 @@ class Talk:
             reported=whom,
             run=run.id,
             kind=kind.value,
-            text=_read_text(text, LONGEST_REPORT),
+            text=read_text(text, LONGEST_REPORT),
             at=self.now,
             state=ReportState.OPEN.value,
         )
@@ -189,7 +189,14 @@ def _check_open(run: Run, now: datetime) -> None:
         )
 
 
-def _read_text(text: str, longest: int) -> str:
+def read_text(text: str, longest: int) -> str:
+    """Read what somebody wrote, without needless gaps.
+
+    Raises
+    ------
+    InvalidInput
+        When it is empty, too long or not printable.
+    """
     read = "\n".join(" ".join(line.split()) for line in text.strip().splitlines())
     if not read or len(read) > longest or not all(letter.isprintable() or letter == "\n" for letter in read):
         raise InvalidInput(f"the text is empty, longer than {longest} characters or not printable; correct it")
@@ -248,7 +255,7 @@ def answer(session: Session, id_: str, *, state: ReportState, text: str, by: str
     one = talk_store.get_report(connection, id_)
     if one.state != ReportState.OPEN:
         raise Conflict(f"report {id_} is {one.state} since {one.answered_at:%Y-%m-%d}", code="report_answered")
-    read = _read_text(text, LONGEST_REPORT)
+    read = read_text(text, LONGEST_REPORT)
     one = replace(one, state=state.value, answer=read, answered_by=by, answered_at=now)
     talk_store.answer_report(connection, one)
     if one.reporter is not None:

@@ -234,7 +234,7 @@ def expect(
 
 
 @router.get("/lines/{line}/waiting", responses=problems(401, 403, 404, 422))
-def list_stops(
+def list_waiting_along(
     *,
     session: Database,
     asking: Traveller,  # noqa: ARG001 - only guards

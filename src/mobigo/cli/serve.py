@@ -42,6 +42,7 @@ def serve(*, host: str, port: int, fd: int | None, leash: bool) -> None:
         clock=settings.open_clock(),
         home=settings.home,
         allow_hosts=settings.allow_hosts,
+        operator=settings.operator,
         payer=Account(settings.payer_name, settings.payer_iban),
     )
     threading.Thread(target=_rehearse, args=(app,), daemon=True).start()
