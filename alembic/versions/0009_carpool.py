@@ -138,7 +138,6 @@ def _runs() -> None:
             first date NOT NULL,
             last date NOT NULL,
             exceptions date[] NOT NULL DEFAULT '{}',
-            laid_until date,
             made_at timestamptz NOT NULL,
             ended_at timestamptz,
             revision integer NOT NULL DEFAULT 1,

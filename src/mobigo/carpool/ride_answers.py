@@ -49,10 +49,9 @@ class SpotBody(_Body):
         return Spot(self.name.strip() or f"{self.lat:.5f}, {self.lon:.5f}", Point(self.lon, self.lat))
 
 
-class RunBody(_Body):
-    """A run that somebody offers: along a line, or from place to place."""
+class OfferBody(_Body):
+    """What somebody offers: along a line, or from place to place."""
 
-    departs_at: Instant | None = Field(None, description="With an offset from UTC; now, unless told")
     seats: Seats = Field(description="For passengers")
     line: LineStopId | None = Field(None, description="Id of a carpool line", examples=["epoisses-les-laumes"])
     direction: Literal[0, 1] = Field(0, description="Of the line; 1: against the order of its stops")
@@ -65,8 +64,14 @@ class RunBody(_Body):
     confirmation: Literal["instant", "driver"] = Field(
         "instant", description="Who books has a place at once, or the driver answers first"
     )
-    spontaneous: bool = Field(default=False, description="The driver sets out about now")
     driver: PersonKey | None = Field(None, description="Staff: who drives")
+
+
+class RunBody(OfferBody):
+    """A run that somebody offers."""
+
+    departs_at: Instant | None = Field(None, description="With an offset from UTC; now, unless told")
+    spontaneous: bool = Field(default=False, description="The driver sets out about now")
 
 
 class RunChangeBody(_Body):

@@ -1,5 +1,6 @@
 """HTTP: runs that drivers offer, and what becomes of them on the way."""
 
+from dataclasses import replace
 from datetime import date, datetime
 from typing import Annotated
 
@@ -12,6 +13,7 @@ from mobigo.carpool.ride_answers import (
     HappenedAnswer,
     HistoryAnswer,
     LineStopId,
+    OfferBody,
     PassedBody,
     PersonKey,
     PositionBody,
@@ -49,25 +51,35 @@ def write_runs(looking: Looking, runs: list[Run]) -> list[RunAnswer]:
     return [write_run(run, bookings, dropped, own=looking.rides.owns(run)) for run in runs]
 
 
+def read_offer(body: OfferBody, departs_at: datetime) -> Offer:
+    """Read what somebody offers.
+
+    Raises
+    ------
+    InvalidInput
+        When it names a line and places, or neither (``invalid_run``).
+    """
+    if (body.line is None) == (not body.places):
+        raise InvalidInput("say either `line`, or the `places` where the run begins and ends", code="invalid_run")
+    return Offer(
+        departs_at=departs_at,
+        seats=body.seats,
+        way=tuple(place.read() for place in body.places),
+        line=body.line,
+        direction=body.direction,
+        first=body.from_stop,
+        last=body.to_stop,
+        plate=body.plate,
+        confirms=body.confirmation == "instant",
+    )
+
+
 @router.post("/runs", status_code=201, responses=CHANGES)
 def offer_run(*, once: Once, body: RunBody) -> RunAnswer:
     """Offer a run, along a line or from place to place: once; what comes back every week is a regular run."""
 
     def work() -> RunAnswer:
-        if (body.line is None) == (not body.places):
-            raise InvalidInput("say either `line`, or the `places` where the run begins and ends", code="invalid_run")
-        offer = Offer(
-            departs_at=body.departs_at or once.now,
-            seats=body.seats,
-            way=tuple(place.read() for place in body.places),
-            line=body.line,
-            direction=body.direction,
-            first=body.from_stop,
-            last=body.to_stop,
-            plate=body.plate,
-            confirms=body.confirmation == "instant",
-            spontaneous=body.spontaneous,
-        )
+        offer = replace(read_offer(body, body.departs_at or once.now), spontaneous=body.spontaneous)
         return write_runs(once, [once.rides.offer_run(offer, driver_id=body.driver)])[0]
 
     return once.once(RunAnswer, body, work)

@@ -241,11 +241,11 @@ class Rides:
         self._note_run(run, "changed", details={"seats": changed.seats, "confirms": changed.confirms})
         return self._publish(id_)
 
-    def cancel_run(self, id_: str, *, reason: str = "") -> Run:
+    def cancel_run(self, id_: str, *, reason: str = "", why: Reason = Reason.RUN_CANCELLED) -> Run:
         """Take a run back before it sets out: who has booked is told."""
         run = self._lock_own(id_)
         states.check_run(id_, run.state, RunState.CANCELLED)
-        ended = [self._move(one, BookingState.CANCELLED, Reason.RUN_CANCELLED) for one in self._open_bookings(run)]
+        ended = [self._move(one, BookingState.CANCELLED, why) for one in self._open_bookings(run)]
         store.set_run(self._connection, replace(run, state=RunState.CANCELLED))
         self._note_run(run, "moved", (run.state, RunState.CANCELLED), {"reason": reason} if reason else {})
         return self._publish(id_, ended)
@@ -378,8 +378,13 @@ class Rides:
         self.notices.confirmed(moved, self._publish(run.id, [moved]))
         return store.get_booking(self._connection, id_)
 
-    def cancel(self, id_: str, *, reason: str = "") -> Seat:
+    def cancel(self, id_: str, *, reason: str = "", why: Reason | None = None) -> Seat:
         """Cancel a booking before the ride: by who rides, who drives, or the staff.
+
+        Parameters
+        ----------
+        why : Reason, optional
+            Who cancels, unless told.
 
         Raises
         ------
@@ -388,7 +393,9 @@ class Rides:
         """
         seat, run = self._lock_booking(id_)
         self._check_to_come(seat)
-        moved = self._move(seat, BookingState.CANCELLED, self._why(seat, run), {"reason": reason} if reason else {})
+        moved = self._move(
+            seat, BookingState.CANCELLED, why or self._why(seat, run), {"reason": reason} if reason else {}
+        )
         self._take_out(run.id)
         self._publish(run.id, [moved])
         return store.get_booking(self._connection, id_)
