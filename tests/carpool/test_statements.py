@@ -13,10 +13,11 @@ from tests.carpool.money_rows import KEY, PAYER, Driven, Sat, put_driven, put_pe
 
 from mobigo.carpool.awards import nowhere
 from mobigo.carpool.month import Closer
-from mobigo.carpool.papers import find_words, write_euros, write_kilometres
+from mobigo.carpool.papers import find_words
 from mobigo.carpool.statements import read_statement, write_statement
 from mobigo.db.session import driver
 from mobigo.kit.errors import NotFound
+from mobigo.papers.pdf import write_euros, write_kilometres
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

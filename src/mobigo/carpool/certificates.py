@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING, Any
 from psycopg.types.json import Jsonb
 
 from mobigo.carpool import store
-from mobigo.carpool.papers import Paper, Table, find_words, write_day, write_euros, write_kilometres, write_pdf
+from mobigo.carpool.papers import find_words
 from mobigo.carpool.terms import FRANCE
 from mobigo.db.session import driver
 from mobigo.kit.errors import InvalidInput, NotFound
+from mobigo.papers.pdf import Paper, Table, write_day, write_euros, write_kilometres, write_pdf
 
 if TYPE_CHECKING:
     from datetime import date, datetime

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING
 
 from mobigo.carpool import money_store, store
 from mobigo.carpool.month import last_day
-from mobigo.carpool.papers import Paper, Table, find_words, write_day, write_euros, write_kilometres, write_pdf
+from mobigo.carpool.papers import find_words
 from mobigo.carpool.terms import FRANCE
 from mobigo.db.session import driver
 from mobigo.kit.errors import NotFound
+from mobigo.papers.pdf import Paper, Table, write_day, write_euros, write_kilometres, write_pdf
 
 if TYPE_CHECKING:
     from datetime import date, datetime
