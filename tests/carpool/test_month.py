@@ -97,10 +97,13 @@ def test_money_without_an_account_is_carried_over_until_one_is_told(session: Ses
     assert ledger.balance(session, account="carpool_drivers") == 0
 
 
-def test_nothing_to_pay_is_closed_without_a_file(session: Session) -> None:
+def test_a_month_in_which_nothing_was_counted_stays_open(session: Session) -> None:
     put_driven(driver(session), [Driven("r1", "anne", DAY, [Sat("paul", 0, 9_000, state="CANCELLED")])])
-    found = close(session)
-    assert (found.month.runs, found.total, found.file) == (0, 0, None)
+    for _ in range(2):
+        found = close(session)
+        assert (found.month.runs, found.total, found.file, found.already_closed) == (0, 0, None, False)
+    put_driven(driver(session), [Driven("r2", "anne", DAY, TWO)])
+    assert close(session).total == 400
 
 
 def test_a_month_that_has_not_begun_is_not_closed(session: Session) -> None:

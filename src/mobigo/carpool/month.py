@@ -100,7 +100,7 @@ class _Paid(NamedTuple):
 
 
 class Closer:
-    """Closes months.
+    """Closes months; one in which nothing was counted stays open.
 
     Parameters
     ----------
@@ -143,12 +143,14 @@ class Closer:
                 code="month_not_begun",
             )
         one = Month(month, now, by, _next_weekday(today), self._payer.name, self._payer.iban, 0, 0)
-        store.add_month(self._connection, one)
         rules = read_rules(self._connection)
         counted, held = self._settle(rules, last_day(month))
         paid = [_Paid(ride, pay, 0) for ride, pay in counted] + self._correct_struck(rules)
         payouts = self._make_payouts(one, paid)
+        if not paid and not payouts:
+            return self._leave_open(one, held)
         ids = {payout.person: payout.id for payout in payouts}
+        store.add_month(self._connection, one)
         store.pay_waiting(self._connection, month, ids)
         store.add_awards(
             self._connection,
@@ -168,6 +170,10 @@ class Closer:
         )
         store.set_month_totals(self._connection, month, runs=one.runs, cents=one.cents)
         return self.tell(one, held, already_closed=False)
+
+    def _leave_open(self, one: Month, held: tuple[Held, ...]) -> Closing:
+        """Tell of a month in which there was nothing to count: it stays open for what may come late."""
+        return Closing(one, 0, 0, 0, None, held, self.list_carried(), already_closed=False)
 
     def _settle(self, rules: Rules, last: date) -> tuple[list[tuple[Ride, RidePay]], tuple[Held, ...]]:
         """Work out what every run that is due is paid."""

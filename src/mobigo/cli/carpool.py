@@ -3,29 +3,26 @@
 from __future__ import annotations
 
 import json
-import os
 import sys
-from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
+from mobigo.cli.carpool_demo import demo, seed
+from mobigo.cli.carpool_money import AUTHOR, open_money, total, write_bank_file, write_euros
+
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from sqlalchemy.orm import Session
-
     from mobigo.carpool.month import Closing
-    from mobigo.settings import Settings
-
-AUTHOR = "command line"
-"""Who closes months here, as the books say."""
 
 
 @click.group()
 def carpool() -> None:
     """Subsidised carpool lines: evaluate rules of pay, simulate them, close a month, show a demonstration."""
+
+
+carpool.add_command(demo)
+carpool.add_command(seed)
 
 
 @carpool.command()
@@ -82,7 +79,7 @@ def close_month(month: str, *, dry_run: bool, as_json: bool) -> None:
 
     settings = read_settings()
     first = read_month(month)
-    with _open(settings) as (session, closing):
+    with open_money(settings) as (session, closing):
         found = Closer(session, **closing).close(first, by=AUTHOR, now=settings.open_clock().now())
         if dry_run:
             session.rollback()
@@ -90,9 +87,9 @@ def close_month(month: str, *, dry_run: bool, as_json: bool) -> None:
             session.commit()
     file = None if dry_run or found.file is None else write_bank_file(settings, month, found.file)
     if as_json:
-        print(json.dumps(_totals(found, file)))
+        print(json.dumps(total(found, file)))
     else:
-        print(f"{month}: {found.month.runs} runs, {_euros(found.total)} to {_word(found)}")
+        print(f"{month}: {found.month.runs} runs, {write_euros(found.total)} to {_word(found)}")
         if file:
             print(f"for the bank: {file}")
     _tell_waiting(found)
@@ -102,23 +99,8 @@ def close_month(month: str, *, dry_run: bool, as_json: bool) -> None:
         )
 
 
-def _totals(found: Closing, file: Path | None) -> dict[str, object]:
-    return {
-        "runs": found.month.runs,
-        "total_cents": found.total,
-        "ledger_cents": found.ledger,
-        "sepa_cents": found.sepa,
-        "sepa_file": file and str(file),
-        "already_closed": found.already_closed,
-    }
-
-
 def _word(found: Closing) -> str:
     return "the drivers, closed before" if found.already_closed else "the drivers"
-
-
-def _euros(cents: int) -> str:
-    return f"{cents / 100:.2f} EUR"
 
 
 def _tell_waiting(found: Closing) -> None:
@@ -131,37 +113,4 @@ def _tell_waiting(found: Closing) -> None:
     ):
         cents = [one.cents for one in found.carried if one.because == because]
         if cents:
-            print(f"{_euros(abs(sum(cents)))} of {len(cents)} drivers {what}", file=sys.stderr)
-
-
-def write_bank_file(settings: Settings, month: str, content: bytes) -> Path:
-    """Write a file for the bank, whole or not at all, for its owner alone."""
-    folder = settings.home / "carpool"
-    folder.mkdir(mode=0o700, exist_ok=True)
-    file, new = folder / f"sepa-{month}.xml", folder / f"sepa-{month}.{os.getpid()}.part"
-    with os.fdopen(os.open(new, os.O_CREAT | os.O_TRUNC | os.O_WRONLY, 0o600), "wb") as out:
-        out.write(content)
-        out.flush()
-        os.fsync(out.fileno())
-    new.replace(file)
-    return file
-
-
-@contextmanager
-def _open(settings: Settings) -> Iterator[tuple[Session, dict[str, Any]]]:
-    """Open the database, and what closing months takes."""
-    from sqlalchemy.orm import Session
-
-    from mobigo.accounts.key import read_key
-    from mobigo.carpool.awards import nowhere
-    from mobigo.cli.context import open_database
-    from mobigo.db.engine import open_engine
-    from mobigo.ledger.sepa import Account
-
-    engine = open_engine(open_database(), pool_size=1)
-    try:
-        with Session(engine) as session:
-            payer = Account(settings.payer_name, settings.payer_iban)
-            yield session, {"key": read_key(settings.home, "bank"), "payer": payer, "territories": nowhere}
-    finally:
-        engine.dispose()
+            print(f"{write_euros(abs(sum(cents)))} of {len(cents)} drivers {what}", file=sys.stderr)

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 DATA = (
     "networks", "live", "sharing", "secrets", "log", "run", "downloads", "kernels", "sandbox", "clock.json",
-    "token.key",
+    "token.key", "bank.key", "carpool",
 )  # fmt: skip
 """What lies in a home besides the cluster; nothing else in that folder is ours to remove."""
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from sqlalchemy.engine import Engine
 
     from mobigo.carpool.proving_store import Proven
-    from mobigo.journeys.network import Networks
+    from mobigo.journeys.network import Network, Networks
     from mobigo.settings import Settings
 
 log = structlog.get_logger()
@@ -26,7 +26,7 @@ GRACE = 4.0
 
 
 class Prover:
-    """Settles rides that are over; keeps its connections.
+    """Settles rides that are over; keeps the streets it has read.
 
     Parameters
     ----------
@@ -49,13 +49,14 @@ class Prover:
         from mobigo.db.session import driver
 
         now = self._clock.now()
-        with Session(self._engine) as session:
-            due = proving_store.list_unsettled(driver(session), now, OFFLINE)
-        for run in due:
-            try:
-                self._settle(run, now)
-            except Exception:  # one run that cannot be settled must not hold up all others
-                log.exception("a carpool run was not settled", run=run)
+        with self._open() as engine:
+            with Session(engine) as session:
+                due = proving_store.list_unsettled(driver(session), now, OFFLINE)
+            for run in due:
+                try:
+                    self._settle(engine, run, now)
+                except Exception:  # one run that cannot be settled must not hold up all others
+                    log.exception("a carpool run was not settled", run=run)
 
     def forget(self) -> None:
         """Forget where phones were two months ago, and what the register was sent a month ago."""
@@ -63,7 +64,7 @@ class Prover:
 
         from mobigo.carpool import settling
 
-        with Session(self._engine) as session, session.begin():
+        with self._open() as engine, Session(engine) as session, session.begin():
             forgotten = settling.forget(session, self._clock.now())
         log.info("forgotten", positions=forgotten)
 
@@ -71,32 +72,24 @@ class Prover:
         """Write the open files of the months that are over."""
         from sqlalchemy.orm import Session
 
-        from mobigo.accounts.key import read_key
         from mobigo.carpool import openfile
 
-        with Session(self._engine) as session, session.begin():
-            opened = openfile.open_due(session, read_key(self._settings.home), self._clock.now())
+        with self._open() as engine, Session(engine) as session, session.begin():
+            opened = openfile.open_due(session, self._key, self._clock.now())
         for one in opened:
             log.info("opened", month=f"{one.month:%Y-%m}", journeys=one.journeys, published=one.published)
 
-    def _settle(self, run: str, now: datetime) -> None:
+    def _settle(self, engine: Engine, run: str, now: datetime) -> None:
         from sqlalchemy.orm import Session
 
-        from mobigo.accounts.key import read_key
         from mobigo.carpool.settling import Settling
 
-        settling = Settling(read_key(self._settings.home), self._measure, self._settings.register_siret)
-        with Session(self._engine) as session, session.begin():
+        settling = Settling(self._key, self._measure, self._settings.register_siret)
+        with Session(engine) as session, session.begin():
             settling.settle(session, run, now)
 
     def _measure(self, one: Proven) -> tuple[int, int] | None:
-        """Measure the road of a journey, where streets are loaded."""
-        network = self._networks.find_current()
-        if network is None:
-            return None
-        metres = int(network.drives.metres([one.origin], [one.destination])[0, 0])
-        seconds = int(network.drives.seconds([one.origin], [one.destination])[0, 0])
-        return (metres, seconds) if metres >= 0 and seconds >= 0 else None
+        return measure_road(self._networks.find_current(), one)
 
     @cached_property
     def _networks(self) -> Networks:
@@ -105,10 +98,29 @@ class Prover:
         return Networks(self._settings.home, self._clock)
 
     @cached_property
-    def _engine(self) -> Engine:
+    def _key(self) -> bytes:
+        from mobigo.accounts.key import read_key
+
+        return read_key(self._settings.home)
+
+    @contextmanager
+    def _open(self) -> Iterator[Engine]:
         from mobigo.db.engine import open_engine
 
-        return open_engine(self._url, pool_size=1)
+        engine = open_engine(self._url, pool_size=1)
+        try:
+            yield engine
+        finally:
+            engine.dispose()
+
+
+def measure_road(network: Network | None, one: Proven) -> tuple[int, int] | None:
+    """Return the metres and seconds of the road of a journey, where streets are loaded."""
+    if network is None:
+        return None
+    metres = int(network.drives.metres([one.origin], [one.destination])[0, 0])
+    seconds = int(network.drives.seconds([one.origin], [one.destination])[0, 0])
+    return (metres, seconds) if metres >= 0 and seconds >= 0 else None
 
 
 def carry_register(url: str, settings: Settings) -> AbstractContextManager[None]:
