@@ -39,7 +39,7 @@ class Roads:
     fastest = 38.0
 
     def keep(self) -> Kept:
-        return Kept(self, None)
+        return Kept(self)
 
     def seconds(self, origins: list[Point], destinations: list[Point]) -> np.ndarray:
         table = [[self.one(a, b) for b in destinations] for a in origins]

@@ -216,9 +216,27 @@ def test_places_that_stay_are_as_far_apart_as_others(searched: bool, monkeypatch
     assert numbers.tolist() == [0, 1, 2, 1, 3, 4, 5, 6, 7, 8]
     mine = [points[number] for number in numbers]
     for _ in range(2):
-        assert_array_equal(kept.seconds_from(numbers, others), drives.seconds(mine, others))
-        assert_array_equal(kept.seconds_to(others, numbers), drives.seconds(others, mine))
+        found = kept.around(numbers, numbers, others)
+        assert_array_equal(found.come, drives.seconds(mine, others))
+        assert_array_equal(found.go, drives.seconds(others, mine))
+        assert_array_equal(found.across, drives.seconds(others, others))
         assert kept.put([points[9]]).tolist() == [9]
+
+
+def test_places_that_stay_are_labelled_once_there_is_a_hierarchy() -> None:
+    rng = np.random.default_rng(6)
+    graph = build_graph(lattice(1, 6))
+    points = places_of(graph, rng)[:8]
+    there: list[Hierarchy] = []
+    drives = Drives(graph, lambda: there[0] if there else None)
+    kept = drives.keep()
+    numbers = kept.put(points[:4])
+    searched = kept.around(numbers, numbers, points[4:])
+    there.append(build_hierarchy(graph))
+    labelled = kept.around(numbers, numbers, points[4:])
+    for one, other in zip(searched, labelled, strict=True):
+        assert_array_equal(one, other)
+    assert kept.put([points[5], points[0]]).tolist() == [4, 0]
 
 
 def test_many_threads_may_ask_at_once(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -16,6 +16,7 @@ import numpy as np
 from mobigo.kernels.matching import Offers, Streets, Wish, match, screen
 from mobigo.kit.errors import InvalidInput, NotFound
 from mobigo.kit.geo import Point
+from mobigo.street.drives import Around
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -60,11 +61,8 @@ class Kept(Protocol):
     def put(self, points: Sequence[Point]) -> NDArray[np.int32]:
         """Put places on the list; return their numbers."""
 
-    def seconds_from(self, numbers: NDArray[np.int32], destinations: Sequence[Point]) -> NDArray[np.int32]:
-        """Return int32[n, n_destinations]."""
-
-    def seconds_to(self, origins: Sequence[Point], numbers: NDArray[np.int32]) -> NDArray[np.int32]:
-        """Return int32[n_origins, n]."""
+    def around(self, before: NDArray[np.int32], after: NDArray[np.int32], others: Sequence[Point]) -> Around:
+        """Measure from places of the list to others, from these to places of the list, and among them."""
 
 
 @dataclass(frozen=True)
@@ -253,14 +251,17 @@ class Board:
         sizes = self._offers.size[looked_at] - 1
         row = np.cumsum(sizes) - sizes
         stops = np.repeat(self._offers.first[looked_at] - row, sizes) + np.arange(sizes.sum())
-        before, after, kept = self._place[stops], self._place[stops + 1], self._kept
+        places = list(dict.fromkeys([*pickups, *drop_offs]))
+        number = {place: n for n, place in enumerate(places)}
+        on, off = ([number[place] for place in side] for side in (pickups, drop_offs))
+        found = self._kept.around(self._place[stops], self._place[stops + 1], places)
         return Streets(
             row.astype(np.int32),
-            kept.seconds_from(before, pickups),
-            kept.seconds_to(pickups, after),
-            kept.seconds_from(before, drop_offs),
-            kept.seconds_to(drop_offs, after),
-            self.times.seconds(pickups, drop_offs),
+            found.come[:, on],
+            found.go[on],
+            found.come[:, off],
+            found.go[off],
+            found.across[np.ix_(on, off)],
         )
 
     def _describe(self, row: list[int], rider: Rider) -> Match:
@@ -355,10 +356,8 @@ class _Listed:
         self._points += points
         return np.arange(len(self._points) - len(points), len(self._points), dtype=np.int32)
 
-    def seconds_from(self, numbers: NDArray[np.int32], destinations: Sequence[Point]) -> NDArray[np.int32]:
-        """Return the seconds from places of the list."""
-        return _Hour().seconds([self._points[n] for n in numbers.tolist()], destinations)
-
-    def seconds_to(self, origins: Sequence[Point], numbers: NDArray[np.int32]) -> NDArray[np.int32]:
-        """Return the seconds to places of the list."""
-        return _Hour().seconds(origins, [self._points[n] for n in numbers.tolist()])
+    def around(self, before: NDArray[np.int32], after: NDArray[np.int32], others: Sequence[Point]) -> Around:
+        """Measure around places of the list."""
+        seconds = _Hour().seconds
+        come, go = ([self._points[n] for n in numbers.tolist()] for numbers in (before, after))
+        return Around(seconds(come, others), seconds(others, go), seconds(others, others))

@@ -14,7 +14,7 @@ import math
 import threading
 from collections import deque
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import numpy as np
 
@@ -31,6 +31,14 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 Place = Point | Stand
+
+
+class Times(Protocol):
+    """Driving times, as `Drives` has them."""
+
+    def seconds(self, origins: Sequence[Place], destinations: Sequence[Place]) -> NDArray[np.int32]:
+        """Return int32[n_origins, n_destinations], -1 where there is no way."""
+
 
 NO_WAY = -1
 
@@ -109,9 +117,12 @@ class Drives:
 
     def keep(self) -> Kept:
         """Return an empty list of places that stay, for asking about many thousands of them at once."""
+        return Kept(self, self._open_own)
+
+    def _open_own(self) -> _Register | None:
+        """Return an empty register, once there is a hierarchy to make labels from."""
         hierarchy = self._find_hierarchy() if self._graph is not None else None
-        own = _Register(self._graph, hierarchy) if self._graph is not None and hierarchy is not None else None
-        return Kept(self, own)
+        return _Register(self._graph, hierarchy) if self._graph is not None and hierarchy is not None else None
 
     def _measure(self, origins: Sequence[Place], destinations: Sequence[Place], *, metres: bool) -> Table:
         register = self._open()
@@ -147,14 +158,27 @@ class Drives:
         return self._register
 
 
+class Around(NamedTuple):
+    """Seconds between places of a list and others, and among the others; -1 where there is no way."""
+
+    come: NDArray[np.int32]
+    """int32[n_before, n_others], from places of the list."""
+    go: NDArray[np.int32]
+    """int32[n_others, n_after], to places of the list."""
+    across: NDArray[np.int32]
+    """int32[n_others, n_others]."""
+
+
 class Kept:
     """Places that stay, by number: what is asked again and again of very many is not looked up by its point.
 
-    One question at a time is answered; the others wait. Without a hierarchy the streets are searched, as `Drives` does.
+    One question at a time is answered; the others wait. Without a hierarchy the streets are searched, as `Drives` does;
+    once there is one all places are labelled.
     """
 
-    def __init__(self, drives: Drives, register: _Register | None) -> None:
-        self._drives, self._register = drives, register
+    def __init__(self, drives: Times, open_register: Callable[[], _Register | None] = lambda: None) -> None:
+        self._drives, self._open = drives, open_register
+        self._register: _Register | None = None
         self._points: list[Place] = []
         self._numbers: dict[Place, int] = {}
         self._asking = threading.Lock()
@@ -163,25 +187,40 @@ class Kept:
         """Put places on the list, each once; return their numbers."""
         with self._asking:
             new = [point for point in dict.fromkeys(points) if point not in self._numbers]
-            if new and self._register is not None:
-                self._register.add(new)
+            register = self._find_register()
+            if new and register is not None:
+                register.add(new)
             self._numbers.update(zip(new, range(len(self._points), len(self._points) + len(new)), strict=True))
             self._points += new
             return np.array([self._numbers[point] for point in points], np.int32)
 
-    def seconds_from(self, numbers: NDArray[np.int32], destinations: Sequence[Place]) -> NDArray[np.int32]:
-        """Return the seconds from places of the list to others; int32[n, n_destinations], as `Drives.seconds`."""
-        if self._register is None:
-            return self._drives.seconds(self._named(numbers), destinations)
-        with self._asking:
-            return self._register.measure_beside(numbers, destinations, leaving=False)
+    def around(self, before: NDArray[np.int32], after: NDArray[np.int32], others: Sequence[Place]) -> Around:
+        """Measure from places of the list to others, from these to places of the list, and among them.
 
-    def seconds_to(self, origins: Sequence[Place], numbers: NDArray[np.int32]) -> NDArray[np.int32]:
-        """Return the seconds from other places to those of the list; int32[n_origins, n], as `Drives.seconds`."""
-        if self._register is None:
-            return self._drives.seconds(origins, self._named(numbers))
+        Parameters
+        ----------
+        before, after : int32[n_before], int32[n_after]
+            Numbers of places of the list.
+        others : sequence
+            Each once; they are not kept.
+        """
         with self._asking:
-            return self._register.measure_beside(numbers, origins, leaving=True)
+            register = self._find_register()
+            if register is not None:
+                return register.measure_around(before, after, others)
+        seconds = self._drives.seconds
+        return Around(
+            seconds(self._named(before), others), seconds(others, self._named(after)), seconds(others, others)
+        )
+
+    def _find_register(self) -> _Register | None:
+        """Return the labels of all places, once they can be made."""
+        if self._register is None:
+            register = self._open()
+            if register is not None and self._points:
+                register.add(self._points)
+            self._register = register
+        return self._register
 
     def _named(self, numbers: NDArray[np.int32]) -> list[Place]:
         return [self._points[number] for number in numbers.tolist()]
@@ -245,24 +284,29 @@ class _Register:
         while not self._label(self._shelf, points):
             self._shelf = self._shelf.wider()
 
-    def measure_beside(self, slots: NDArray[np.int32], others: Sequence[Place], *, leaving: bool) -> NDArray[np.int32]:
-        """Return the seconds from slots to other places, or (`leaving` them) to the slots; then forget those."""
-        new = [point for point in dict.fromkeys(others) if point not in self._shelf.slots]
+    def measure_around(self, before: NDArray[np.int32], after: NDArray[np.int32], others: Sequence[Place]) -> Around:
+        """Measure from slots to other places, from these to slots, and among them; then forget those that are new."""
+        new = [place for place in others if place not in self._shelf.slots]
         if new:
             self.add(new)
         shelf = self._shelf
-        ends = np.array([shelf.slots[point] for point in others], np.int32)
-        start, end = (ends, slots) if leaving else (slots, ends)
+        here = np.array([shelf.slots[place] for place in others], np.int32)
+        found = Around(self._sum(before, here), self._sum(here, after), self._sum(here, here))
+        if new:
+            shelf.used = int(shelf.bounds[shelf.slots[new[0]], 0])
+            for place in new:
+                del shelf.slots[place]
+        return found
+
+    def _sum(self, start: NDArray[np.int32], end: NDArray[np.int32]) -> NDArray[np.int32]:
+        """Return the seconds between slots."""
+        shelf = self._shelf
         table = Table(np.empty((len(start), len(end)), np.int32), np.empty((len(start), len(end)), np.int32))
         with self._borrow() as board:
             sum_labels(
                 self._graph.car, self._graph.edge_metres, ENTRY, WALK_SPEED, shelf.labels, shelf.seat, shelf.bounds,
                 start, end, 0, board, *table,
             )  # fmt: skip
-        if new:
-            shelf.used = int(shelf.bounds[shelf.slots[new[0]], 0])
-            for point in new:
-                del shelf.slots[point]
         return table.seconds
 
     def _look_up(self, points: list[Place]) -> tuple[_Shelf, NDArray[np.int32]]:
