@@ -17,6 +17,7 @@ from mobigo.db.engine import libpq_conninfo, open_engine
 from mobigo.jobs.worker import Worker
 from mobigo.kit.clock import Clock
 from mobigo.osm.load import load_osm
+from mobigo.school.scenario_store import forget_pupil
 from mobigo.school.scenarios import run_plan
 from mobigo.web.app import create_app
 
@@ -216,6 +217,20 @@ def test_bad_changes_change_nothing(school: School, changes: list[dict[str, Any]
     answer = school.http.put(f"/v1/school/scenarios/{id_}/changes", json={"changes": changes})
     assert answer.status_code in {status, 400, 422}, answer.text
     assert school.http.get(f"/v1/school/scenarios/{id_}").json()["revision"] == 1
+
+
+def test_an_erased_pupil_is_in_no_plan_and_no_change(school: School) -> None:
+    keys = sorted({row["pupil"] for row in school.rows("seats")} or {row["key"] for row in school.rows("pupils")})
+    gone, stays = keys[0], keys[1]
+    id_ = school.make("Sans lui", [{"kind": "pupil", "pupil": one, "stop": "S1"} for one in (gone, stays)])
+    before = school.plan(id_)["document"]
+    with psycopg.connect(libpq_conninfo(school.url)) as connection:
+        forget_pupil(connection, "2026-2027", gone)
+    after = school.http.get(f"/v1/school/scenarios/{id_}").text
+    plan = school.http.get(f"/v1/school/scenarios/{id_}").json()["plans"][0]["id"]
+    after += school.http.get(f"/v1/school/plans/{plan}/document").text
+    assert gone not in after
+    assert after.count(stays) == str(before).count(stays) + 1
 
 
 def test_scenarios_are_for_staff_of_schools(school: School) -> None:

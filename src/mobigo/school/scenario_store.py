@@ -1,7 +1,7 @@
 """Scenarios and plans in the database: all SQL about them. Functions take psycopg's connection; the caller commits.
 
-``school_scenario``: ``id, year, name, revision`` (of its changes), ``state, plan`` (that was approved), ``replaced`` (of
-    a published one: the lists that its plan took the place of)
+``school_scenario``: ``id, year, name, revision`` (of its changes), ``state, plan`` (that was approved), ``replaced``
+    (of a published one: the lists that its plan took the place of)
 ``school_scenario_revision``: the ``changes`` of each revision, see `mobigo.school.book.change`
 ``school_plan``: what became of one revision: ``state, effort, progress`` (by session: vehicles and bound), ``document``
     (see `mobigo.school.yearplan.plan_year`), ``figures`` of it, ``problem`` of a failure; one at a time is on its way
@@ -20,7 +20,7 @@ from mobigo.kit.errors import Conflict, NotFound
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-    from datetime import datetime
+    from datetime import date, datetime
 
     from psycopg import Connection
 
@@ -285,6 +285,69 @@ def fail_plan(connection: Connection[Any], id_: int, problem: str, at: datetime)
         " WHERE id = %s AND state IN ('waiting', 'running')",
         [problem, at, id_],
     )
+
+
+# ── forgetting ────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def forget_pupil(connection: Connection[Any], year: str, key: str) -> None:
+    """Take a pupil out of a year's plans, changes, and what publishing replaced; the door too, where there is one."""
+    rows = connection.execute(
+        "SELECT plan.id, plan.document FROM school_plan AS plan JOIN school_scenario AS scenario"
+        " ON scenario.id = plan.scenario WHERE scenario.year = %s AND plan.document::text LIKE %s",
+        [year, f"%{key}%"],
+    ).fetchall()
+    for id_, document in rows:
+        connection.execute("UPDATE school_plan SET document = %s WHERE id = %s", [Jsonb(_without(document, key)), id_])
+    rows = connection.execute(
+        "SELECT one.scenario, one.revision, one.changes FROM school_scenario_revision AS one JOIN school_scenario AS scenario"
+        " ON scenario.id = one.scenario WHERE scenario.year = %s AND one.changes::text LIKE %s",
+        [year, f"%{key}%"],
+    ).fetchall()
+    for scenario, revision, changes in rows:
+        connection.execute(
+            "UPDATE school_scenario_revision SET changes = %s WHERE scenario = %s AND revision = %s",
+            [Jsonb(_without(changes, key)), scenario, revision],
+        )
+    rows = connection.execute(
+        "SELECT id, replaced FROM school_scenario WHERE year = %s AND replaced::text LIKE %s", [year, f"%{key}%"]
+    ).fetchall()
+    for id_, replaced in rows:
+        connection.execute(
+            "UPDATE school_scenario SET replaced = %s WHERE id = %s", [Jsonb(_without(replaced, key)), id_]
+        )
+    connection.execute(
+        "DELETE FROM school_call WHERE year = %(year)s AND stop LIKE %(door)s", {"year": year, "door": f"door-{key}-%"}
+    )
+    connection.execute(
+        "DELETE FROM school_stop WHERE year = %(year)s AND id LIKE %(door)s", {"year": year, "door": f"door-{key}-%"}
+    )
+
+
+def _without(value: Any, key: str) -> Any:  # noqa: ANN401 - of a JSON document
+    """Return a document without the parts that name a pupil."""
+    if isinstance(value, dict):
+        return {name: _without(part, key) for name, part in value.items() if not _names(name, key)}
+    if isinstance(value, list):
+        return [_without(part, key) for part in value if not _is_about(part, key)]
+    return value
+
+
+def _names(text: object, key: str) -> bool:
+    return isinstance(text, str) and key in text
+
+
+def _is_about(part: Any, key: str) -> bool:  # noqa: ANN401 - of a JSON document
+    """Tell whether an item of a list names the pupil by itself: an id, or a row with one."""
+    return _names(part, key) or (isinstance(part, dict) and any(_names(value, key) for value in part.values()))
+
+
+def forget_years(connection: Connection[Any], before: date) -> int:
+    """Remove the scenarios, with their plans, of years that ended before a day; what was decided stays known."""
+    return connection.execute(
+        "DELETE FROM school_scenario USING school_year AS year WHERE year.id = school_scenario.year AND year.last < %s",
+        [before],
+    ).rowcount
 
 
 # ── history ───────────────────────────────────────────────────────────────────────────────────────────────────────────
