@@ -301,7 +301,8 @@ def forget_pupil(connection: Connection[Any], year: str, key: str) -> None:
         connection.execute("UPDATE school_plan SET document = %s WHERE id = %s", [Jsonb(_without(document, key)), id_])
     rows = connection.execute(
         "SELECT one.scenario, one.revision, one.changes FROM school_scenario_revision AS one"
-        " JOIN school_scenario AS scenario ON scenario.id = one.scenario WHERE scenario.year = %s AND one.changes::text LIKE %s",
+        " JOIN school_scenario AS scenario ON scenario.id = one.scenario"
+        " WHERE scenario.year = %s AND one.changes::text LIKE %s",
         [year, f"%{key}%"],
     ).fetchall()
     for scenario, revision, changes in rows:
