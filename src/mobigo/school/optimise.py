@@ -69,8 +69,11 @@ WHOLE_ROUNDS = 15
 ROUNDS = 30
 """Of pricing for one part."""
 
-RESERVE = 1.0
-"""Seconds before the limit at which nothing new is begun."""
+RESERVE, RESERVED = 1.0, 0.01
+"""Seconds, and part of the limit, before which nothing new is begun."""
+
+LONGER = 1.5
+"""How much longer than the last a step may take."""
 
 
 class Effort(NamedTuple):
@@ -102,6 +105,7 @@ def optimise(
     present: Sequence[Route] = (),
     progress: Callable[[int, int], None] | None = None,
     stopped: Callable[[], bool] | None = None,
+    clock: Callable[[], float] = time.monotonic,
 ) -> tuple[Plan, Certificate]:
     """Plan with as few buses as can be found.
 
@@ -117,8 +121,10 @@ def optimise(
         Called with buses and bound whenever one of them changes.
     stopped
         Asked now and then; once it says so, the best plan is handed over.
+    clock
+        Tells seconds: on the wall, or of the processor where others share the machine.
     """
-    search = _Search(problem, _Limits(time_limit, work, stopped), seed, progress)
+    search = _Search(problem, _Limits(time_limit, work, stopped, clock), seed, progress)
     search.start(present)
     try:
         search.bound()
@@ -131,18 +137,28 @@ def optimise(
 class _Limits:
     """When to stop."""
 
-    def __init__(self, seconds: float, work: int | None, asked: Callable[[], bool] | None) -> None:
+    def __init__(
+        self, seconds: float, work: int | None, asked: Callable[[], bool] | None, clock: Callable[[], float]
+    ) -> None:
         self.work = work
-        self._end = math.inf if work is not None else time.monotonic() + max(0.0, seconds - RESERVE)
+        self.clock = clock
+        kept = RESERVE + RESERVED * seconds
+        self._end = math.inf if work is not None else clock() + max(0.0, seconds - kept)
         self._asked = asked
+        self._step = clock()
 
     def left(self) -> float:
         """Seconds that are left."""
-        return self._end - time.monotonic()
+        return self._end - self.clock()
 
     def reached(self) -> bool:
         """Tell whether time is over, or somebody asked to stop."""
         return self.left() <= 0 or (self._asked is not None and self._asked())
+
+    def near(self) -> bool:
+        """Tell, at the end of a step, whether there is no time for another one that may take a little longer."""
+        before, self._step = self._step, self.clock()
+        return self.left() <= LONGER * (self._step - before) or self.reached()
 
 
 class _Search:
@@ -203,6 +219,8 @@ class _Search:
         program.add(Column(DEPOT, route) for route in self._pool)
         program.add(Column(source, route) for route, source in zip(self.plan.routes, self.plan.source, strict=True))
         prices, taken = self._generate(program)
+        if self._done():
+            return
         self._prices = prices
         for column in program.columns:
             self._pool.add(without_revisits(column.route))
@@ -211,18 +229,19 @@ class _Search:
     def _generate(self, program: Program) -> tuple[Prices, NDArray[np.float64]]:
         """Price and solve in turn until no route pays, or time is over; prove what the prices prove."""
         most = NEW_COLUMNS if self._problem.n_schools < MANY_SCHOOLS else NEW_COLUMNS_OF_MANY
-        exact = False
+        exact, last = False, self._limits.near()
         while True:
             prices, taken = program.solve()
-            exact = exact or self._limits.reached()
+            exact = exact or last
             added, excess = price_all(program, self._pricer, prices, exact=exact, most=most, least=EXACT)
             if excess is not None:
                 self._prove(prices, excess)
                 # the program's value only falls: a bound that it rounds up to is the best there is
                 if not added or self.certificate.bound >= math.ceil(prices.value - EXACT):
                     return prices, taken
-            if self._limits.reached() and exact:
+            if last:
                 return prices, taken
+            last = self._limits.near()
             exact = exact or added <= NEARLY * len(program.columns)
 
     def _prove(self, prices: Prices, excess: Sequence[float]) -> None:
@@ -234,21 +253,20 @@ class _Search:
                 self._tell()
 
     def _dive(self, prices: Prices, support: Iterable[Column]) -> None:
-        if self._done():
-            return
         problem = self._problem
+        self._limits.near()
         program = Program(problem, self._counts)
         worth = [column for _, column in self._pool.select(prices, program.free, WORTH)]
         program.add(worth)
         program.add(Column(DEPOT, column.route) for column in worth)
         program.add(Column(column.source, without_revisits(column.route)) for column in support)
         program.add(Column(DEPOT, Route(int(problem.school[stop]), (stop,))) for stop in range(problem.n_stops))
-        routes = dive(program, self._pricer, self._pool, self._limits.reached)
+        routes = dive(program, self._pricer, self._pool, self._limits.near)
         if routes is not None:
             self._take(link(problem, routes))
 
     def improve(self) -> None:
-        """Plan parts anew until the plan is proven or time or work is over; where it is small, all of it now and then."""
+        """Plan parts anew until the plan is proven or time or work is over; of a small problem now and then all."""
         if self._prices is None:
             return
         n_stops = self._problem.n_stops
@@ -304,7 +322,7 @@ class _Search:
         worth = [column for _, column in pool.select(prices, program.free, gain)[:MOST_COLUMNS]]
         support = [program.columns[n] for n in np.flatnonzero(taken > 0).tolist()]
         columns = list(dict.fromkeys([*worth, *support, *known]))
-        begun = time.monotonic()
+        begun = self._limits.clock()
         chosen = choose_columns(
             program.lower,
             [1.0 if column.source == DEPOT else 0.0 for column in columns],
@@ -313,7 +331,7 @@ class _Search:
             seconds=min(effort.seconds, self._limits.left()) if self._limits.work is None else math.inf,
             nodes=effort.nodes,
         )
-        ended = self._limits.work is not None or time.monotonic() - begun < effort.seconds / 2
+        ended = self._limits.work is not None or self._limits.clock() - begun < effort.seconds / 2
         if chosen is None:
             return Found(None, ended)
         again = [*given.routes, *(columns[n].route for n in chosen)]

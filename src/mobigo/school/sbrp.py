@@ -13,6 +13,7 @@ Bertsimas, Delarue, Martin (2019), Optimizing schools' start time and bus routes
 from __future__ import annotations
 
 import math
+import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypedDict
 
@@ -85,6 +86,7 @@ def solve_sbrp(
     seed: int,
     work: int | None = None,
     progress: Callable[[int, int], None] | None = None,
+    clock: Callable[[], float] = time.monotonic,
 ) -> Document:
     """Plan an instance with as few buses as can be found, and prove how few there can be.
 
@@ -102,6 +104,8 @@ def solve_sbrp(
         Rounds of improvement instead of seconds: same seed and same work, same plan.
     progress : callable, optional
         Called with the buses and the bound known so far whenever one of them changes.
+    clock
+        Tells seconds: on the wall, or of the processor where others share the machine.
 
     Raises
     ------
@@ -109,7 +113,9 @@ def solve_sbrp(
         A file is missing, a row cannot be read, or a stop cannot be served by any route.
     """
     instance = read_instance(folder, max_ride)
-    plan, certificate = optimise(instance.problem, time_limit=time_limit, seed=seed, work=work, progress=progress)
+    plan, certificate = optimise(
+        instance.problem, time_limit=time_limit, seed=seed, work=work, progress=progress, clock=clock
+    )
     return to_document(instance, plan, certificate)
 
 
