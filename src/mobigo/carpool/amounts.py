@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from fractions import Fraction
+from math import lcm
 from typing import TYPE_CHECKING, Any
 
 from mobigo.kit.errors import InvalidInput
@@ -46,46 +47,56 @@ def round_half_up(amount: Fraction) -> int:
 
 @dataclass(frozen=True)
 class Slice:
-    """What a stretch of distances pays, in cents; distances in metres."""
+    """What a stretch of distances pays; distances in metres, amounts in whole parts of a cent."""
 
+    parts: int
+    """Of a cent, so many that every amount of a policy's slices is a whole number of them."""
     start: int
     """Paid from here on, included."""
     end: int | None
     """Not included; None: without end."""
-    fixed: Fraction
-    per_seat: Fraction
-    per_km: Fraction
-    """Per seat and kilometre between `km_start` and `km_end`."""
+    fixed: int
+    per_seat: int
+    per_metre: int
+    """Per seat and metre between `km_start` and `km_end`."""
     km_start: int
     km_end: int | None
-    most_per_seat: Fraction | None
+    most_per_seat: int | None
 
-    def pay(self, metres: int, seats: int) -> Fraction:
-        """Return what a journey that reaches this slice gets from it."""
+    def pay(self, metres: int, seats: int) -> int:
+        """Return what a journey that reaches this slice gets from it, in parts of a cent."""
         amount = self.fixed + self.per_seat * seats
-        if self.per_km:
+        if self.per_metre:
             far = metres if self.km_end is None else min(metres, self.km_end)
-            amount += self.per_km * max(0, far - self.km_start) * seats / 1000
+            amount += self.per_metre * max(0, far - self.km_start) * seats
         if self.most_per_seat is not None:
             amount = min(amount, self.most_per_seat * seats)
         return amount
 
 
+AMOUNTS = ("fixed_cents", "per_seat_cents", "per_seat_per_km_cents", "cap_per_seat_cents")
+"""What a written slice says in cents."""
+
+
 def read_slices(raw: Sequence[Mapping[str, Any]]) -> tuple[Slice, ...]:
     """Read the slices of a policy."""
+    written = [{name: exact(one[name]) for name in AMOUNTS if one.get(name) is not None} for one in raw]
+    parts = 1000 * lcm(*(cents.denominator for one in written for cents in one.values()))
     found = []
-    for one in raw:
-        start = one.get("from_m") or 0
+    for one, said in zip(raw, written, strict=True):
+        cents = {name: int(amount * parts) for name, amount in said.items()}
+        start, km_start = one.get("from_m") or 0, one.get("km_from_m")
         found.append(
             Slice(
-                start,
-                one.get("to_m"),
-                exact(one.get("fixed_cents", 0)),
-                exact(one.get("per_seat_cents", 0)),
-                exact(one.get("per_seat_per_km_cents", 0)),
-                one.get("km_from_m", start),
-                one.get("km_to_m"),
-                None if one.get("cap_per_seat_cents") is None else exact(one["cap_per_seat_cents"]),
+                parts=parts,
+                start=start,
+                end=one.get("to_m"),
+                fixed=cents.get("fixed_cents", 0),
+                per_seat=cents.get("per_seat_cents", 0),
+                per_metre=cents.get("per_seat_per_km_cents", 0) // 1000,
+                km_start=start if km_start is None else km_start,
+                km_end=one.get("km_to_m"),
+                most_per_seat=cents.get("cap_per_seat_cents"),
             )
         )
     return tuple(found)
@@ -93,14 +104,16 @@ def read_slices(raw: Sequence[Mapping[str, Any]]) -> tuple[Slice, ...]:
 
 def add_slices(slices: Sequence[Slice], metres: int, seats: int) -> Fraction:
     """Add up every slice that the distance reaches."""
-    return sum((one.pay(metres, seats) for one in slices if metres >= one.start), Fraction(0))
+    if not slices:
+        return Fraction(0)
+    return Fraction(sum(one.pay(metres, seats) for one in slices if metres >= one.start), slices[0].parts)
 
 
 def match_slice(slices: Sequence[Slice], metres: int, seats: int) -> Fraction:
     """Take the one slice that the distance lies in."""
     for one in slices:
         if one.start <= metres and (one.end is None or metres < one.end):
-            return one.pay(metres, seats)
+            return Fraction(one.pay(metres, seats), one.parts)
     return Fraction(0)
 
 

@@ -53,17 +53,28 @@ class Limit:
     most: int
     priority: int
 
-    def key(self, journey: Journey, day: date) -> CounterKey:
-        """Return what counts for a journey of a local day."""
-        person = {"driver": journey.driver, "passenger": journey.passenger, "global": ""}[self.scope]
-        period = {
-            "trip": journey.trip,
-            "day": day.isoformat(),
-            "month": day.isoformat()[:7],
-            "year": day.isoformat()[:4],
-            "campaign": "campaign",
-        }[self.period]
-        return CounterKey(self.counter, self.period, self.scope, person, period)
+    @property
+    def about(self) -> str:
+        """Say what it bounds."""
+        return f"{self.most} per {self.period}" + ("" if self.scope == "global" else f" and {self.scope}")
+
+    def key(self, journey: Journey, day: str) -> CounterKey:
+        """Return what counts for a journey of a local day (``2024-05-15``)."""
+        person = journey.driver if self.scope == "driver" else journey.passenger if self.scope == "passenger" else ""
+        return CounterKey(self.counter, self.period, self.scope, person, self._name(journey, day))
+
+    def _name(self, journey: Journey, day: str) -> str:
+        """Return which period a journey lies in."""
+        match self.period:
+            case "day":
+                return day
+            case "month":
+                return day[:7]
+            case "year":
+                return day[:4]
+            case "trip":
+                return journey.trip
+        return "campaign"
 
 
 @dataclass(frozen=True)
@@ -135,10 +146,11 @@ class Policy:
             amount = Fraction(journey.driver_revenue)
             steps.append(Step("top_up", journey.driver_revenue, "raised to what the driver asked: the ride is free"))
         cents = max(0, round_half_up(amount))
+        written = day.isoformat()
         for limit in self.limits:
             if cents == 0:
                 break
-            cents = self._limit(limit, limit.key(journey, day), cents, counters, steps)
+            cents = self._limit(limit, limit.key(journey, written), cents, counters, steps)
         return Award(cents, tuple(steps))
 
     def _exclude(self, journey: Journey, day: date) -> Step | None:
@@ -190,16 +202,15 @@ class Policy:
     def _limit(limit: Limit, key: CounterKey, cents: int, counters: Counters, steps: list[Step]) -> int:
         """Cut an amount to what a limit leaves of it, and count it."""
         used = counters.get(key, 0)
-        about = f"{limit.most} per {limit.period}" + ("" if limit.scope == "global" else f" and {limit.scope}")
         if limit.counter == "trips":
             if used >= limit.most:
-                steps.append(Step("trips_limit", 0, f"{used} trips are paid already, of {about}"))
+                steps.append(Step("trips_limit", 0, f"{used} trips are paid already, of {limit.about}"))
                 return 0
             counters[key] = used + 1
             return cents
         left = max(0, limit.most - used)
         if cents > left:
-            steps.append(Step("amount_limit", left, f"{left} cents are left of {about}"))
+            steps.append(Step("amount_limit", left, f"{left} cents are left of {limit.about}"))
             cents = left
         counters[key] = used + cents
         return cents
