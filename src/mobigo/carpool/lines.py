@@ -24,7 +24,6 @@ from mobigo.carpool.line_documents import LineBody
 from mobigo.carpool.plan import Spot, Times
 from mobigo.kit.errors import Conflict, InvalidInput, NotFound
 from mobigo.parking.service import list_car_parks
-from mobigo.street.drives import STRAIGHT_SPEED
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -36,11 +35,11 @@ if TYPE_CHECKING:
 
 
 class Roads(Times, Protocol):
-    """Ways on the road, and how fast they can be."""
+    """Ways on the road."""
 
     @property
-    def fastest(self) -> float:
-        """Metres per second that nobody exceeds."""
+    def has_streets(self) -> bool:
+        """Tell whether they follow streets; else they are straight lines, lengthened."""
 
 
 _measured: WeakKeyDictionary[Any, dict[tuple[str, int], tuple[int, ...] | None]] = WeakKeyDictionary()
@@ -131,7 +130,7 @@ def list_revisions(connection: Connection[Any], id_: str) -> list[Revision]:
 
 def measure(line: Line, roads: Roads) -> Line:
     """Return a line with the metres of the road, where it wants them and streets lead along it."""
-    if not line.by_road or roads.fastest == STRAIGHT_SPEED:
+    if not (line.by_road and roads.has_streets):
         return line
     known = _measured.setdefault(roads, {})
     key = line.id, line.revision

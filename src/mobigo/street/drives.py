@@ -115,6 +115,11 @@ class Drives:
         """Metres per second that nobody exceeds, between any two places."""
         return STRAIGHT_SPEED if self._graph is None else float(self._graph.fastest[list(Profile).index(Profile.CAR)])
 
+    @property
+    def has_streets(self) -> bool:
+        """Tell whether ways follow streets; else they are straight lines, lengthened."""
+        return self._graph is not None
+
     def keep(self) -> Kept:
         """Return an empty list of places that stay, for asking about many thousands of them at once."""
         return Kept(self, self._open_own)
