@@ -67,6 +67,13 @@ def warm_matching() -> None:
     match.warm()
 
 
+def warm_school() -> None:
+    """Plan two schools."""
+    from mobigo.school import optimise
+
+    optimise.warm()
+
+
 def warm_wishes() -> None:
     """Ask it with a wish, and with a price."""
     from mobigo.transit import routing
@@ -104,6 +111,7 @@ PARTS = {
     "insertion": warm_insertion,
     "matching": warm_matching,
     "wishes": warm_wishes,
+    "school": warm_school,
 }
 
 if __name__ == "__main__":

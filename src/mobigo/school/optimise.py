@@ -23,7 +23,7 @@ from mobigo.school.columns import DEPOT, Column, Pricer, without_revisits
 from mobigo.school.dive import dive, is_simple
 from mobigo.school.linking import link
 from mobigo.school.master import choose_columns
-from mobigo.school.model import Certificate, Plan, Route
+from mobigo.school.model import Certificate, Plan, Problem, Route
 from mobigo.school.neighbourhoods import Neighbourhoods
 from mobigo.school.program import Pool, Prices, Program, price_all
 from mobigo.school.savings import plan_by_savings
@@ -32,8 +32,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
     from numpy.typing import NDArray
-
-    from mobigo.school.model import Problem
 
 WORTH = 0.1
 """Reduced cost up to which columns of routes that were met go into a program to begin with."""
@@ -132,6 +130,24 @@ def optimise(
     except KeyboardInterrupt:
         pass  # whoever interrupts wants the best plan so far
     return search.plan, search.certificate
+
+
+def warm() -> None:
+    """Plan two schools of one stop each: compiles the kernels."""
+    minute, one_way = 60.0, np.full((2, 2), 300.0)
+    problem = Problem(
+        capacity=50,
+        max_ride=60 * minute,
+        bell=np.array([480 * minute, 540 * minute]),
+        unloading=np.zeros(2),
+        school=np.array([0, 1], np.int32),
+        pupils=np.array([20, 30], np.int32),
+        dwell=np.full(2, minute),
+        drive=one_way,
+        to_school=np.full(2, 5 * minute),
+        from_school=one_way,
+    )
+    optimise(problem, time_limit=0.0, seed=0)
 
 
 class _Limits:
