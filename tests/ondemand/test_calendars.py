@@ -6,25 +6,20 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 
 from mobigo.kit.errors import InvalidInput
+from mobigo.kit.holidays import SchoolZone, easter, find_school_holiday, public_holidays, school_holidays, school_years
 from mobigo.ondemand.calendars import (
     OnHolidays,
     SchoolDays,
-    SchoolZone,
     begin_day,
     business_days,
     count_back,
-    easter,
     find_bounds,
-    find_school_holiday,
     first_shown,
     instant_of,
     last_shown,
     lay_calendar,
     list_days,
-    public_holidays,
     runs_on,
-    school_holidays,
-    school_years,
 )
 from mobigo.ondemand.model import Calendar
 

@@ -12,20 +12,11 @@ from pydantic import BaseModel, Field
 
 from mobigo.kit.errors import InvalidInput, NotFound, Unavailable
 from mobigo.kit.geo import Point, parse_point
+from mobigo.kit.holidays import ONE_DAY, SchoolZone, public_holidays, school_holidays, school_years
 from mobigo.kit.parameters import INSTANT_PATTERN, Day, read_instant
 from mobigo.kit.problems import problems
 from mobigo.kit.requests import Now
-from mobigo.ondemand.calendars import (
-    ONE_DAY,
-    OnHolidays,
-    SchoolDays,
-    SchoolZone,
-    day_of,
-    lay_calendar,
-    public_holidays,
-    school_holidays,
-    school_years,
-)
+from mobigo.ondemand.calendars import OnHolidays, SchoolDays, day_of, lay_calendar
 from mobigo.ondemand.catalogue import Ride
 from mobigo.ondemand.documents import CalendarBody, calendar_body
 from mobigo.ondemand.model import How, Offer, Party, Service, ServiceKind, Spot

@@ -18,8 +18,9 @@ from psycopg.types.json import Jsonb
 from mobigo.accounts.model import Role
 from mobigo.db.session import driver
 from mobigo.kit.errors import Conflict, Forbidden, InvalidInput, MobigoError, NotFound
+from mobigo.kit.holidays import ONE_DAY, find_school_holiday, is_public_holiday
 from mobigo.ondemand import conduct, store
-from mobigo.ondemand.calendars import ONE_DAY, SchoolDays, begin_day, day_of, find_school_holiday, is_public_holiday
+from mobigo.ondemand.calendars import SchoolDays, begin_day, day_of
 from mobigo.ondemand.model import Contact, How, PinSide
 from mobigo.ondemand.places import Places, Span
 from mobigo.ondemand.quotes import pack, unpack

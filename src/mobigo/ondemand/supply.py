@@ -27,7 +27,8 @@ import psycopg
 import structlog
 
 from mobigo.db.engine import libpq_conninfo
-from mobigo.ondemand.calendars import ONE_DAY, day_of, instant_of, runs_on
+from mobigo.kit.holidays import ONE_DAY
+from mobigo.ondemand.calendars import day_of, instant_of, runs_on
 from mobigo.ondemand.catalogue import Catalogue, find_revision, read_catalogue
 from mobigo.ondemand.dispatch import Placement, find_place
 from mobigo.ondemand.fleet_store import read_fleet
