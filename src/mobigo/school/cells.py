@@ -49,6 +49,9 @@ COMPASS = {
 }
 COMPASS |= {"nord": 0.0, "est": 90.0, "sud": 180.0, "ouest": 270.0, "w": 270.0, "nw": 315.0, "sw": 225.0}
 
+NAME = re.compile(r"[A-Za-z0-9À-ÿ](?:[A-Za-z0-9À-ÿ _./:-]{0,58}[A-Za-z0-9À-ÿ])?")
+"""Of a row."""
+
 
 class CellError(Exception):
     """What is wrong with a cell and what to write, as the end of a sentence."""
@@ -80,8 +83,12 @@ def tidy(cell: Cell) -> str:
     """Return a cell's text: no odd spaces, no control characters, numbers without a needless fraction."""
     if isinstance(cell, float) and cell.is_integer() and abs(cell) < 1e15:  # noqa: PLR2004 - whole in a double
         cell = int(cell)
-    found = unicodedata.normalize("NFC", str(cell))
-    return " ".join("".join(one if one.isprintable() else " " for one in found).split())
+    found = str(cell)
+    if not found.isascii():
+        found = unicodedata.normalize("NFC", found)
+    if not found.isprintable():
+        found = "".join(one if one.isprintable() else " " for one in found)
+    return " ".join(found.split())
 
 
 def _text(most: int) -> Callable[[Cell], str]:
@@ -98,7 +105,7 @@ def _text(most: int) -> Callable[[Cell], str]:
 
 def _id(cell: Cell) -> str:
     found = tidy(cell)
-    if not re.fullmatch(r"[A-Za-z0-9À-ÿ](?:[A-Za-z0-9À-ÿ _./:-]{0,58}[A-Za-z0-9À-ÿ])?", found):
+    if not NAME.fullmatch(found):
         raise CellError("is no name of a row; write up to 60 letters, digits, spaces or - _ . / : between them")
     return found
 
