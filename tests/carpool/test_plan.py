@@ -1,0 +1,197 @@
+"""Putting somebody into a run: against trying everything, and taken out again it is as before."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from itertools import pairwise
+from typing import TYPE_CHECKING
+from uuid import uuid4
+
+import numpy as np
+import pytest
+
+from mobigo.carpool.match import DWELL
+from mobigo.carpool.model import BookingState, Run, RunState, Seat
+from mobigo.carpool.plan import GUARD, Asked, Spot, bind, find_fit, free_seats, lay_out, take_out
+from mobigo.kit.geo import Point
+from mobigo.street.drives import Drives
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from mobigo.carpool.model import RunStop
+
+STRAIGHT = Drives(None)
+NOW = datetime(2026, 11, 23, 6, 0, tzinfo=UTC)
+
+
+def seconds(a: Point, b: Point) -> int:
+    return int(STRAIGHT.seconds([a], [b])[0, 0])
+
+
+def random_point(rng: np.random.Generator) -> Point:
+    return Point(round(4.2 + rng.uniform(0, 0.3), 5), round(47.4 + rng.uniform(0, 0.1), 5))
+
+
+def random_run(rng: np.random.Generator) -> tuple[Run, list[Seat]]:
+    """Lay out a run of two to four places, and let some people book in it."""
+    points = sorted(random_point(rng) for _ in range(int(rng.integers(2, 5))))
+    stops = lay_out([Spot(f"s{n}", one) for n, one in enumerate(points)], NOW + timedelta(minutes=10), STRAIGHT)
+    run = Run("r", "d", int(rng.integers(1, 4)), number(stops), RunState.PLANNED, NOW.date())
+    bookings: list[Seat] = []
+    for _ in range(int(rng.integers(0, 4))):
+        booked = book(run, bookings, random_asked(rng, run))
+        if booked is not None:
+            run, bookings = booked
+    return run, bookings
+
+
+def random_asked(rng: np.random.Generator, run: Run) -> Asked:
+    ends = []
+    for _ in range(2):
+        if rng.random() < 0.4:
+            ends.append(int(rng.choice([stop.id for stop in run.stops])))
+        else:
+            ends.append(Spot("x", random_point(rng)))
+    ready = None if rng.random() < 0.5 else NOW + timedelta(minutes=int(rng.integers(0, 30)))
+    by = None if rng.random() < 0.5 else NOW + timedelta(minutes=int(rng.integers(10, 60)))
+    return Asked(ends[0], ends[1], int(rng.integers(1, 3)), ready_at=ready, there_by=by)
+
+
+def number(stops: tuple[RunStop, ...]) -> tuple[RunStop, ...]:
+    """Give new stops ids."""
+    free = max([stop.id for stop in stops], default=0) + 1
+    return tuple(stop if stop.id else replace(stop, id=free + index) for index, stop in enumerate(stops))
+
+
+def book(run: Run, bookings: list[Seat], asked: Asked) -> tuple[Run, list[Seat]] | None:
+    fit = find_fit(run, bookings, asked, STRAIGHT, NOW)
+    if fit is None:
+        return None
+    stops = number(fit.stops)
+    seat = Seat(
+        id=str(uuid4()),
+        run=run.id,
+        passenger="p",
+        seats=asked.seats,
+        board=stops[fit.board].id,
+        alight=stops[fit.alight].id,
+        state=BookingState.CONFIRMED,
+        cents=150,
+        made_at=NOW,
+        board_at=stops[fit.board].planned_at,
+        alight_at=stops[fit.alight].planned_at,
+    )
+    bookings = [*bookings, seat]
+    return replace(run, stops=bind(stops, bookings)), bookings
+
+
+# ── the oracle: every order of every place, driven second by second ──────────────────────────────────────────────────
+
+
+def try_all(run: Run, bookings: list[Seat], asked: Asked) -> float | None:
+    """Return how early the run can end with them, in seconds after its first stop; None: not at all."""
+    best = None
+    for plan, board, alight in orders(run, asked):
+        end = drive(run, bookings, asked, (plan, board, alight))
+        if end is not None and (best is None or end < best):
+            best = end
+    return best
+
+
+def orders(run: Run, asked: Asked) -> Iterator[tuple[list[tuple[Point, RunStop | None]], int, int]]:
+    """List the places of the run with those of the wish between them in every way, and where those are."""
+    base: list[tuple[Point, RunStop | None]] = [(stop.point, stop) for stop in run.stops]
+    for plan, board in put(base, asked.board):
+        for both, alight in put(plan, asked.alight):
+            shifted = board + (len(both) > len(plan) and alight <= board)
+            if shifted < alight:
+                yield both, shifted, alight
+
+
+def put(
+    plan: list[tuple[Point, RunStop | None]], end: int | Spot
+) -> Iterator[tuple[list[tuple[Point, RunStop | None]], int]]:
+    if isinstance(end, int):
+        yield plan, next(n for n, (_, stop) in enumerate(plan) if stop is not None and stop.id == end)
+        return
+    for n in range(1, len(plan)):
+        yield [*plan[:n], (end.point, None), *plan[n:]], n
+
+
+def drive(
+    run: Run, bookings: list[Seat], asked: Asked, order: tuple[list[tuple[Point, RunStop | None]], int, int]
+) -> float | None:
+    plan, board, alight = order
+    taken = {stop.id: run.seats - free for stop, free in zip(run.stops, free_seats(run, bookings), strict=True)}
+    here = 0
+    at = run.stops[0].planned_at
+    for n, (_, stop) in enumerate(plan):
+        if n:
+            at = at + go(plan, n, {board, alight})
+        if stop is not None:
+            at = max(at, stop.planned_at)
+            here = taken[stop.id]
+        if n == board and asked.ready_at is not None and asked.ready_at > at:
+            if n == 0:
+                return None
+            at = asked.ready_at
+        late = stop is not None and at > max(stop.latest, stop.planned_at)
+        missed = n == alight and asked.there_by is not None and at > asked.there_by
+        if late or missed or (board <= n < alight and here + asked.seats > run.seats):
+            return None
+    return (at - run.stops[0].planned_at).total_seconds()
+
+
+def go(plan: list[tuple[Point, RunStop | None]], n: int, stands: set[int]) -> timedelta:
+    """Return how long the car stands at the place before one, and drives to it."""
+    (before, earlier), (point, stop) = plan[n - 1], plan[n]
+    dwell = 0 if earlier is None else earlier.dwell
+    if earlier is None or (n - 1 in stands and n > 1):
+        dwell = max(dwell, DWELL)
+    way: float = seconds(before, point)
+    if stop is not None and earlier is not None:
+        way = min(way, (stop.planned_at - earlier.planned_at).total_seconds() - earlier.dwell)
+    return timedelta(seconds=dwell + way)
+
+
+@pytest.mark.parametrize("seed", range(150))
+def test_the_best_place_is_found_wherever_there_is_one(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    run, bookings = random_run(rng)
+    asked = random_asked(rng, run)
+    expected = try_all(run, bookings, asked)
+    fit = find_fit(run, bookings, asked, STRAIGHT, NOW)
+    assert (fit is None) == (expected is None)
+    if fit is not None:
+        assert (fit.stops[-1].planned_at - run.stops[0].planned_at).total_seconds() == expected
+
+
+@pytest.mark.parametrize("seed", range(60))
+def test_who_is_taken_out_again_leaves_the_run_as_it_was_and_others_keep_their_promise(seed: int) -> None:
+    rng = np.random.default_rng(1000 + seed)
+    run, bookings = random_run(rng)
+    booked = book(run, bookings, random_asked(rng, run))
+    if booked is None:
+        return
+    full, all_of_them = booked
+    metres = [stop.metres for stop in full.stops]
+    assert metres == sorted(metres)
+    for one in all_of_them:
+        place = {stop.id: stop for stop in full.stops}
+        assert one.board_at is not None
+        assert one.alight_at is not None
+        assert one.board_at <= place[one.board].planned_at <= one.board_at + GUARD
+        assert place[one.alight].planned_at <= one.alight_at + GUARD
+    gone = [*bookings, replace(all_of_them[-1], state=BookingState.CANCELLED)]
+    after = take_out(full, gone, STRAIGHT)
+    assert [stop.id for stop in after] == [stop.id for stop in run.stops]
+    assert [stop.metres for stop in after] == pytest.approx([stop.metres for stop in run.stops], abs=2)
+    for stop, was in zip(after, run.stops, strict=True):
+        assert stop.planned_at <= was.planned_at + GUARD
+        assert stop.latest >= stop.planned_at
+    for before, stop in pairwise(after):
+        assert before.planned_at + timedelta(seconds=before.dwell) <= stop.planned_at
+    if not bookings:
+        assert after == run.stops
