@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Path, Query, Request, Response
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from mobigo.accounts.api import require
 from mobigo.accounts.model import Person as Asking
@@ -12,6 +12,7 @@ from mobigo.accounts.model import Role
 from mobigo.carpool import openfile, openfile_store, register, register_store
 from mobigo.carpool.openfile_store import Opened
 from mobigo.carpool.register_store import Entry, Outcome, Wanted
+from mobigo.carpool.ride_answers import local
 from mobigo.carpool.runs_api import read_cursor
 from mobigo.db.session import Database, driver
 from mobigo.kit.parameters import Cursor, link_next
@@ -23,7 +24,8 @@ router = APIRouter(prefix="/v1/carpool", tags=["carpool register"])
 Staff = Annotated[Asking, Depends(require(Role.CARPOOL))]
 Publisher = Annotated[Asking, Depends(require(Role.CARPOOL, Role.PUBLISHER))]
 BookingId = Annotated[str, Path(pattern=r"^[A-Za-z0-9-]{1,60}$", description="Of a booking")]
-Month = Annotated[str, Path(pattern=r"^20[0-9]{2}-(?:0[1-9]|1[0-2])$", description="As 2026-03")]
+MONTH = r"^20[0-9]{2}-(?:0[1-9]|1[0-2])$"
+Month = Annotated[str, Path(pattern=MONTH, description="As 2026-03")]
 
 LICENCE = "https://www.etalab.gouv.fr/licence-ouverte-open-licence"
 
@@ -72,6 +74,14 @@ class RegisterAnswer(BaseModel):
     next_cursor: str | None
 
 
+class MonthBody(BaseModel):
+    """A month to be opened."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    month: Annotated[str, Field(pattern=MONTH, examples=["2026-03"])]
+
+
 class MonthAnswer(BaseModel):
     """A month whose journeys are open data."""
 
@@ -116,7 +126,7 @@ def read_register(
     link_next(request, response, next_cursor)
     return RegisterAnswer(
         counts=register_store.count_entries(connection),
-        left_alone_until=pause[0] if pause else None,
+        left_alone_until=local(pause[0]) if pause else None,
         because=pause[1] if pause else None,
         entries=[EntryAnswer(**_told(one)) for one in found[:limit]],
         next_cursor=next_cursor,
@@ -137,7 +147,16 @@ def read_register_entry(
     return EntryInFullAnswer(
         **_told(one),
         document=None if one.document is None else dict(one.document),
-        requests=[AttemptAnswer.model_validate(tried, from_attributes=True) for tried in attempts],
+        requests=[
+            AttemptAnswer(
+                at=local(tried.at),
+                what=tried.what,
+                milliseconds=tried.milliseconds,
+                status=tried.status,
+                problem=tried.problem,
+            )
+            for tried in attempts
+        ],
     )
 
 
@@ -178,17 +197,17 @@ def read_open_month(*, session: Database, month: Month) -> Response:
     )
 
 
-@router.post("/open-data/{month}", responses=problems(401, 403, 422))
+@router.post("/open-data", status_code=201, responses=problems(400, 401, 403, 422))
 def open_month(
     *,
     request: Request,
     session: Database,
     now: Now,
     asking: Publisher,  # noqa: ARG001 - only guards
-    month: Month,
+    body: MonthBody,
 ) -> MonthAnswer:
     """Write the open file of a month that is over, new or anew; a job does so ten days after its end."""
-    made = openfile.open_month(session, request.app.state.token_key, openfile.read_name(month), now)
+    made = openfile.open_month(session, request.app.state.token_key, openfile.read_name(body.month), now)
     return _month(request, made)
 
 
@@ -197,7 +216,7 @@ def _month(request: Request, one: Opened) -> MonthAnswer:
         month=f"{one.month:%Y-%m}",
         journeys=one.journeys,
         published=one.published,
-        made_at=one.made_at,
+        made_at=local(one.made_at),
         address=f"{request.base_url}v1/carpool/open-data/{one.month:%Y-%m}.csv",
     )
 
@@ -206,14 +225,14 @@ def _told(one: Entry) -> dict[str, Any]:
     return {
         "booking": one.booking,
         "journey": one.journey,
-        "started_at": one.started_at,
+        "started_at": local(one.started_at),
         "wanted": one.wanted,
         "state": one.state,
         "there": one.there,
         "attempts": one.attempts,
-        "next_at": one.next_at,
+        "next_at": one.next_at and local(one.next_at),
         "problem": one.problem,
         "status": one.status,
-        "status_at": one.status_at,
+        "status_at": one.status_at and local(one.status_at),
         "labels": list(one.labels),
     }

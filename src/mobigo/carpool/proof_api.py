@@ -15,6 +15,7 @@ from mobigo.carpool.findings_store import FindingState, Kept
 from mobigo.carpool.model import BookingState
 from mobigo.carpool.proof import LONGEST, OFFLINE, ProofClass, Shows
 from mobigo.carpool.proving import Moment, Scanned, Shown
+from mobigo.carpool.ride_answers import local
 from mobigo.carpool.runs_api import read_cursor
 from mobigo.db.session import Database, driver
 from mobigo.kit.errors import InvalidInput
@@ -206,8 +207,8 @@ def show_code(
     return CodeAnswer(
         code=shown.text,
         shows=shown.code.shows,
-        good_from=shown.code.first,
-        good_until=shown.code.last,
+        good_from=local(shown.code.first),
+        good_until=local(shown.code.last),
         svg=shown.draw(),
     )
 
@@ -244,8 +245,8 @@ def send_scan(
         booking=one.booking,
         shows=one.shows,
         moment=Moment(one.moment),
-        scanned_at=one.scanned_at,
-        received_at=one.received_at,
+        scanned_at=local(one.scanned_at),
+        received_at=local(one.received_at),
     )
 
 
@@ -290,13 +291,16 @@ def read_proof(
         booking=booking.id,
         run=run.id,
         state=booking.state,
-        scans=[ProofScanAnswer(shows=one.shows, moment=Moment(one.moment), scanned_at=one.scanned_at) for one in scans],
+        scans=[
+            ProofScanAnswer(shows=one.shows, moment=Moment(one.moment), scanned_at=local(one.scanned_at))
+            for one in scans
+        ],
         proof=journey and journey.proof,
-        started_at=journey and journey.started_at,
-        ended_at=journey and journey.ended_at,
+        started_at=journey and local(journey.started_at),
+        ended_at=journey and local(journey.ended_at),
         metres=journey and journey.metres,
-        validated_at=journey and journey.validated_at,
-        awaited_until=awaited + OFFLINE if awaited else None,
+        validated_at=journey and _local(journey.validated_at),
+        awaited_until=local(awaited + OFFLINE) if awaited else None,
         findings=[_finding(one) for one in findings_store.list_findings(connection, bookings=[id])],
     )
 
@@ -350,7 +354,7 @@ def get_finding(
     return _seen_by(asking, one)
 
 
-@router.post("/findings/{id}/appeal", responses=problems(401, 403, 404, 409, 422))
+@router.post("/findings/{id}/appeal", responses=problems(400, 401, 403, 404, 409, 422))
 def appeal(
     *,
     session: Database,
@@ -408,18 +412,22 @@ def _staff_finding(one: Kept) -> StaffFindingAnswer:
     return StaffFindingAnswer(appealed_by=one.appealed_by, decided_by=one.decided_by, **_told(one))
 
 
+def _local(at: datetime | None) -> datetime | None:
+    return None if at is None else local(at)
+
+
 def _told(one: Kept) -> dict[str, Any]:
     return {
         "id": one.id,
         "kind": one.kind,
         "reason": one.reason,
         "state": one.state,
-        "found_at": one.found_at,
+        "found_at": local(one.found_at),
         "bookings": sorted(one.bookings),
         "held_back": sorted(booking for booking, held in one.bookings.items() if held),
         "appeal": one.appeal,
-        "appealed_at": one.appealed_at,
+        "appealed_at": _local(one.appealed_at),
         "decision": one.decision,
-        "decided_at": one.decided_at,
+        "decided_at": _local(one.decided_at),
         "revision": one.revision,
     }
