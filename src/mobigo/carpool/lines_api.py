@@ -180,7 +180,7 @@ def is_open(line: Line, now: datetime) -> bool:
 
 
 @router.get("/lines", responses=problems(422, 503))
-def list_lines(*, session: Database, roads: CurrentRoads, now: Now) -> LinesAnswer:
+def list_carpool_lines(*, session: Database, roads: CurrentRoads, now: Now) -> LinesAnswer:
     """List the carpool lines in service, with their stops."""
     return LinesAnswer(lines=[write_line(line, roads, now) for line in lines.list_lines(driver(session))])
 
@@ -200,7 +200,7 @@ def import_lines(*, session: Database, writer: Writer, now: Now, body: LineDocum
 
 
 @router.get("/lines/{line_id}", responses=problems(404, 422, 503))
-def get_line(*, session: Database, roads: CurrentRoads, now: Now, line_id: LinePath) -> LineAnswer:
+def get_carpool_line(*, session: Database, roads: CurrentRoads, now: Now, line_id: LinePath) -> LineAnswer:
     """Show a line."""
     return write_line(lines.get_line(driver(session), line_id), roads, now)
 
@@ -224,7 +224,7 @@ def withdraw_line(
 
 
 @router.get("/lines/{line_id}/history", responses=problems(401, 403, 404, 422, 503))
-def get_line_history(*, session: Database, _reader: Reader, line_id: LinePath) -> LineHistoryAnswer:
+def get_carpool_line_history(*, session: Database, _reader: Reader, line_id: LinePath) -> LineHistoryAnswer:
     """Show what the staff wrote of a line."""
     found = lines.list_revisions(driver(session), line_id)
     if not found and line_id not in lines.shipped():
