@@ -15,7 +15,7 @@ from mobigo.kit.errors import InvalidInput
 ROOT = Path(__file__).parents[3]
 """The checkout: benchmarks are measured from a clone, they are no part of the wheel."""
 
-PARTS = ("__init__", "bar", "common_feed", "ondemand_region", "plot", "sample", "school_vrp", "served")
+PARTS = ("__init__", "bar", "carpool_money", "common_feed", "ondemand_region", "plot", "sample", "school_vrp", "served")
 """What benchmarks are made of; no benchmark by itself."""
 
 
