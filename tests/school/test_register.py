@@ -331,6 +331,36 @@ def test_a_pupil_is_erased_with_all_that_is_about_them(connection: psycopg.Conne
         service.show_pupil(connection, YEAR, key, STAFF)
 
 
+def with_door(connection: psycopg.Connection[Any]) -> str:
+    """A pupil who is fetched at the door, as publishing a plan writes it; the pupil's key."""
+    take(connection, SCHOOLS)
+    take(connection, PUPILS)
+    key = store.list_people(connection, YEAR)[0]["key"]
+    take(connection, f"arrêt;nom;lat;lon;ouvert\ndoor-{key}-1;Domicile;47,481;4,301;non\n")
+    take(connection, "circuit;nom\nC;C\n")
+    take(connection, "course;circuit;sens;jours\nM;C;matin;lun\n")
+    take(connection, f"course;rang;heure;arrêt\nM;1;7h00;door-{key}-1\n")
+    take(connection, f"élève;course;arrêt\n1001;M;door-{key}-1\n")
+    return key
+
+
+def test_the_door_of_a_pupil_is_in_no_list_and_goes_with_the_pupil(connection: psycopg.Connection[Any]) -> None:
+    key = with_door(connection)
+    assert b"47,481" not in service.export_text(connection, YEAR, "stops", STAFF).content
+    assert b"47,481" in service.export_text(connection, YEAR, "stops", STAFF, people=True).content
+    assert store.list_rows(connection, YEAR, SHEETS["stops"], doors=False) == []
+    service.erase_pupil(connection, YEAR, key, STAFF)
+    assert [store.count_rows(connection, YEAR)[one] for one in ("stops", "calls", "seats")] == [0, 0, 0]
+    connection.execute("SET CONSTRAINTS ALL IMMEDIATE")
+
+
+def test_doors_are_forgotten_with_the_pupils(connection: psycopg.Connection[Any]) -> None:
+    with_door(connection)
+    service.forget(connection, datetime(2027, 12, 1, tzinfo=UTC))
+    assert [store.count_rows(connection, YEAR)[one] for one in ("stops", "calls", "seats", "runs")] == [0, 0, 0, 1]
+    connection.execute("SET CONSTRAINTS ALL IMMEDIATE")
+
+
 def test_pupils_are_forgotten_three_months_after_their_year(connection: psycopg.Connection[Any]) -> None:
     take(connection, SCHOOLS)
     take(connection, PUPILS)

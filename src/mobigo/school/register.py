@@ -38,6 +38,9 @@ class Column:
         self.kind, self.titles, self.refers, self.personal = kind, titles, refers, personal
 
 
+DOOR = "door-"
+"""Before the key of a pupil who is fetched at the door: that stop is nobody else's, and where it is, is personal."""
+
 LEVELS = {
     "primary": ("primaire", "école", "élémentaire", "maternelle", "1er degré", "ecole primaire", "RPI"),
     "college": ("collège", "college", "6e", "5e", "4e", "3e", "6eme", "5eme", "4eme", "3eme", "clg", "SEGPA"),

@@ -190,7 +190,7 @@ def _lister(sheet: Sheet) -> Callable[..., dict[str, Any]]:
         connection = driver(session)
         service.get_year(connection, year)
         after = None if cursor is None else _read_cursor(sheet, cursor)
-        rows = store.list_rows(connection, year, sheet, after=after, limit=limit + 1)
+        rows = store.list_rows(connection, year, sheet, doors=False, after=after, limit=limit + 1)
         follow = _write_cursor(sheet, rows[limit - 1]) if len(rows) > limit else None
         link_next(request, response, follow)
         return {"rows": [_as_json(sheet, row) for row in rows[:limit]], "next_cursor": follow}

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from mobigo.kit.errors import InvalidInput, NotFound
 from mobigo.school import register_store as store
+from mobigo.school import scenario_store
 from mobigo.school.reading import Fault, Faults, read_file
 from mobigo.school.register import SHEETS
 from mobigo.school.register_store import OPEN, PUPILS, Access, Imported, Year
@@ -281,7 +282,7 @@ def _shown(
             ("number", *OPEN),
             [{**row, "number": row["key"]} for row in store.list_rows(connection, year, sheet)],
         )
-    rows = store.list_rows(connection, year, sheet)
+    rows = store.list_rows(connection, year, sheet, doors=people)
     if people and "pupil" in sheet.columns:
         numbers = {key: number for number, key in store.list_numbers(connection, year).items()}
         rows = [{**row, "pupil": numbers[row["pupil"]]} for row in rows]
@@ -290,7 +291,7 @@ def _shown(
 
 def _log_people(connection: psycopg.Connection[Any], actor: Actor, year: str, names: Sequence[str]) -> None:
     counts = store.count_rows(connection, year)
-    personal = [one for one in names if one in {"pupils", "requests", "seats"}]
+    personal = [one for one in names if one in {"stops", "pupils", "requests", "seats"}]
     if personal:
         _log(connection, actor, f"exported {', '.join(personal)}", year, rows=sum(counts[one] for one in personal))
 
@@ -332,6 +333,7 @@ def erase_pupil(connection: psycopg.Connection[Any], year: str, key: str, actor:
         When there is no such pupil.
     """
     get_year(connection, year)
+    scenario_store.forget_pupil(connection, year, key)
     if not store.erase_pupil(connection, year, key):
         raise _no_pupil(key)
     _log(connection, actor, "erased", year, pupil=key)
@@ -351,6 +353,7 @@ def _log(
 
 def forget(connection: psycopg.Connection[Any], now: datetime) -> Counter[str]:
     """Forget the pupils of years that are over, and old lines of the log; return how many of each."""
+    scenario_store.forget_years(connection, now.date() - KEPT)
     return Counter(
         pupils=store.forget_pupils(connection, now.date() - KEPT),
         accesses=store.forget_accesses(connection, now - LOG_KEPT),

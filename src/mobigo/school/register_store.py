@@ -21,7 +21,7 @@ from psycopg.rows import dict_row
 from psycopg.types.json import Jsonb
 
 from mobigo.kit.geo import Point
-from mobigo.school.register import SHEETS
+from mobigo.school.register import DOOR, SHEETS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -136,6 +136,7 @@ def list_rows(
     year: str,
     sheet: Sheet,
     *,
+    doors: bool = True,
     after: Sequence[Any] | None = None,
     limit: int | None = None,
 ) -> list[dict[str, Any]]:
@@ -143,6 +144,8 @@ def list_rows(
 
     Parameters
     ----------
+    doors
+        With the stops at the doors of pupils, as planning needs them; without, nobody's home is among the stops.
     after
         What identifies the row before the first.
     """
@@ -150,6 +153,9 @@ def list_rows(
     shown = ("key", *OPEN) if sheet is PUPILS else tuple(sheet.columns)
     statement = sql.SQL("SELECT {} FROM {} WHERE year = %s").format(_list(shown), sql.Identifier(sheet.table))
     values: list[Any] = [year]
+    if sheet.name == "stops" and not doors:
+        statement += sql.SQL(" AND NOT starts_with(id, %s)")
+        values.append(DOOR)
     if after is not None:
         statement += sql.SQL(" AND ({}) > ({})").format(
             _list(order),
@@ -293,7 +299,15 @@ def erase_pupil(connection: psycopg.Connection[Any], year: str, key: str) -> boo
 
 
 def forget_pupils(connection: psycopg.Connection[Any], before: date) -> int:
-    """Remove the pupils of years that ended before a day; return how many."""
+    """Remove the pupils of years that ended before a day, and the stops at their doors; return how many pupils."""
+    for table, column in (("school_call", "stop"), ("school_stop", "id")):
+        connection.execute(
+            sql.SQL(
+                "DELETE FROM {0} USING school_year AS year WHERE year.id = {0}.year AND year.last < %s"
+                " AND starts_with({0}.{1}, %s)"
+            ).format(sql.Identifier(table), sql.Identifier(column)),
+            [before, DOOR],
+        )
     return connection.execute(
         "DELETE FROM school_pupil USING school_year AS year WHERE year.id = school_pupil.year AND year.last < %s",
         [before],

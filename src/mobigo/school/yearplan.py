@@ -17,6 +17,7 @@ from mobigo.school.demand import MORNING, Session, Trip, Trouble, list_homeless,
 from mobigo.school.model import Route
 from mobigo.school.optimise import optimise
 from mobigo.school.planning import Ground, Layout, lay_out, tell
+from mobigo.school.register import DOOR
 from mobigo.school.stopping import choose_stops
 from mobigo.street.coach import Period, Stand
 
@@ -29,9 +30,6 @@ if TYPE_CHECKING:
     from mobigo.school.register import Run as Circulation
     from mobigo.school.roads import Roads
     from mobigo.street.drives import Place
-
-DOOR = "door-"
-"""Before the key of a pupil who is fetched at the door: that stop is nobody else's, and no public file has it."""
 
 CO2_GRAMS = 850
 """Per kilometre, of a coach of which nothing else is known (class of 12 m, diesel; the register's figure wins)."""
