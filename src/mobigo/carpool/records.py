@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from mobigo.carpool import bank, people_store, records_store, store, talk_store, waiting_store
+from mobigo.carpool import bank, elsewhere, people_store, records_store, store, talk_store, waiting_store
 from mobigo.carpool.model import BookingState, RunState
 from mobigo.carpool.states import OPEN
 from mobigo.db.session import driver
@@ -135,6 +135,7 @@ def erase(rides: Rides, person: Person) -> None:
         rides.cancel_run(run.id)
     for one in bookings:
         rides.cancel(one.id)
+    elsewhere.end_all(connection, person.id, rides.now)
     records_store.forget_records(connection, person.id, rides.now)
     bank.forget(session, person.id)
     talk_store.forget_messages_of(connection, person.id)

@@ -18,10 +18,10 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlencode
 
 from mobigo.accounts.token import check
-from mobigo.carpool import standard_store, store, talk, talk_store, waiting_store
+from mobigo.carpool import standard_store, store, talk, talk_store, waiting_store, wishes_store
 from mobigo.carpool.model import BookingState, WaitingState
 from mobigo.carpool.plan import Spot
-from mobigo.carpool.service import Actor, Rides, Wanted
+from mobigo.carpool.service import NOBODY, Actor, Rides, Wanted
 from mobigo.carpool.standard_documents import ORDER, Booking, BookingEvent, Message, User, later, write
 from mobigo.carpool.standard_search import write_price, write_user
 from mobigo.carpool.standard_store import Common
@@ -139,9 +139,11 @@ class Border:
             foreign_passenger=booking.passenger.id,
         )
         try:
-            self._rides.book(wanted)
+            seat = self._rides.book(wanted)
         except Conflict as error:
             raise InvalidInput(f"the seat is not to be had: {error}") from None
+        if run.confirms and seat.state is BookingState.WAITING_CONFIRMATION:
+            replace(self._rides, actor=NOBODY).confirm(seat.id)
         common = self._begin(booking, "driver", None)
         self._tell(run.driver, "carpool_elsewhere_asked", booking, booking.passenger)
         return common
@@ -163,22 +165,37 @@ class Border:
         return found[0]
 
     def _take_driver(self, booking: Booking) -> Common:
-        """Let a driver of theirs offer a ride to somebody of ours who waits; they answer themselves."""
+        """Let a driver of theirs offer a ride to somebody of ours, who answers themselves."""
+        person = self._find_passenger(booking)
+        common = self._begin(booking, "passenger", person)
+        self._tell(person, "carpool_elsewhere_offered", booking, booking.driver)
+        return common
+
+    def _find_passenger(self, booking: Booking) -> str:
+        """Find who of ours a driver of theirs would take: somebody who waits, or looks for a ride every week."""
         journey = booking.passenger_journey_id
-        if journey is None:
-            found = waiting_store.find_open(self._connection, booking.passenger.id)
-        else:
+        if journey is not None and journey.startswith("wish_"):
+            id_, _, second = journey.partition(".")
             try:
-                found = waiting_store.get_waiting(self._connection, journey)
+                wish = wishes_store.get_wish(self._connection, booking.passenger.id, id_)
             except NotFound:
                 raise missing("journey") from None
+            if wish.ended_at is not None or not second.isdecimal():
+                raise missing("journey")
+            return wish.person
+        try:
+            found = (
+                waiting_store.find_open(self._connection, booking.passenger.id)
+                if journey is None
+                else waiting_store.get_waiting(self._connection, journey)
+            )
+        except NotFound:
+            raise missing("journey") from None
         if found is None or found.passenger != booking.passenger.id:
             raise missing("user")
         if found.state is not WaitingState.WAITING:
             raise missing("journey")
-        common = self._begin(booking, "passenger", found.passenger)
-        self._tell(found.passenger, "carpool_elsewhere_offered", booking, booking.driver)
-        return common
+        return found.passenger
 
     def _begin(self, booking: Booking, ours: str, person: str | None) -> Common:
         common = Common(
@@ -299,9 +316,10 @@ class Border:
             said = Said(0, run.id, seat.id, None, run.driver, self.operator.id, text, self.now, None)
             talk.notify(self.session, run, talk_store.add_message(self._connection, said), self.now)
             return
-        if message.to.id != common.person:
+        if message.to.id != common.person or common.person is None:
             raise missing("user")
-        self._tell(common.person, "carpool_elsewhere_message", booking, message.from_, text=message.message)
+        text = talk.read_text(message.message, talk.LONGEST_TEXT)
+        self._tell(common.person, "carpool_elsewhere_message", booking, message.from_, text=text)
 
     def _hear_of_journey(self, message: Message) -> None:
         journey = message.driver_journey_id or message.passenger_journey_id or message.journey_id
@@ -329,7 +347,7 @@ class Border:
                 "destination": ends[1],
                 "pickup": ends[2],
                 "alias": message.from_.alias,
-                "text": message.message,
+                "text": talk.read_text(message.message, talk.LONGEST_TEXT),
             },
             about=f"carpool_journey:{journey}",
         )
@@ -399,8 +417,8 @@ class Border:
 
     def _tell(self, person: str, template: str, booking: Booking, other: User, *, text: str | None = None) -> None:
         values = {
-            "origin": booking.passenger_pickup_address,
-            "destination": booking.passenger_drop_address,
+            "origin": booking.passenger_pickup_address or _write_point(booking.pickup),
+            "destination": booking.passenger_drop_address or _write_point(booking.drop),
             "pickup": booking.pickup_at,
             "alias": other.alias,
             "text": text,
@@ -412,7 +430,7 @@ class Border:
             self.session,
             template,
             recipient_of(store.get_person(self._connection, person)),
-            {**values, "operator": self.operator.name},
+            {**values, "operator": self.operator.name, "alias": values["alias"] or self.operator.name},
             key=f"{about}/{self.now.isoformat()}",
             about=about,
             now=self.now,
@@ -423,7 +441,11 @@ def _find_end(run: Run, point: Point, name: str | None) -> int | Spot:
     """Return the stop of a run that is near enough, else the place itself."""
     near: list[tuple[float, RunStop]] = [(haversine(stop.point, point), stop) for stop in run.stops]
     metres, stop = min(near, key=lambda pair: pair[0])
-    return stop.id if metres <= AT_STOP else Spot(name or f"{point.lat:.5f}, {point.lon:.5f}", point)
+    return stop.id if metres <= AT_STOP else Spot(name or _write_point(point), point)
+
+
+def _write_point(point: Point) -> str:
+    return f"{point.lat:.5f}, {point.lon:.5f}"
 
 
 def _find_path(before: BookingState, after: BookingState) -> list[BookingState]:

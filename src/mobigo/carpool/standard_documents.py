@@ -146,6 +146,32 @@ class Booking(Ends):
         return 1
 
 
+class Journey(Ends):
+    """A journey of another operator's driver, as far as we show it."""
+
+    id: Id | None = None
+    driver: User
+    driver_departure_date: Seconds | None = None
+    type: Literal["PLANNED", "DYNAMIC", "LINE"] = "PLANNED"
+    available_seats: Annotated[int, Field(ge=0, le=100)] | None = None
+    price: Price | None = None
+    car: Car | None = None
+    departure_to_pickup_walking_duration: Annotated[float, Field(ge=0, le=86_400)] | None = None
+    dropoff_to_arrival_walking_duration: Annotated[float, Field(ge=0, le=86_400)] | None = None
+
+    @property
+    def cents(self) -> int | None:
+        """What one pays for a seat; None: nobody knows, or in another currency."""
+        price = self.price
+        if price is None or price.type in {None, "UNKNOWN"}:
+            return None
+        if price.type == "FREE":
+            return 0
+        if price.amount is None or (price.currency or "EUR").upper() != "EUR":
+            return None
+        return round(price.amount * 100)
+
+
 class Message(Document):
     """A message from one operator's user to another's."""
 

@@ -230,6 +230,16 @@ def list_changed(connection: Connection[Any], limit: int) -> list[str]:
     return [row[0] for row in rows]
 
 
+def list_refused(connection: Connection[Any], limit: int) -> list[Common]:
+    """List bookings that people of ours began, that came to nothing, and of which they were not told yet; locked."""
+    rows = connection.execute(
+        f"{_COMMON} WHERE ours = 'passenger' AND begun_here AND state = 'CANCELLED' AND told <> 'CANCELLED'"
+        " ORDER BY id LIMIT %s FOR UPDATE SKIP LOCKED".encode(),
+        [limit],
+    )
+    return [_common(row) for row in rows]
+
+
 def forget_documents(connection: Connection[Any], before: datetime) -> int:
     """Forget who travelled by bookings whose pick-up was before an instant; return how many."""
     return connection.execute(

@@ -8,7 +8,7 @@ from datetime import timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from mobigo.carpool import store, talk_store
+from mobigo.carpool import standard_store, store, talk_store
 from mobigo.carpool.model import BookingState, RunState
 from mobigo.carpool.talk_store import Report, Said
 from mobigo.db.session import driver
@@ -125,7 +125,31 @@ class Talk:
         said = talk_store.add_message(self.connection, said)
         if to is not None:
             notify(self.session, run, said, self.now)
+        elif booking.operator is not None:
+            self._send_over(run, booking, said)
         return said
+
+    def _send_over(self, run: Run, booking: Seat, said: Said) -> None:
+        """Send a message to a passenger of another operator."""
+        common = standard_store.find_common(self.connection, booking.id)
+        if common is None or common.document is None:
+            raise Refused("it is forgotten who travelled by this booking; nobody can be written to", code="talk_over")
+        body = {
+            "from": write_sender(self.person),
+            "to": common.document["passenger"],
+            "message": said.text,
+            "recipientCarpoolerType": "PASSENGER",
+            "driverJourneyId": run.id,
+            "bookingId": booking.id,
+        }
+        standard_store.add_call(
+            self.connection,
+            common.operator,
+            f"message/{said.id}",
+            ("POST", "/messages", body),
+            about=f"message/{said.id}",
+            now=self.now,
+        )
 
     def read(self, run_id: str, *, after: int, limit: int) -> list[Said]:
         """List what they wrote or received in a run, oldest first."""
@@ -221,6 +245,11 @@ def notify(session: Session, run: Run, said: Said, now: datetime) -> None:
         about=f"carpool_run:{run.id}",
         now=now,
     )
+
+
+def write_sender(person: Person) -> dict[str, str]:
+    """Write somebody of ours as the sender of a message; our domain is put in where it is sent."""
+    return {"id": person.id, "operator": "", "alias": (person.name or "Mobigo").split()[0]}
 
 
 def recipient_of(person: Person) -> Recipient:

@@ -29,6 +29,7 @@ LIVE_EVERY = 20
 @click.option("--leash", is_flag=True, hidden=True, help="Stop when standard input ends.")
 def worker(*, leash: bool) -> None:
     """Run queued jobs and what is due every night, until stopped."""
+    from mobigo.cli.carpool_standard import tell_operators
     from mobigo.cli.context import give_way, open_database
     from mobigo.cli.logs import write_logs
     from mobigo.cli.messages import carry_messages
@@ -76,7 +77,7 @@ def worker(*, leash: bool) -> None:
 
     signal.signal(signal.SIGTERM, stop)
     signal.signal(signal.SIGINT, stop)
-    with carry_messages(url, settings), carry_register(url, settings):
+    with carry_messages(url, settings), carry_register(url, settings), tell_operators(url, settings):
         working.run()
 
 

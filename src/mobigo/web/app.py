@@ -14,6 +14,7 @@ from mobigo.accounts import api as accounts_api
 from mobigo.accounts.key import read_key
 from mobigo.carpool import (
     bookings_api,
+    elsewhere_api,
     lines_api,
     money_api,
     national_api,
@@ -27,6 +28,7 @@ from mobigo.carpool import (
     standard_api,
     talk_api,
     waiting_api,
+    wishes_api,
 )
 from mobigo.carpool.supply import Cars
 from mobigo.db.engine import POOL_SIZE
@@ -41,6 +43,7 @@ from mobigo.messages import outbox_api, webhook_api
 from mobigo.ondemand import availability_api, booking_api, fleet_api, replanning_api, series_api, services_api
 from mobigo.ondemand.catalogue import Catalogues
 from mobigo.places import api as places_api
+from mobigo.school import outputs_api as school_outputs_api
 from mobigo.school import register_api as school_register_api
 from mobigo.school import scenarios_api
 from mobigo.settings import Settings
@@ -144,9 +147,12 @@ def create_app(
         search_api,
         talk_api,
         waiting_api,
+        wishes_api,
         operators_api,
         standard_api,
+        elsewhere_api,
         school_register_api,
+        school_outputs_api,
         scenarios_api,
         accounts_api,
     )
