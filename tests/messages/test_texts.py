@@ -47,6 +47,9 @@ VALUES: dict[str, object] = {
     "text": "Route barrée",
     "alias": "Zoé",
     "operator": "Covoit",
+    "pupil": "Lou",
+    "year": "2026-2027",
+    "halts": [{"trip": "Matin", "days": "lun. mar.", "clock": "07:32", "stop": "Mairie"}],
 }
 ALL = [(template, channel) for template, channels in CHANNELS.items() for channel in channels]
 
@@ -78,6 +81,8 @@ def test_every_text_is_written_with_all_values_and_with_hardly_any(
     needed = {"reference", "pickup", "latest", "origin", "destination", "until", "text", "line", "persons"} | {
         "alias",
         "operator",
+        "pupil",
+        "year",
     }
     few = render(template, channel, language, "Europe/Paris", {key: VALUES[key] for key in VALUES if key in needed})
     assert "None" not in few.body

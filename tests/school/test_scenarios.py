@@ -59,9 +59,10 @@ LISTS = {
     "circuits.csv": "circuit;nom;véhicule\nC1;Est;V1\n",
     "runs.csv": f"course;circuit;sens;jours\nC1-M;C1;matin;{ALL}\n",
     "calls.csv": "course;rang;heure;arrêt;UAI\nC1-M;1;7h30;S1;\nC1-M;2;7h55;;E1\n",
-    "pupils.csv": "Numéro;Nom;UAI;Niveau;lat;lon\n"
+    "pupils.csv": "Numéro;Nom;UAI;Niveau;lat;lon;courriel\n"
     + "".join(
-        f"{n:03};Nom{n};{'E1;6e' if n % 3 else 'E2;primaire'};{place(x + 30 * (n % 5), y + 20)}\n"
+        f"{n:03};Nom{n};{'E1;6e' if n % 3 else 'E2;primaire'};{place(x + 30 * (n % 5), y + 20)};"
+        f"{dict(enumerate(['a@exemple.fr', 'b@exemple.fr'])).get(n, '')}\n"
         for n, (x, y) in enumerate([*STOPS.values()] * 6)
     ),
 }
@@ -117,8 +118,8 @@ class School:
 
         Worker(libpq_conninfo(self.url), {"school.plan": task}, clock=Clock()).run_waiting()
 
-    def decide(self, scenario: str, step: str, expected: int = 200) -> dict[str, Any]:
-        answer = self.http.post(f"/v1/school/scenarios/{scenario}/{step}")
+    def decide(self, scenario: str, step: str, expected: int = 200, **query: object) -> dict[str, Any]:
+        answer = self.http.post(f"/v1/school/scenarios/{scenario}/{step}", params=query)  # type: ignore[arg-type]
         assert answer.status_code == expected, answer.text
         return dict(answer.json())
 
@@ -141,7 +142,15 @@ def test_a_scenario_from_change_to_publication_and_back(school: School) -> None:
     before = {name: school.rows(name) for name in ("circuits", "runs", "calls", "seats", "bells", "stops")}
     assert school.decide(earlier, "publish", 409)["code"] == "not_approved"
     school.decide(earlier, "approve")
-    assert school.decide(earlier, "publish")["state"] == "published"
+    published = school.decide(earlier, "publish", tell=True)
+    assert (published["state"], published["told"]) == ("published", 2)
+    with psycopg.connect(libpq_conninfo(school.url)) as connection:
+        said = connection.execute(
+            "SELECT recipient, body FROM message WHERE template = 'school_changed' ORDER BY recipient"
+        ).fetchall()
+    assert [one[0] for one in said] == ["a@exemple.fr", "b@exemple.fr"]
+    assert "Soir (" in said[0][1]
+    assert "arrêt Place S" in said[0][1]
     runs = {row["id"] for row in school.rows("runs")}
     assert "C1-M" not in runs
     assert runs == {run["id"] for session in school.http.get(

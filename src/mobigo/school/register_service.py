@@ -324,6 +324,19 @@ def show_pupil(connection: psycopg.Connection[Any], year: str, key: str, actor: 
     return {**found[0], **about}
 
 
+def show_people(connection: psycopg.Connection[Any], year: str, what: str, actor: Actor) -> list[dict[str, Any]]:
+    """Return everything about all pupils of a year, for a paper with names; who asked for it is logged.
+
+    Parameters
+    ----------
+    what : str
+        The paper, as the log names it.
+    """
+    found = store.list_people(connection, year)
+    _log(connection, actor, what, year, rows=len(found))
+    return found
+
+
 def erase_pupil(connection: psycopg.Connection[Any], year: str, key: str, actor: Actor) -> None:
     """Remove a pupil with all that is about this pupil; who did it is logged.
 

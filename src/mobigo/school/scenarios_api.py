@@ -16,6 +16,7 @@ from mobigo.kit.problems import problems
 from mobigo.kit.requests import Now
 from mobigo.school import register_service, scenario_store, scenarios
 from mobigo.school.cells import ENGLISH_DAYS
+from mobigo.school.families import tell_families
 from mobigo.school.register_service import Actor
 from mobigo.school.scenario_store import Planned, Scenario
 from mobigo.school.yearplan import Effort
@@ -160,6 +161,12 @@ class ScenarioAnswer(BaseModel):
     made_by: str
     made_at: datetime
     plan: int | None = Field(description="That was approved")
+
+
+class DecisionAnswer(ScenarioAnswer):
+    """A scenario after something was decided."""
+
+    told: int = Field(description="Families that were written to")
 
 
 class ScenariosAnswer(BaseModel):
@@ -325,7 +332,8 @@ def decide_school_scenario(
     person: Staff,
     scenario: ScenarioId,
     step: Literal["approve", "reopen", "publish", "withdraw"],
-) -> ScenarioAnswer:
+    tell: Annotated[bool, Query(description="Write to families whose stops or times change; of publishing")] = False,
+) -> DecisionAnswer:
     """Approve a planned draft, reopen it, publish its circuits into the register, or withdraw them again."""
     decide = {
         "approve": scenarios.approve,
@@ -333,7 +341,13 @@ def decide_school_scenario(
         "publish": scenarios.publish,
         "withdraw": scenarios.withdraw,
     }[step]
-    return _scenario(decide(driver(session), scenario, _actor(person, now)))
+    connection = driver(session)
+    decided = decide(connection, scenario, _actor(person, now))
+    told = 0
+    if tell and step == "publish":
+        before = scenario_store.get_replaced(connection, scenario)
+        told = tell_families(session, decided.year, before=before, about=f"school-plan:{decided.plan}", now=now)
+    return DecisionAnswer(**asdict(decided), told=told)
 
 
 def _actor(person: Person, now: datetime) -> Actor:

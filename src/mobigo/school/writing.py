@@ -28,19 +28,31 @@ def write_workbook(lists: Iterable[tuple[Sheet, Sequence[str], Iterable[Mapping[
     lists
         Each with the fields that are shown and its rows by field.
     """
+    return write_book(
+        (
+            sheet.titles[0],
+            [sheet.columns[one].titles[0] for one in shown],
+            (list_cells(sheet, shown, row) for row in rows),
+        )
+        for sheet, shown, rows in lists
+    )
+
+
+def write_book(tables: Iterable[tuple[str, Sequence[str], Iterable[Sequence[Cell]]]]) -> bytes:
+    """Write tables as a workbook: of each its name, its titles and its rows."""
     book = Workbook(write_only=True)
     bold = Font(bold=True)
-    for sheet, shown, rows in lists:
-        table = book.create_sheet(sheet.titles[0])
+    for name, titles, rows in tables:
+        table = book.create_sheet(name)
         table.freeze_panes = "A2"
         head = []
-        for one in shown:
-            cell = WriteOnlyCell(table, value=sheet.columns[one].titles[0])
+        for title in titles:
+            cell = WriteOnlyCell(table, value=title)
             cell.font = bold
             head.append(cell)
         table.append(head)
         for row in rows:
-            table.append([_plain_text(table, value) for value in list_cells(sheet, shown, row)])
+            table.append([_plain_text(table, value) for value in row])
     stream = io.BytesIO()
     book.save(stream)
     return stream.getvalue()

@@ -1,0 +1,200 @@
+"""Sheets of paper: a circuit for its driver, the pupils of a school, who gets on a run on a day; as tagged PDF.
+
+A driver's sheet has numbers only. Lists have names and are for those who must know them: whoever asks for one is logged
+by the route that gives it.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from functools import cache
+from importlib import resources
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from mobigo.papers.pdf import Paper, Table, write_day, write_pdf
+from mobigo.school.cells import DAYS, ENGLISH_DAYS
+from mobigo.school.demand import MORNING
+from mobigo.school.network import is_at_home
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+    from datetime import date, datetime
+
+    from mobigo.school.network import Network
+    from mobigo.school.register import Run
+
+
+class Boarding(NamedTuple):
+    """Who gets on or off a run at a stop."""
+
+    at: int
+    """Seconds after midnight."""
+    stop: str
+    """Name."""
+    pupils: tuple[str, ...]
+    """Keys."""
+
+
+@cache
+def _read_words() -> dict[str, dict[str, str]]:
+    return tomllib.loads((resources.files("mobigo.school") / "sheets.toml").read_text("utf-8"))
+
+
+def _clock(seconds: int) -> str:
+    return f"{seconds // 3600:02}:{seconds // 60 % 60:02}"
+
+
+def _days(weekdays: Sequence[int], language: str) -> str:
+    names = DAYS if language == "fr" else ENGLISH_DAYS
+    return ", ".join(names[day - 1] for day in weekdays)
+
+
+SIDES = {"fr": ("nord", "est", "sud", "ouest"), "en": ("north", "east", "south", "west")}
+
+
+def _side(bearing: float | None, words: Mapping[str, str], language: str) -> str:
+    """Say in which direction the vehicle stands."""
+    return "" if bearing is None else f"{words['toward']} {SIDES[language][round(bearing / 90) % 4]}"
+
+
+def write_driver_sheet(network: Network, circuit: str, *, language: str, now: datetime) -> bytes:
+    """Write a circuit for its driver: halts with times, sides and numbers of pupils, nobody's name."""
+    words = _read_words()[language]
+    one = network.get_circuit(circuit)
+    vehicle = network.vehicles.get(str(one.vehicle))
+    operator = None if vehicle is None else network.operators.get(vehicle.operator)
+    facts = [
+        (words["circuit"], f"{one.name} ({one.id})"),
+        (words["year"], network.year),
+        (words["vehicle"], "" if vehicle is None else f"{vehicle.id} ({vehicle.seats})"),
+        (words["operator"], "" if operator is None else operator.name),
+        (words["phone"], "" if operator is None else operator.phone or ""),
+        (words["made"], write_day(now.date(), language)),
+    ]
+    runs = network.list_runs(circuit)
+    paper = Paper(
+        language=language,
+        title=f"{words['driver_sheet']} {one.id}",
+        author=words["author"],
+        facts=tuple((name, said) for name, said in facts if said),
+        texts=() if runs else (words["no_runs"],),
+        tables=tuple(_table_run(network, run, words, language) for run in runs),
+        footnote=words["counts"] if runs else None,
+    )
+    return write_pdf(paper, at=now)
+
+
+def _table_run(network: Network, run: Run, words: Mapping[str, str], language: str) -> Table:
+    rows = []
+    for call in network.calls[run.id]:
+        stop = network.stops.get(str(call.stop))
+        count = len(network.seats.get(run.id, ())) if stop is None else network.count_pupils(run.id, stop.id)
+        side = "" if stop is None else _side(stop.bearing, words, language)
+        rows.append((_clock(call.at), network.name_call(call), side, str(count)))
+    return Table(
+        title=f"{words[run.trip]} ({_days(run.weekdays, language)})",
+        header=(words["time"], words["stop"], words["side"], words["pupils"]),
+        widths=(1.4, 6, 2.6, 1.4),
+        numbers=(False, False, False, True),
+        rows=tuple(rows),
+    )
+
+
+def list_boarding(network: Network, run: str, people: Iterable[Mapping[str, Any]], day: date) -> list[Boarding]:
+    """List who gets on or off a run on a day, by halt; of two homes that of the day counts."""
+    homes = {
+        (row["key"], number): (row[f"{word}weekdays"] or (), row[f"{word}weeks"] or "all")
+        for row in people
+        for number, word in ((1, ""), (2, "second_"))
+    }
+    if day.isoweekday() not in network.runs[run].weekdays:
+        return []
+    found = []
+    for call in network.calls[run]:
+        if call.stop is None:
+            continue
+        pupils = sorted(
+            seat.pupil
+            for seat in network.seats.get(run, ())
+            if seat.stop == call.stop and is_at_home(*homes.get((seat.pupil, seat.home), ((), "all")), day)
+        )
+        found.append(Boarding(call.at, network.name_call(call), tuple(pupils)))
+    return found
+
+
+def write_boarding_list(
+    network: Network, run: str, people: Sequence[Mapping[str, Any]], day: date, *, language: str, now: datetime
+) -> bytes:
+    """Write who gets on or off a run on a day, with names."""
+    words = _read_words()[language]
+    named = {row["key"]: row for row in people}
+    one = network.runs[run]
+    rows = [
+        (_clock(halt.at), halt.stop, _name(named.get(key), words), str((named.get(key) or {}).get("grade") or ""))
+        for halt in list_boarding(network, run, people, day)
+        for key in halt.pupils
+    ]
+    paper = Paper(
+        language=language,
+        title=f"{words['boarding_list']} {run}",
+        author=words["author"],
+        facts=(
+            (words["day"], write_day(day, language)),
+            (words["run"], f"{words[one.trip]}, {words['boards' if one.trip == MORNING else 'leaves']}"),
+            (words["pupils"], str(len(rows))),
+        ),
+        texts=() if rows else (words["nobody"],),
+        tables=_tables(rows, (words["time"], words["stop"], words["pupil"], words["grade"]), (1.2, 4, 4, 1.4)),
+        footnote=words["confidential"],
+    )
+    return write_pdf(paper, at=now)
+
+
+def write_class_list(
+    network: Network, school: str, people: Sequence[Mapping[str, Any]], *, language: str, now: datetime
+) -> bytes:
+    """Write who is brought to a school, with names, stops and times."""
+    words = _read_words()[language]
+    found = network.get_school(school)
+    mine = {row["key"]: row for row in people if row["school"] == school}
+    rows = []
+    for run, seats in network.seats.items():
+        at = {call.stop: call.at for call in network.calls.get(run, ())}
+        rows += [
+            (
+                _name(mine[seat.pupil], words),
+                str(mine[seat.pupil]["grade"] or ""),
+                f"{run} ({words[network.runs[run].trip]})",
+                network.stops[seat.stop].name,
+                _clock(at[seat.stop]) if seat.stop in at else "",
+            )
+            for seat in seats
+            if seat.pupil in mine
+        ]
+    rows.sort()
+    paper = Paper(
+        language=language,
+        title=f"{words['class_list']}: {found.name}",
+        author=words["author"],
+        facts=(
+            (words["school"], f"{found.name} ({found.id})"),
+            (words["year"], network.year),
+            (words["pupils"], str(len({row[:2] for row in rows}))),
+            (words["made"], write_day(now.date(), language)),
+        ),
+        texts=() if rows else (words["nobody"],),
+        tables=_tables(
+            rows, (words["pupil"], words["grade"], words["run"], words["stop"], words["time"]), (3.4, 1.2, 3, 3.4, 1.2)
+        ),
+        footnote=words["confidential"],
+    )
+    return write_pdf(paper, at=now)
+
+
+def _tables(rows: Sequence[tuple[str, ...]], header: tuple[str, ...], widths: tuple[float, ...]) -> tuple[Table, ...]:
+    return (Table(header, widths, (False,) * len(header), tuple(rows)),) if rows else ()
+
+
+def _name(person: Mapping[str, Any] | None, words: Mapping[str, str]) -> str:
+    parts = [] if person is None else [person[one] for one in ("last_name", "first_name") if person[one]]
+    return " ".join(parts) or words["no_name"]
