@@ -216,10 +216,11 @@ def test_places_that_stay_are_as_far_apart_as_others(searched: bool, monkeypatch
     assert numbers.tolist() == [0, 1, 2, 1, 3, 4, 5, 6, 7, 8]
     mine = [points[number] for number in numbers]
     for _ in range(2):
-        found = kept.around(numbers, numbers, others)
-        assert_array_equal(found.come, drives.seconds(mine, others))
-        assert_array_equal(found.go, drives.seconds(others, mine))
-        assert_array_equal(found.across, drives.seconds(others, others))
+        with kept.beside(others) as beside:
+            for some in (numbers, numbers[:2]):
+                assert_array_equal(beside.come(some, others), drives.seconds(mine[: len(some)], others))
+                assert_array_equal(beside.go(others, some), drives.seconds(others, mine[: len(some)]))
+            assert_array_equal(beside.across(others, others[:2]), drives.seconds(others, others[:2]))
         assert kept.put([points[9]]).tolist() == [9]
 
 
@@ -231,10 +232,12 @@ def test_places_that_stay_are_labelled_once_there_is_a_hierarchy() -> None:
     drives = Drives(graph, lambda: there[0] if there else None)
     kept = drives.keep()
     numbers = kept.put(points[:4])
-    searched = kept.around(numbers, numbers, points[4:])
-    there.append(build_hierarchy(graph))
-    labelled = kept.around(numbers, numbers, points[4:])
-    for one, other in zip(searched, labelled, strict=True):
+    found = []
+    for _ in range(2):
+        with kept.beside(points[4:]) as beside:
+            found.append((beside.come(numbers, points[4:]), beside.go(points[4:], numbers)))
+        there.append(build_hierarchy(graph))
+    for one, other in zip(*found, strict=True):
         assert_array_equal(one, other)
     assert kept.put([points[5], points[0]]).tolist() == [4, 0]
 

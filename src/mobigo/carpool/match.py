@@ -7,21 +7,24 @@ measured on the road.
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import numpy as np
 
-from mobigo.kernels.matching import Offers, Streets, Wish, match, screen
+from mobigo.kernels.matching import NONE, Offers, Streets, Wish, match, screen
 from mobigo.kit.errors import InvalidInput, NotFound
 from mobigo.kit.geo import Point
-from mobigo.street.drives import Around
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
+    from contextlib import AbstractContextManager
 
     from numpy.typing import NDArray
+
+    from mobigo.street.drives import Beside, Place
 
 EARTH = 6_371_008.8
 """Metres, mean radius."""
@@ -61,8 +64,8 @@ class Kept(Protocol):
     def put(self, points: Sequence[Point]) -> NDArray[np.int32]:
         """Put places on the list; return their numbers."""
 
-    def around(self, before: NDArray[np.int32], after: NDArray[np.int32], others: Sequence[Point]) -> Around:
-        """Measure from places of the list to others, from these to places of the list, and among them."""
+    def beside(self, others: Sequence[Point]) -> AbstractContextManager[Beside]:
+        """Let one ask about other places beside those of the list."""
 
 
 @dataclass(frozen=True)
@@ -247,22 +250,26 @@ class Board:
         return sorted(matches, key=lambda one: (one.cost, one.drop_off_at, one.ride))
 
     def _measure(self, looked_at: NDArray[np.int32], pickups: list[Point], drop_offs: list[Point]) -> Streets:
-        """Ask the streets once for all cars looked at."""
+        """Ask the streets once for all cars looked at; of a car with one stretch only what it needs."""
         sizes = self._offers.size[looked_at] - 1
         row = np.cumsum(sizes) - sizes
         stops = np.repeat(self._offers.first[looked_at] - row, sizes) + np.arange(sizes.sum())
-        places = list(dict.fromkeys([*pickups, *drop_offs]))
-        number = {place: n for n, place in enumerate(places)}
-        on, off = ([number[place] for place in side] for side in (pickups, drop_offs))
-        found = self._kept.around(self._place[stops], self._place[stops + 1], places)
-        return Streets(
-            row.astype(np.int32),
-            found.come[:, on],
-            found.go[on],
-            found.come[:, off],
-            found.go[off],
-            found.across[np.ix_(on, off)],
-        )
+        before, after = self._place[stops], self._place[stops + 1]
+        some = np.flatnonzero(np.repeat(sizes > 1, sizes))
+        from_pickup = np.full((len(pickups), len(stops)), NONE, np.int32)
+        to_drop_off = np.full((len(stops), len(drop_offs)), NONE, np.int32)
+        with self._kept.beside(list(dict.fromkeys([*pickups, *drop_offs]))) as beside:
+            if len(some):
+                from_pickup[:, some] = beside.go(pickups, after[some])
+                to_drop_off[some] = beside.come(before[some], drop_offs)
+            return Streets(
+                row.astype(np.int32),
+                beside.come(before, pickups),
+                from_pickup,
+                to_drop_off,
+                beside.go(drop_offs, after),
+                beside.across(pickups, drop_offs),
+            )
 
     def _describe(self, row: list[int], rider: Rider) -> Match:
         number, i, j, a, b, on, off, detour, cost = row
@@ -340,7 +347,7 @@ class _Hour:
         """Return a list of places."""
         return _Listed()
 
-    def seconds(self, origins: Sequence[Point], destinations: Sequence[Point]) -> NDArray[np.int32]:
+    def seconds(self, origins: Sequence[Place], destinations: Sequence[Place]) -> NDArray[np.int32]:
         """Return 0 from a place to itself, else an hour."""
         return np.array([[0 if a == b else 3_600 for b in destinations] for a in origins], np.int32)
 
@@ -356,8 +363,19 @@ class _Listed:
         self._points += points
         return np.arange(len(self._points) - len(points), len(self._points), dtype=np.int32)
 
-    def around(self, before: NDArray[np.int32], after: NDArray[np.int32], others: Sequence[Point]) -> Around:
-        """Measure around places of the list."""
-        seconds = _Hour().seconds
-        come, go = ([self._points[n] for n in numbers.tolist()] for numbers in (before, after))
-        return Around(seconds(come, others), seconds(others, go), seconds(others, others))
+    @contextmanager
+    def beside(self, others: Sequence[Place]) -> Iterator[Beside]:  # noqa: ARG002 - any place is as far
+        """Let one ask about places."""
+        yield self
+
+    def come(self, numbers: NDArray[np.int32], others: Sequence[Place]) -> NDArray[np.int32]:
+        """Return the seconds from places of the list."""
+        return _Hour().seconds([self._points[n] for n in numbers.tolist()], others)
+
+    def go(self, others: Sequence[Place], numbers: NDArray[np.int32]) -> NDArray[np.int32]:
+        """Return the seconds to places of the list."""
+        return _Hour().seconds(others, [self._points[n] for n in numbers.tolist()])
+
+    def across(self, origins: Sequence[Place], destinations: Sequence[Place]) -> NDArray[np.int32]:
+        """Return the seconds between others."""
+        return _Hour().seconds(origins, destinations)

@@ -56,6 +56,9 @@ FRESH = 0.25
 KEPT = 60.0
 """Seconds for which it serves while the database is away."""
 
+WORN = 20_000
+"""Cars put up since the board was laid out, besides several times those on it, after which it is laid out anew."""
+
 PLACES_FRESH = 600.0
 """Seconds for which places where people meet are taken to be those of now."""
 
@@ -124,10 +127,16 @@ class Garage:
         self._board = Board(drives)
         self._cars: dict[str, Car] = {}
         self._stops: Counter[Place] = Counter()
+        self._put = 0
         self._lock = threading.Lock()
 
     def __len__(self) -> int:
         return len(self._cars)
+
+    @property
+    def is_worn(self) -> bool:
+        """Whether most of the places it keeps are those of cars that are gone: places are never forgotten."""
+        return self._put > WORN + 4 * len(self._cars)
 
     def put(self, runs: Mapping[str, tuple[Run, Sequence[Seat]]]) -> None:
         """Put up cars as they are now; those that take nobody any more are taken away."""
@@ -167,6 +176,7 @@ class Garage:
         except InvalidInput as error:
             log.warning("a run cannot be ridden in", run=run.id, why=str(error))
             return
+        self._put += 1
         people = {run.driver, *(one.passenger for one in bookings if one.passenger and one.state in OPEN)}
         self._cars[run.id] = Car(run, ride, len(run.stops) - len(ride.stops), frozenset(people))
         self._stops.update(_stops_of(run))
@@ -268,7 +278,7 @@ class Cars:
             self._connection = None
             self._ask_at = time.monotonic() + RETRY
             return
-        if garage is None or garage.drives is not drives:
+        if garage is None or garage.drives is not drives or garage.is_worn:
             garage, changed, gone = Garage(drives), self._known.runs, set()
         garage.drop(gone)
         garage.put(changed)

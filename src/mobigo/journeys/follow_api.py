@@ -83,8 +83,8 @@ def get_journey(
     The id holds all that is needed; nothing is kept about who asked. It stays good when the network is replaced.
     """
     network = request.app.state.networks.current()
-    hails = request.app.state.hails
-    found = refresh(network, id, now, realtime, hails.at(network, now))
+    state = request.app.state
+    found = refresh(network, id, now, realtime, state.hails.at(network, now), lift=state.lifts.at(network, now))
     shown = [journey_as_json(one) for one in (found.journey, *found.alternatives)]
     named = sorted({alert for one in (found.journey, *found.alternatives) for leg in one.legs for alert in leg.alerts})
     answer = {

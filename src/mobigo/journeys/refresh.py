@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from mobigo.journeys.liftleg import Lift
     from mobigo.journeys.model import Leg
     from mobigo.journeys.network import Network
     from mobigo.journeys.rideleg import Hail
@@ -114,7 +115,13 @@ class Refreshed:
 
 
 def refresh(
-    network: Network, name: str, now: datetime, realtime: Realtime = Realtime.ON, hail: Hail | None = None
+    network: Network,
+    name: str,
+    now: datetime,
+    realtime: Realtime = Realtime.ON,
+    hail: Hail | None = None,
+    *,
+    lift: Lift | None = None,
 ) -> Refreshed:
     """Look up a journey by its id on the network as it is now.
 
@@ -130,6 +137,8 @@ def refresh(
         ``OFF``: only what a new timetable changed.
     hail : Hail, optional
         What on-demand transport offers now, for what to do instead.
+    lift : Lift, optional
+        The cars one can ride in now, likewise.
 
     Raises
     ------
@@ -150,7 +159,9 @@ def refresh(
     journey = Journey(name, legs[0].departure, legs[-1].arrival, identity.transfers, tuple(legs))
     differences = tuple(_compare(identity, journey, looked))
     broken = min((one.ride for one in differences if one.change in BREAKING), default=None)
-    alternatives = _find_alternatives(network, identity, journey, broken, now, hail=hail) if broken is not None else ()
+    alternatives: tuple[Journey, ...] = ()
+    if broken is not None:
+        alternatives = _find_alternatives(network, identity, journey, broken, now, booked=(hail, lift))
     begun = journey.departure <= now
     live = network.live
     return Refreshed(
@@ -469,7 +480,13 @@ def _ready_after(journey: Journey, ride: Leg) -> datetime:
 
 
 def _find_alternatives(
-    network: Network, identity: Identity, journey: Journey, broken: int, now: datetime, *, hail: Hail | None
+    network: Network,
+    identity: Identity,
+    journey: Journey,
+    broken: int,
+    now: datetime,
+    *,
+    booked: tuple[Hail | None, Lift | None],
 ) -> tuple[Journey, ...]:
     """Find how to arrive though a ride is not to be had: from where it would begin, or from the door."""
     found: list[Journey] = []
@@ -483,7 +500,7 @@ def _find_alternatives(
     )
     rides = [leg for leg in journey.legs if leg.trip_id is not None]
     if broken == 0 or now < journey.departure:
-        found += service.plan(network, request, hail).journeys
+        found += service.plan(network, request, *booked).journeys
     if 0 < broken <= len(rides):
         last = rides[broken - 1]
         kept = journey.legs[: journey.legs.index(last) + 1]
@@ -499,7 +516,7 @@ def _find_alternatives(
             vias=request.vias[max(passed, 0) :],
             access=(Access.WALK,),
         )
-        for one in service.plan(network, onward, hail).journeys:
+        for one in service.plan(network, onward, *booked).journeys:
             found.append(_join(identity, kept, one, broken))
     unique = {one.id: one for one in found}
     return tuple(sorted(unique.values(), key=lambda one: (one.arrival, one.transfers, -one.departure.timestamp())))[

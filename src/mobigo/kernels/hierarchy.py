@@ -669,6 +669,7 @@ def sum_labels(
     origins: NDArray[np.int32],
     destinations: NDArray[np.int32],
     pairs: int,
+    turned: int,
     board: Board,
     seconds: NDArray[np.int32],
     metres: NDArray[np.int32],
@@ -683,26 +684,34 @@ def sum_labels(
         Places.
     pairs : int
         1: each origin with the destination of the same number only.
+    turned : int
+        1: the labels of the destinations are spread out, those of the origins walked along; quicker where these are
+        many. Not with `pairs`.
     board : Board
         Clean; left so.
     seconds, metres : int32[n, m]
         Set (of pairs int32[n, 1]); seconds rounded up, -1 where there is no way, 0 from a place to itself.
     """
-    for i in range(len(origins)):
-        start = origins[i]
-        edge = seat.edge[start]
-        for k in range(bounds[start, 0], bounds[start, 1]):
+    spread, along_side = (1, 0) if turned else (0, 1)
+    fixed = destinations if turned else origins
+    moving = origins if turned else destinations
+    for i in range(len(fixed)):
+        own = fixed[i]
+        for k in range(bounds[own, spread], bounds[own, spread + 1]):
             board.weight[labels.hub[k]] = labels.weight[k]
             board.row[labels.hub[k]] = k
-        for column in range(seconds.shape[1]):
-            goal = destinations[i if pairs else column]
+        for n in range(1 if pairs else len(moving)):
+            far = moving[i if pairs else n]
+            start, goal = (far, own) if turned else (own, far)
+            row_of, column = (n, i) if turned else (i, n)
+            edge = seat.edge[start]
             took, driven = np.float64(np.inf), 0.0
             if goal == start:
-                seconds[i, column] = metres[i, column] = 0
+                seconds[row_of, column] = metres[row_of, column] = 0
                 continue
             if edge >= 0 and seat.edge[goal] >= 0:
                 best, row, other = np.int64(FAR), np.int64(-1), np.int64(-1)
-                for k in range(bounds[goal, 1], bounds[goal, 2]):
+                for k in range(bounds[far, along_side], bounds[far, along_side + 1]):
                     reached = board.weight[labels.hub[k]]
                     value = np.int64(reached) + labels.weight[k]
                     if value < best and reached < FAR:
@@ -724,9 +733,9 @@ def sum_labels(
                         took, driven = along, abs(ahead) * np.float64(edge_metres[edge])
             if took < np.inf:
                 walked = np.float64(seat.metres[start]) + np.float64(seat.metres[goal])
-                seconds[i, column] = np.int64(np.ceil(took + walked / walk_speed - 1e-3))
-                metres[i, column] = np.int64(np.rint(driven + walked))
+                seconds[row_of, column] = np.int64(np.ceil(took + walked / walk_speed - 1e-3))
+                metres[row_of, column] = np.int64(np.rint(driven + walked))
             else:
-                seconds[i, column] = metres[i, column] = -1
-        for k in range(bounds[start, 0], bounds[start, 1]):
+                seconds[row_of, column] = metres[row_of, column] = -1
+        for k in range(bounds[own, spread], bounds[own, spread + 1]):
             board.weight[labels.hub[k]] = FAR

@@ -62,7 +62,8 @@ class Streets(NamedTuple):
     """Driving seconds between the stops of the cars looked at and the places; -1 where there is no way.
 
     Nobody gets on or off after a car's last stop. Of a car each stop but the last has a row, one after another: of the
-    ways from that stop to a place, and from the place to the stop after it.
+    ways from that stop to a place, and from the place to the stop after it. Of a car with one stretch nobody asks for
+    `from_pickup` and `to_drop_off`: between getting on and off it goes nowhere else.
     """
 
     row: NDArray[np.int32]
@@ -130,6 +131,8 @@ def screen(
             if not boarded and offers.arrival[stop] <= wish.pickup_by:
                 boarded = _could_board(offers, stop, pickups, wish, fastest)
             if boarded and _could_alight(offers, stop, drop_offs, wish, fastest):
+                if count == 2 and not _could_ride(offers, stop, (pickups, drop_offs), wish, fastest):
+                    break
                 kept[n] = offer
                 n += 1
                 break
@@ -165,6 +168,31 @@ def _could_alight(offers: Offers, stop: int, drop_offs: NDArray[np.float64], wis
         bound = offers.arrival[stop + 1] + offers.room[stop + 1]
         if there <= wish.drop_off_by[k] and there + wish.dwell + int(back / fastest) <= bound:
             return True
+    return False
+
+
+@kernel
+def _could_ride(
+    offers: Offers,
+    stop: int,
+    places: tuple[NDArray[np.float64], NDArray[np.float64]],
+    wish: Wish,
+    fastest: float,
+) -> bool:
+    """Tell whether somebody could get on and off between a stop and the next one, were all roads straight."""
+    pickups, drop_offs = places
+    bound = offers.arrival[stop + 1] + offers.room[stop + 1]
+    for a in range(len(pickups)):
+        apart = _apart(offers.place[stop], pickups[a])
+        on = max(offers.arrival[stop] + int(apart / fastest), wish.ready[a])
+        dwell = wish.dwell if apart >= SAME else 0
+        for b in range(len(drop_offs)):
+            back = _apart(drop_offs[b], offers.place[stop + 1])
+            off = on + dwell + int(_apart(pickups[a], drop_offs[b]) / fastest)
+            if back < SAME:  # as planned, however straight the road
+                return True
+            if off <= wish.drop_off_by[b] and off + wish.dwell + int(back / fastest) <= bound:
+                return True
     return False
 
 
@@ -240,7 +268,8 @@ def match(
                         onward = ahead if j == i else offers.arrival[j + 1] - offers.departure[j]
                         off = leaves + over
                         if back == 0:  # at the stop itself, where it is not before its time
-                            over, off = onward, max(leaves + onward, offers.arrival[j + 1])
+                            over = onward if j > i or there == 0 else streets.across[a, b]
+                            off = max(leaves + over, offers.arrival[j + 1])
                         if over >= 0 and back >= 0 and off <= wish.drop_off_by[b]:
                             end = _drop_off(offers, j + 1, last, off, back, wish.dwell)
                             if end != NONE and end + walked < best[pair]:

@@ -26,7 +26,7 @@ from mobigo.street.hierarchy import ENTRY, build_hierarchy
 from mobigo.street.routing import PATIENCE, Snaps, between, one_street, roll, roll_seconds, snap
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -163,15 +163,17 @@ class Drives:
         return self._register
 
 
-class Around(NamedTuple):
-    """Seconds between places of a list and others, and among the others; -1 where there is no way."""
+class Beside(Protocol):
+    """Some places beside those of a list, while a question about them is answered."""
 
-    come: NDArray[np.int32]
-    """int32[n_before, n_others], from places of the list."""
-    go: NDArray[np.int32]
-    """int32[n_others, n_after], to places of the list."""
-    across: NDArray[np.int32]
-    """int32[n_others, n_others]."""
+    def come(self, numbers: NDArray[np.int32], others: Sequence[Place]) -> NDArray[np.int32]:
+        """Return the seconds from places of the list to some of the others; int32[n, n_others]."""
+
+    def go(self, others: Sequence[Place], numbers: NDArray[np.int32]) -> NDArray[np.int32]:
+        """Return the seconds from some of the others to places of the list; int32[n_others, n]."""
+
+    def across(self, origins: Sequence[Place], destinations: Sequence[Place]) -> NDArray[np.int32]:
+        """Return the seconds between some of the others."""
 
 
 class Kept:
@@ -199,24 +201,22 @@ class Kept:
             self._points += new
             return np.array([self._numbers[point] for point in points], np.int32)
 
-    def around(self, before: NDArray[np.int32], after: NDArray[np.int32], others: Sequence[Place]) -> Around:
-        """Measure from places of the list to others, from these to places of the list, and among them.
+    @contextmanager
+    def beside(self, others: Sequence[Place]) -> Iterator[Beside]:
+        """Let one ask about other places beside those of the list; they are not kept.
 
         Parameters
         ----------
-        before, after : int32[n_before], int32[n_after]
-            Numbers of places of the list.
         others : sequence
-            Each once; they are not kept.
+            Each once.
         """
         with self._asking:
             register = self._find_register()
-            if register is not None:
-                return register.measure_around(before, after, others)
-        seconds = self._drives.seconds
-        return Around(
-            seconds(self._named(before), others), seconds(others, self._named(after)), seconds(others, others)
-        )
+            if register is None:
+                yield _Searched(self._drives, self._points)
+                return
+            with register.borrow_slots(others) as slots:
+                yield _Labelled(register, slots)
 
     def _find_register(self) -> _Register | None:
         """Return the labels of all places, once they can be made."""
@@ -227,8 +227,40 @@ class Kept:
             self._register = register
         return self._register
 
-    def _named(self, numbers: NDArray[np.int32]) -> list[Place]:
-        return [self._points[number] for number in numbers.tolist()]
+
+class _Searched:
+    """Places beside those of a list, without labels."""
+
+    def __init__(self, drives: Times, points: Sequence[Place]) -> None:
+        self._drives, self._points = drives, points
+
+    def come(self, numbers: NDArray[np.int32], others: Sequence[Place]) -> NDArray[np.int32]:
+        return self._drives.seconds([self._points[n] for n in numbers.tolist()], others)
+
+    def go(self, others: Sequence[Place], numbers: NDArray[np.int32]) -> NDArray[np.int32]:
+        return self._drives.seconds(others, [self._points[n] for n in numbers.tolist()])
+
+    def across(self, origins: Sequence[Place], destinations: Sequence[Place]) -> NDArray[np.int32]:
+        return self._drives.seconds(origins, destinations)
+
+
+class _Labelled:
+    """Places beside those of a list, by their labels."""
+
+    def __init__(self, register: _Register, slots: Mapping[Place, int]) -> None:
+        self._register, self._slots = register, slots
+
+    def come(self, numbers: NDArray[np.int32], others: Sequence[Place]) -> NDArray[np.int32]:
+        return self._register.sum(numbers, self._find(others))
+
+    def go(self, others: Sequence[Place], numbers: NDArray[np.int32]) -> NDArray[np.int32]:
+        return self._register.sum(self._find(others), numbers)
+
+    def across(self, origins: Sequence[Place], destinations: Sequence[Place]) -> NDArray[np.int32]:
+        return self._register.sum(self._find(origins), self._find(destinations))
+
+    def _find(self, places: Sequence[Place]) -> NDArray[np.int32]:
+        return np.array([self._slots[place] for place in places], np.int32)
 
 
 class _Shelf:
@@ -280,7 +312,7 @@ class _Register:
         with self._borrow() as board:
             sum_labels(
                 self._graph.car, self._graph.edge_metres, ENTRY, WALK_SPEED, shelf.labels, shelf.seat, shelf.bounds,
-                start, end, int(pairs), board, *table,
+                start, end, int(pairs), 0, board, *table,
             )  # fmt: skip
         return table
 
@@ -289,28 +321,29 @@ class _Register:
         while not self._label(self._shelf, points):
             self._shelf = self._shelf.wider()
 
-    def measure_around(self, before: NDArray[np.int32], after: NDArray[np.int32], others: Sequence[Place]) -> Around:
-        """Measure from slots to other places, from these to slots, and among them; then forget those that are new."""
+    @contextmanager
+    def borrow_slots(self, others: Sequence[Place]) -> Iterator[Mapping[Place, int]]:
+        """Label places, say where their labels stand, and forget those that are new afterwards."""
         new = [place for place in others if place not in self._shelf.slots]
         if new:
             self.add(new)
         shelf = self._shelf
-        here = np.array([shelf.slots[place] for place in others], np.int32)
-        found = Around(self._sum(before, here), self._sum(here, after), self._sum(here, here))
-        if new:
-            shelf.used = int(shelf.bounds[shelf.slots[new[0]], 0])
-            for place in new:
-                del shelf.slots[place]
-        return found
+        try:
+            yield shelf.slots
+        finally:
+            if new:
+                shelf.used = int(shelf.bounds[shelf.slots[new[0]], 0])
+                for place in new:
+                    del shelf.slots[place]
 
-    def _sum(self, start: NDArray[np.int32], end: NDArray[np.int32]) -> NDArray[np.int32]:
+    def sum(self, start: NDArray[np.int32], end: NDArray[np.int32]) -> NDArray[np.int32]:
         """Return the seconds between slots."""
         shelf = self._shelf
         table = Table(np.empty((len(start), len(end)), np.int32), np.empty((len(start), len(end)), np.int32))
         with self._borrow() as board:
             sum_labels(
                 self._graph.car, self._graph.edge_metres, ENTRY, WALK_SPEED, shelf.labels, shelf.seat, shelf.bounds,
-                start, end, 0, board, *table,
+                start, end, 0, int(len(start) > len(end)), board, *table,
             )  # fmt: skip
         return table.seconds
 
