@@ -17,7 +17,6 @@ from sqlalchemy.orm import Session
 from tests.carpool.money_rows import KEY, PAYER, Driven, Sat, put_driven, put_people
 
 from benchmarks.bar import Bar
-from mobigo.carpool.awards import nowhere
 from mobigo.carpool.model import Journey, Place
 from mobigo.carpool.month import Closer
 from mobigo.carpool.policy import read_policy
@@ -151,7 +150,7 @@ def _close() -> Iterator[Bar]:
         expected = _fill(url)
         engine = open_engine(url, pool_size=1)
         with Session(engine) as session:
-            closer = Closer(session, key=KEY, payer=PAYER, territories=nowhere)
+            closer = Closer(session, key=KEY, payer=PAYER)
             begun = time.perf_counter()
             found = closer.close(date(2026, 3, 1), by="bench", now=datetime(2026, 4, 1, tzinfo=UTC))
             session.commit()

@@ -40,7 +40,7 @@ def session(engine: Engine) -> Iterator[Session]:
 
 
 def close(session: Session, month: date = MARCH, now: datetime = APRIL_1) -> Closing:
-    found = Closer(session, key=KEY, payer=PAYER, territories=lambda _: {}).close(month, by="finance", now=now)
+    found = Closer(session, key=KEY, payer=PAYER).close(month, by="finance", now=now)
     session.commit()
     return found
 
@@ -114,7 +114,7 @@ def test_a_month_that_has_not_begun_is_not_closed(session: Session) -> None:
 def test_a_trial_says_the_same_and_leaves_nothing(session: Session) -> None:
     put_driven(driver(session), [Driven("r1", "anne", DAY, TWO)])
     session.commit()
-    closer = Closer(session, key=KEY, payer=PAYER, territories=lambda _: {})
+    closer = Closer(session, key=KEY, payer=PAYER)
     trial = closer.close(MARCH, by="finance", now=APRIL_1)
     session.rollback()
     assert money_store.find_month(driver(session), MARCH) is None
@@ -126,7 +126,7 @@ def test_a_trial_says_the_same_and_leaves_nothing(session: Session) -> None:
 def test_a_payout_that_came_back_is_paid_with_the_next_close(session: Session) -> None:
     put_driven(driver(session), [Driven("r1", "anne", DAY, TWO), Driven("r2", "bruno", DAY, TWO)])
     march = close(session)
-    closer = Closer(session, key=KEY, payer=PAYER, territories=lambda _: {})
+    closer = Closer(session, key=KEY, payer=PAYER)
     one, _ = money_store.list_payouts(driver(session), month=MARCH)
     closer.take_back(one.id, because="AC04 account closed", by="finance", now=APRIL_1)
     session.commit()

@@ -11,7 +11,6 @@ from pypdf import PdfReader
 from sqlalchemy.orm import Session
 from tests.carpool.money_rows import KEY, PAYER, Driven, Sat, put_driven, put_people
 
-from mobigo.carpool.awards import nowhere
 from mobigo.carpool.month import Closer
 from mobigo.carpool.papers import find_words
 from mobigo.carpool.statements import read_statement, write_statement
@@ -38,7 +37,7 @@ def session(engine: Engine) -> Iterator[Session]:
         put_people(connection, ["anne", "paul", "rose"])
         put_people(connection, ["carla"], iban=None)
         put_driven(connection, [Driven("r1", "anne", DAY, TWO), Driven("r2", "carla", DAY, TWO)])
-        Closer(session, key=KEY, payer=PAYER, territories=nowhere).close(MARCH, by="finance", now=APRIL_1)
+        Closer(session, key=KEY, payer=PAYER).close(MARCH, by="finance", now=APRIL_1)
         connection.execute("UPDATE carpool_person SET name = 'Anne *Müller* #1 $x$', language = 'fr' WHERE id = 'anne'")
         connection.execute("UPDATE carpool_person SET language = 'en' WHERE id = 'carla'")
         session.commit()

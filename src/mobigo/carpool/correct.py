@@ -10,6 +10,7 @@ from mobigo.carpool.awards import Awards, Reason, pay_all
 from mobigo.carpool.findings_store import list_held
 from mobigo.carpool.month import CORRECTED, DRIVERS, INCENTIVES, pays_empty
 from mobigo.carpool.policies_store import read_rules
+from mobigo.carpool.territories import find_codes
 from mobigo.db.session import driver
 from mobigo.kit.errors import InvalidInput, NotFound
 from mobigo.ledger import service as ledger
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy.orm import Session
 
-    from mobigo.carpool.awards import Ride, RidePay, Territories
+    from mobigo.carpool.awards import Ride, RidePay
     from mobigo.carpool.money_store import Award
 
 
@@ -34,7 +35,7 @@ class Expected:
     """A proof or a finding is still looked at."""
 
 
-def expect(session: Session, person: str, *, territories: Territories) -> list[Expected]:
+def expect(session: Session, person: str) -> list[Expected]:
     """Work out what somebody's runs would be paid, as far as they ended and no close has counted them."""
     connection = driver(session)
     rules = read_rules(connection)
@@ -46,7 +47,7 @@ def expect(session: Session, person: str, *, territories: Territories) -> list[E
     days = [ride.day for ride in due.rides]
     awards = Awards(
         rules,
-        territories=territories,
+        territories=find_codes(connection, rules, due.rides),
         counters=money_store.read_counters(connection, [one.id for one in rules.journeys]),
         derogations=money_store.read_derogations(connection, min(days), max(days)),
     )

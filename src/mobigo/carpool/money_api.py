@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from mobigo.accounts.api import require
 from mobigo.accounts.model import Person as Asking
 from mobigo.accounts.model import Role
-from mobigo.carpool import accounts_export, awards, bank, certificates, correct, money_store, people, statements, store
+from mobigo.carpool import accounts_export, bank, certificates, correct, money_store, people, statements, store
 from mobigo.carpool.certificates import Certificate
 from mobigo.carpool.money_store import Award, Month, Payout
 from mobigo.carpool.month import Closer, Closing, read_month
@@ -452,7 +452,7 @@ def _whose(session: Database, asking: Asking, whose: str | None) -> str | None:
 
 def _closer(request: Request, session: Database) -> Closer:
     state = request.app.state
-    return Closer(session, key=state.bank_key, payer=state.payer, territories=awards.nowhere)
+    return Closer(session, key=state.bank_key, payer=state.payer)
 
 
 def _closed(session: Database, month: str) -> Month:
@@ -478,7 +478,7 @@ def _expected(session: Database, person: str) -> list[AwardAnswer]:
             payout=None,
             reasons=[answer_reason(reason) for reason in one.pay.reasons],
         )
-        for one in correct.expect(session, person, territories=awards.nowhere)
+        for one in correct.expect(session, person)
     ]
 
 

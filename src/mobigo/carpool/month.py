@@ -23,6 +23,7 @@ from mobigo.carpool.findings_store import list_held
 from mobigo.carpool.money_store import Month, Payout
 from mobigo.carpool.policies_store import read_rules
 from mobigo.carpool.terms import FRANCE
+from mobigo.carpool.territories import find_codes
 from mobigo.db.session import driver
 from mobigo.kit.errors import Conflict, InvalidInput, NotFound, Refused
 from mobigo.ledger import sepa
@@ -36,7 +37,7 @@ if TYPE_CHECKING:
     from psycopg import Connection
     from sqlalchemy.orm import Session
 
-    from mobigo.carpool.awards import Ride, RidePay, Territories
+    from mobigo.carpool.awards import Ride, RidePay
     from mobigo.carpool.policies import Rules
 
 INCENTIVES, DRIVERS = "carpool_incentives", "carpool_drivers"
@@ -110,15 +111,12 @@ class Closer:
         That account numbers are sealed with.
     payer : Account
         Whom the money comes from.
-    territories : callable
-        Codes of the territories that a point lies in.
     """
 
-    def __init__(self, session: Session, *, key: bytes, payer: sepa.Account, territories: Territories) -> None:
+    def __init__(self, session: Session, *, key: bytes, payer: sepa.Account) -> None:
         self._session = session
         self._key = key
         self._payer = payer
-        self._territories = territories
 
     @property
     def _connection(self) -> Connection[Any]:
@@ -185,7 +183,7 @@ class Closer:
         days = [ride.day for ride in rides]
         awards = Awards(
             rules,
-            territories=self._territories,
+            territories=find_codes(self._connection, rules, rides),
             counters=store.read_counters(self._connection, [one.id for one in rules.journeys]),
             derogations=store.read_derogations(self._connection, min(days), max(days)),
         )
@@ -201,9 +199,10 @@ class Closer:
         before = store.sum_awards(self._connection, struck)
         due = store.list_due(self._connection, store.EARLIEST, store.LATEST, empty=True, again=True, runs=struck)
         found = []
+        territories = find_codes(self._connection, rules, due.rides)
         for ride in due.rides:
             cents, number = before[ride.run]
-            pay = Awards(rules, territories=self._territories).pay(ride)
+            pay = Awards(rules, territories=territories).pay(ride)
             less = min(0, pay.cents - cents)
             reason = Reason("", "struck", less, f"a ride was struck: {min(pay.cents, cents)} cents instead of {cents}")
             found.append(_Paid(ride, replace(pay, cents=less, reasons=(*pay.reasons, reason)), number + 1))

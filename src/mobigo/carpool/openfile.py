@@ -22,8 +22,8 @@ from io import StringIO
 from typing import TYPE_CHECKING
 from uuid import UUID
 
-from mobigo.carpool import openfile_store, policies_store, register, store
-from mobigo.carpool.openfile_store import Opened
+from mobigo.carpool import openfile_store, register, store
+from mobigo.carpool.openfile_store import Opened, find_department
 from mobigo.carpool.settling import DISPUTED
 from mobigo.carpool.terms import FRANCE
 from mobigo.db.session import driver
@@ -149,14 +149,6 @@ def cut(degrees: float, grain: Decimal) -> str:
     return str(Decimal(repr(degrees)).quantize(grain, ROUND_DOWN))
 
 
-OVERSEAS = ("97", "98")
-
-
-def find_department(insee: str) -> str:
-    """Return the department of a commune, by its code; empty where that is not known."""
-    return insee[:3] if insee.startswith(OVERSEAS) else insee[:2]
-
-
 def write_csv(table: Table) -> bytes:
     """Write the table as UTF-8, with commas and a header."""
     text = StringIO()
@@ -190,12 +182,11 @@ def open_month(session: Session, secret: bytes, month: date, now: datetime) -> O
     communes = openfile_store.find_communes(
         connection, {end for one in journeys for end in (one.origin, one.destination)}
     )
-    rules = policies_store.read_rules(connection)
     by_run: dict[str, list[Proven]] = {}
     for one in journeys:
         by_run.setdefault(one.run, []).append(one)
     runs = store.list_runs(connection, ids=list(by_run))
-    paid = [run.id for run in runs if register.find_revenue(rules, run, by_run[run.id])]
+    paid = [run.id for run in runs if register.find_revenue(connection, run, by_run[run.id])]
     table = write_table(secret, journeys, communes, paid)
     opened = Opened(month, table.journeys, len(table.rows), now)
     openfile_store.save_month(connection, opened, gzip.compress(write_csv(table), mtime=0))

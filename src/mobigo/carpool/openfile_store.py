@@ -23,6 +23,10 @@ FARTHEST = 10_000
 """Metres to the centre of a commune whose outline is not known."""
 
 
+OVERSEAS = ("97", "98")
+"""How codes of communes begin whose departments have three digits."""
+
+
 @dataclass(frozen=True)
 class Opened:
     """A month whose journeys are open data."""
@@ -89,6 +93,11 @@ def find_communes(connection: Connection[Any], points: Collection[Point]) -> dic
         places[number - 1]: Commune(id_, insee, name or "", None if density is None else float(density))
         for number, id_, insee, name, density in rows
     }
+
+
+def find_department(insee: str) -> str:
+    """Return the department of a commune, by its code; empty where that is not known."""
+    return insee[:3] if insee.startswith(OVERSEAS) else insee[:2]
 
 
 def list_months(connection: Connection[Any]) -> list[Opened]:

@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from mobigo.accounts.api import require
 from mobigo.accounts.model import Person, Role
 from mobigo.carpool import policies, policies_store
-from mobigo.carpool.awards import Reason, nowhere
+from mobigo.carpool.awards import Reason
 from mobigo.carpool.policies import PolicyBody
 from mobigo.carpool.policies_store import Revision
 from mobigo.carpool.simulate import Cost, simulate
@@ -138,7 +138,7 @@ def get_policy_schema(*, person: Anybody) -> dict[str, Any]:  # noqa: ARG001 - o
 def simulate_policy(*, session: Database, person: Writer, body: SimulateBody) -> SimulationAnswer:  # noqa: ARG001
     """Pay the runs of some days again by a rule in place of those of its kind; nothing is kept."""
     rule = policies.build_rule("simulated", 0, body.policy)
-    found = simulate(driver(session), rule, body.first, body.last, territories=nowhere)
+    found = simulate(driver(session), rule, body.first, body.last)
     return SimulationAnswer(
         first=found.first,
         last=found.last,

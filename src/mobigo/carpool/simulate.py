@@ -14,6 +14,7 @@ from mobigo.carpool.awards import Awards, pay_all
 from mobigo.carpool.month import pays_empty
 from mobigo.carpool.policies import CapRule, LineRule, Rules
 from mobigo.carpool.policies_store import read_rules
+from mobigo.carpool.territories import find_codes
 from mobigo.kit.errors import InvalidInput
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
     from psycopg import Connection
 
-    from mobigo.carpool.awards import Ride, RidePay, Territories
+    from mobigo.carpool.awards import Ride, RidePay
     from mobigo.carpool.policies import Rule
 
 LONGEST = 366
@@ -65,9 +66,7 @@ class Simulation:
     """By the rule, in the order of departure."""
 
 
-def simulate(
-    connection: Connection[Any], rule: Rule, first: date, last: date, *, territories: Territories
-) -> Simulation:
+def simulate(connection: Connection[Any], rule: Rule, first: date, last: date) -> Simulation:
     """Pay the runs of some days by a rule in place of those of its kind.
 
     Raises
@@ -84,8 +83,8 @@ def simulate(
     wanted = _put_in(current, rule)
     empty = pays_empty(current) or pays_empty(wanted)
     rides = money_store.list_due(connection, first, last, empty=empty, again=True).rides
-    now = pay_all(Awards(current, territories=territories), rides)
-    then = pay_all(Awards(wanted, territories=territories), rides)
+    now = pay_all(Awards(current, territories=find_codes(connection, current, rides)), rides)
+    then = pay_all(Awards(wanted, territories=find_codes(connection, wanted, rides)), rides)
     return Simulation(
         first,
         last,

@@ -55,7 +55,6 @@ def open_money(settings: Settings) -> Iterator[tuple[Session, dict[str, Any]]]:
     from sqlalchemy.orm import Session
 
     from mobigo.accounts.key import read_key
-    from mobigo.carpool.awards import nowhere
     from mobigo.cli.context import open_database
     from mobigo.db.engine import open_engine
     from mobigo.ledger.sepa import Account
@@ -64,6 +63,6 @@ def open_money(settings: Settings) -> Iterator[tuple[Session, dict[str, Any]]]:
     try:
         with Session(engine) as session:
             payer = Account(settings.payer_name, settings.payer_iban)
-            yield session, {"key": read_key(settings.home, "bank"), "payer": payer, "territories": nowhere}
+            yield session, {"key": read_key(settings.home, "bank"), "payer": payer}
     finally:
         engine.dispose()
