@@ -183,6 +183,9 @@ def _runs() -> None:
     op.execute("CREATE INDEX carpool_run_departs_at_index ON mobigo.carpool_run (departs_at)")
     op.execute("CREATE INDEX carpool_run_revision_index ON mobigo.carpool_run (revision)")
     op.execute("""
+        CREATE INDEX carpool_run_open_index ON mobigo.carpool_run (ends_at) WHERE state IN ('planned', 'driving')
+    """)
+    op.execute("""
         CREATE TABLE mobigo.carpool_run_stop (
             id bigint GENERATED ALWAYS AS IDENTITY CONSTRAINT carpool_run_stop_pkey PRIMARY KEY,
             run text NOT NULL CONSTRAINT carpool_run_stop_run_fkey REFERENCES mobigo.carpool_run,
@@ -250,6 +253,10 @@ def _bookings() -> None:
     op.execute("CREATE INDEX carpool_booking_run_index ON mobigo.carpool_booking (run)")
     op.execute("CREATE INDEX carpool_booking_passenger_index ON mobigo.carpool_booking (passenger, made_at)")
     op.execute("CREATE INDEX carpool_booking_revision_index ON mobigo.carpool_booking (revision)")
+    op.execute("""
+        CREATE INDEX carpool_booking_unanswered_index ON mobigo.carpool_booking (run)
+        WHERE state = 'WAITING_CONFIRMATION'
+    """)
     op.execute("""
         CREATE TABLE mobigo.carpool_waiting (
             id text NOT NULL CONSTRAINT carpool_waiting_pkey PRIMARY KEY,

@@ -87,12 +87,22 @@ def test_a_run_on_no_line_goes_from_place_to_place_and_only_who_rides_sees_it(se
         ({"line": None, "places": [{"lat": 47.5, "lon": 4.2}] * 2}, 400, "invalid_run"),
         ({"driver": "somebody"}, 403, "role_required"),
         ({"surprise": 1}, 422, "validation_failed"),
+        ({"seats": None}, 400, "invalid_run"),
+        ({"car": "car_none"}, 404, "unknown_car"),
+        ({"plate": "!"}, 400, "invalid_plate"),
     ],
 )
 def test_a_run_that_makes_no_sense_is_refused(served: Served, changes: dict[str, Any], status: int, code: str) -> None:
     body = {"departs_at": EIGHT, "seats": 2, "line": LINE, **changes}
     found, answer = served.say("dora", "POST", "/runs", body)
     assert (found, answer["code"]) == (status, code)
+
+
+def test_seats_and_plate_are_those_of_the_car_that_is_named(served: Served) -> None:
+    car = served.say("dora", "POST", "/me/cars", {"plate": "ZZ-999-ZZ", "name": "Blue Clio", "seats": 3})[1]
+    run = offer(served, car=car["id"], seats=None, plate=None)
+    assert (run["seats"], run["plate"]) == (3, "ZZ999ZZ")
+    assert served.say("paul", "POST", "/runs", {"line": LINE, "car": car["id"]})[1]["code"] == "unknown_car"
 
 
 def test_nobody_drives_who_has_not_declared_to_be_of_age(served: Served) -> None:
@@ -114,9 +124,8 @@ def test_the_staff_offers_for_somebody(served: Served) -> None:
     status, run = served.say("dispo", "POST", "/runs", body, role=Role.CARPOOL)
     assert (status, run["driver"]) == (201, served.people["dora"])
     assert served.say("audit", "POST", "/runs", body, role=Role.AUDITOR)[0] == 403
-    assert (
-        served.say("dispo", "POST", "/runs", {**body, "driver": None}, role=Role.CARPOOL)[1]["code"] == "unknown_person"
-    )
+    nobody = served.say("dispo", "POST", "/runs", {**body, "driver": None}, role=Role.CARPOOL)
+    assert nobody[1]["code"] == "invalid_input"
 
 
 def test_runs_are_listed_to_who_drives_and_to_who_could_ride(served: Served) -> None:
@@ -124,7 +133,7 @@ def test_runs_are_listed_to_who_drives_and_to_who_could_ride(served: Served) -> 
     offer(served, departs_at="2026-11-24T08:00:00+01:00", direction=1)
     own = served.say("dora", "GET", "/runs")[1]["runs"]
     assert [one["direction"] for one in own] == [0, 1]
-    assert own[0]["plate"] == "AB-123-CD"
+    assert own[0]["plate"] == "AB123CD"
     assert served.say("paul", "GET", "/runs")[1]["runs"] == []
     found = served.say("paul", "GET", f"/runs?line={LINE}&direction=0&from_day=2026-11-23&to_day=2026-11-23")[1]["runs"]
     assert [one["id"] for one in found] == [run["id"]]
@@ -170,7 +179,7 @@ def test_a_car_on_its_way_says_how_late_it_is(served: Served) -> None:
     seen = served.say("paul", "GET", f"/bookings/{booking['id']}")[1]
     assert seen["delay_seconds"] == 900
     assert seen["position"]["lat"] == pytest.approx(first["lat"])
-    assert seen["plate"] == "AB-123-CD"
+    assert seen["plate"] == "AB123CD"
     planned = seen["board"]["promised_at"], seen["board"]["expected_at"]
     assert planned == ("2026-11-23T08:20:08+01:00", "2026-11-23T08:35:08+01:00")
     stale = {**there, "at": "2026-11-23T08:06:00+01:00"}

@@ -56,9 +56,9 @@ def list_unanswered(connection: Connection[Any], now: datetime) -> list[str]:
 def list_unended(connection: Connection[Any], now: datetime) -> list[str]:
     """List the runs that somebody forgot to end, or never began."""
     rows = connection.execute(
-        "SELECT id FROM carpool_run WHERE (state = 'driving' AND ends_at < %s) OR (state = 'planned' AND ends_at < %s)"
-        " ORDER BY id",
-        [now - FORGOTTEN_TO_END, now - NEVER_BEGUN],
+        "SELECT id FROM carpool_run WHERE state IN ('planned', 'driving') AND ends_at < %(on_the_way)s"
+        " AND (state = 'driving' OR ends_at < %(planned)s) ORDER BY id",
+        {"on_the_way": now - FORGOTTEN_TO_END, "planned": now - NEVER_BEGUN},
     )
     return [id_ for (id_,) in rows]
 

@@ -208,7 +208,7 @@ class Run:
     started_at: datetime | None = None
     ended_at: datetime | None = None
     delay: int = 0
-    """Seconds behind the plan, as last known; negative: before it."""
+    """Seconds behind the plan, as last known; a car ahead of it waits at its stops."""
     revision: int = 0
 
 

@@ -133,7 +133,7 @@ def add_car(session: Session, account: str, *, plate: str, name: str, seats: int
     person = get_person(session, account)
     if len(people_store.list_cars(driver(session), person.id)) >= MOST_CARS:
         raise Refused(f"you have {MOST_CARS} cars, which is the most; remove one first", code="too_many_cars")
-    car = Car(f"car_{secrets.token_urlsafe(12)}", person.id, _read_plate(plate), _read_name(name, "name"), seats)
+    car = Car(f"car_{secrets.token_urlsafe(12)}", person.id, read_plate(plate), _read_name(name, "name"), seats)
     people_store.write_car(driver(session), car)
     return car
 
@@ -141,7 +141,7 @@ def add_car(session: Session, account: str, *, plate: str, name: str, seats: int
 def change_car(session: Session, account: str, car: str, *, plate: str, name: str, seats: int) -> Car:
     """Write a car anew; runs offered with it before stay as they are."""
     one = people_store.get_car(driver(session), get_person(session, account).id, car)
-    one = replace(one, plate=_read_plate(plate), name=_read_name(name, "name"), seats=seats)
+    one = replace(one, plate=read_plate(plate), name=_read_name(name, "name"), seats=seats)
     people_store.write_car(driver(session), one)
     return one
 
@@ -152,7 +152,14 @@ def remove_car(session: Session, account: str, car: str) -> None:
     people_store.remove_car(driver(session), one.person, one.id)
 
 
-def _read_plate(text: str) -> str:
+def read_plate(text: str) -> str:
+    """Read a number plate of any country; its gaps are left out.
+
+    Raises
+    ------
+    InvalidInput
+        ``invalid_plate``.
+    """
     bare = re.sub(r"[\s-]", "", text).upper()
     if not PLATE.fullmatch(bare):
         raise InvalidInput("the number plate cannot be read; write it like AB-123-CD", code="invalid_plate")

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from itertools import pairwise
+from math import ceil
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from mobigo.carpool.match import DELAY_GUARD, DETOUR_SHARE, DWELL
@@ -184,8 +185,8 @@ class _Search:
         points = [stop.point for stop in run.stops] + [spot.point for spot in self.spots]
         self.ways = times.seconds(points, points).tolist()
         delay = timedelta(seconds=run.delay)
-        self.now = self._second(now - delay)
-        self.ready = self.now if asked.ready_at is None else max(self.now, self._second(asked.ready_at - delay))
+        self.now = ceil(self._second(now - delay))
+        self.ready = self.now if asked.ready_at is None else max(self.now, ceil(self._second(asked.ready_at - delay)))
         self.board_by = float("inf") if asked.board_by is None else self._second(asked.board_by - delay)
         self.there_by = float("inf") if asked.there_by is None else self._second(asked.there_by - delay)
         self.nodes = [

@@ -124,7 +124,7 @@ def make_regular(*, once: Once, body: RegularBody) -> RegularAnswer:
             frozenset(body.exceptions),
         )
         made = Regulars(once.rides).make(
-            read_offer(body, once.now), pattern, int(hours) * 3600 + int(minutes) * 60, person
+            read_offer(once, body, once.now), pattern, int(hours) * 3600 + int(minutes) * 60, person
         )
         return write_regular(once, made)
 

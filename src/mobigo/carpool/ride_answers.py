@@ -22,6 +22,7 @@ BookingUuid = Annotated[str, StringConstraints(min_length=36, max_length=36, pat
 LineStopId = Annotated[str, StringConstraints(min_length=1, max_length=60, pattern=r"^[^\x00-\x1f]+$")]
 PlaceName = Annotated[str, StringConstraints(max_length=200, pattern=r"^[^\x00-\x1f]*$")]
 Text = Annotated[str, StringConstraints(max_length=500, pattern=r"^[^\x00]*$")]
+CarKey = Annotated[str, StringConstraints(min_length=1, max_length=60, pattern=r"^[A-Za-z0-9_-]+$")]
 PersonKey = Annotated[str, StringConstraints(min_length=1, max_length=60, pattern=r"^[A-Za-z0-9_-]+$")]
 Plate = Annotated[str, StringConstraints(max_length=20, pattern=r"^[^\x00-\x1f]*$")]
 QuoteText = Annotated[str, StringConstraints(min_length=1, max_length=4096)]
@@ -52,7 +53,8 @@ class SpotBody(_Body):
 class OfferBody(_Body):
     """What somebody offers: along a line, or from place to place."""
 
-    seats: Seats = Field(description="For passengers")
+    seats: Seats | None = Field(None, description="For passengers; those of the `car`, unless told")
+    car: CarKey | None = Field(None, description="Id of one's own car: its plate and seats count")
     line: LineStopId | None = Field(None, description="Id of a carpool line", examples=["epoisses-les-laumes"])
     direction: Literal[0, 1] = Field(0, description="Of the line; 1: against the order of its stops")
     from_stop: LineStopId | None = Field(None, description="Of the line; where it begins, unless told")
@@ -60,7 +62,7 @@ class OfferBody(_Body):
     places: Annotated[list[SpotBody], Field(max_length=MOST_STOPS)] = Field(
         default_factory=list, description="Of a run on no line: where it begins, goes through and ends"
     )
-    plate: Plate | None = Field(None, description="Of the car; told to who has booked")
+    plate: Plate | None = Field(None, description="Of the car, where `car` is not named; told to who has booked")
     confirmation: Literal["instant", "driver"] = Field(
         "instant", description="Who books has a place at once, or the driver answers first"
     )

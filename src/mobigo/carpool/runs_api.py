@@ -6,8 +6,8 @@ from typing import Annotated
 
 from fastapi import APIRouter, Path, Query, Request, Response
 
-from mobigo.carpool import store
-from mobigo.carpool.asking import Look, Looking, Once
+from mobigo.carpool import people_store, store
+from mobigo.carpool.asking import Asked, Look, Looking, Once
 from mobigo.carpool.model import Run, RunState
 from mobigo.carpool.ride_answers import (
     HappenedAnswer,
@@ -31,7 +31,7 @@ from mobigo.carpool.service import Offer
 from mobigo.carpool.states import ACTIVE
 from mobigo.kit.errors import Forbidden, InvalidInput
 from mobigo.kit.geo import Point
-from mobigo.kit.parameters import Cursor, link_next
+from mobigo.kit.parameters import Cursor, Day, link_next
 from mobigo.kit.problems import problems
 
 router = APIRouter(prefix="/v1/carpool", tags=["carpool"])
@@ -51,25 +51,32 @@ def write_runs(looking: Looking, runs: list[Run]) -> list[RunAnswer]:
     return [write_run(run, bookings, dropped, own=looking.rides.owns(run)) for run in runs]
 
 
-def read_offer(body: OfferBody, departs_at: datetime) -> Offer:
+def read_offer(once: Asked, body: OfferBody, departs_at: datetime) -> Offer:
     """Read what somebody offers.
 
     Raises
     ------
     InvalidInput
-        When it names a line and places, or neither (``invalid_run``).
+        When it names a line and places, or neither; or neither seats nor a car (``invalid_run``).
+    NotFound
+        When the car is none of theirs (``unknown_car``).
     """
     if (body.line is None) == (not body.places):
         raise InvalidInput("say either `line`, or the `places` where the run begins and ends", code="invalid_run")
+    whose = body.driver or once.actor.person or ""
+    car = None if body.car is None else people_store.get_car(once.connection, whose, body.car)
+    seats = body.seats if body.seats is not None or car is None else car.seats
+    if seats is None:
+        raise InvalidInput("say how many `seats` there are for passengers, or which `car` it is", code="invalid_run")
     return Offer(
         departs_at=departs_at,
-        seats=body.seats,
+        seats=seats,
         way=tuple(place.read() for place in body.places),
         line=body.line,
         direction=body.direction,
         first=body.from_stop,
         last=body.to_stop,
-        plate=body.plate,
+        plate=body.plate if car is None else car.plate,
         confirms=body.confirmation == "instant",
     )
 
@@ -79,7 +86,7 @@ def offer_run(*, once: Once, body: RunBody) -> RunAnswer:
     """Offer a run, along a line or from place to place: once; what comes back every week is a regular run."""
 
     def work() -> RunAnswer:
-        offer = replace(read_offer(body, body.departs_at or once.now), spontaneous=body.spontaneous)
+        offer = replace(read_offer(once, body, body.departs_at or once.now), spontaneous=body.spontaneous)
         return write_runs(once, [once.rides.offer_run(offer, driver_id=body.driver)])[0]
 
     return once.once(RunAnswer, body, work)
@@ -93,8 +100,8 @@ def list_runs(
     looking: Look,
     line: Annotated[LineStopId | None, Query(description="Of this line: of all drivers")] = None,
     direction: Annotated[int | None, Query(ge=0, le=1)] = None,
-    from_day: Annotated[date | None, Query(description="Local day of the departure; today, unless told")] = None,
-    to_day: Annotated[date | None, Query()] = None,
+    from_day: Annotated[Day | None, Query(description="Local day of the departure; today, unless told")] = None,
+    to_day: Annotated[Day | None, Query()] = None,
     state: Annotated[list[RunState] | None, Query(description="Planned and driving, unless told")] = None,
     driver: Annotated[PersonKey | None, Query(description="Staff: whose")] = None,
     cursor: Cursor = None,

@@ -183,6 +183,7 @@ class Rides:
                 f"the departure {offer.departs_at:%Y-%m-%dT%H:%M%z} is not between now and {FARTHEST.days} days ahead",
                 code="invalid_instant",
             )
+        offer = replace(offer, departs_at=offer.departs_at.replace(microsecond=0))
         zone = ZONE
         if offer.line is not None:
             line = lines.get_line(self._connection, offer.line)
@@ -202,7 +203,7 @@ class Rides:
             direction=(offer.direction or 0) if offer.line is not None else None,
             regular=offer.regular,
             spontaneous=offer.spontaneous,
-            plate=offer.plate,
+            plate=people.read_plate(offer.plate) if offer.plate else None,
             confirms=offer.confirms,
         )
         store.lock_people(self._connection, [person])
@@ -226,7 +227,7 @@ class Rides:
         changed = replace(
             run,
             seats=run.seats if seats is None else seats,
-            plate=run.plate if plate is None else plate,
+            plate=people.read_plate(plate) if plate else run.plate,
             confirms=run.confirms if confirms is None else confirms,
         )
         if not 1 <= changed.seats <= MOST_SEATS:
@@ -264,7 +265,7 @@ class Rides:
             raise Refused(
                 f"run {id_} departs at {departs:%Y-%m-%dT%H:%M:%SZ}; it can begin an hour before", code="too_early"
             )
-        delay = round((at - departs).total_seconds())
+        delay = _late(at, departs)
         store.set_run(self._connection, replace(run, state=RunState.DRIVING, started_at=at, delay=delay))
         store.set_passed(self._connection, run.stops[0].id, at)
         self._note_run(run, "moved", (run.state, RunState.DRIVING))
@@ -283,7 +284,7 @@ class Rides:
         self._check_driving(run)
         store.set_passed(self._connection, stop_id, at)
         if run.stops.index(stop) >= next_stop(run):
-            delay = round((at - stop.planned_at).total_seconds())
+            delay = _late(at, stop.planned_at)
             store.set_run(self._connection, replace(run, delay=delay))
         self._note_run(run, "passed", details={"stop": stop_id, "at": at.isoformat()})
         return self._tell_delay(run)
@@ -300,7 +301,7 @@ class Rides:
             stop = run.stops[next_stop(run)]
             seconds = int(self.times.seconds([point], [stop.point])[0, 0])
             if seconds >= 0:
-                delay = round((at - stop.planned_at).total_seconds()) + seconds
+                delay = _late(at + timedelta(seconds=seconds), stop.planned_at)
         store.set_run(self._connection, replace(run, position=point, position_at=at, delay=delay))
         return self._tell_delay(run)
 
@@ -667,7 +668,7 @@ class Rides:
         if seat.boarded_at is not None and seat.state is BookingState.CONFIRMED:
             raise Conflict(f"they of booking {seat.id} are on board; it is too late to cancel", code="on_board")
         if seat.state not in OPEN:
-            states.check(seat.id, seat.state, BookingState.CONFIRMED)
+            raise Conflict(f"booking {seat.id} is {seat.state}: the ride is over", code="run_over")
 
     def _lock_own(self, id_: str) -> Run:
         """Lock a run of who acts; to others there is no such run."""
@@ -703,6 +704,11 @@ class Rides:
     @property
     def _connection(self) -> Connection[Any]:
         return driver(self.session)
+
+
+def _late(at: datetime, planned: datetime) -> int:
+    """Return the seconds by which a car is late; one that is early waits."""
+    return max(0, round((at - planned).total_seconds()))
 
 
 def _read_way(way: Sequence[Spot]) -> Sequence[Spot]:
