@@ -20,6 +20,7 @@ from mobigo.carpool.settling import Settling
 from mobigo.db.engine import libpq_conninfo
 from mobigo.db.session import driver
 from mobigo.kit.geo import Point
+from mobigo.messages import service as messages
 from mobigo.street.drives import Drives
 
 if TYPE_CHECKING:
@@ -165,6 +166,11 @@ class Riding:
     def settle(self, run: Run, now: datetime) -> None:
         with Session(self.engine) as session, session.begin():
             self.settling.settle(session, run.id, now)
+
+    def list_told(self, booking: Seat) -> list[str]:
+        """List what those of a booking were told, oldest first."""
+        with Session(self.engine) as session:
+            return [one.template for one in messages.list_messages(session, about=f"carpool:{booking.id}")][::-1]
 
     def due(self, now: datetime) -> list[str]:
         """List the runs that the job would settle."""

@@ -145,6 +145,11 @@ def test_the_fifth_trip_of_a_day_and_the_same_two_people_at_once_again_are_found
     assert [one.kind for one in found(riding, second)] == [Kind.TOO_CLOSE]
 
 
+def test_every_kind_has_words_in_both_languages() -> None:
+    for kind in Kind:
+        assert findings.say(kind, "fr") != findings.say(kind, "en")
+
+
 def test_three_people_who_drive_one_another_in_a_circle_are_found(riding: Riding) -> None:
     a, b, c = (riding.person(name) for name in "abc")
     last = None
@@ -212,6 +217,7 @@ def test_dismissed_the_ride_goes_on_and_is_charged_once(
     run, booking, one, _ = suspected
     assert entries(riding, booking) == []
     assert riding.due(NOON + DAY) == []  # while nobody has decided
+    assert riding.list_told(booking) == ["carpool_looked_into"] * 2
     decided = decide(riding, one, FindingState.DISMISSED)
     assert (decided.state, decided.decided_by, decided.decision) == (FindingState.DISMISSED, "staff", "looked at")
     assert riding.due(NOON + DAY) == [run.id]
@@ -221,6 +227,7 @@ def test_dismissed_the_ride_goes_on_and_is_charged_once(
     assert entries(riding, booking) == ["carpool_fare"]
     assert [again.id for again in found(riding, booking)] == [one.id]  # not found a second time
     assert not held(riding, run)
+    assert riding.list_told(booking) == ["carpool_looked_into"] * 2 + ["carpool_decided"] * 2
 
 
 def test_upheld_the_ride_counts_for_nothing(riding: Riding, suspected: tuple[Run, Seat, Kept, Person]) -> None:

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from mobigo.carpool.openfile import COARSE, COLUMNS, FINE, bound, cut, find_department, round_up, write_csv, write_table
-from mobigo.carpool.openfile_store import Commune
+from mobigo.carpool.openfile import COARSE, COLUMNS, FINE, bound, cut, round_up, write_csv, write_table
+from mobigo.carpool.openfile_store import Commune, find_department
 from mobigo.carpool.proof import ProofClass
 from mobigo.carpool.proving_store import Proven
 from mobigo.kit.geo import Point

@@ -15,7 +15,7 @@ from tests.conftest import new_database
 from mobigo.carpool import findings_store, proving_store, settling
 from mobigo.carpool.checks import Fix, Kind
 from mobigo.carpool.model import BookingState
-from mobigo.carpool.proof import OFFLINE, Code, ProofClass, Shows, write_code
+from mobigo.carpool.proof import OFFLINE, ProofClass, Shows
 from mobigo.carpool.proving import MOST_FIXES, Moment, show_code, take_positions
 from mobigo.db.engine import open_engine
 from mobigo.db.session import driver
@@ -138,6 +138,7 @@ def test_what_was_never_scanned_is_cancelled_after_a_day_without_fare(shared: Sh
     riding.settle(shared.run, ended + OFFLINE + MINUTE)
     after = riding.read(shared.booking.id)
     assert (after.state, after.reason) == (BookingState.CANCELLED, "no_proof")
+    assert riding.list_told(shared.booking) == ["carpool_unproven", "carpool_unproven"]
     with Session(riding.engine) as session:
         assert not ledger.list_entries(session, f"carpool_booking:{shared.booking.id}")
 
@@ -205,14 +206,16 @@ def test_several_passengers_are_proven_each_by_their_own_scan(riding: Riding) ->
     assert riding.read(other.id).state is BookingState.VALIDATED
 
 
-def test_somebody_of_another_operator_is_proven_by_the_drivers_phone(riding: Riding) -> None:
+def test_somebody_of_another_operator_is_proven_by_the_drivers_way(riding: Riding) -> None:
     jean = riding.person("jean")
     run = riding.run(jean)
     booking = riding.book(run, None, operator="other.example")
-    text = write_code(KEY, Code(booking.id, Shows.PASSENGER, NOON - HOUR, NOON + HOUR))
-    riding.scan(booking, jean, NOON, text=text)
-    riding.drive(run, jean, device="a")
-    riding.settle(run, riding.end(run))
+    ended = riding.end(run)
+    riding.settle(run, ended)
+    assert riding.read(booking.id).state is BookingState.COMPLETED_PENDING_VALIDATION
+    riding.drive(run, jean, device="a", received=ended + HOUR)
+    assert riding.due(ended + HOUR) == [run.id]
+    riding.settle(run, ended + HOUR)
     after = riding.read(booking.id)
     assert (after.state, after.proof) == (BookingState.VALIDATED, "B")
 

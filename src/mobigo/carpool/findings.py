@@ -37,6 +37,21 @@ DAYS_AROUND = timedelta(days=2)
 DAYS_OF_RING = timedelta(days=45)
 """Before a journey, within which people may have driven one another in a circle."""
 
+WORDS = {
+    Kind.TOO_SHORT: ("trop court pour un trajet en voiture", "too short for a journey by car"),
+    Kind.TIME: ("la durée ne correspond pas à la route", "its time does not fit the road"),
+    Kind.DISTANCE: ("la distance ne correspond pas à la route", "its distance does not fit the road"),
+    Kind.OVERLAP: ("le passager était dans deux voitures à la fois", "the passenger was in two cars at once"),
+    Kind.SEVERAL_OPERATORS: ("deux opérateurs au même moment", "two operators at the same time"),
+    Kind.TOO_CLOSE: ("les deux mêmes personnes, trop peu de temps après", "the same two people again too soon"),
+    Kind.TOO_MANY: ("trop de trajets ce jour-là", "too many trips on that day"),
+    Kind.TOO_EARLY: ("prouvé bien avant le départ prévu", "proven long before it was planned"),
+    Kind.SPEED: ("des positions que nulle voiture ne relie", "positions that no car can have between them"),
+    Kind.SAME_DEVICE: ("un seul téléphone pour les deux", "one phone for both"),
+    Kind.RING: ("des trajets en cercle entre les mêmes personnes", "trips in a circle between the same people"),
+}
+"""What is found, for people: in French and in English."""
+
 BY_TERMS = {
     Violation.TOO_MANY_TRIPS_BY_DAY: (
         Kind.TOO_MANY,
@@ -217,6 +232,12 @@ def appeal(session: Session, id_: str, person: str, text: str, now: datetime) ->
         replace(one, state=FindingState.APPEALED, appeal=text.strip(), appealed_by=person, appealed_at=now),
     )
     return findings_store.get_finding(connection, id_)
+
+
+def say(kind: Kind, language: str) -> str:
+    """Say what a check found, in somebody's language."""
+    french, english = WORDS[kind]
+    return english if language == "en" else french
 
 
 def check_standing(one: Kept) -> None:

@@ -23,7 +23,7 @@ from mobigo.kit.errors import InvalidInput, Refused
 from mobigo.kit.geo import haversine
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable
 
     from mobigo.carpool.checks import Fix
     from mobigo.kit.geo import Point
@@ -175,11 +175,12 @@ def classify(
     ends : tuple
         Where and when the passenger got on and off.
     """
-    proven = [all(_was_at(trace.fixes, *end) for end in ends) for trace in (driver, passenger)]
+    proven = [all(was_at(trace.fixes, *end) for end in ends) for trace in (driver, passenger)]
     if all(proven) and driver.identity != passenger.identity:
         return ProofClass.C
     return ProofClass.B if any(proven) else ProofClass.A
 
 
-def _was_at(fixes: Sequence[Fix], point: Point, at: datetime) -> bool:
+def was_at(fixes: Iterable[Fix], point: Point, at: datetime) -> bool:
+    """Tell whether somebody was near a place, around a moment."""
     return any(abs(fix.at - at) <= AROUND and haversine(fix.point, point) <= NEAR for fix in fixes)

@@ -125,6 +125,7 @@ class FindingAnswer(BaseModel):
     id: str
     kind: Kind
     reason: str = Field(description="With the figures")
+    words: dict[str, str] = Field(description="What was found, in French and English")
     state: FindingState
     found_at: datetime
     bookings: list[str]
@@ -421,6 +422,7 @@ def _told(one: Kept) -> dict[str, Any]:
         "id": one.id,
         "kind": one.kind,
         "reason": one.reason,
+        "words": {language: findings.say(one.kind, language) for language in ("fr", "en")},
         "state": one.state,
         "found_at": local(one.found_at),
         "bookings": sorted(one.bookings),

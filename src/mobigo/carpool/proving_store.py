@@ -297,6 +297,7 @@ def list_unsettled(connection: Connection[Any], now: datetime, late: timedelta) 
             AND (
                 run.ended_at < %(now)s::timestamptz - %(late)s::interval
                 OR EXISTS (SELECT FROM carpool_scan AS scan WHERE scan.booking = booking.id)
+                OR booking.passenger IS NULL AND EXISTS (SELECT FROM carpool_fix AS fix WHERE fix.run = run.id)
             )
         UNION
         SELECT one.run FROM carpool_journey AS one

@@ -19,10 +19,11 @@ from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from mobigo.carpool import policies_store, proving_store, register_store, store, terms
-from mobigo.carpool.awards import Aboard, Awards, Ride, nowhere
+from mobigo.carpool.awards import Aboard, Awards, Ride
 from mobigo.carpool.identity import find_number, truncate_number
 from mobigo.carpool.register_store import Entry, Outcome, Wanted
 from mobigo.carpool.terms import Travelled
+from mobigo.carpool.territories import find_codes
 from mobigo.kit.errors import Conflict
 
 if TYPE_CHECKING:
@@ -32,7 +33,6 @@ if TYPE_CHECKING:
     from psycopg import Connection
 
     from mobigo.carpool.model import Person, Run
-    from mobigo.carpool.policies import Rules
     from mobigo.carpool.proving_store import Proven
     from mobigo.kit.geo import Point
 
@@ -149,14 +149,13 @@ def announce(connection: Connection[Any], run: Run, *, siret: str | None, now: d
     journeys = [one for one in proving_store.list_journeys(connection, run.id) if one.struck_at is None]
     ids = {id_ for one in journeys for id_ in (one.driver, one.passenger) if id_ is not None}
     people = store.list_people(connection, ids)
-    revenue = find_revenue(policies_store.read_rules(connection), run, journeys)
-    shares = share_out(revenue, journeys)
+    shares = share_out(find_revenue(connection, run, journeys), journeys)
     for one in journeys:
         document = write_journey(one, run, people, revenue=shares[one.booking], siret=siret)
         _want(connection, one, document, now)
 
 
-def find_revenue(rules: Rules, run: Run, journeys: Sequence[Proven]) -> int:
+def find_revenue(connection: Connection[Any], run: Run, journeys: Sequence[Proven]) -> int:
     """Return what the driver of a run will be paid for these journeys, in cents, by the rules of its day."""
     aboard = tuple(
         Aboard(
@@ -176,7 +175,8 @@ def find_revenue(rules: Rules, run: Run, journeys: Sequence[Proven]) -> int:
     )
     departs_at = run.stops[0].planned_at.astimezone(terms.FRANCE)
     ride = Ride(run.id, run.driver, run.line, run.service_date, departs_at, run.stops[-1].metres, aboard)
-    return Awards(rules, territories=nowhere).pay(ride).cents
+    rules = policies_store.read_rules(connection)
+    return Awards(rules, territories=find_codes(connection, rules, [ride])).pay(ride).cents
 
 
 def _want(connection: Connection[Any], one: Proven, document: Mapping[str, Any], now: datetime) -> None:

@@ -1,8 +1,9 @@
 """What becomes of rides once a run is over: proven, looked at, validated and charged, or not.
 
-A booking is proven once one of its two codes was scanned; how well, its class tells, which rises when positions come in
-late and never falls. What no check speaks against is validated in the same transaction, and its fare posted. What was
-never scanned within a day is cancelled: no fare, no pay.
+A booking is proven once one of its two codes was scanned (one of another operator, whose app shows no code of ours, by
+the driver's way); how well, its class tells, which rises when positions come in late and never falls. What no check
+speaks against is validated in the same transaction, and its fare posted. What was never scanned within a day is
+cancelled: no fare, no pay.
 """
 
 from __future__ import annotations
@@ -15,11 +16,12 @@ from mobigo.carpool import charges, findings, findings_store, proving_store, reg
 from mobigo.carpool.findings_store import FindingState
 from mobigo.carpool.identity import find_foreign_key, find_key
 from mobigo.carpool.model import BookingState
-from mobigo.carpool.proof import NEAR, OFFLINE, Trace, classify
+from mobigo.carpool.proof import NEAR, OFFLINE, Trace, classify, was_at
 from mobigo.carpool.proving import Moment, find_stops
 from mobigo.carpool.proving_store import Proven
 from mobigo.carpool.service import SYSTEM
 from mobigo.carpool.states import Reason
+from mobigo.carpool.verdicts import Verdicts
 from mobigo.db.session import driver
 from mobigo.kit.geo import haversine
 
@@ -69,16 +71,18 @@ class Settling:
 
     def settle(self, session: Session, run_id: str, now: datetime) -> None:
         """Prove, look at and validate what is there of a run; again, nothing is done twice."""
-        connection = driver(session)
+        connection, verdicts = driver(session), Verdicts(session, now)
         run = store.lock_run(connection, run_id)
         ridden = Ridden(run, _list_people(connection, run), proving_store.list_fixes(connection, run.id))
         for booking in store.list_bookings(connection, run=run.id, states=list(PROVEN)):
             scans = proving_store.list_scans(connection, [booking.id])
-            if scans:
+            if scans or _is_driven(ridden, booking):
                 self._prove(connection, ridden, booking, scans, now)
             elif booking.state is BookingState.COMPLETED_PENDING_VALIDATION and now - (run.ended_at or now) > OFFLINE:
                 move(connection, booking, BookingState.CANCELLED, by=SYSTEM, now=now, reason=Reason.NO_PROOF)
-        findings.examine(connection, run.id, ridden.located, self.measure, now)
+                verdicts.unproven(booking)
+        for one in findings.examine(connection, run.id, ridden.located, self.measure, now):
+            verdicts.looked_into(one)
         self.validate(session, run, now)
 
     def validate(self, session: Session, run: Run, now: datetime) -> None:
@@ -154,6 +158,16 @@ PROVEN = frozenset({BookingState.COMPLETED_PENDING_VALIDATION, BookingState.VALI
 def _list_people(connection: Connection[Any], run: Run) -> dict[str, Person]:
     bookings = store.list_bookings(connection, run=run.id, states=list(PROVEN))
     return store.list_people(connection, {run.driver, *(one.passenger for one in bookings if one.passenger)})
+
+
+def _is_driven(ridden: Ridden, booking: Seat) -> bool:
+    """Tell whether the driver's way proves a ride of somebody whose operator shows no codes of ours."""
+    if booking.passenger is not None:
+        return False
+    driven = {one.fix for one in ridden.located if one.person == ridden.run.driver}
+    stops = {stop.id: stop for stop in ridden.run.stops}
+    ends = [stops[id_] for id_ in (booking.board, booking.alight) if id_ in stops]
+    return len(ends) > 1 and all(was_at(driven, stop.point, stop.passed_at or stop.planned_at) for stop in ends)
 
 
 def _find_ends(run: Run, board: RunStop, alight: RunStop, scans: Sequence[Scan]) -> tuple[RunStop, RunStop]:
@@ -261,7 +275,9 @@ def decide(
         store.note(connection, booking.run, booking.id, at=now, what="finding", by=by, details=details)
         if state is FindingState.UPHELD and held:
             _strike(session, booking, by=by, now=now)
-    return findings_store.get_finding(connection, id_)
+    found = findings_store.get_finding(connection, id_)
+    Verdicts(session, now).decided(found)
+    return found
 
 
 def forget(session: Session, now: datetime) -> int:
