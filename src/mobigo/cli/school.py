@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import click
 
+from mobigo.cli.school_demo import demo
 from mobigo.cli.school_planning import compare_plans, optimise, plan_number
 from mobigo.cli.school_register import export_lists, import_lists
 
@@ -33,6 +34,7 @@ def school() -> None:
 
 school.add_command(import_lists)
 school.add_command(export_lists)
+school.add_command(demo)
 school.add_command(optimise)
 school.add_command(compare_plans)
 school.add_command(plan_number)

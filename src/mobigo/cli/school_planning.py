@@ -82,7 +82,7 @@ def optimise(
         told = {"scenario": scenario, "plan": plan, "figures": found.figures, "troubles": document["troubles"]}
         print(json.dumps(told, ensure_ascii=False, indent=1))
         return
-    _print_figures({name: str(value) for name, value in document["figures"].items()})
+    print_figures({name: str(value) for name, value in document["figures"].items()})
     for trouble in document["troubles"]:
         print(f"  ! {trouble['text']}")
 
@@ -121,7 +121,7 @@ def compare_plans(before: str, after: str, *, year: str, as_json: bool) -> None:
     if as_json:
         print(json.dumps(found, ensure_ascii=False, indent=1))
         return
-    _print_figures(
+    print_figures(
         {
             name: f"{one['before']} → {one['after']}"
             for name, one in found["figures"].items()
@@ -133,7 +133,8 @@ def compare_plans(before: str, after: str, *, year: str, as_json: bool) -> None:
         print(f"  {one['text']}")
 
 
-def _print_figures(figures: dict[str, str]) -> None:
+def print_figures(figures: dict[str, str]) -> None:
+    """Print figures, a line each, by their names for people."""
     for name, value in figures.items():
         print(f"{LABELS.get(name, name):28} {value}")
 

@@ -63,9 +63,9 @@ NEAREST = 2_000.0
 SEATS, MINIBUS = 57, 8
 CALLS = 10
 """Stops of a circuit, at most."""
-LONGEST = 3_000
+LONGEST = 2_500
 """Seconds that a present circuit takes, about."""
-SPEED, DETOUR, HALT, EACH = 12.0, 1.3, 20, 4
+SPEED, DETOUR, HALT, EACH = 10.0, 1.3, 20, 4
 """Metres a second, how much longer a road is than the straight line, seconds per halt and per pupil."""
 WEEK = (1, 2, 4, 5)
 NOON = (3,)
@@ -103,7 +103,8 @@ class _Place(NamedTuple):
 
     id: str
     point: Point
-    pupils: list[str]
+    pupils: list[tuple[str, int]]
+    """Number, and from which of the homes."""
 
 
 def read_district() -> tuple[list[School], list[Village]]:
@@ -267,18 +268,25 @@ class _Drawing:
             return []
         return sorted(self._chance.choices(pairs, weights, k=pupils), key=lambda pair: (pair[0].commune, pair[1].id))
 
-    def _draw_pupils(self, shares: list[tuple[Village, School]]) -> dict[str, dict[str, list[str]]]:
+    def _draw_pupils(self, shares: list[tuple[Village, School]]) -> dict[str, dict[str, list[tuple[str, int]]]]:
         """Draw the pupils; by school and stop, who gets on there."""
-        boarding: dict[str, dict[str, list[str]]] = {school.id: defaultdict(list) for school in self._schools}
+        boarding: dict[str, dict[str, list[tuple[str, int]]]] = {
+            school.id: defaultdict(list) for school in self._schools
+        }
         chance = self._chance
+        near: dict[str, list[Village]] = defaultdict(list)
+        for village, school in shares:
+            near[school.id].append(village)
         for nth, (village, school) in enumerate(shares, 1):
             place = chance.choice(self._stops[village.commune])
             home = self._scatter(place.point, 250)
             number = f"{self._year % 100}{nth:07}"
-            boarding[school.id][place.id].append(number)
+            boarding[school.id][place.id].append((number, 1))
             second: dict[str, Any] = {}
             if chance.random() < SHARED:
-                other = self._scatter(chance.choice(self._stops[chance.choice(self._villages).commune]).point, 250)
+                there = chance.choice(self._stops[chance.choice(near[school.id]).commune])
+                boarding[school.id][there.id].append((number, 2))
+                other = self._scatter(there.point, 250)
                 second = {
                     "second_address": f"{chance.randint(1, 60)} {chance.choice(STREETS)}",
                     "second_lat": _round(other.lat),
@@ -310,7 +318,7 @@ class _Drawing:
             )
         return boarding
 
-    def _draw_circuits(self, school: School, boarding: dict[str, list[str]]) -> None:
+    def _draw_circuits(self, school: School, boarding: dict[str, list[tuple[str, int]]]) -> None:
         """Draw circuits along bearings: the farthest stop first, then what lies nearest on the way in."""
         assert school.lat is not None
         assert school.lon is not None
@@ -360,7 +368,7 @@ class _Drawing:
             run = f"{circuit}-{letter}"
             lists["runs"].append(Run(run, circuit, trip, bell.weekdays))
             lists["calls"] += _write_calls(run, school, gate, way, bell)
-            lists["seats"] += [Seat(pupil, run, place.id) for place in way for pupil in place.pupils]
+            lists["seats"] += [Seat(pupil, run, place.id, home) for place in way for pupil, home in place.pupils]
 
     def _scatter(self, point: Point, metres: float) -> Point:
         angle, far = self._chance.uniform(0, 2 * math.pi), metres * math.sqrt(self._chance.random())

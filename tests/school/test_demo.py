@@ -1,0 +1,57 @@
+"""The district of the demonstration, from its lists to published circuits, as one types it."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import psycopg
+import pytest
+
+from mobigo.cli.main import main
+from mobigo.cli.region import data_folder
+from mobigo.db.engine import libpq_conninfo
+from mobigo.kit.clock import Clock
+from mobigo.osm.load import load_osm
+from mobigo.school import scenario_store
+from mobigo.school.gaps import find_gaps
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+YEAR = "2098-2099"
+
+
+def typed(*arguments: str) -> int:
+    with pytest.raises(SystemExit) as ended:
+        main(["school", *arguments])
+    return int(ended.value.code or 0)
+
+
+def test_a_district_is_imported_planned_compared_approved_and_published(
+    home: Path, database_url: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("MOBIGO_DATABASE_URL", database_url)
+    load_osm(data_folder("osm") / "demonstration.osm", database_url, now=Clock(home / "clock.json").now())
+    demo = ("demo", "--year", YEAR, "--pupils", "150", "--work", "1", "--json")
+    assert typed(*demo) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert told["gaps"] == []
+    figures = told["compared"]["figures"]
+    assert figures["vehicles"]["after"] < figures["vehicles"]["before"]
+    assert figures["bound"]["after"] <= figures["vehicles"]["after"]
+    assert figures["pupils"]["after"] == figures["pupils"]["before"]
+    assert all(one["text"].startswith(f"pupil {one['pupil']}") for one in told["compared"]["moved"])
+    with psycopg.connect(libpq_conninfo(database_url)) as connection:
+        assert scenario_store.find_published(connection, YEAR) == told["scenario"]
+        assert {gap.code for gap in find_gaps(connection, YEAR)} <= {"run_overfull"}
+        notes = [one.what for one in scenario_store.list_history(connection, told["scenario"])]
+        assert notes[-2:] == ["approved", "published"]
+    assert typed(*demo) == 0  # shown again: the same
+    again = json.loads(capsys.readouterr().out)
+    assert again["compared"]["figures"] == figures
+    foreign = home / "arrets.csv"
+    foreign.write_text("arrêt;nom;lat;lon\nX;X;47;4\n")
+    assert typed("import", str(foreign), "--year", YEAR) == 0
+    assert typed(*demo) == 1
+    assert "holds lists of others" in capsys.readouterr().err
