@@ -140,7 +140,11 @@ def find_avoided(request: Request, session: Database, credentials: Credentials, 
 Avoided = Annotated[frozenset[str], Depends(find_avoided)]
 
 
-@router.get("/search", responses=problems(400, 401, 404, 422, 503))
+@router.get(
+    "/search",
+    responses=problems(400, 401, 404, 422, 503),
+    openapi_extra={"security": [{}, {"HTTPBearer": []}]},  # a token is welcome, not needed
+)
 def search_carpool(
     request: Request, now: Now, garage: Cars, avoided: Avoided, asked: Annotated[SearchQuestion, Query()]
 ) -> SearchAnswer:
