@@ -94,3 +94,22 @@ def test_no_demonstration_is_paid_from_a_real_account_or_driven_in_the_future(
     for command in ("demo", "seed"):
         with pytest.raises(Refused, match="MOBIGO_PAYER_IBAN names an account"):
             run(command)
+
+
+def test_a_rule_is_simulated_on_what_was_driven(run: Call, tmp_path: Path) -> None:
+    run("demo", "--day", DAY)
+    rule = tmp_path / "rule.json"
+    for document, cents in (
+        ({"kind": "run", "name": "x", "from": "2026-01-01", "per_loaded_km_cents": 20}, 700),
+        ({"per_loaded_km_cents": 15, "extra_passenger_starts_at": 1, "passenger_price": {"cents": 200}}, 650),
+        ({"classes": ["C"], "formula": {"mode": "expression", "expression": "100 * seats"}}, 200),
+    ):
+        rule.write_text(json.dumps(document))
+        told = json.loads(run("simulate", str(rule), "--month", "2026-10", "--explain", "--json"))
+        assert (told["runs"], told["simulated"]["driver_cents"], told["current"]["driver_cents"]) == (1, cents, 400)
+        assert told["explained"][0]["driver_cents"] == cents
+    assert "by the rules in force  1 runs paid, drivers 4.00 EUR" in run("simulate", str(rule), "--month", "2026-10")
+    for broken in ("[]", "{}", "{", json.dumps({"kind": "gift"})):
+        rule.write_text(broken)
+        with pytest.raises(InvalidInput):
+            run("simulate", str(rule), "--month", "2026-10")

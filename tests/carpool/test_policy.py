@@ -160,3 +160,14 @@ def test_a_formula_is_exact() -> None:
 def test_a_policy_that_cannot_be_read_is_refused_by_name(change: dict[str, object]) -> None:
     with pytest.raises(InvalidInput, match="'p'"):
         read_policy("p", POLICY | change)
+
+
+def test_a_car_has_so_many_paid_passengers_on_a_day() -> None:
+    limits = [{"counter": "passengers", "period": "day", "scope": "trip", "max": 3, "priority": 10}]
+    policy, counters = read_policy("p", {**POLICY, "limits": limits}), {}
+    paid = [
+        policy.award(journey(seats=seats, trip=trip), counters).cents
+        for seats, trip in ((2, "a"), (2, "a"), (1, "a"), (1, "b"))
+    ]
+    assert paid == [300, 300, 0, 150]  # three were not reached before the second
+    assert counters[CounterKey("passengers", "day", "trip", "a", "2024-05-15")] == 4

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from mobigo.carpool.amounts import exact
 from mobigo.carpool.model import CounterKey, Journey, Place
 from mobigo.carpool.policy import read_policy
-from mobigo.carpool.runs import DEFAULT, READINGS, Costs, Kilometres, Passenger, RunRule, award_run, cap
+from mobigo.carpool.runs import DEFAULT, READINGS, Costs, Extra, Kilometres, Passenger, RunRule, award_run, cap
 from mobigo.kit.errors import InvalidInput
 from mobigo.kit.geo import Point
 
@@ -160,6 +160,8 @@ def read_rule(raw: Raw, reading: str) -> RunRule:
         extra_starts_at=raw.get("extra_passenger_starts_at", DEFAULT.extra_starts_at),
         most_extra=raw.get("max_paid_extra_passengers", DEFAULT.most_extra),
         kilometres=Kilometres(raw.get("km_basis", DEFAULT.kilometres)),
+        extra=Extra(raw.get("extra_basis", DEFAULT.extra)),
+        pay_empty=bool(raw.get("pay_empty", DEFAULT.pay_empty)),
         fare=raw.get("passenger_price", {}).get("cents", DEFAULT.fare),
     )
     other = READINGS[names[0]]

@@ -25,6 +25,9 @@ from mobigo.kit.parameters import Day
 MOST_CENTS = 1_000_000
 """Of one amount in a rule: ten thousand euros are an error."""
 
+ALWAYS = "2000-01-01"
+"""A day before which nobody carpooled."""
+
 Cents = Annotated[float, Field(ge=0, le=MOST_CENTS, allow_inf_nan=False)]
 Class = Literal["A", "B", "C"]
 Weekday = Literal["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"]
@@ -207,6 +210,24 @@ def read_rule(id_: str, revision: int, document: Mapping[str, Any]) -> Rule:
         rest = f" (and {len(more)} more)" if more else ""
         raise InvalidInput(f"policy {id_!r}: {place}: {first['msg']}{rest}", code="invalid_policy") from None
     return build_rule(id_, revision, body)
+
+
+def read_loose(id_: str, document: object) -> Rule:
+    """Read a rule that somebody wrote for itself: as `read_rule`, or a bare policy of runs or of journeys."""
+    if not isinstance(document, dict):
+        raise InvalidInput(f"policy {id_!r} is no JSON object", code="invalid_policy")
+    if "kind" in document:
+        return read_rule(id_, 0, document)
+    if "formula" in document:
+        return read_rule(id_, 0, {"kind": "journey", "name": id_, "from": ALWAYS, "policy": document})
+    known = {name: document[name] for name in RunBody.model_fields if name in document}
+    if isinstance(price := document.get("passenger_price"), dict):
+        known["passenger_price_cents"] = price.get("cents", 150)
+    if not known:
+        raise InvalidInput(
+            f"policy {id_!r} has neither kind, formula nor anything of a rule of runs", code="invalid_policy"
+        )
+    return read_rule(id_, 0, {"kind": "run", "name": id_, "from": ALWAYS, **known})
 
 
 def build_rule(id_: str, revision: int, body: RunBody | JourneyBody | CapBody) -> Rule:

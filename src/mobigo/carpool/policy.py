@@ -40,7 +40,11 @@ WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", 
 
 EARLIEST = datetime.min.replace(tzinfo=ZoneInfo("UTC"))
 
-PARTS_IN = "start_in", "end_in", "start_not_in", "end_not_in"
+COUNTERS = frozenset({"amount", "trips", "passengers"})
+"""What limits count: cents, journeys, or seats."""
+
+SCOPES = frozenset({"driver", "passenger", "trip", "global"})
+"""Whose journeys a limit counts together; ``trip``: those in one car."""
 
 
 @dataclass(frozen=True)
@@ -60,8 +64,18 @@ class Limit:
 
     def key(self, journey: Journey, day: str) -> CounterKey:
         """Return what counts for a journey of a local day (``2024-05-15``)."""
-        person = journey.driver if self.scope == "driver" else journey.passenger if self.scope == "passenger" else ""
-        return CounterKey(self.counter, self.period, self.scope, person, self._name(journey, day))
+        return CounterKey(self.counter, self.period, self.scope, self._find(journey), self._name(journey, day))
+
+    def _find(self, journey: Journey) -> str:
+        """Return whose journeys are counted together."""
+        match self.scope:
+            case "driver":
+                return journey.driver
+            case "passenger":
+                return journey.passenger
+            case "trip":
+                return journey.trip
+        return ""
 
     def _name(self, journey: Journey, day: str) -> str:
         """Return which period a journey lies in."""
@@ -150,7 +164,7 @@ class Policy:
         for limit in self.limits:
             if cents == 0:
                 break
-            cents = self._limit(limit, limit.key(journey, written), cents, counters, steps)
+            cents = self._limit(limit, limit.key(journey, written), cents, journey.seats, counters, steps)
         return Award(cents, tuple(steps))
 
     def _exclude(self, journey: Journey, day: date) -> Step | None:
@@ -199,14 +213,18 @@ class Policy:
         return pay(slices, journey.metres, journey.seats)
 
     @staticmethod
-    def _limit(limit: Limit, key: CounterKey, cents: int, counters: Counters, steps: list[Step]) -> int:
+    def _limit(  # noqa: PLR0917 - by position, as it is called a million times
+        limit: Limit, key: CounterKey, cents: int, seats: int, counters: Counters, steps: list[Step]
+    ) -> int:
         """Cut an amount to what a limit leaves of it, and count it."""
         used = counters.get(key, 0)
-        if limit.counter == "trips":
+        if limit.counter != "amount":
             if used >= limit.most:
-                steps.append(Step("trips_limit", 0, f"{used} trips are paid already, of {limit.about}"))
+                steps.append(
+                    Step(f"{limit.counter}_limit", 0, f"{used} {limit.counter} are paid already, of {limit.about}")
+                )
                 return 0
-            counters[key] = used + 1
+            counters[key] = used + (seats if limit.counter == "passengers" else 1)
             return cents
         left = max(0, limit.most - used)
         if cents > left:
@@ -306,7 +324,7 @@ def _meant(value: Any, props: Mapping[str, Any]) -> Any:  # noqa: ANN401 - whate
 def _read_limits(raw: Sequence[Mapping[str, Any]]) -> tuple[Limit, ...]:
     limits = [Limit(one["counter"], one["period"], one["scope"], one["max"], one["priority"]) for one in raw]
     for one in limits:
-        if one.counter not in {"amount", "trips"} or one.scope not in {"driver", "passenger", "global"}:
+        if one.counter not in COUNTERS or one.scope not in SCOPES:
             raise InvalidInput(f"a limit of {one.counter} per {one.scope} is not known")
         if one.period not in {"trip", "day", "month", "year", "campaign"} or one.most < 0:
             raise InvalidInput(f"a limit of {one.most} per {one.period} is not known")

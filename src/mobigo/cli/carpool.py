@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -14,6 +14,7 @@ from mobigo.cli.carpool_money import AUTHOR, open_money, total, write_bank_file,
 
 if TYPE_CHECKING:
     from mobigo.carpool.month import Closing
+    from mobigo.carpool.simulate import Cost, Simulation
 
 
 @click.group()
@@ -97,6 +98,81 @@ def close_month(month: str, *, dry_run: bool, as_json: bool) -> None:
         print(
             "the payer's account is a sample; set MOBIGO_PAYER_IBAN before a month is sent to a bank", file=sys.stderr
         )
+
+
+@carpool.command()
+@click.argument("rule", type=click.Path(exists=True, dir_okay=False, path_type=Path), metavar="RULE.json")
+@click.option("--month", required=True, metavar="YYYY-MM", help="Whose runs are paid again.")
+@click.option("--explain", is_flag=True, help="Say for each run how its amount came about.")
+@click.option("--json", "as_json", is_flag=True, help="Print one object.")
+def simulate(rule: Path, *, month: str, explain: bool, as_json: bool) -> None:
+    """Say what a rule would have cost on the runs of a month, beside the rules in force; nothing is kept.
+
+    RULE.json is a document as /v1/carpool/policies takes it, or a policy as `evaluate` reads it.
+    """
+    from mobigo.carpool import simulate as simulation
+    from mobigo.carpool.month import last_day, read_month
+    from mobigo.carpool.policies import read_loose
+    from mobigo.db.session import driver
+    from mobigo.kit.errors import InvalidInput
+    from mobigo.settings import read_settings
+
+    try:
+        document = json.loads(rule.read_bytes())
+    except (ValueError, RecursionError) as error:
+        raise InvalidInput(f"{rule} is no JSON file: {error}") from None
+    first = read_month(month)
+    with open_money(read_settings()) as (session, _):
+        found = simulation.simulate(driver(session), read_loose(rule.stem, document), first, last_day(first))
+    told = _tell_simulation(found, explain=explain)
+    if as_json:
+        print(json.dumps(told, ensure_ascii=False))
+        return
+    print(f"{month}: {found.runs} runs looked at")
+    for name, cost in (("by this rule", found.simulated), ("by the rules in force", found.current)):
+        print(
+            f"  {name:<22} {cost.runs} runs paid, drivers {write_euros(cost.driver)}, passengers"
+            f" {write_euros(cost.fares)}, the Region {write_euros(cost.net)}"
+        )
+    for line, (then, now) in found.by_line.items():
+        print(f"  {line or 'off the lines':<30} {write_euros(then.driver):>14}  now {write_euros(now.driver):>14}")
+    for one in told.get("explained", ()):
+        print(f"  {one['service_date']} {one['run']}: {write_euros(one['driver_cents'])}")
+        for reason in one["reasons"]:
+            print(f"    {reason['code']}: {reason['text']} -> {write_euros(reason['cents'])}")
+
+
+def _tell_simulation(found: Simulation, *, explain: bool) -> dict[str, Any]:
+    def write(cost: Cost) -> dict[str, int]:
+        return {
+            "runs": cost.runs,
+            "driver_cents": cost.driver,
+            "fares_cents": cost.fares,
+            "region_net_cents": cost.net,
+        }
+
+    told: dict[str, Any] = {
+        "first": found.first.isoformat(),
+        "last": found.last.isoformat(),
+        "runs": found.runs,
+        "simulated": write(found.simulated),
+        "current": write(found.current),
+        "lines": {
+            line: {"simulated": write(then), "current": write(now)} for line, (then, now) in found.by_line.items()
+        },
+    }
+    if explain:
+        told["explained"] = [
+            {
+                "run": ride.run,
+                "service_date": ride.day.isoformat(),
+                "line": ride.line,
+                "driver_cents": pay.cents,
+                "reasons": [vars(reason) for reason in pay.reasons],
+            }
+            for ride, pay in found.paid
+        ]
+    return told
 
 
 def _word(found: Closing) -> str:
