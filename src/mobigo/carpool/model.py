@@ -53,7 +53,7 @@ class CounterKey(NamedTuple):
     """What a limit counts."""
 
     counter: str
-    """``amount`` (cents) or ``trips``."""
+    """``amount`` (cents), ``trips`` or ``passengers`` (seats)."""
     period: str
     """``trip``, ``day``, ``month``, ``year`` or ``campaign``."""
     scope: str
