@@ -57,13 +57,14 @@ class CarpoolPeople:
             log.info("waiting ended", waiting=done.id, line=done.line, state=done.state.value)
 
     def forget(self) -> None:
-        """Forget what people said to each other and reported long ago."""
+        """Forget what people said to each other and reported long ago, and who travelled with other operators."""
         from sqlalchemy.orm import Session
 
-        from mobigo.carpool import talk
+        from mobigo.carpool import standard, talk
 
-        with Session(self._engine) as session, session.begin():
-            talk.forget(session, self._clock.now())
+        for work in (talk.forget, standard.forget):
+            with Session(self._engine) as session, session.begin():
+                work(session, self._clock.now())
 
     @cached_property
     def _engine(self) -> Engine:
