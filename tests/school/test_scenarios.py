@@ -250,3 +250,46 @@ def test_scenarios_are_for_staff_of_schools(school: School) -> None:
     assert school.http.get("/v1/school/scenarios/0123456789abcdef").json()["code"] == "unknown_scenario"
     assert school.http.get("/v1/school/plans/999999").json()["code"] == "unknown_plan"
     assert school.http.post(f"{YEAR}/scenarios", json={"name": "Petits cars"}).json()["code"] == "name_taken"
+
+
+def test_a_change_by_hand_is_checked_at_once(school: School) -> None:
+    id_ = school.make("À la main")
+    plan = school.plan(id_)
+    document, address = plan["document"], f"/v1/school/plans/{plan['id']}/check"
+
+    def check(*changes: dict[str, Any]) -> dict[str, Any]:
+        answer = school.http.post(address, json={"changes": list(changes)})
+        assert answer.status_code == 200, answer.text
+        return dict(answer.json())
+
+    assert check() == {"runs": [], "breaks": []}
+    lon, lat = lonlat(3_000, 2_400)
+    dragged = check({"kind": "stop", "stop": "S2", "lat": lat, "lon": lon})
+    runs = {run["id"]: run for session in document["sessions"] for run in session["runs"]}
+    assert {run["id"] for run in dragged["runs"]} == {
+        id_ for id_, run in runs.items() if any(call["stop"] == "S2" for call in run["calls"])
+    }
+    assert dragged["runs"]
+    for run in dragged["runs"]:
+        assert [call["pupils"] for call in run["calls"]] == [call["pupils"] for call in runs[run["id"]]["calls"]]
+        assert [call["at"] for call in run["calls"]] != [call["at"] for call in runs[run["id"]]["calls"]]
+    few = check({"kind": "limits", "seats": 2}, {"kind": "stop", "stop": "S2", "lat": lat, "lon": lon})
+    assert "seats" in {one["kind"] for one in few["breaks"]}
+    short = check(
+        {"kind": "limits", "ride": {"college": 60, "primary": 60}},
+        {"kind": "stop", "stop": "S2", "lat": lat, "lon": lon},
+    )
+    assert any("minutes of at most 1" in one["text"] for one in short["breaks"] if one["kind"] == "ride")
+    closed = check({"kind": "stop", "stop": "S1", "open": False})
+    assert "stop Place S1 (S1) is closed" in closed["breaks"][0]["text"]
+    pupil = document["sessions"][0]["runs"][0]["calls"][0]["pupils"][0].partition("/")[0]
+    stop = next(stop for stop in STOPS if stop != document["stops"][f"{pupil}/1"])
+    sent = check({"kind": "pupil", "pupil": pupil, "stop": stop})
+    halts = {call["stop"] for run in sent["runs"] for call in run["calls"] if f"{pupil}/1" in call["pupils"]}
+    assert halts <= {stop}
+    assert halts or {one["kind"] for one in sent["breaks"]} == {"no_run"}
+    together = check({"kind": "bell", "school": "E2", "trip": "morning", "at": "08:00"})
+    assert {run["school"] for run in together["runs"]} == {"E2"}
+    assert all(run["bell"] == 8 * 3600 for run in together["runs"])
+    far = check({"kind": "stop", "stop": "S1", "lat": 10.0, "lon": 10.0})
+    assert {one["kind"] for one in far["breaks"]} == {"unreached"}

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from mobigo.cli.school_planning import ROADS, plan_here, print_figures
+from mobigo.cli.school_planning import plan_here, print_figures
 from mobigo.cli.school_register import connect, read_actor
 
 if TYPE_CHECKING:
@@ -33,6 +33,7 @@ AUGUST = 8
 @click.option("--json", "as_json", is_flag=True, help="Print one object.")
 def demo(*, year: str | None, pupils: int, seconds: float, work: int | None, seed: int, as_json: bool) -> None:
     """Draw the district of Semur-en-Auxois and Montbard, import, plan, compare with today, approve and publish it."""
+    from mobigo.school.roads import FOLDER
     from mobigo.school.scenarios import approve, ask_plan, publish
     from mobigo.school.yearplan import Effort
     from mobigo.settings import read_settings
@@ -53,7 +54,7 @@ def demo(*, year: str | None, pupils: int, seconds: float, work: int | None, see
         _say(f"  ! {gap}", quiet=as_json)
     plan_here(plan, settings, quiet=as_json)
     with connect() as connection:
-        found = _compare(connection, year, plan, settings.home / ROADS)
+        found = _compare(connection, year, plan, settings.home / FOLDER)
         approve(connection, scenario, actor)
         publish(connection, scenario, actor)
     if as_json:

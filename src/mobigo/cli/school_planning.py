@@ -19,9 +19,6 @@ if TYPE_CHECKING:
     from mobigo.school.yearplan import Told
     from mobigo.settings import Settings
 
-ROADS = "school-roads"
-"""Folder of the home in which tables of drives are kept."""
-
 LABELS = {
     "vehicles": "vehicles",
     "bound": "proven least",
@@ -158,6 +155,7 @@ def plan_here(number: int, settings: Settings, *, quiet: bool) -> None:
 
     from mobigo.cli.context import open_database
     from mobigo.db.engine import libpq_conninfo
+    from mobigo.school.roads import FOLDER
     from mobigo.school.scenarios import run_plan
 
     conninfo, begun = libpq_conninfo(open_database()), time.monotonic()
@@ -170,7 +168,7 @@ def plan_here(number: int, settings: Settings, *, quiet: bool) -> None:
             spent = time.monotonic() - begun
             print(f"{spent:7.1f} s  {told.session}: {told.vehicles} vehicles, at least {told.bound}", file=sys.stderr)
 
-    run_plan(open_connection, number, settings.home / ROADS, settings.open_clock(), say=say)
+    run_plan(open_connection, number, settings.home / FOLDER, settings.open_clock(), say=say)
 
 
 def plan_apart(url: str, settings: Settings, plan: int) -> None:

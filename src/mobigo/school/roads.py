@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import threading
 from dataclasses import dataclass, field
 from hashlib import sha256
 from importlib import resources
@@ -21,6 +22,7 @@ from mobigo.kernels.hierarchy import Hierarchy
 from mobigo.kit.errors import Refused
 from mobigo.kit.packed import map_packed, write_packed
 from mobigo.osm.store import find_active_extract
+from mobigo.school.lengths import view_by_length
 from mobigo.street.coach import Period, view_as_coach
 from mobigo.street.crossings import build_walks
 from mobigo.street.drives import NO_WAY, Drives, Place, Table
@@ -37,6 +39,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from mobigo.kit.geo import Point
+
+FOLDER = "school-roads"
+"""Of a home: where the tables are."""
 
 KEPT = 3
 """Versions of streets whose tables are kept; older ones are removed."""
@@ -68,6 +73,7 @@ class Roads:
     _drives: dict[Period, Drives] = field(default_factory=dict)
     _streets: StreetGraph | None = None
     _walks: StreetGraph | None = None
+    _lengths: Drives | None = None
 
     @property
     def streets(self) -> StreetGraph:
@@ -82,10 +88,20 @@ class Roads:
             coach = view_as_coach(self.streets, period)
             there = self.folder / f"coach-{period}"
             if not there.exists():
-                _write(there, build_hierarchy(coach))
+                write_folder(there, build_hierarchy(coach))
             hierarchy = map_packed(there, Hierarchy)
             self._drives[period] = Drives(coach, lambda: hierarchy)
         return self._drives[period]
+
+    def lengths(self) -> Drives:
+        """Return ways by car whose metres are the shortest; the first time, some seconds for a region."""
+        if self._lengths is None:
+            view, there = view_by_length(self.streets), self.folder / "by-length"
+            if not there.exists():
+                write_folder(there, build_hierarchy(view))
+            hierarchy = map_packed(there, Hierarchy)
+            self._lengths = Drives(view, lambda: hierarchy)
+        return self._lengths
 
     def measure(self, places: Sequence[Place], period: Period = Period.USUAL) -> Table:
         """Return the seconds and metres by coach between all places, closed; from a file where they were asked before.
@@ -162,15 +178,38 @@ def open_roads(connection: psycopg.Connection, folder: Path) -> Roads:
         streets = read_streets(connection)
         graph = build_graph(streets)
         if not (own / "streets").exists():
-            _write(own / "streets", graph)
-        _write(own / "walks", build_walks(streets, graph))
+            write_folder(own / "streets", graph)
+        write_folder(own / "walks", build_walks(streets, graph))
     own.touch()
     for former in sorted(folder.iterdir(), key=lambda one: -one.stat().st_mtime)[KEPT:]:
         shutil.rmtree(former, ignore_errors=True)
     return Roads(own)
 
 
-def _write(folder: Path, value: tuple) -> None:  # type: ignore[type-arg]
+class RoadsKeeper:
+    """The roads of the streets in service, open for whoever asks next.
+
+    Parameters
+    ----------
+    home : Path
+        Of the instance.
+    """
+
+    def __init__(self, home: Path) -> None:
+        self._folder = home / FOLDER
+        self._roads: Roads | None = None
+        self._opening = threading.Lock()
+
+    def find(self, connection: psycopg.Connection) -> Roads:
+        """Return the roads, opened anew when the streets have changed; see `open_roads`."""
+        with self._opening:
+            found = open_roads(connection, self._folder)
+            if self._roads is None or self._roads.folder != found.folder:
+                self._roads = found
+            return self._roads
+
+
+def write_folder(folder: Path, value: tuple) -> None:  # type: ignore[type-arg]
     """Write arrays into a folder that is there whole, or not at all."""
     new = folder.with_name(f"{folder.name}.{os.getpid()}.new")
     shutil.rmtree(new, ignore_errors=True)

@@ -16,6 +16,7 @@ from mobigo.school import register_store, scenario_store
 from mobigo.school.book import change, read_book
 from mobigo.school.comparing import compare
 from mobigo.school.demand import MORNING
+from mobigo.school.rechecking import Break, recheck
 from mobigo.school.register import SHEETS, Stop
 from mobigo.school.roads import open_roads
 from mobigo.school.scenario_store import Scenario
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from mobigo.kit.clock import Clock
     from mobigo.school.book import Book
     from mobigo.school.register_service import Actor
+    from mobigo.school.roads import RoadsKeeper
 
 REPLACED = ("circuits", "runs", "calls", "seats")
 """Lists that publishing writes, those that refer to others last."""
@@ -202,6 +204,20 @@ def compare_scenarios(connection: Connection[Any], before: str, after: str) -> d
 def list_stop_names(connection: Connection[Any], year: str) -> dict[str, str]:
     """List the names of a year's stops by id."""
     return {row["id"]: row["name"] for row in register_store.list_rows(connection, year, SHEETS["stops"])}
+
+
+def check_changes(
+    connection: Connection[Any], plan: int, changes: Sequence[Mapping[str, Any]], roads: RoadsKeeper
+) -> tuple[list[dict[str, Any]], list[Break]]:
+    """Try changes on a plan that is done, without planning anew; see `mobigo.school.rechecking`."""
+    asked = scenario_store.get_plan(connection, plan)
+    document = scenario_store.get_document(connection, plan)
+    scenario = scenario_store.get_scenario(connection, asked.scenario)
+    planned = change(
+        read_book(connection, scenario.year), scenario_store.get_changes(connection, scenario.id, asked.revision)
+    )
+    after = change(planned, changes)
+    return recheck(planned, after, document, lambda period: roads.find(connection).drives(period))
 
 
 # ── decided ───────────────────────────────────────────────────────────────────────────────────────────────────────────

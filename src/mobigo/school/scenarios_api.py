@@ -4,7 +4,7 @@ from dataclasses import asdict
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Depends, Path, Query
+from fastapi import APIRouter, Depends, Path, Query, Request
 from pydantic import BaseModel, ConfigDict, Field
 
 from mobigo.accounts.api import require
@@ -216,6 +216,30 @@ class DocumentAnswer(PlanAnswer):
     document: dict[str, Any]
 
 
+class CheckBody(BaseModel):
+    """Changes to try on a plan, in addition to those it was made with."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    changes: Changes
+
+
+class BreakAnswer(BaseModel):
+    """Something that would not hold any more."""
+
+    kind: Literal["seats", "ride", "link", "stop_closed", "no_run", "unreached"]
+    session: str
+    run: str
+    text: str
+
+
+class CheckAnswer(BaseModel):
+    """A plan after changes, without planning anew."""
+
+    runs: list[dict[str, Any]] = Field(description="Those that change, with their new times")
+    breaks: list[BreakAnswer]
+
+
 class ComparisonAnswer(BaseModel):
     """Two plans side by side."""
 
@@ -302,6 +326,21 @@ def get_school_plan_document(*, session: Database, person: Staff, plan: PlanId) 
     connection = driver(session)
     found = scenario_store.get_plan(connection, plan)
     return DocumentAnswer(**_plan(found).model_dump(), document=scenario_store.get_document(connection, plan))
+
+
+@router.post("/plans/{plan}/check", responses=problems(400, 401, 403, 404, 409, 422))
+def check_school_plan(
+    *,
+    request: Request,
+    session: Database,
+    person: Staff,  # noqa: ARG001
+    plan: PlanId,
+    body: CheckBody,
+) -> CheckAnswer:
+    """Try changes on a plan at once: new times of its runs, and a sentence for everything that breaks."""
+    changes = [one.plain() for one in body.changes]
+    runs, breaks = scenarios.check_changes(driver(session), plan, changes, request.app.state.school_roads)
+    return CheckAnswer(runs=runs, breaks=[BreakAnswer(**one._asdict()) for one in breaks])
 
 
 @router.post("/plans/{plan}/cancel", responses=problems(401, 403, 404, 409, 422))

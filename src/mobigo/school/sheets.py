@@ -11,6 +11,7 @@ from functools import cache
 from importlib import resources
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from mobigo.messages.addresses import say_phone
 from mobigo.papers.pdf import Paper, Table, write_day, write_pdf
 from mobigo.school.cells import DAYS, ENGLISH_DAYS
 from mobigo.school.demand import MORNING
@@ -68,7 +69,7 @@ def write_driver_sheet(network: Network, circuit: str, *, language: str, now: da
         (words["year"], network.year),
         (words["vehicle"], "" if vehicle is None else f"{vehicle.id} ({vehicle.seats})"),
         (words["operator"], "" if operator is None else operator.name),
-        (words["phone"], "" if operator is None else operator.phone or ""),
+        (words["phone"], "" if operator is None or operator.phone is None else say_phone(operator.phone)),
         (words["made"], write_day(now.date(), language)),
     ]
     runs = network.list_runs(circuit)

@@ -46,6 +46,7 @@ from mobigo.places import api as places_api
 from mobigo.school import outputs_api as school_outputs_api
 from mobigo.school import register_api as school_register_api
 from mobigo.school import scenarios_api
+from mobigo.school.roads import RoadsKeeper
 from mobigo.settings import Settings
 from mobigo.transit import api as transit_api
 from mobigo.transit import board_api, disturbance_api, live_api
@@ -115,6 +116,7 @@ def create_app(
     app.state.supplies = app.state.hails.supplies
     app.state.cars = Cars(engine, clock)
     app.state.lifts = Lifts(app.state.cars, app.state.token_key)
+    app.state.school_roads = RoadsKeeper(home)
     app.state.turns = asyncio.Semaphore(POOL_SIZE // 2)
     errors.install(app)
     apis = (

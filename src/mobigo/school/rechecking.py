@@ -1,0 +1,274 @@
+"""A plan after a change by hand: the same runs with their new times, and a sentence for everything that breaks.
+
+Nothing is planned anew, so the answer is there at once: only drives from and to a moved stop are measured.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from mobigo.kit.geo import Point
+from mobigo.school.demand import MORNING
+from mobigo.street.coach import Period, Stand
+from mobigo.street.drives import NO_WAY
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from mobigo.school.book import Book
+    from mobigo.street.drives import Drives, Place
+
+
+class Break(NamedTuple):
+    """Something that does not hold any more."""
+
+    kind: str
+    """``seats``, ``ride``, ``link``, ``stop_closed``, ``no_run``, ``unreached``."""
+    session: str
+    run: str
+    text: str
+
+
+def recheck(
+    before: Book, after: Book, document: Mapping[str, Any], find_drives: Callable[[Period], Drives]
+) -> tuple[list[dict[str, Any]], list[Break]]:
+    """Carry changes into a plan's runs.
+
+    Parameters
+    ----------
+    before, after
+        The year as it was planned, and with the changes.
+
+    Returns
+    -------
+    list of dict, list of Break
+        The runs that changed, as in the document and with the ``session``; and what breaks.
+    """
+    changed, broken = [], []
+    for session in document["sessions"]:
+        one = _Session(before, after, session, find_drives)
+        one.move_pupils(document["stops"])
+        one.move_times()
+        changed += one.changed
+        broken += one.breaks()
+    return changed, broken
+
+
+class _Session:
+    """The runs of one session while they are changed."""
+
+    def __init__(
+        self, before: Book, after: Book, session: Mapping[str, Any], find_drives: Callable[[Period], Drives]
+    ) -> None:
+        self._book, self._session, self._find_drives = after, session, find_drives
+        self._name, self._forwards = session["name"], session["way"] == MORNING
+        self._runs = [{**run, "calls": [{**call} for call in run["calls"]]} for run in session["runs"]]
+        self._touched: set[str] = set()
+        self._broken: list[Break] = []
+        was = {stop.id: stop for stop in before.stops}
+        self._stops = {stop.id: stop for stop in after.stops}
+        self._moved = {
+            id_
+            for id_, stop in self._stops.items()
+            if id_ in was and (stop.lat, stop.lon, stop.bearing) != (was[id_].lat, was[id_].lon, was[id_].bearing)
+        }
+        self._shut = {id_ for id_, stop in self._stops.items() if not stop.open and id_ in was and was[id_].open}
+        self._schools = {school.id: school for school in after.schools}
+
+    @property
+    def changed(self) -> list[dict[str, Any]]:
+        """List the runs that are not what they were."""
+        return [{**run, "session": self._name} for run in self._runs if run["id"] in self._touched]
+
+    def move_pupils(self, stops: Mapping[str, str]) -> None:
+        """Send pupils to the stops that were decided, on a run to their school that halts there."""
+        wanted = {
+            f"{pupil}/{home}": stop
+            for (pupil, home), stop in self._book.pins.items()
+            if stops.get(f"{pupil}/{home}") not in {None, stop}
+        }
+        for run in self._runs:
+            for call in run["calls"]:
+                going = [one for one in call["pupils"] if one in wanted]
+                if not going:
+                    continue
+                call["pupils"] = [one for one in call["pupils"] if one not in wanted]
+                self._touched.add(run["id"])
+                for one in going:
+                    self._seat(one, wanted[one], run)
+                    del wanted[one]
+        for run in self._runs:
+            for call in run["calls"]:
+                if call["stop"] in self._shut and call["pupils"]:
+                    self._touched.add(run["id"])
+                    text = f"stop {self._label(call['stop'])} is closed and {len(call['pupils'])} pupils wait there"
+                    self._break("stop_closed", run, f"{text}; send them to another stop, or plan anew")
+
+    def _seat(self, pupil: str, stop: str, former: Mapping[str, Any]) -> None:
+        alike = ("school", "trip", "riders", "bell")
+        for run in self._runs:
+            if all(run[name] == former[name] for name in alike):
+                for call in run["calls"]:
+                    if call["stop"] == stop:
+                        call["pupils"] = [*call["pupils"], pupil]
+                        self._touched.add(run["id"])
+                        return
+        text = f"no run to {self._school(former)} halts at {self._label(stop)}, where pupil {pupil} is sent"
+        self._break("no_run", former, f"{text}; choose a stop of the plan, or plan anew")
+
+    def move_times(self) -> None:
+        """Give every touched run its times: bells that moved, stops that moved, halts with more or fewer pupils."""
+        for run in self._runs:
+            bell = self._find_bell(run)
+            here = [call["stop"] in self._moved for call in run["calls"]]
+            if bell != run["bell"] or any(here):
+                self._touched.add(run["id"])
+            if run["id"] in self._touched:
+                self._time(run, bell, here)
+
+    def _find_bell(self, run: Mapping[str, Any]) -> int:
+        days = set(self._session["weekdays"])
+        bells = [
+            bell.at
+            for bell in self._book.bells
+            if (bell.school, bell.trip, bell.riders) == (run["school"], run["trip"], run["riders"])
+            and days <= set(bell.weekdays)
+        ]
+        return min(bells, key=lambda at: abs(at - run["bell"]), default=run["bell"])
+
+    def _time(self, run: dict[str, Any], bell: int, moved: Sequence[bool]) -> None:
+        """Time a run anew, from the school backwards in the morning, from it forwards on the way home."""
+        calls = run["calls"]
+        former = next(one for one in self._session["runs"] if one["id"] == run["id"])
+        legs = self._measure(run, former, moved)
+        if legs is None:
+            return
+        halts = [self._halt(len(call["pupils"])) for call in calls]
+        unloading = abs(run["at"] - run["bell"])
+        run["bell"], run["at"] = bell, bell + (-unloading if self._forwards else unloading)
+        if self._forwards:
+            clock = float(run["at"])
+            for number in reversed(range(len(calls))):
+                clock -= legs[number] + halts[number]
+                calls[number]["at"] = int(clock)
+            ride = run["at"] - calls[0]["at"] - halts[0]
+        else:
+            clock = float(run["at"])
+            for number, call in enumerate(calls):
+                clock += legs[number]
+                call["at"] = int(clock)
+                clock += halts[number]
+            ride = calls[-1]["at"] - run["at"]
+        run["longest_ride"] = round(ride)
+
+    def _measure(self, run: Mapping[str, Any], former: Mapping[str, Any], moved: Sequence[bool]) -> list[float] | None:
+        """Return the seconds of a run's drives, in driving order; None where a stop cannot be reached."""
+        calls, old = run["calls"], former["calls"]
+        times = (
+            [*(call["at"] for call in old), former["at"]] if self._forwards else [former["at"], *(c["at"] for c in old)]
+        )
+        halts = [self._halt(len(call["pupils"])) for call in old]
+        legs: list[float] = []
+        for number in range(len(calls)):
+            begin, end = times[number], times[number + 1]
+            stood = halts[number] if self._forwards else (halts[number - 1] if number else 0.0)
+            legs.append(max(0.0, end - begin - stood))
+        school = self._schools[run["school"]]
+        ends: list[Place] = [self._place(call["stop"]) for call in calls]
+        at_school = Point(float(school.lon or 0), float(school.lat or 0))
+        way = [*ends, at_school] if self._forwards else [at_school, *ends]
+        here = [*moved, False] if self._forwards else [False, *moved]
+        anew = [number for number in range(len(legs)) if here[number] or here[number + 1]]
+        if anew:
+            found = self._drives().pairs([way[n] for n in anew], [way[n + 1] for n in anew]).tolist()
+            for number, seconds in zip(anew, found, strict=True):
+                if seconds == NO_WAY:
+                    call = calls[number] if moved[min(number, len(calls) - 1)] else calls[max(0, number - 1)]
+                    text = f"no coach gets to stop {self._label(call['stop'])} where it is now"
+                    self._break("unreached", run, f"{text}; move it to a street that they may use")
+                    return None
+                legs[number] = float(seconds)
+        return legs
+
+    def _drives(self) -> Drives:
+        return self._find_drives(
+            Period.MORNING if self._forwards else Period.at(max(run["bell"] for run in self._session["runs"]))
+        )
+
+    def _place(self, stop: str) -> Place:
+        one = self._stops.get(stop)
+        if one is None:  # a door: where it is does not matter, it never moves
+            return Point(0.0, 0.0)
+        return Point(one.lon, one.lat) if one.bearing is None else Stand(one.lon, one.lat, one.bearing)
+
+    def _halt(self, pupils: int) -> float:
+        return self._book.limits.halt + self._book.limits.each * pupils if pupils else 0.0
+
+    def breaks(self) -> list[Break]:
+        """List what breaks: seats and rides of touched runs, and vehicles that come too late to their next run."""
+        limits = self._book.limits
+        for run in self._runs:
+            if run["id"] not in self._touched:
+                continue
+            pupils = sum(len(call["pupils"]) for call in run["calls"])
+            if pupils > limits.seats:
+                text = f"run {run['id']} takes {pupils} pupils and has {limits.seats} seats"
+                self._break("seats", run, f"{text}; send some to another run, or plan anew")
+            longest = limits.ride[self._schools[run["school"]].level]
+            if run["longest_ride"] > longest:
+                text = f"the ride of run {run['id']} takes {run['longest_ride'] / 60:.0f} minutes of at most"
+                self._break("ride", run, f"{text} {longest / 60:.0f}; take a halt out of it, or plan anew")
+        self._check_links()
+        return self._broken
+
+    def _check_links(self) -> None:
+        by_vehicle: dict[int, list[dict[str, Any]]] = defaultdict(list)
+        for run in self._runs:
+            by_vehicle[run["vehicle"]].append(run)
+        former = {run["id"]: run for run in self._session["runs"]}
+        for mine in by_vehicle.values():
+            mine.sort(key=lambda run: run["at"])
+            for first, second in pairwise(mine):
+                if not self._touched & {first["id"], second["id"]}:
+                    continue
+                slack = self._slack(first, second, former)
+                if slack < 0:
+                    text = (
+                        f"the vehicle of run {first['id']} comes {-slack / 60:.0f} minutes late to run {second['id']}"
+                    )
+                    self._break("link", second, f"{text}; give one of them another vehicle, or plan anew")
+
+    def _slack(
+        self, first: Mapping[str, Any], second: Mapping[str, Any], former: Mapping[str, Mapping[str, Any]]
+    ) -> float:
+        """Seconds that a vehicle has left between two runs; a drive whose ends stay takes at most what it had."""
+        free, due = self._span(first)[1], self._span(second)[0]
+        near = second["calls"][0]["stop"] if self._forwards else first["calls"][-1]["stop"]
+        was_free, was_due = self._span(former[first["id"]])[1], self._span(former[second["id"]])[0]
+        slack = -math.inf if near in self._moved else (due - free) - (was_due - was_free)
+        if near not in self._stops or slack >= 0:
+            return slack
+        school = self._schools[(first if self._forwards else second)["school"]]
+        other = Point(float(school.lon or 0), float(school.lat or 0))
+        way = (other, self._place(near)) if self._forwards else (self._place(near), other)
+        seconds = int(self._drives().pairs([way[0]], [way[1]])[0])
+        return 0.0 if seconds == NO_WAY else max(slack, due - free - seconds)  # what is not reached is said already
+
+    def _span(self, run: Mapping[str, Any]) -> tuple[float, float]:
+        """When a vehicle must be at a run's beginning, and when it is free again."""
+        if self._forwards:
+            return float(run["calls"][0]["at"]), float(run["bell"])
+        last = run["calls"][-1]
+        return float(run["bell"]), last["at"] + self._halt(len(last["pupils"]))
+
+    def _break(self, kind: str, run: Mapping[str, Any], text: str) -> None:
+        self._broken.append(Break(kind, self._name, run["id"], text))
+
+    def _label(self, stop: str) -> str:
+        return f"{self._stops[stop].name} ({stop})" if stop in self._stops else stop
+
+    def _school(self, run: Mapping[str, Any]) -> str:
+        return self._schools[run["school"]].name
