@@ -489,6 +489,10 @@ def _proof() -> None:
             )
         )
     """)
+    op.execute("""
+        CREATE INDEX carpool_register_disputed_index ON mobigo.carpool_register (booking)
+        WHERE status IN ('anomaly_error', 'fraud_error')
+    """)
     op.execute("CREATE INDEX carpool_register_next_at_index ON mobigo.carpool_register (next_at)")
     op.execute("""
         CREATE TABLE mobigo.carpool_register_attempt (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
@@ -400,6 +401,30 @@ def test_exact_positions_are_forgotten_after_two_months_and_journeys_stay(shared
     one = shared.journey()
     assert one.origin == (4.17, 47.51)
     assert one.metres == 30_000
+
+
+def test_after_three_years_the_proof_is_forgotten(shared: Shared) -> None:
+    riding = shared.riding
+    shared.scan(NOON, device="one")
+    riding.drive(shared.run, shared.ana, device="one")
+    shared.finish()
+    for years, left in ((3, 1), (3.01, 0)):
+        with Session(riding.engine) as session, session.begin():
+            settling.forget(session, NOON + timedelta(days=366 * years))
+        with psycopg.connect(riding.conninfo) as connection:
+            for table in ("journey", "finding_booking", "register", "scan"):
+                which = f"SELECT count(*) FROM carpool_{table} WHERE booking = %s"
+                assert connection.execute(which, [shared.booking.id]).fetchone() == (left,), table
+    assert shared.state() is BookingState.COMPLETED_PENDING_VALIDATION
+
+
+def test_a_scan_that_is_sent_twice_at_once_is_kept_once(shared: Shared) -> None:
+    text = shared.riding.code(shared.booking, Shows.PASSENGER)
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(lambda _: shared.scan(NOON, id_="twice", text=text), range(4)))
+    with psycopg.connect(shared.riding.conninfo) as connection:
+        row = connection.execute("SELECT count(*) FROM carpool_scan WHERE booking = %s", [shared.booking.id]).fetchone()
+    assert row == (1,)
 
 
 # ── across midnight and the change of the clocks ──────────────────────────────────────────────────────────────────────

@@ -15,6 +15,7 @@ from tests.carpool.riding import NOON, Riding
 from tests.conftest import new_database
 
 from mobigo.carpool import findings_store, register, register_store, settling
+from mobigo.carpool.checks import Kind
 from mobigo.carpool.findings_store import FindingState
 from mobigo.carpool.identity import find_key
 from mobigo.carpool.proof import ProofClass
@@ -283,6 +284,37 @@ def test_its_verdict_is_asked_until_it_stays(told: Told) -> None:
     told.fake.asked.clear()
     told.send(1000 * HOUR)
     assert told.fake.asked == []
+
+
+def test_what_the_register_disputes_is_looked_into_here(told: Told) -> None:
+    told.prove()
+    told.send()
+    told.fake.statuses[told.id] = {"status": "anomaly_error", "anomaly_error_details": [{"label": "temporal_overlap"}]}
+    told.send(HOUR)
+    assert told.riding.due(told.at) == [told.run.id]
+    told.riding.settle(told.run, told.at)
+    with Session(told.riding.engine) as session:
+        (one,) = findings_store.list_findings(driver(session), bookings=[told.booking.id])
+        assert findings_store.list_held(driver(session), [told.run.id]) == {told.run.id}
+    assert (one.kind, one.reason) == (
+        Kind.REGISTER,
+        "the national register answered anomaly_error: temporal_overlap",
+    )
+    assert told.riding.due(told.at) == []
+
+
+def test_what_waited_for_a_register_too_long_is_not_sent(told: Told) -> None:
+    told.prove()
+    assert told.send(25 * HOUR) == 1
+    assert (told.entry().state, told.entry().labels, told.fake.asked) == (Outcome.WITHHELD, ("expired",), [])
+
+
+def test_what_may_have_got_through_is_sent_again_however_late(told: Told) -> None:
+    told.fake.tricks.append("lost")
+    told.prove()
+    told.send()
+    assert told.send(30 * HOUR) == 1
+    assert told.entry().there
 
 
 @pytest.mark.parametrize("trick", ["rubbish", 404])

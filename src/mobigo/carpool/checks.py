@@ -64,6 +64,8 @@ class Kind(StrEnum):
     SPEED = "impossible_speed"
     SAME_DEVICE = "same_device"
     RING = "ring"
+    REGISTER = "register"
+    """The national register found something."""
 
 
 @dataclass(frozen=True)

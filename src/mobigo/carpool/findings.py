@@ -12,7 +12,7 @@ from datetime import timedelta
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
-from mobigo.carpool import checks, findings_store, proving_store, terms
+from mobigo.carpool import checks, findings_store, proving_store, register_store, terms
 from mobigo.carpool.checks import Finding, Fix, Kind, Shared
 from mobigo.carpool.findings_store import STANDING, FindingState, Kept
 from mobigo.carpool.terms import Travelled, Violation
@@ -48,6 +48,7 @@ WORDS = {
     Kind.TOO_EARLY: ("prouvé bien avant le départ prévu", "proven long before it was planned"),
     Kind.SPEED: ("des positions que nulle voiture ne relie", "positions that no car can have between them"),
     Kind.SAME_DEVICE: ("un seul téléphone pour les deux", "one phone for both"),
+    Kind.REGISTER: ("le registre national le conteste", "the national register disputes it"),
     Kind.RING: ("des trajets en cercle entre les mêmes personnes", "trips in a circle between the same people"),
 }
 """What is found, for people: in French and in English."""
@@ -103,6 +104,7 @@ def examine(
     found += [one for one in checks.check_together([_share(one) for one in near]) if ids.intersection(one.journeys)]
     found += [one for one in checks.check_rings([_share(one) for one in long]) if ids.intersection(one.journeys)]
     found += _check_terms(near)
+    found += _ask_register(connection, own)
     by_booking = {one.booking: one for one in (*near, *long, *own)}
     kept = []
     for finding in found:
@@ -182,6 +184,15 @@ def _check_terms(near: Sequence[Proven]) -> list[Finding]:
             if violation in BY_TERMS:
                 kind, reason = BY_TERMS[violation]
                 found.append(Finding(kind, (one.booking,), reason))
+    return found
+
+
+def _ask_register(connection: Connection[Any], own: Sequence[Proven]) -> list[Finding]:
+    """Find what the national register disputes."""
+    found = []
+    for one in register_store.list_disputed(connection, [one.booking for one in own]):
+        labels = ", ".join(one.labels) or "without a reason"
+        found.append(Finding(Kind.REGISTER, (one.booking,), f"the national register answered {one.status}: {labels}"))
     return found
 
 

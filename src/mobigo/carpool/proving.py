@@ -159,11 +159,12 @@ def take_scan(
     at = scanned.at + _find_skew(sent, now)
     known = proving_store.find_scan(connection, person, scanned.id)
     if known is not None:
-        code = read_code(key, scanned.text, scanned=known.scanned_at, received=known.received_at)
-        return _same(known, code, scanned)
+        return _same(known, key, scanned)
     code = read_code(key, scanned.text, scanned=at, received=now)
-    booking = store.get_booking(connection, code.booking)
-    run = store.lock_run(connection, booking.run)
+    run = store.lock_run(connection, store.get_booking(connection, code.booking).run)
+    known = proving_store.find_scan(connection, person, scanned.id)
+    if known is not None:  # sent twice at once
+        return _same(known, key, scanned)
     booking = store.get_booking(connection, code.booking)
     _may_scan(code, run, booking, person)
     if booking.state not in PROVABLE:
@@ -192,7 +193,8 @@ def take_scan(
     return one
 
 
-def _same(known: Scan, code: Code, scanned: Scanned) -> Scan:
+def _same(known: Scan, key: bytes, scanned: Scanned) -> Scan:
+    code = read_code(key, scanned.text, scanned=known.scanned_at, received=known.received_at)
     if (known.booking, known.shows, known.moment) != (code.booking, code.shows, scanned.moment):
         raise Conflict(
             f"scan {known.id!r} was sent before with another code; each scan needs an id of its own",

@@ -193,6 +193,22 @@ def forget_positions(connection: Connection[Any], before: datetime) -> int:
     return scans.rowcount + connection.execute("DELETE FROM carpool_fix WHERE at < %s", [before]).rowcount
 
 
+def forget_journeys(connection: Connection[Any], before: datetime) -> int:
+    """Forget the proof of journeys that began before an instant, and what was found of them; return how many."""
+    connection.execute(
+        "DELETE FROM carpool_finding_booking WHERE booking IN"
+        " (SELECT booking FROM carpool_journey WHERE started_at < %s)",
+        [before],
+    )
+    connection.execute(
+        "DELETE FROM carpool_finding AS one WHERE NOT EXISTS"
+        " (SELECT FROM carpool_finding_booking AS about WHERE about.finding = one.id)"
+    )
+    connection.execute("DELETE FROM carpool_register WHERE started_at < %s", [before])
+    connection.execute("DELETE FROM carpool_scan WHERE scanned_at < %s", [before])
+    return connection.execute("DELETE FROM carpool_journey WHERE started_at < %s", [before]).rowcount
+
+
 # ── journeys ──────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 _JOURNEY = """
@@ -304,6 +320,12 @@ def list_unsettled(connection: Connection[Any], now: datetime, late: timedelta) 
         WHERE one.validated_at IS NULL AND one.struck_at IS NULL AND NOT EXISTS (
             SELECT FROM carpool_finding_booking AS about JOIN carpool_finding AS finding ON finding.id = about.finding
             WHERE about.booking = one.booking AND about.held AND finding.state <> 'dismissed'
+        )
+        UNION
+        SELECT one.run FROM carpool_register AS told JOIN carpool_journey AS one USING (booking)
+        WHERE told.status IN ('anomaly_error', 'fraud_error') AND one.struck_at IS NULL AND NOT EXISTS (
+            SELECT FROM carpool_finding_booking AS about JOIN carpool_finding AS finding ON finding.id = about.finding
+            WHERE about.booking = one.booking AND finding.kind = 'register'
         )
         UNION
         SELECT one.run FROM carpool_journey AS one

@@ -22,7 +22,7 @@ from mobigo import __version__
 from mobigo.carpool import register_store as store
 from mobigo.carpool.register import write_change
 from mobigo.carpool.register_store import Attempt, Outcome, Step, Wanted
-from mobigo.carpool.terms import Status
+from mobigo.carpool.terms import LATEST_HOURS, Status, Violation
 from mobigo.downloads.connect import Patience, open_pool
 from mobigo.downloads.retry import read_retry_after
 from mobigo.kit.errors import MobigoError
@@ -172,6 +172,9 @@ def send_due(connection: Connection[Any], register: Register, now: datetime) -> 
 
 def _send(connection: Connection[Any], register: Register, entry: Entry, now: datetime) -> bool:
     """Make one request and note what came of it; tell whether it came to an end."""
+    if _comes_too_late(entry, now) and not store.list_attempts(connection, entry.booking):
+        store.withhold(connection, entry, Violation.EXPIRED, now)
+        return True
     method, path, body = _write_request(entry)
     began = time.monotonic()
     answer = register.ask(method, path, body)
@@ -189,6 +192,11 @@ def _send(connection: Connection[Any], register: Register, entry: Entry, now: da
     step = judge(entry, answer, now)
     store.settle(connection, entry, step, now)
     return step.problem is None
+
+
+def _comes_too_late(entry: Entry, now: datetime) -> bool:
+    """Tell whether the register would refuse a journey as too old, unless a request before has got through."""
+    return entry.wanted is Wanted.CREATE and (now - entry.started_at) // timedelta(hours=1) > LATEST_HOURS
 
 
 def _write_request(entry: Entry) -> tuple[str, str, Mapping[str, Any] | None]:

@@ -197,6 +197,15 @@ def list_entries(
     return [_entry(row) for row in rows]
 
 
+def list_disputed(connection: Connection[Any], bookings: Sequence[str]) -> list[Entry]:
+    """List those of some bookings that the register found an anomaly or a fraud in."""
+    rows = connection.execute(
+        f"{_ENTRY} WHERE booking = ANY (%s) AND status IN ('anomaly_error', 'fraud_error') ORDER BY booking",
+        [list(bookings)],
+    )
+    return [_entry(row) for row in rows]
+
+
 def count_entries(connection: Connection[Any]) -> dict[Outcome, int]:
     """Count what the register is told by how far it is."""
     found = dict(connection.execute("SELECT state, count(*) FROM carpool_register GROUP BY state").fetchall())
@@ -300,6 +309,12 @@ def settle(connection: Connection[Any], one: Entry, step: Step, now: datetime) -
     )
 
 
+def withhold(connection: Connection[Any], one: Entry, label: StrEnum, now: datetime) -> None:
+    """Do not send what was taken."""
+    settle(connection, one, Step(one.wanted, Outcome.WITHHELD, one.there, None), now)
+    connection.execute("UPDATE carpool_register SET labels = %s WHERE booking = %s", [[label.value], one.booking])
+
+
 def note_status(connection: Connection[Any], booking: str, status: str, labels: Sequence[str], now: datetime) -> None:
     """Note what the register says of a journey."""
     connection.execute(
@@ -309,7 +324,10 @@ def note_status(connection: Connection[Any], booking: str, status: str, labels: 
 
 
 def forget_documents(connection: Connection[Any], before: datetime) -> int:
-    """Forget what was sent of journeys of before an instant; return how many."""
+    """Forget what was sent, or was to be sent, of journeys of before an instant; return how many."""
     return connection.execute(
-        "UPDATE carpool_register SET document = NULL WHERE started_at < %s AND document IS NOT NULL", [before]
+        "UPDATE carpool_register SET document = NULL, next_at = NULL,"
+        " state = CASE state WHEN 'waiting' THEN 'failed' ELSE state END"
+        " WHERE started_at < %s AND document IS NOT NULL",
+        [before],
     ).rowcount

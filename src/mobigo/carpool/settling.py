@@ -40,6 +40,9 @@ if TYPE_CHECKING:
 DISPUTED = timedelta(days=61)
 """After which exact positions are forgotten: two months, in which a finding may be answered."""
 
+KEPT = timedelta(days=3 * 366)
+"""After which journeys are forgotten: three years, in which fraud may come to light."""
+
 SHORTEST = timedelta(seconds=1)
 
 
@@ -281,7 +284,11 @@ def decide(
 
 
 def forget(session: Session, now: datetime) -> int:
-    """Forget where phones were once nothing can be disputed any more; return how many positions."""
+    """Forget where phones were once nothing can be disputed any more, and proof after years; return how many positions.
+
+    What was paid stays in awards and the ledger.
+    """
     connection = driver(session)
+    proving_store.forget_journeys(connection, now - KEPT)
     register.forget(connection, now)
     return proving_store.forget_positions(connection, now - DISPUTED)
