@@ -12,8 +12,12 @@ import numpy as np
 import pytest
 
 from mobigo.carpool.match import DWELL
+from mobigo.carpool.meeting import Meeting
 from mobigo.carpool.model import BookingState, Run, RunState, Seat
 from mobigo.carpool.plan import GUARD, Asked, Spot, bind, find_fit, free_seats, lay_out, take_out
+from mobigo.carpool.search import Asked as Wish
+from mobigo.carpool.search import find_between
+from mobigo.carpool.supply import Garage, Place
 from mobigo.kit.geo import Point
 from mobigo.street.drives import Drives
 
@@ -129,7 +133,7 @@ def drive(
     at = run.stops[0].planned_at
     for n, (_, stop) in enumerate(plan):
         if n:
-            at = at + go(plan, n, {board, alight})
+            at = at + go(plan, n)
         if stop is not None:
             at = max(at, stop.planned_at)
             here = taken[stop.id]
@@ -144,12 +148,10 @@ def drive(
     return (at - run.stops[0].planned_at).total_seconds()
 
 
-def go(plan: list[tuple[Point, RunStop | None]], n: int, stands: set[int]) -> timedelta:
+def go(plan: list[tuple[Point, RunStop | None]], n: int) -> timedelta:
     """Return how long the car stands at the place before one, and drives to it."""
     (before, earlier), (point, stop) = plan[n - 1], plan[n]
-    dwell = 0 if earlier is None else earlier.dwell
-    if earlier is None or (n - 1 in stands and n > 1):
-        dwell = max(dwell, DWELL)
+    dwell = DWELL if earlier is None else earlier.dwell
     way: float = seconds(before, point)
     if stop is not None and earlier is not None:
         way = min(way, (stop.planned_at - earlier.planned_at).total_seconds() - earlier.dwell)
@@ -195,3 +197,44 @@ def test_who_is_taken_out_again_leaves_the_run_as_it_was_and_others_keep_their_p
         assert before.planned_at + timedelta(seconds=before.dwell) <= stop.planned_at
     if not bookings:
         assert after == run.stops
+
+
+@pytest.mark.parametrize("seed", range(120))
+def test_whatever_the_search_finds_can_be_booked_as_it_was_found(seed: int) -> None:
+    rng = np.random.default_rng(5000 + seed)
+    run, bookings = random_run(rng)
+    if seed % 3 == 0:  # on its way, some minutes late
+        passed = replace(run.stops[0], passed_at=NOW + timedelta(minutes=13))
+        run = replace(
+            run, state=RunState.DRIVING, delay=180, started_at=passed.passed_at, stops=(passed, *run.stops[1:])
+        )
+    now = NOW + timedelta(minutes=14 if seed % 3 == 0 else 0)
+    garage = Garage(STRAIGHT)
+    garage.put({run.id: (run, bookings)})
+    ends = [Meeting("a", random_point(rng), 0), Meeting("b", random_point(rng), 0)]
+    for index in range(2):
+        if rng.random() < 0.4:
+            stop = run.stops[int(rng.integers(len(run.stops)))]
+            ends[index] = Meeting(stop.name, stop.point, 0)
+    second = int(now.timestamp())
+    places = Place("a", ends[0].point), Place("b", ends[1].point)
+    wish = Wish(*places, second, within=3_600, seats=int(rng.integers(1, 3)))
+    if places[0].point == places[1].point:
+        return
+    options = find_between(garage, ([ends[0]], [ends[1]]), wish, now=second)
+    spots = [Spot(one.name, one.point) for one in ends]
+    until = now + timedelta(hours=1)
+    assert bool(options) == bool(
+        find_fit(run, bookings, Asked(*spots, wish.seats, now, until), STRAIGHT, now)
+    )  # nothing is missed
+    for option in options:
+        offer = option.offer
+        board, alight = (spot.stop or Spot(spot.name, spot.point) for spot in (offer.board, offer.alight))
+        instants = offer.ready_at, offer.board_at, offer.there_by, offer.alight_at
+        at = [datetime.fromtimestamp(one, UTC) for one in instants]
+        asked = Asked(board, alight, offer.seats, at[0], at[1] + GUARD, at[2])
+        fit = find_fit(run, bookings, asked, STRAIGHT, now)
+        assert fit is not None
+        late = timedelta(seconds=run.delay)
+        assert fit.stops[fit.board].planned_at + late <= at[1] + GUARD
+        assert fit.stops[fit.alight].planned_at + late <= at[3]

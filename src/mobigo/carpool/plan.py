@@ -1,7 +1,8 @@
 """Where a car goes, when, and who sits in it where: laid out when it is offered, and again with whoever books.
 
 Nothing here knows a database or a clock. A stop's planned time is that of the arrival; the car leaves when its dwell is
-over. Whoever is put in may delay others only as far as each stop's bound (`RunStop.latest`) allows.
+over: where it stops anyway, getting on or off takes no time of its own. Whoever is put in may delay others only as far
+as each stop's bound (`RunStop.latest`) allows.
 """
 
 from __future__ import annotations
@@ -249,11 +250,11 @@ class _Search:
         if new_alight:
             nodes.insert(j + 1, _Node(alight_row, DWELL, float("-inf"), self.there_by))
         else:
-            nodes[j] = self._stand(nodes[j], j)._replace(bound=min(nodes[j].bound, self.there_by))
+            nodes[j] = nodes[j]._replace(bound=min(nodes[j].bound, self.there_by))
         if new_board:
             nodes.insert(i + 1, _Node(board_row, DWELL, self.ready, self.board_by))
         else:
-            nodes[i] = self._stand(nodes[i], i)._replace(bound=min(nodes[i].bound, self.board_by))
+            nodes[i] = nodes[i]._replace(bound=min(nodes[i].bound, self.board_by))
             if not self.now <= nodes[i].not_before <= nodes[i].bound:
                 return None
             if self.asked.ready_at is not None and self.ready > nodes[i].not_before:
@@ -264,10 +265,6 @@ class _Search:
         if at is None:
             return None
         return at[-1], at[alight], Fit(self._write(nodes, at), board, alight)
-
-    def _stand(self, node: _Node, index: int) -> _Node:
-        """Let the car stand where somebody gets on or off; at its ends it does so anyway."""
-        return node if index in {0, len(self.run.stops) - 1} else node._replace(dwell=max(node.dwell, DWELL))
 
     def _drive(self, nodes: Sequence[_Node]) -> list[float] | None:
         """Return when the car is where; None where it would be too late, or there is no way."""
@@ -370,8 +367,7 @@ def take_out(run: Run, bookings: Sequence[Seat], times: Times) -> tuple[RunStop,
         there = before.planned_at + timedelta(seconds=before.dwell + max(0, seconds))
         if seconds == NO_WAY or there > stop.planned_at or stop.id in fetched:
             there = stop.planned_at
-        dwell = stop.dwell if stop.id in needed else 0
-        found.append(replace(stop, planned_at=there, dwell=dwell))
+        found.append(replace(stop, planned_at=there))
     return bind(_shorten(found, times, run), bookings)
 
 
