@@ -13,7 +13,7 @@ from tests.carpool.served import Served, serving
 
 from mobigo.accounts.model import Role
 from mobigo.accounts.token import issue
-from mobigo.carpool import store
+from mobigo.carpool import records, store
 from mobigo.carpool.model import BookingState, RunState
 from mobigo.db.session import driver
 
@@ -216,3 +216,17 @@ def test_nobody_leaves_while_they_drive_others(town: Served) -> None:
     with Session(town.engine) as session, session.begin():
         store.set_run(driver(session), replace(run, state=RunState.DRIVING, started_at=town.now))
     assert town.say("dora", "DELETE", "/me")[1]["code"] == "run_under_way"
+
+
+def test_who_has_not_come_for_years_is_forgotten_unless_something_is_owed(town: Served) -> None:
+    town.go(town.now + timedelta(days=3 * 365 - 10))
+    run = town.lay_run("dora")
+    town.seat(run, "anna")
+    town.go(town.now + timedelta(days=20))
+    with Session(town.engine) as session, session.begin():
+        assert records.forget_idle(session, town.now) == 2  # ben and eve
+        people = [store.get_person(driver(session), town.people[one]) for one in ("dora", "anna", "ben", "eve")]
+    assert [one.name for one in people] == ["Dora", "Anna", None, None]
+    with Session(town.engine) as session, session.begin():
+        assert records.forget_idle(session, town.now) == 0
+        assert records.forget_idle(session, town.now + timedelta(days=3 * 366)) == 2

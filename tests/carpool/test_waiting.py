@@ -344,3 +344,21 @@ def test_who_was_promised_nothing_is_let_go_in_the_end(town: Served) -> None:
     town.go(town.now + MINUTE)
     look_after(town)
     assert town.say("anna", "GET", f"/waiting/{one['id']}")[1]["state"] == "left"
+
+
+def test_the_desk_waits_for_who_telephones(town: Served) -> None:
+    told = {"name": "Odile Petit", "phone": "03 80 11 22 33", "adult": True}
+    status, person = town.say("dede", "POST", "/people", told, role=Role.DESK)
+    assert status == 201
+    status, found = town.say("dede", "GET", "/people?phone=0380112233", role=Role.DESK)
+    assert [one["id"] for one in found["people"]] == [person["id"]]
+    assert town.say("anna", "GET", "/people?phone=0380112233")[0] == 403
+    assert town.say("anna", "POST", "/waiting", {**WISH, "person": person["id"]})[0] == 403
+    assert town.say("dede", "POST", "/waiting", WISH, role=Role.DESK)[0] == 400
+    one = town.say("dede", "POST", "/waiting", {**WISH, "person": person["id"]}, role=Role.DESK)[1]
+    run = drive(town, "dora", town.now + 5 * MINUTE)
+    assert town.say("dora", "POST", f"/runs/{run.id}/waiting/{one['id']}/pick-up")[0] == 200
+    seen = town.say("dede", "GET", f"/waiting/{one['id']}", role=Role.DESK)[1]
+    assert seen["state"] == "picked_up"
+    contact = town.say("dora", "GET", f"/bookings/{seen['booking']}/contact")[1]
+    assert (contact["name"], contact["phone"]) == ("Odile Petit", "+33380112233")

@@ -13,6 +13,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from mobigo.carpool import people_store, store
+from mobigo.carpool.model import Person
 from mobigo.carpool.people_store import Car
 from mobigo.db.session import driver
 from mobigo.kit.errors import InvalidInput, NotFound, Refused
@@ -22,8 +23,6 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from sqlalchemy.orm import Session
-
-    from mobigo.carpool.model import Person
 
 LONGEST_NAME = 100
 """Characters of a name, of a person or a car."""
@@ -93,6 +92,33 @@ def describe(session: Session, account: str, profile: Profile, now: datetime) ->
     InvalidInput
         When there is no name, or no way to reach them.
     """
+    found = store.ensure_person(driver(session), account, now)
+    told = _tell(found, profile)
+    people_store.describe_person(driver(session), told)
+    return told
+
+
+def register(session: Session, profile: Profile, now: datetime) -> Person:
+    """Write down somebody who has no account and telephones: the desk acts for them by their id.
+
+    Raises
+    ------
+    InvalidInput
+        When there is no name, or no way to reach them.
+    """
+    one = _tell(Person(f"p{secrets.token_urlsafe(15)}", "", profile.adult, None, None, None), profile)
+    people_store.add_person(driver(session), one, now)
+    return one
+
+
+def find_by_phone(session: Session, phone: str) -> list[Person]:
+    """List people by their number, latest first."""
+    connection = driver(session)
+    return [store.get_person(connection, id_) for id_ in people_store.find_by_phone(connection, read_phone(phone))]
+
+
+def _tell(person: Person, profile: Profile) -> Person:
+    """Put into somebody what they tell about themselves."""
     name = _read_name(profile.name, "name")
     phone = read_phone(profile.phone) if profile.phone else None
     email = read_email(profile.email) if profile.email else None
@@ -101,10 +127,7 @@ def describe(session: Session, account: str, profile: Profile, now: datetime) ->
             "say how you can be reached when plans change: a telephone number or an e-mail address",
             code="invalid_contact",
         )
-    found = store.ensure_person(driver(session), account, now)
-    told = replace(found, adult=profile.adult, name=name, phone=phone, email=email, language=profile.language)
-    people_store.describe_person(driver(session), told)
-    return told
+    return replace(person, adult=profile.adult, name=name, phone=phone, email=email, language=profile.language)
 
 
 def _read_name(text: str, what: str) -> str:

@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Depends, Path, Response
+from fastapi import APIRouter, Depends, Path, Query, Response
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from mobigo.accounts.api import require
@@ -22,6 +22,7 @@ router = APIRouter(prefix="/v1/carpool", tags=["carpool people"])
 Traveller = Annotated[Asking, Depends(require(Role.TRAVELLER, Role.DRIVER))]
 """Somebody who drives or rides; the same person may do both."""
 
+Staff = Annotated[Asking, Depends(require(Role.CARPOOL, Role.DESK))]
 Name = Annotated[str, StringConstraints(min_length=1, max_length=people.LONGEST_NAME, pattern=r"^[^\x00-\x1f]*$")]
 CarId = Annotated[str, Path(pattern=r"^car_[A-Za-z0-9_-]{1,60}$", description="Of one of one's cars")]
 PersonId = Annotated[str, Path(pattern=r"^[A-Za-z0-9_-]{1,80}$", description="Of somebody met in a run")]
@@ -48,6 +49,12 @@ class ProfileAnswer(BaseModel):
     email: str | None
     language: str
     adult: bool
+
+
+class PeopleAnswer(BaseModel):
+    """People with a number, latest first."""
+
+    people: list[ProfileAnswer]
 
 
 class CarBody(BaseModel):
@@ -115,6 +122,30 @@ def write_profile(*, session: Database, now: Now, asking: Traveller, body: Profi
     """Tell a name, a way to be reached, and that one is an adult; needed before driving or riding."""
     profile = people.Profile(body.name, body.phone, body.email, body.language, body.adult)
     return _profile(people.describe(session, asking.user, profile, now))
+
+
+@router.post("/people", status_code=201, responses=problems(400, 401, 403, 422))
+def register_person(
+    *,
+    session: Database,
+    now: Now,
+    staff: Staff,  # noqa: ARG001 - only guards
+    body: ProfileBody,
+) -> ProfileAnswer:
+    """Write down somebody who has no account and telephones: the desk books and waits for them by their id."""
+    profile = people.Profile(body.name, body.phone, body.email, body.language, body.adult)
+    return _profile(people.register(session, profile, now))
+
+
+@router.get("/people", responses=problems(400, 401, 403, 422))
+def find_people(
+    *,
+    session: Database,
+    staff: Staff,  # noqa: ARG001 - only guards
+    phone: Annotated[str, Query(max_length=50, description="As people say it")],
+) -> PeopleAnswer:
+    """Find people by their number, for the desk."""
+    return PeopleAnswer(people=[_profile(one) for one in people.find_by_phone(session, phone)])
 
 
 @router.get("/me/cars", responses=problems(401, 403, 404))

@@ -40,6 +40,48 @@ def describe_person(connection: Connection[Any], one: Person) -> None:
     )
 
 
+def add_person(connection: Connection[Any], one: Person, now: datetime) -> None:
+    """Write down somebody who has no account: the desk acts for them."""
+    connection.execute(
+        "INSERT INTO carpool_person (id, adult, name, phone, email, language, made_at)"
+        " VALUES (%s, %s, %s, %s, %s, %s, %s)",
+        [one.id, one.adult, one.name, one.phone, one.email, one.language, now],
+    )
+
+
+def find_by_phone(connection: Connection[Any], phone: str) -> list[str]:
+    """List the ids of people with a number, latest first."""
+    rows = connection.execute(
+        "SELECT id FROM carpool_person WHERE phone = %s AND forgotten_at IS NULL ORDER BY made_at DESC, id LIMIT 20",
+        [phone],
+    )
+    return [row[0] for row in rows]
+
+
+def list_idle(connection: Connection[Any], before: datetime, limit: int) -> list[str]:
+    """List people who have neither driven, ridden nor waited since an instant, and were not paid since; locked."""
+    rows = connection.execute(
+        """
+        SELECT id FROM carpool_person AS person
+        WHERE forgotten_at IS NULL AND made_at < %(before)s
+          AND NOT EXISTS (SELECT FROM carpool_run WHERE driver = person.id AND ends_at >= %(before)s)
+          AND NOT EXISTS (
+            SELECT FROM carpool_booking AS booking JOIN carpool_run AS run ON run.id = booking.run
+            WHERE booking.passenger = person.id AND (booking.made_at >= %(before)s OR run.ends_at >= %(before)s)
+          )
+          AND NOT EXISTS (SELECT FROM carpool_waiting WHERE passenger = person.id AND since >= %(before)s)
+          AND NOT EXISTS (SELECT FROM carpool_regular AS wish WHERE wish.person = person.id AND wish.last >= %(before)s)
+          AND NOT EXISTS (
+            SELECT FROM carpool_award AS award
+            WHERE award.person = person.id AND (award.payout IS NULL AND award.cents > 0 OR award.made_at >= %(before)s)
+          )
+        ORDER BY made_at, id LIMIT %(limit)s FOR UPDATE SKIP LOCKED
+        """,
+        {"before": before, "limit": limit},
+    )
+    return [row[0] for row in rows]
+
+
 def forget_person(connection: Connection[Any], person: str, now: datetime) -> None:
     """Forget who somebody is; their trips stay, of nobody known."""
     connection.execute(

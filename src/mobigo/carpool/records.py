@@ -28,6 +28,11 @@ if TYPE_CHECKING:
 NEAR = timedelta(hours=24)
 """Before and after travelling together, for which the other's name and number are shown."""
 
+IDLE = timedelta(days=3 * 365)
+"""Without a ride, after which it is forgotten who somebody was: as long as a dispute may last."""
+
+MANY = 500
+
 
 @dataclass(frozen=True)
 class Contact:
@@ -112,6 +117,7 @@ def block(rides: Rides, person: Person, other: str) -> list[str]:
     store.lock_people(connection, [person.id, other])
     people_store.block(connection, person.id, other, rides.now)
     parted = people_store.list_shared_bookings(connection, person.id, other)
+    store.lock_runs(connection, [store.get_booking(connection, booking).run for booking in parted])
     for booking in parted:
         rides.cancel(booking, reason="blocked")
     return parted
@@ -131,23 +137,40 @@ def erase(rides: Rides, person: Person) -> None:
     bookings = store.list_bookings(connection, passenger=person.id, states=OPEN)
     if driving or any(one.boarded_at is not None for one in bookings):
         raise Conflict("you are on the road just now; end the run first", code="run_under_way")
-    for run in store.list_runs(connection, driver=person.id, states=[RunState.PLANNED]):
+    planned = store.list_runs(connection, driver=person.id, states=[RunState.PLANNED])
+    store.lock_runs(connection, {run.id for run in planned} | {one.run for one in bookings})
+    for run in planned:
         rides.cancel_run(run.id)
     for one in bookings:
         rides.cancel(one.id)
     elsewhere.end_all(connection, person.id, rides.now)
-    records_store.forget_records(connection, person.id, rides.now)
-    bank.forget(session, person.id)
-    talk_store.forget_messages_of(connection, person.id)
-    talk_store.forget_reports_of(connection, person.id)
-    people_store.forget_person(connection, person.id, rides.now)
-    for about in _list_told(rides, person):
-        messages.forget_about(session, about, rides.now)
+    _forget(session, person.id, rides.now)
 
 
-def _list_told(rides: Rides, person: Person) -> list[str]:
+def forget_idle(session: Session, now: datetime) -> int:
+    """Forget who people were that have neither driven nor ridden for years, and are owed nothing; return how many."""
+    idle = people_store.list_idle(driver(session), now - IDLE, MANY)
+    for person in idle:
+        _forget(session, person, now)
+    return len(idle)
+
+
+def _forget(session: Session, person: str, now: datetime) -> None:
+    """Forget who somebody was, what they wrote and where exactly they were."""
+    connection = driver(session)
+    told = _list_told(session, person)
+    records_store.forget_records(connection, person, now)
+    bank.forget(session, person)
+    talk_store.forget_messages_of(connection, person)
+    talk_store.forget_reports_of(connection, person)
+    people_store.forget_person(connection, person, now)
+    for about in told:
+        messages.forget_about(session, about, now)
+
+
+def _list_told(session: Session, person: str) -> list[str]:
     """List what messages to somebody alone were about."""
-    connection = driver(rides.session)
-    waits = waiting_store.list_waiting(connection, passenger=person.id, states=())
-    reports = talk_store.list_reports(connection, reporter=person.id, limit=500)
+    connection = driver(session)
+    waits = waiting_store.list_waiting(connection, passenger=person, states=())
+    reports = talk_store.list_reports(connection, reporter=person, limit=MANY)
     return [*(f"carpool_waiting:{one.id}" for one in waits), *(f"carpool_report:{one.id}" for one in reports)]

@@ -23,7 +23,7 @@ from mobigo.carpool.model import BookingState, WaitingState
 from mobigo.carpool.plan import Spot
 from mobigo.carpool.service import NOBODY, Actor, Rides, Wanted
 from mobigo.carpool.standard_documents import ORDER, Booking, BookingEvent, Message, User, later, write
-from mobigo.carpool.standard_search import write_price, write_user
+from mobigo.carpool.standard_search import write_price
 from mobigo.carpool.standard_store import Common
 from mobigo.carpool.states import MOVES
 from mobigo.carpool.talk import recipient_of
@@ -511,7 +511,6 @@ def _note_event(connection: Connection[Any], link: Link, seat: Seat, base: str, 
     run = store.get_run(connection, seat.run)
     stops = store.list_stops(connection, [seat.board, seat.alight])
     board, alight = stops[seat.board], stops[seat.alight]
-    people = store.list_people(connection, [run.driver])
     begin, end = seat.board_at or board.planned_at, seat.alight_at or alight.planned_at
     data = {
         "id": seat.id,
@@ -526,7 +525,7 @@ def _note_event(connection: Connection[Any], link: Link, seat: Seat, base: str, 
         "distance": max(0, alight.metres - board.metres),
         "duration": max(0, int((end - begin).total_seconds())),
         "webUrl": base,
-        "driver": write(write_user(people.get(run.driver), run.driver, "")),
+        "driver": talk.write_sender(store.get_person(connection, run.driver)),
         "price": write_price(seat.cents),
     }
     event = {"id": _event_id(seat, link), "idToken": link.id_token, "data": data}

@@ -69,7 +69,7 @@ class User(Document):
     """Somebody, as an operator knows them."""
 
     id: Id
-    operator: Annotated[str, StringConstraints(min_length=1, max_length=253, to_lower=True)]
+    operator: Annotated[str, StringConstraints(min_length=1, max_length=253, to_lower=True, pattern=r"^[^\x00]+$")]
     """Domain name."""
     alias: Annotated[str, StringConstraints(max_length=200, pattern=r"^[^\x00]*$")]
     first_name: Text | None = None
@@ -86,7 +86,7 @@ class Price(Document):
     type: Literal["FREE", "PAYING", "UNKNOWN"] | None = None
     amount: Annotated[float, Field(ge=0, le=10_000, allow_inf_nan=False)] | None = None
     """Of the currency, not of its hundredths."""
-    currency: Annotated[str, StringConstraints(max_length=10)] | None = None
+    currency: Annotated[str, StringConstraints(max_length=10, pattern=r"^[A-Za-z]*$")] | None = None
 
 
 class Car(Document):

@@ -1,5 +1,6 @@
 """HTTP: waiting at a stop of a line without a booking, and who drives by."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Annotated
 from zoneinfo import ZoneInfo
@@ -11,22 +12,22 @@ from mobigo.accounts.api import require
 from mobigo.accounts.model import Person as Asking
 from mobigo.accounts.model import Role
 from mobigo.carpool import lines, people, store, waiting, waiting_store
+from mobigo.carpool.asking import TRAVELS, Once
 from mobigo.carpool.model import Line, Person, Run, Waiting, WaitingState
 from mobigo.carpool.people_api import Traveller
-from mobigo.carpool.service import NOBODY, Rides
+from mobigo.carpool.service import NOBODY
 from mobigo.carpool.talk_api import RunId
 from mobigo.db.session import Database, driver
+from mobigo.kit.errors import Forbidden, InvalidInput
 from mobigo.kit.parameters import link_next
 from mobigo.kit.problems import problems
 from mobigo.kit.requests import Now
-from mobigo.street.drives import Drives
 
 router = APIRouter(prefix="/v1/carpool", tags=["carpool waiting"])
 
-STRAIGHT = Drives(None)
-"""Where there are no streets."""
-
 Staff = Annotated[Asking, Depends(require(Role.CARPOOL, Role.DESK))]
+Anybody = Annotated[Asking, Depends(require(Role.TRAVELLER, Role.DRIVER, Role.CARPOOL, Role.DESK))]
+"""Who waits, and the staff for them."""
 WaitingId = Annotated[str, Path(pattern=r"^wait_[A-Za-z0-9_-]{1,60}$", description="Of a waiting")]
 LineId = Annotated[str, Path(min_length=1, max_length=80, pattern=r"^[^/\x00]+$", description="Of a carpool line")]
 StopText = Annotated[str, StringConstraints(min_length=1, max_length=80, pattern=r"^[^\x00]+$")]
@@ -42,6 +43,9 @@ class WaitingBody(BaseModel):
     stop: StopText = Field(description="Where one waits: a stop of the line", examples=["epoisses"])
     to: StopText = Field(description="Where one wants to go", examples=["les-laumes"])
     seats: Seats = 1
+    person: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,80}$")] | None = Field(
+        None, description="Staff only: for whom, who telephones"
+    )
 
 
 class CarAnswer(BaseModel):
@@ -144,20 +148,10 @@ class PickedUpAnswer(BaseModel):
     booking: str
 
 
-def find_drives(request: Request) -> Drives:
-    """Return ways on the road; straight lines while there is no network."""
-    network = request.app.state.networks.find_current()
-    drives: Drives = STRAIGHT if network is None else network.drives
-    return drives
-
-
-Roads = Annotated[Drives, Depends(find_drives)]
-
-
 @router.post("/waiting", status_code=201, responses=problems(400, 401, 403, 404, 409, 422))
-def wait(*, session: Database, now: Now, asking: Traveller, body: WaitingBody) -> OwnWaitingAnswer:
+def wait(*, session: Database, now: Now, asking: Anybody, body: WaitingBody) -> OwnWaitingAnswer:
     """Begin to wait at a stop; drivers who will pass are told, and where it is promised a taxi comes in the end."""
-    person = people.get_person(session, asking.user)
+    person = _find_person(session, asking, body.person)
     line = lines.get_line(driver(session), body.line)
     one = waiting.wait(session, person, line, waiting.Wish(body.stop, body.to, body.seats), now)
     return _own(session, line, one, now)
@@ -201,7 +195,7 @@ def get_waiting(
     *,
     session: Database,
     now: Now,
-    asking: Traveller,
+    asking: Anybody,
     waiting_id: WaitingId,
 ) -> OwnWaitingAnswer:
     """Read what has become of one's waiting, and how long it will last."""
@@ -210,7 +204,7 @@ def get_waiting(
 
 
 @router.post("/waiting/{waiting_id}/leave", responses=problems(401, 403, 404, 409, 422))
-def leave(*, session: Database, now: Now, asking: Traveller, waiting_id: WaitingId) -> OwnWaitingAnswer:
+def leave(*, session: Database, now: Now, asking: Anybody, waiting_id: WaitingId) -> OwnWaitingAnswer:
     """Wait no longer."""
     one = waiting.leave(session, _find_own(session, asking, waiting_id), now)
     return _own(session, lines.get_line(driver(session), one.line), one, now)
@@ -280,20 +274,31 @@ def list_ahead(*, session: Database, now: Now, asking: Traveller, run: RunId) ->
 
 
 @router.post("/runs/{run}/waiting/{waiting_id}/pick-up", responses=problems(400, 401, 403, 404, 409, 422))
-def pick_up(
-    *, request: Request, session: Database, now: Now, asking: Traveller, run: RunId, waiting_id: WaitingId, roads: Roads
-) -> PickedUpAnswer:
+def pick_up(*, once: Once, asking: Traveller, run: RunId, waiting_id: WaitingId) -> PickedUpAnswer:
     """Take somebody who waits on one's way: they have a booking from then on; said twice, nothing changes."""
-    found = _find_run(session, asking, run)
-    rides = Rides(session, roads, request.app.state.token_key, NOBODY, now)
-    one = waiting.pick_up(rides, found, waiting_id)
+    found = _find_run(once.session, asking, run)
+    with once.recording():
+        one = waiting.pick_up(replace(once.rides, actor=NOBODY), found, waiting_id)
     assert one.booking is not None
     return PickedUpAnswer(waiting=one.id, booking=one.booking)
 
 
+def _find_person(session: Database, asking: Asking, id_: str | None) -> Person:
+    """Return who waits: who asks, or for whom the staff does."""
+    if asking.role in TRAVELS:
+        if id_ is not None:
+            raise Forbidden("only the staff waits for somebody else", code="role_required")
+        return people.get_person(session, asking.user)
+    if id_ is None:
+        raise InvalidInput("say for whom: `person`, the id of somebody who telephones")
+    return store.get_person(driver(session), id_)
+
+
 def _find_own(session: Database, asking: Asking, id_: str) -> Waiting:
-    person = people.get_person(session, asking.user)
     one = waiting_store.get_waiting(driver(session), id_)
+    if asking.role not in TRAVELS:
+        return one
+    person = people.get_person(session, asking.user)
     if one.passenger != person.id:
         raise waiting_store.unknown_waiting(id_)
     return one

@@ -183,7 +183,7 @@ def _read(body: WishBody, person: str, now: datetime) -> Wished:
         When its days or its ends make no sense.
     """
     today = now.astimezone(ZoneInfo(ZONE)).date()
-    if not body.first <= body.last <= body.first + LONGEST or body.last < today:
+    if body.last < body.first or body.last - body.first > LONGEST or body.last < today:
         raise InvalidInput(
             f"from {body.first} to {body.last} is not within a year, or is over; correct `first` and `last`",
             code="invalid_series",

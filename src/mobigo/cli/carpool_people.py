@@ -57,12 +57,12 @@ class CarpoolPeople:
             log.info("waiting ended", waiting=done.id, line=done.line, state=done.state.value)
 
     def forget(self) -> None:
-        """Forget what people said to each other and reported long ago, and who travelled with other operators."""
+        """Forget what people said long ago, who travelled with other operators, and who has not come for years."""
         from sqlalchemy.orm import Session
 
-        from mobigo.carpool import standard, talk
+        from mobigo.carpool import records, standard, talk
 
-        for work in (talk.forget, standard.forget):
+        for work in (talk.forget, standard.forget, records.forget_idle):
             with Session(self._engine) as session, session.begin():
                 work(session, self._clock.now())
 
