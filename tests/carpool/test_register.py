@@ -14,7 +14,7 @@ from tests.carpool.fake_register import TOKEN, FakeRegister, serve_register
 from tests.carpool.riding import NOON, Riding
 from tests.conftest import new_database
 
-from mobigo.carpool import findings_store, register, register_store, settling
+from mobigo.carpool import findings_store, records_store, register, register_store, settling
 from mobigo.carpool.checks import Kind
 from mobigo.carpool.findings_store import FindingState
 from mobigo.carpool.identity import find_key
@@ -364,6 +364,16 @@ def test_what_was_sent_is_forgotten_after_a_month(told: Told) -> None:
     with Session(told.riding.engine) as session, session.begin():
         settling.forget(session, NOON + timedelta(days=31))
     assert told.entry().document is None
+
+
+def test_who_is_forgotten_is_told_of_by_a_key_alone(told: Told) -> None:
+    told.prove()
+    with Session(told.riding.engine) as session, session.begin():
+        records_store.forget_records(driver(session), told.ana.id, told.at)
+    told.send()
+    journey = told.fake.journeys[told.id]
+    assert set(journey["passenger"]["identity"]) == {"identity_key", "operator_user_id", "over_18"}
+    assert "licence_plate" not in journey
 
 
 @pytest.mark.parametrize(

@@ -102,6 +102,13 @@ FORGETTING = (
     "UPDATE carpool_run SET plate = NULL, position = NULL, position_at = NULL WHERE driver = %(person)s",
     "DELETE FROM carpool_fix WHERE person = %(person)s",
     "UPDATE carpool_scan SET point = NULL, device = NULL WHERE person = %(person)s",
+    "UPDATE carpool_finding SET appeal = NULL WHERE appealed_by = %(person)s",
+    """
+    UPDATE carpool_register AS told
+    SET document = document #- '{driver,identity,phone_trunc}' #- '{passenger,identity,phone_trunc}' - 'licence_plate'
+    FROM carpool_journey AS journey
+    WHERE journey.booking = told.booking AND %(person)s IN (journey.driver, journey.passenger)
+    """,
     "DELETE FROM carpool_standard_link WHERE person = %(person)s",
     "UPDATE carpool_standard_booking SET document = NULL WHERE person = %(person)s",
 )
