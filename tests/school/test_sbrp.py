@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+import time
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -13,7 +14,7 @@ from tests.school.sbrp_instances import draw_instance, fewest_buses, write_insta
 
 from mobigo.kit.errors import InvalidInput
 from mobigo.school import optimise
-from mobigo.school.bounds import count_buses, count_by_load
+from mobigo.school.bounds import certify_links, count_by_load
 from mobigo.school.columns import Pricer
 from mobigo.school.sbrp import read_instance, solve_sbrp
 
@@ -144,14 +145,23 @@ def test_quick_bounds_are_those_published(name: str, by_load: int, buses: int, p
     problem = read_instance(published / name, 2700).problem
     parts = Pricer(problem).parts
     counts = np.array([count_by_load(part.pickups.load, problem.capacity) for part in parts], np.int32)
-    assert (counts.sum(), count_buses(parts, problem, counts)) == (by_load, buses)
+    assert (counts.sum(), certify_links(parts, problem, counts).bound) == (by_load, buses)
 
 
-@pytest.mark.parametrize(("name", "max_ride", "optimum"), [("RSRB01", 2700, 31), ("RSRB02", 2700, 29)])
+@pytest.mark.parametrize(
+    ("name", "max_ride", "optimum"),
+    [
+        ("RSRB02", 2700, 29),
+        pytest.param("RSRB01", 2700, 31, marks=pytest.mark.slow),
+        pytest.param("RSRB02", 5400, 25, marks=pytest.mark.slow),
+        pytest.param("CSCB03", 2700, 60, marks=pytest.mark.slow),
+    ],
+)
 def test_published_instances_are_solved_to_proven_optima(
     name: str, max_ride: int, optimum: int, published: Path
 ) -> None:
-    plan = solve_sbrp(published / name, max_ride=max_ride, time_limit=120, seed=1)
+    plan = solve_sbrp(published / name, max_ride=max_ride, time_limit=60, seed=1, clock=time.process_time)
     assert check_plan(published / name, max_ride, plan) == []
-    assert check_certificate(published / name, max_ride, plan) == []
+    if len(read(published / name)[1]) <= 250:
+        assert check_certificate(published / name, max_ride, plan) == []
     assert (plan["buses"], plan["lower_bound"]) == (optimum, optimum)

@@ -31,9 +31,6 @@ LEAST = 1e-9
 GROWTH_UNITS = 60
 """Into which the longest ride is cut where growth is bounded."""
 
-OVERFLOW = -1
-"""Of `label_routes`: there were more labels than room; nothing may be claimed from them."""
-
 
 class Pickups(NamedTuple):
     """The stops of one school."""
@@ -166,9 +163,9 @@ def label_routes(
     longest: float,
     price: NDArray[np.float64],
     base: NDArray[np.float64],
-    exact: bool,  # noqa: FBT001 - one compiled search in two strengths
+    width: int,
     labels: Labels,
-) -> int:
+) -> tuple[int, bool]:
     """Settle every label that can become, or is, a route whose prices outweigh `base` of a source.
 
     Parameters
@@ -179,14 +176,16 @@ def label_routes(
         Of stops; those without a price are only ever last.
     base : float64[p]
         What a route costs from each source, before the prices of its stops.
-    exact : bool
-        Whether labels are compared by their memories too; without, routes are missed.
+    width : int
+        Labels of a stop and load that are settled, the dearest first, and compared without their memories: routes are
+        missed. 0: all of them, and none is missed.
 
     Returns
     -------
-    int
-        How many were settled, `OVERFLOW` when there were more than room. Rows of `settled` name them.
+    int, bool
+        How many were settled, rows of `settled` name them; and whether there was room for all.
     """
+    exact = width == 0
     n, n_sources = len(pickups.load), len(sources.slack)
     room = len(labels.stop)
     # by source, the longest ride of a route that can be linked; only those cheaper than all longer ones matter
@@ -208,7 +207,7 @@ def label_routes(
             steps_horizon[steps], steps_base[steps] = horizon[p], base[p]
             steps += 1
     if steps == 0:
-        return 0
+        return 0, True
     units = GROWTH_UNITS
     unit = (longest + TOLERANCE) / units
     growth = bound_growth(pickups, capacity, units, unit, price)
@@ -220,7 +219,7 @@ def label_routes(
         q = pickups.load[k]
         if q <= capacity and pickups.home[k] <= longest + TOLERANCE:
             if n_labels == room:
-                return OVERFLOW
+                return 0, False
             labels.stop[n_labels], labels.load[n_labels] = k, q
             labels.ride[n_labels], labels.price[n_labels] = pickups.home[k], price[k]
             labels.memory[n_labels], labels.parent[n_labels] = pickups.bit[k], -1
@@ -251,6 +250,8 @@ def label_routes(
             if labels.stop[i] != f:
                 f = labels.stop[i]
                 first[f, q] = last[f, q] = n_settled
+            if not exact and last[f, q] - first[f, q] >= width:
+                continue
             ride, worth, memory = labels.ride[i], labels.price[i], labels.memory[i]
             dominated = False
             for q1 in range(1, q + 1):
@@ -294,7 +295,7 @@ def label_routes(
                 if not hopeful:
                     continue
                 if n_labels == room:
-                    return OVERFLOW
+                    return n_settled, False
                 labels.stop[n_labels], labels.load[n_labels] = k, q2
                 labels.ride[n_labels], labels.price[n_labels] = ride2, worth2
                 labels.memory[n_labels] = (memory & pickups.keep[f, k]) | pickups.bit[k]
@@ -302,7 +303,7 @@ def label_routes(
                 labels.after[n_labels] = head[q2]
                 head[q2] = n_labels
                 n_labels += 1
-    return n_settled
+    return n_settled, True
 
 
 @kernel

@@ -7,8 +7,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mobigo.kernels.linking import link_routes
-from mobigo.kernels.pricing import TOLERANCE
 from mobigo.school.master import Relaxation
 from mobigo.school.model import Certificate, Route
 
@@ -45,16 +43,16 @@ def count_by_load(load: NDArray[np.int32], capacity: int) -> int:
     return best
 
 
-def count_buses(parts: Sequence[SchoolStops], problem: Problem, counts: NDArray[np.int32]) -> int:
-    """Bound the buses in milliseconds: `counts` routes, linked where the most favourable single stop allows it."""
-    school = np.repeat(np.arange(problem.n_schools, dtype=np.int32), counts)
-    possible = np.zeros((problem.n_schools, problem.n_schools), np.uint8)
+def certify_links(parts: Sequence[SchoolStops], problem: Problem, counts: NDArray[np.int32]) -> Certificate:
+    """Prove in milliseconds: `counts` routes, linked wherever the most favourable single stop would allow it."""
+    n = problem.n_schools
+    program = Relaxation([0.0] * n + counts.astype(float).tolist())
     for part in parts:
-        for row, other in enumerate(part.origin):
-            if other >= 0:
-                shortest = part.sources.lead[row] + part.pickups.dwell + part.pickups.home
-                possible[part.school, other] = shortest.min() <= part.sources.slack[row] + TOLERANCE
-    return int((link_routes(school, possible[school], np.full(len(school), -1, np.int32)) < 0).sum())
+        for source in part.origin:
+            entries = [(part.school, 1.0), (n + part.school, 1.0)]
+            program.add(*((1.0, entries) if source < 0 else (0.0, [*entries, (source, -1.0)])))
+    value, prices, _ = program.solve()
+    return Certificate(math.ceil(value - EXACT), value, np.zeros(problem.n_stops), prices[:n], prices[n:], counts)
 
 
 def count_routes(pricer: Pricer, school: int, n_stops: int, stopped: Callable[[], bool]) -> tuple[int, list[Route]]:

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mobigo.kernels.pricing import (
-    OVERFLOW,
+    TOLERANCE,
     Pickups,
     Sources,
     best_by_source,
@@ -34,6 +34,9 @@ NEIGHBOURS = 10
 
 WORD = 64
 """Bits of a memory."""
+
+WIDTH = 10
+"""Labels of a stop and load in a quick search."""
 
 FEW, MANY = 300_000, 3_000_000
 """Labels of a quick search, and of one that proves."""
@@ -81,7 +84,7 @@ def part(problem: Problem, school: int) -> SchoolStops:
         slack = problem.slack(other, school)
         if other != school and slack > 0 and len(stops):
             direct = problem.from_school[other, stops] + dwell + home
-            if direct.min() <= slack:
+            if direct.min() <= slack + TOLERANCE:
                 origin.append(other)
     slacks = [np.inf, *(problem.slack(other, school) for other in origin[1:])]
     lead = np.zeros((len(origin), len(stops)))
@@ -157,15 +160,10 @@ class Pricer:
         part = self.parts[school]
         labels = self._labels if exact else self._few
         sources = Sources(part.sources.slack[: len(base)], part.sources.lead[: len(base)])
-        problem = self._problem
-        count = label_routes(
-            part.pickups, sources, problem.capacity, problem.max_ride, price[part.stops], base, exact, labels
+        problem, worth = self._problem, price[part.stops]
+        count, whole = label_routes(
+            part.pickups, sources, problem.capacity, problem.max_ride, worth, base, 0 if exact else WIDTH, labels
         )
-        if count == OVERFLOW:
-            most_gain = bound_gain(
-                part.pickups, problem.capacity, problem.max_ride, price[part.stops], float(base.min())
-            )
-            return Priced([], max(0.0, most_gain), complete=exact)
         best, gain = best_by_source(part.pickups, sources, labels, count, base)
         gain = np.where(best >= 0, gain, -np.inf)
         rows: list[int] = []
@@ -178,7 +176,10 @@ class Pricer:
         columns = [
             Column(part.origin[row], route) for row, route in zip(rows, self._trace(part, labels, ends), strict=True)
         ]
-        return Priced(columns, max(0.0, float(gain.max(initial=0.0))), complete=exact)
+        excess = float(gain.max(initial=0.0))
+        if exact and not whole:
+            excess = bound_gain(part.pickups, problem.capacity, problem.max_ride, worth, float(base.min()))
+        return Priced(columns, max(0.0, excess), complete=exact)
 
     def _trace(self, part: SchoolStops, labels: Labels, ends: Sequence[int]) -> list[Route]:
         found = trace_routes(labels, np.array(ends, np.int32), self._problem.capacity + 1)

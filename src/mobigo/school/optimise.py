@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from mobigo.school.bounds import EXACT, certify, count_buses, count_by_load, count_routes
+from mobigo.school.bounds import EXACT, certify, certify_links, count_by_load, count_routes
 from mobigo.school.columns import DEPOT, Column, Pricer, without_revisits
 from mobigo.school.dive import dive, is_simple
 from mobigo.school.linking import link
@@ -162,6 +162,7 @@ class _Limits:
         self._end = math.inf if work is not None else clock() + max(0.0, seconds - kept)
         self._asked = asked
         self._step = clock()
+        self._wall, self._own = time.monotonic(), time.process_time()
 
     def left(self) -> float:
         """Seconds that are left."""
@@ -170,6 +171,14 @@ class _Limits:
     def reached(self) -> bool:
         """Tell whether time is over, or somebody asked to stop."""
         return self.left() <= 0 or (self._asked is not None and self._asked())
+
+    def for_search(self, seconds: float) -> float:
+        """Seconds on the wall in which this process gets so many of a processor that others use too, as far as left."""
+        if self.work is not None:
+            return math.inf
+        crowd = max(1.0, (time.monotonic() - self._wall) / max(time.process_time() - self._own, EXACT))
+        left = self.left() * (crowd if self.clock is time.process_time else 1.0)
+        return min(seconds * crowd, left)
 
     def near(self) -> bool:
         """Tell, at the end of a step, whether there is no time for another one that may take a little longer."""
@@ -193,17 +202,15 @@ class _Search:
         self._counts = np.array(
             [count_by_load(part.pickups.load, problem.capacity) for part in self._pricer.parts], np.int32
         )
-        self._quick = count_buses(self._pricer.parts, problem, self._counts)
         self.plan = Plan((), ())
-        nothing = np.zeros(problem.n_schools)
-        self.certificate = Certificate(0, 0.0, np.zeros(problem.n_stops), nothing, nothing, self._counts)
+        self.certificate = certify_links(self._pricer.parts, problem, self._counts)
 
     def _done(self) -> bool:
         return self.plan.buses <= self.certificate.bound or self._limits.reached()
 
     def _tell(self) -> None:
         if self._progress is not None:
-            self._progress(self.plan.buses, max(self._quick, self.certificate.bound))
+            self._progress(self.plan.buses, self.certificate.bound)
 
     def _take(self, plan: Plan) -> None:
         if not self.plan.routes or plan.buses < self.plan.buses:
@@ -231,6 +238,7 @@ class _Search:
                 if is_simple(route):
                     self._pool.add(route)
         self._counts = np.array(counts, np.int32)
+        self._prove(certify_links(self._pricer.parts, problem, self._counts))
         program = Program(problem, self._counts)
         program.add(Column(DEPOT, route) for route in self._pool)
         program.add(Column(source, route) for route, source in zip(self.plan.routes, self.plan.source, strict=True))
@@ -244,14 +252,15 @@ class _Search:
 
     def _generate(self, program: Program) -> tuple[Prices, NDArray[np.float64]]:
         """Price and solve in turn until no route pays, or time is over; prove what the prices prove."""
-        most = NEW_COLUMNS if self._problem.n_schools < MANY_SCHOOLS else NEW_COLUMNS_OF_MANY
+        problem = self._problem
+        most = NEW_COLUMNS if problem.n_schools < MANY_SCHOOLS else NEW_COLUMNS_OF_MANY
         exact, last = False, self._limits.near()
         while True:
             prices, taken = program.solve()
             exact = exact or last
             added, excess = price_all(program, self._pricer, prices, exact=exact, most=most, least=EXACT)
             if excess is not None:
-                self._prove(prices, excess)
+                self._prove(certify(problem, self._pricer.parts, self._counts, prices, excess))
                 # the program's value only falls: a bound that it rounds up to is the best there is
                 if not added or self.certificate.bound >= math.ceil(prices.value - EXACT):
                     return prices, taken
@@ -260,8 +269,7 @@ class _Search:
             last = self._limits.near()
             exact = exact or added <= NEARLY * len(program.columns)
 
-    def _prove(self, prices: Prices, excess: Sequence[float]) -> None:
-        found = certify(self._problem, self._pricer.parts, self._counts, prices, excess)
+    def _prove(self, found: Certificate) -> None:
         if found.value > self.certificate.value:
             better = found.bound > self.certificate.bound
             self.certificate = found
@@ -338,16 +346,16 @@ class _Search:
         worth = [column for _, column in pool.select(prices, program.free, gain)[:MOST_COLUMNS]]
         support = [program.columns[n] for n in np.flatnonzero(taken > 0).tolist()]
         columns = list(dict.fromkeys([*worth, *support, *known]))
-        begun = self._limits.clock()
+        begun = time.process_time()
         chosen = choose_columns(
             program.lower,
             [1.0 if column.source == DEPOT else 0.0 for column in columns],
             [program.entries(column) for column in columns],
             most=aim - program.given_buses,
-            seconds=min(effort.seconds, self._limits.left()) if self._limits.work is None else math.inf,
+            seconds=self._limits.for_search(effort.seconds),
             nodes=effort.nodes,
         )
-        ended = self._limits.work is not None or self._limits.clock() - begun < effort.seconds / 2
+        ended = self._limits.work is not None or time.process_time() - begun < effort.seconds / 2
         if chosen is None:
             return Found(None, ended)
         again = [*given.routes, *(columns[n].route for n in chosen)]
