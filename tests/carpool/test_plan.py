@@ -238,3 +238,17 @@ def test_whatever_the_search_finds_can_be_booked_as_it_was_found(seed: int) -> N
         late = timedelta(seconds=run.delay)
         assert fit.stops[fit.board].planned_at + late <= at[1] + GUARD
         assert fit.stops[fit.alight].planned_at + late <= at[3]
+
+
+def test_a_car_that_has_not_reported_a_stop_is_still_to_come_there_for_a_while() -> None:
+    way = [Spot(name, Point(4.2 + 0.1 * n, 47.5)) for n, name in enumerate("abc")]
+    stops = number(lay_out(way, NOW, STRAIGHT))
+    begun = (replace(stops[0], passed_at=NOW), *stops[1:])
+    run = Run("r", "d", 2, begun, RunState.DRIVING, NOW.date(), started_at=NOW)
+    there = stops[1].planned_at
+    for minutes, comes in ((-1, True), (0, True), (14, True), (16, False)):
+        fit = find_fit(run, [], Asked(stops[1].id, stops[2].id, 1), STRAIGHT, there + timedelta(minutes=minutes))
+        assert (fit is not None) == comes
+    planned = replace(run, state=RunState.PLANNED, stops=stops)
+    asked = Asked(stops[1].id, stops[2].id, 1)
+    assert find_fit(planned, [], asked, STRAIGHT, there + timedelta(minutes=1)) is None

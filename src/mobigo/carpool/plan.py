@@ -14,7 +14,7 @@ from math import ceil
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from mobigo.carpool.match import DELAY_GUARD, DETOUR_SHARE, DWELL
-from mobigo.carpool.model import BookingState, RunStop
+from mobigo.carpool.model import BookingState, RunState, RunStop
 from mobigo.carpool.states import OPEN
 from mobigo.kit.errors import InvalidInput, Refused
 
@@ -34,6 +34,9 @@ NEW = 0
 """Id of a stop that is not written down yet."""
 
 NO_WAY = -1
+
+SILENT = 900
+"""Seconds for which a car on its way may be overdue at a stop before it is taken to have been there unreported."""
 
 SAME = 1e-6
 """Degrees."""
@@ -185,7 +188,8 @@ class _Search:
         self.spots = [spot for spot in (self._spot(asked.board), self._spot(asked.alight)) if spot is not None]
         points = [stop.point for stop in run.stops] + [spot.point for spot in self.spots]
         self.ways = times.seconds(points, points).tolist()
-        delay = timedelta(seconds=run.delay)
+        late = _find_delay(run, self.first, now)
+        delay = timedelta(seconds=late)
         self.now = ceil(self._second(now - delay))
         self.ready = self.now if asked.ready_at is None else max(self.now, ceil(self._second(asked.ready_at - delay)))
         self.board_by = float("inf") if asked.board_by is None else self._second(asked.board_by - delay)
@@ -195,7 +199,7 @@ class _Search:
                 index,
                 stop.dwell,
                 self._second(stop.planned_at),
-                max(self._second(stop.latest) - run.delay, self._second(stop.planned_at)),
+                max(self._second(stop.latest) - late, self._second(stop.planned_at)),
             )
             for index, stop in enumerate(run.stops)
         ]
@@ -290,6 +294,14 @@ class _Search:
                 stop = RunStop(NEW, spot.name, spot.point, 0, planned, planned, line_stop=spot.line_stop)
             stops.append(replace(stop, planned_at=planned, dwell=node.dwell))
         return _measure(stops, self.times, self.run)
+
+
+def _find_delay(run: Run, ahead: int, now: datetime) -> int:
+    """Return by how many seconds a car is late: on its way it is not yet where it has not reported to have been."""
+    if run.state is not RunState.DRIVING or ahead >= len(run.stops):
+        return run.delay
+    overdue = ceil((now - run.stops[ahead].planned_at).total_seconds())
+    return max(run.delay, min(overdue, run.delay + SILENT))
 
 
 def _same(a: Point, b: Point) -> bool:
