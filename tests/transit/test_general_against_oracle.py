@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import product
 from typing import TYPE_CHECKING
 
 import pytest
@@ -60,8 +61,9 @@ def check_rides(oracle: GeneralOracle, question: Question, claim: Journey, rides
         ]
         if not runs:
             return [f"{ride} is not in the feed"]
-        chain.append((runs[0], ride.from_call, ride.to_call))
-    claims = oracle.judge(question, chain)
+        chain.append([(run, ride.from_call, ride.to_call) for run in runs])
+    # runs of a trip with frequencies that live data move to the same minute cannot be told apart by what is shown
+    claims = {claim for runs in product(*chain) for claim in oracle.judge(question, list(runs))}
     return [] if claim in claims else [f"{claim} claims what {rides} is not: {claims}"]
 
 

@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from mobigo.transit.overlay import Overlay
 
 ORDINARY_SEEDS = range(60)
+TWINS = 1_772
+"""Here live data bring two runs of one trip with frequencies to the same minute."""
 LONG_SEEDS = range(1_000, 3_000)
 
 Shown = tuple[str, str, tuple[tuple[str, int, int, bool, bool], ...]]
@@ -148,7 +150,7 @@ def test_runs_are_what_is_said_of_them(seed: int, tmp_path: Path) -> None:
     assert compare(seed, tmp_path) == []
 
 
-@pytest.mark.parametrize("seed", ORDINARY_SEEDS)
+@pytest.mark.parametrize("seed", [*ORDINARY_SEEDS, TWINS])
 def test_journeys_are_those_of_the_runs_as_they_are(seed: int, tmp_path: Path) -> None:
     assert compare_journeys(seed, tmp_path) == []
 
