@@ -105,7 +105,8 @@ FORGETTING = (
     "UPDATE carpool_finding SET appeal = NULL WHERE appealed_by = %(person)s",
     """
     UPDATE carpool_register AS told
-    SET document = document #- '{driver,identity,phone_trunc}' #- '{passenger,identity,phone_trunc}' - 'licence_plate'
+    SET document = (document - 'licence_plate')
+        #- '{driver,identity,phone_trunc}' #- '{passenger,identity,phone_trunc}'
     FROM carpool_journey AS journey
     WHERE journey.booking = told.booking AND %(person)s IN (journey.driver, journey.passenger)
     """,
