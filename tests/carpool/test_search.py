@@ -69,6 +69,7 @@ def test_a_run_that_goes_there_is_offered_at_its_stops_without_a_detour(served: 
     run = served.lay_run("dora", line="epoisses", direction=0)
     (offer,) = search(served)["offers"]
     assert (offer["run_id"], offer["line_id"], offer["confirmation"]) == (run.id, "epoisses", "instant")
+    assert search(served)["elsewhere"] == []  # no other operator is known
     assert offer["pickup"]["stop_id"] == run.stops[0].id
     assert offer["drop_off"]["stop_id"] == run.stops[-1].id
     assert (offer["departure"], offer["arrival"]) == ("2026-11-23T08:00:00+01:00", "2026-11-23T08:35:00+01:00")

@@ -14,7 +14,7 @@ from mobigo.accounts.model import Person as Token
 from mobigo.accounts.model import Role
 from mobigo.carpool import store
 from mobigo.carpool.alternatives import find_alternatives
-from mobigo.carpool.search_api import ZONE, describe_offer
+from mobigo.carpool.search_answers import ZONE, describe_offer
 from mobigo.carpool.service import Actor, PlacesGone, Rides
 from mobigo.db.answers import Answers
 from mobigo.db.session import Database, driver

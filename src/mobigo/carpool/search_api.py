@@ -1,20 +1,22 @@
 """HTTP: who could take one along."""
 
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from math import isfinite
-from typing import Annotated, Literal
-from zoneinfo import ZoneInfo
+from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query, Request
 from pydantic import BaseModel, Field
+from sqlalchemy.orm import Session
 
 from mobigo.accounts.api import Credentials, identify
 from mobigo.accounts.model import Role
-from mobigo.carpool import quotes, store
-from mobigo.carpool.quotes import Spot
-from mobigo.carpool.search import Asked, Option, find_options, keep_best
+from mobigo.carpool import store
+from mobigo.carpool.elsewhere_api import ElsewhereAnswer, find_elsewhere, write_elsewhere
+from mobigo.carpool.search import Asked, find_options, keep_best
+from mobigo.carpool.search_answers import ZONE, OfferAnswer, describe_offer
+from mobigo.carpool.standard_client import Question
 from mobigo.carpool.supply import Garage, Place
-from mobigo.db.session import Database, driver
+from mobigo.db.session import driver
 from mobigo.kit.errors import NotFound, Unavailable
 from mobigo.kit.geo import Point, parse_point
 from mobigo.kit.parameters import INSTANT_PATTERN, read_instant
@@ -28,9 +30,6 @@ router = APIRouter(prefix="/v1/carpool", tags=["carpool"])
 
 STRAIGHT = Drives(None)
 """Where there are no streets."""
-
-ZONE = ZoneInfo("Europe/Paris")
-"""Of hours, while no network says its own."""
 
 _PlaceText = Annotated[str, Field(min_length=1, max_length=200)]
 
@@ -56,41 +55,9 @@ class SearchQuestion(BaseModel):
         description="Also what another offer beats in leaving later, being there earlier, walking less and less detour",
     )
     limit: int = Field(default=20, ge=1, le=200)
-
-
-class PlaceAnswer(BaseModel):
-    """Where one gets on or off."""
-
-    name: str
-    lat: float
-    lon: float
-    stop_id: int | None = Field(description="Stop of the run; null: the car would stop there for this passenger")
-    walk_seconds: int = Field(description="Between the door and it")
-    at: datetime
-
-
-class OfferAnswer(BaseModel):
-    """A place in a car."""
-
-    run_id: str
-    line_id: str | None = Field(description="Null: on no carpool line")
-    direction: int | None
-    confirmation: Literal["instant", "driver"] = Field(description="Who books has it at once, or the driver answers")
-    spontaneous: bool
-    driving: bool = Field(description="The car is on its way")
-    departure: datetime = Field(description="From the door")
-    arrival: datetime = Field(description="At the other door")
-    pickup: PlaceAnswer
-    drop_off: PlaceAnswer
-    walk_seconds: int
-    detour_seconds: int = Field(description="That the driver arrives later for it")
-    metres: int | None = Field(description="By road, from where one gets on to where one gets off")
-    seats: int
-    seats_left: int = Field(description="When one has got on")
-    price_cents: int = Field(description="For all seats, whatever the distance")
-    co2: int | None = Field(description="Grams of CO2 equivalent of one passenger: the car's, shared by who sits in it")
-    quote: str = Field(description="What `POST /v1/carpool/bookings` takes")
-    quote_expires: datetime
+    elsewhere: bool = Field(
+        default=True, description="Also ask other operators, where there are any; they have two seconds to answer"
+    )
 
 
 class SearchAnswer(BaseModel):
@@ -99,6 +66,7 @@ class SearchAnswer(BaseModel):
     now: datetime
     at: datetime
     offers: list[OfferAnswer] = Field(description="The first to be there first; with `arrive_by` the last to leave")
+    elsewhere: list[ElsewhereAnswer] = Field(description="Journeys of other operators' drivers, around that time")
     cars: int = Field(description="That were looked at")
 
 
@@ -120,7 +88,7 @@ def find_garage(request: Request) -> Garage:
 Cars = Annotated[Garage, Depends(find_garage)]
 
 
-def find_avoided(request: Request, session: Database, credentials: Credentials, now: Now) -> frozenset[str]:
+def find_avoided(request: Request, credentials: Credentials, now: Now) -> frozenset[str]:
     """Return whom somebody does not meet: themselves, whom they blocked and who blocked them; without a token nobody.
 
     Raises
@@ -133,8 +101,10 @@ def find_avoided(request: Request, session: Database, credentials: Credentials, 
     asking = identify(request, credentials, now)
     if asking.role not in {Role.TRAVELLER, Role.DRIVER}:
         return frozenset()
-    person = store.find_person(driver(session), asking.user)
-    return frozenset() if person is None else frozenset({person.id, *store.list_blocked(driver(session), person.id)})
+    with Session(request.app.state.engine) as session:  # closed again before other operators are asked
+        connection = driver(session)
+        person = store.find_person(connection, asking.user)
+        return frozenset() if person is None else frozenset({person.id, *store.list_blocked(connection, person.id)})
 
 
 Avoided = Annotated[frozenset[str], Depends(find_avoided)]
@@ -178,8 +148,21 @@ def search_carpool(
         now=now,
         at=at,
         offers=[describe_offer(one, drives, key, int(now.timestamp()), zone) for one in options[: asked.limit]],
+        elsewhere=_ask_others(request, question, asked, now),
         cars=len(garage),
     )
+
+
+def _ask_others(request: Request, question: Asked, asked: SearchQuestion, now: datetime) -> list[ElsewhereAnswer]:
+    """Ask other operators for journeys from the middle of the time asked for on."""
+    if not asked.elsewhere:
+        return []
+    half = timedelta(seconds=question.within / 2)
+    middle = datetime.fromtimestamp(question.at, UTC) + (-half if question.arrive else half)
+    radius = max(0.1, question.walk * question.speed / 1_000)
+    wanted = Question(question.origin.point, question.destination.point, middle, half, radius)
+    key = request.app.state.token_key
+    return [write_elsewhere(one, key, now) for one in find_elsewhere(request, wanted, now).found]
 
 
 def find_place(request: Request, text: str) -> Place:
@@ -200,44 +183,3 @@ def find_place(request: Request, text: str) -> Place:
         raise NotFound(f"no stop {text!r}; give LAT,LON or an id from /v1/stops", code="unknown_stop")
     point = parse_point(text)
     return Place(f"{point.lat:.5f}, {point.lon:.5f}", point)
-
-
-def describe_offer(one: Option, drives: Drives, key: bytes, now: int, zone: ZoneInfo) -> OfferAnswer:
-    """Describe a place in a car, with its quote."""
-    offer, run = one.offer, one.car.run
-    metres = int(drives.metres([offer.board.point], [offer.alight.point])[0, 0])
-
-    def local(instant: int) -> datetime:
-        return datetime.fromtimestamp(instant, zone)
-
-    def place(spot: Spot, walk: int, at: int) -> PlaceAnswer:
-        return PlaceAnswer(
-            name=spot.name,
-            lat=spot.point.lat,
-            lon=spot.point.lon,
-            stop_id=spot.stop,
-            walk_seconds=walk,
-            at=local(at),
-        )
-
-    return OfferAnswer(
-        run_id=run.id,
-        line_id=run.line,
-        direction=run.direction,
-        confirmation="instant" if offer.instant else "driver",
-        spontaneous=run.spontaneous,
-        driving=run.started_at is not None,
-        departure=local(one.departure),
-        arrival=local(one.arrival),
-        pickup=place(offer.board, one.board.walk, offer.board_at),
-        drop_off=place(offer.alight, one.alight.walk, offer.alight_at),
-        walk_seconds=one.walk,
-        detour_seconds=one.detour,
-        metres=metres if metres >= 0 else None,
-        seats=offer.seats,
-        seats_left=run.seats - one.others - offer.seats,
-        price_cents=offer.cents,
-        co2=one.grams(metres) if metres >= 0 else None,
-        quote=quotes.sign(key, offer, now),
-        quote_expires=local(quotes.expires(offer, now)),
-    )
