@@ -18,6 +18,7 @@ from mobigo.school import register_store as store
 from mobigo.school.gaps import find_gaps
 from mobigo.school.register import NO_HEALTH, SHEETS
 from mobigo.school.register_service import Actor
+from mobigo.street.drives import Drives
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -425,3 +426,18 @@ def test_what_is_missing_is_named_with_what_to_change(connection: psycopg.Connec
     assert next(gap.what for gap in gaps if gap.code == "school_without_bell") == (
         "Sans horaire (E1) has no bell time for the morning, so its 2 pupils cannot be planned; add a row to Horaires"
     )
+
+
+def test_every_home_is_judged_by_the_rules_of_the_day(connection: psycopg.Connection[Any]) -> None:
+    take(connection, SCHOOLS)
+    take(connection, PUPILS.replace("Adresse;", "Code INSEE;").replace("3 rue du Secret", "21603"))
+    take(connection, "règle;début;distance;secteur\nR1;01/09/2026;1000;oui\nR2;01/01/2027;9000;oui\n")
+    take(connection, "UAI;INSEE\n0210047M;21603\n")
+    keys = store.list_numbers(connection, YEAR)
+    told = {one.pupil: one.standing for one in service.judge_pupils(connection, YEAR, Drives(None))}
+    assert (told[keys["1001"]].code, told[keys["1001"]].rule) == ("entitled", "R1")
+    assert told[keys["1001"]].metres == pytest.approx(1.3 * 2_723, rel=0.01)  # straight: no streets are loaded
+    assert (told[keys["1002"]].entitled, told[keys["1002"]].code) == (None, "no_place")
+    (later,) = service.judge_pupils(connection, YEAR, Drives(None), day=date(2027, 1, 1), pupil=keys["1001"])
+    assert (later.standing.code, later.standing.rule) == ("too_near", "R2")
+    assert service.judge_pupils(connection, YEAR, Drives(None), school="0210034Y") == []

@@ -143,6 +143,12 @@ def test_a_pupil_is_shown_to_staff_alone_and_that_is_logged(served: Served) -> N
                 assert http.get(path).status_code in {401, 403}, (role, path)
 
 
+def test_without_streets_nobody_can_be_judged(served: Served) -> None:
+    with served.client("school") as http:
+        answer = http.get(f"{YEAR}/eligibility")
+        assert (answer.status_code, answer.json()["code"]) == (422, "no_streets")
+
+
 def test_a_pupil_is_erased(served: Served) -> None:
     with served.client("school") as http:
         text = "Numéro;UAI;Niveau\n77;E1;6e\n"

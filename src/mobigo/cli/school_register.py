@@ -110,6 +110,38 @@ def export_lists(*, year: str, out: Path, only: tuple[str, ...], people: bool) -
     print(f"{out}: {len(found.content):,} bytes")
 
 
+@click.command("eligibility")
+@click.option("--year", required=True, metavar="2026-2027")
+@click.option("--day", metavar="YYYY-MM-DD", help="The rules of this day; the first of the year, if not said.")
+@click.option("--school", metavar="CODE", help="Only pupils of this school.")
+@click.option("--json", "as_json", is_flag=True, help="Print every pupil's home with the reason.")
+def judge_homes(*, year: str, day: str | None, school: str | None, as_json: bool) -> None:
+    """Tell who is entitled to transport, by the rules of a day and the shortest road; pupils by key."""
+    from collections import Counter
+    from dataclasses import asdict
+    from datetime import date
+
+    from mobigo.kit.errors import InvalidInput
+    from mobigo.school.register_service import get_year, judge_pupils
+    from mobigo.school.roads import FOLDER, open_roads
+    from mobigo.settings import read_settings
+
+    try:
+        when = None if day is None else date.fromisoformat(day)
+    except ValueError:
+        raise InvalidInput(f"--day {day!r} is no day; write it like 2026-09-01") from None
+    with connect() as connection:
+        get_year(connection, year)
+        lengths = open_roads(connection, read_settings().home / FOLDER).lengths()
+        found = judge_pupils(connection, year, lengths, day=when, school=school)
+    if as_json:
+        print(json.dumps([asdict(one) for one in found], ensure_ascii=False, indent=1))
+        return
+    for code, count in Counter(one.standing.code for one in found).most_common():
+        example = next(one for one in found if one.standing.code == code)
+        print(f"{count:>7,}  {code:16} {example.pupil}: {example.standing.english}")
+
+
 def forget_pupils(url: str, settings: Settings) -> None:
     """Forget the pupils of school years that are over."""
     import psycopg

@@ -28,7 +28,7 @@ from mobigo.school.cells import CLOCK, DAYS, ENGLISH_DAYS, WEEKDAYS, write_clock
 from mobigo.school.gaps import find_gaps
 from mobigo.school.reading import LARGEST
 from mobigo.school.register import SHEETS, Sheet
-from mobigo.school.register_service import Actor, Exported
+from mobigo.school.register_service import Actor, Entitled, Exported
 from mobigo.school.register_store import OPEN, PUPILS
 
 router = APIRouter(prefix="/v1/school", tags=["school transport"])
@@ -50,6 +50,7 @@ Trusted = Annotated[Person, Depends(_let_staff_in)]
 YearId = Annotated[str, Path(pattern=service.YEAR, examples=["2026-2027"])]
 Key = Annotated[str, Path(pattern=rf"^[{store.LETTERS}]{{{store.KEY_LETTERS}}}$", description="Of a pupil")]
 Limit = Annotated[int, Query(ge=1, le=5000, description="Rows of a page")]
+Name = Annotated[str, Field(max_length=60, pattern=r"^[^\x00]*$")]
 SheetName = Literal[
     "schools", "bells", "sectors", "stops", "operators", "lots", "vehicles", "circuits", "runs", "calls", "rules",
     "pupils", "requests", "seats",
@@ -359,6 +360,66 @@ def _ask_for(people: bool, person: Person, now: datetime) -> Actor:  # noqa: FBT
 def _file(one: Exported) -> Response:
     headers = {"Content-Disposition": f'attachment; filename="{one.name}"', "Cache-Control": "no-store"}
     return Response(one.content, media_type=one.media_type, headers=headers)
+
+
+# ── entitlement ───────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+class ReasonAnswer(BaseModel):
+    """Why, in words."""
+
+    fr: str
+    en: str
+
+
+class EntitledAnswer(BaseModel):
+    """Whether a pupil is entitled to transport from a home."""
+
+    pupil: str = Field(description="Key")
+    home: int = Field(description="1, or 2 for the other parent's")
+    entitled: bool | None = Field(description="Null: something is missing to tell; the reason says what")
+    code: str
+    rule: str | None = Field(description="The one that counts")
+    metres: int | None = Field(description="Shortest way by road from home to school")
+    reason: ReasonAnswer
+
+
+class EntitledsAnswer(BaseModel):
+    """Who is entitled, by pupil."""
+
+    pupils: list[EntitledAnswer]
+
+
+@router.get("/years/{year}/eligibility", responses=problems(401, 403, 404, 422))
+def list_school_eligibility(
+    *,
+    request: Request,
+    session: Database,
+    person: Reader,  # noqa: ARG001 - only guards
+    year: YearId,
+    day: Annotated[Day | None, Query(description="The rules of this day; the first of the year, if not said")] = None,
+    school: Annotated[Name | None, Query(description="Only pupils of this school")] = None,
+    pupil: Annotated[Name | None, Query(description="Only this pupil, by key")] = None,
+) -> EntitledsAnswer:
+    """Tell who is entitled to transport, from which home, and why; by the rules of a day and the shortest road."""
+    connection = driver(session)
+    service.get_year(connection, year)
+    lengths = request.app.state.school_roads.find(connection).lengths()
+    found = service.judge_pupils(connection, year, lengths, day=day, school=school, pupil=pupil)
+    return EntitledsAnswer(pupils=[_entitled(one) for one in found])
+
+
+def _entitled(one: Entitled) -> EntitledAnswer:
+    told = one.standing
+    return EntitledAnswer(
+        pupil=one.pupil,
+        home=one.home,
+        entitled=told.entitled,
+        code=told.code,
+        rule=told.rule,
+        metres=told.metres,
+        reason=ReasonAnswer(fr=told.french, en=told.english),
+    )
 
 
 # ── pupils ────────────────────────────────────────────────────────────────────────────────────────────────────────────

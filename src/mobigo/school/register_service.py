@@ -12,10 +12,12 @@ from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any
 
 from mobigo.kit.errors import InvalidInput, NotFound
+from mobigo.kit.geo import Point
 from mobigo.school import register_store as store
 from mobigo.school import scenario_store
+from mobigo.school.eligibility import Case, Standing, judge
 from mobigo.school.reading import Fault, Faults, read_file
-from mobigo.school.register import SHEETS
+from mobigo.school.register import SHEETS, Rule, School
 from mobigo.school.register_store import OPEN, PUPILS, Access, Imported, Year
 from mobigo.school.writing import write_text, write_workbook
 
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
 
     from mobigo.school.reading import File, Rows
     from mobigo.school.register import Sheet
+    from mobigo.street.drives import Drives
 
 KEPT = timedelta(days=92)
 """After a school year its pupils stay for appeals, then they are forgotten."""
@@ -371,3 +374,73 @@ def forget(connection: psycopg.Connection[Any], now: datetime) -> Counter[str]:
         pupils=store.forget_pupils(connection, now.date() - KEPT),
         accesses=store.forget_accesses(connection, now - LOG_KEPT),
     )
+
+
+# ── entitlement ───────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@dataclass(frozen=True)
+class Entitled:
+    """A pupil's home with its standing; nothing personal but how far it is."""
+
+    pupil: str
+    """Key."""
+    home: int
+    standing: Standing
+
+
+def judge_pupils(
+    connection: psycopg.Connection[Any],
+    year: str,
+    lengths: Drives,
+    *,
+    day: date | None = None,
+    school: str | None = None,
+    pupil: str | None = None,
+) -> list[Entitled]:
+    """Tell which pupils are entitled to transport on a day, from each of their homes, by pupil.
+
+    Parameters
+    ----------
+    day
+        The first of the year, if not said.
+    lengths
+        Metres of the shortest ways, as `roads.Roads.lengths`.
+    school, pupil
+        Only those of this school, only this one.
+    """
+    found = get_year(connection, year)
+    schools = {row["id"]: School(**row) for row in store.list_rows(connection, year, SHEETS["schools"])}
+    rules = [Rule(**row) for row in store.list_rows(connection, year, SHEETS["rules"])]
+    sectors: dict[str, set[str]] = {}
+    for row in store.list_rows(connection, year, SHEETS["sectors"]):
+        sectors.setdefault(row["school"], set()).add(row["commune"])
+    pupils = {row["key"]: row for row in store.list_rows(connection, year, PUPILS)}
+    by_school: dict[str, list[store.Home]] = {}
+    for home in store.list_homes(connection, year):
+        mine = pupils[home.pupil]["school"]
+        if school in {None, mine} and pupil in {None, home.pupil}:
+            by_school.setdefault(mine, []).append(home)
+    told = []
+    for id_, homes in by_school.items():
+        metres = _measure(lengths, schools[id_], homes)
+        for home, far in zip(homes, metres, strict=True):
+            case = Case(
+                schools[id_],
+                pupils[home.pupil]["level"],
+                home.commune,
+                home.point is not None,
+                far,
+                frozenset(sectors.get(id_, ())),
+            )
+            told.append(Entitled(home.pupil, home.number, judge(case, rules, day or found.first)))
+    return sorted(told, key=lambda one: (one.pupil, one.home))
+
+
+def _measure(lengths: Drives, school: School, homes: Sequence[store.Home]) -> list[int | None]:
+    """Return the metres from homes to their school; None where one of them has no place."""
+    points = [home.point for home in homes if home.point is not None]
+    if school.lat is None or school.lon is None or not points:
+        return [None] * len(homes)
+    found = (int(one) for one in lengths.metres(points, [Point(school.lon, school.lat)]).reshape(-1))
+    return [None if home.point is None or (far := next(found)) < 0 else far for home in homes]

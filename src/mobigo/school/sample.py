@@ -284,11 +284,14 @@ class _Drawing:
             boarding[school.id][place.id].append((number, 1))
             second: dict[str, Any] = {}
             if chance.random() < SHARED:
-                there = chance.choice(self._stops[chance.choice(near[school.id]).commune])
+                elsewhere = chance.choice(near[school.id])
+                there = chance.choice(self._stops[elsewhere.commune])
                 boarding[school.id][there.id].append((number, 2))
                 other = self._scatter(there.point, 250)
                 second = {
                     "second_address": f"{chance.randint(1, 60)} {chance.choice(STREETS)}",
+                    "second_city": elsewhere.name,
+                    "second_commune": elsewhere.commune,
                     "second_lat": _round(other.lat),
                     "second_lon": _round(other.lon),
                     "second_weekdays": (4, 5),
