@@ -4,7 +4,7 @@ from datetime import date, datetime
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Path, Query, Request, Response
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, StrictBool, StrictInt
 
 from mobigo.accounts.api import require
 from mobigo.accounts.model import Person as Asking
@@ -157,13 +157,13 @@ class ClosingAnswer(BaseModel):
 class CloseBody(_Body):
     """How a month is closed."""
 
-    dry_run: bool = False
+    dry_run: StrictBool = False
 
 
 class CorrectionBody(_Body):
     """Money added to what a run is paid, or taken off."""
 
-    cents: Annotated[int, Field(ge=-1_000_000, le=1_000_000)]
+    cents: Annotated[StrictInt, Field(ge=-1_000_000, le=1_000_000)]
     note: Text
 
 
@@ -301,7 +301,7 @@ def list_payouts(*, session: Database, asking: Reader, whose: Whose = None, mont
     return _payouts(session, found)
 
 
-@router.post("/payouts/{id}/returned", responses=problems(401, 403, 404, 422))
+@router.post("/payouts/{id}/returned", responses=problems(400, 401, 403, 404, 422))
 def return_payout(
     *,
     request: Request,
@@ -329,7 +329,7 @@ def get_month(*, request: Request, session: Database, asking: Staff, month: Mont
     return _closing(_closer(request, session).tell(closed), dry_run=False)
 
 
-@router.post("/months/{month}/close", responses=problems(401, 403, 409, 422))
+@router.post("/months/{month}/close", responses=problems(400, 401, 403, 409, 422))
 def close_month(
     *, request: Request, session: Database, now: Now, asking: Finance, month: MonthPath, body: CloseBody
 ) -> ClosingAnswer:
@@ -386,14 +386,14 @@ def export_month_workbook(*, session: Database, asking: Staff, month: MonthPath)
 # ── papers ────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-@router.get("/statements/{month}.pdf", responses=problems(401, 403, 404, 422) | PDF, response_class=Response)
+@router.get("/statements/{month}.pdf", responses=problems(400, 401, 403, 404, 422) | PDF, response_class=Response)
 def get_statement(
     *, request: Request, session: Database, now: Now, asking: Reader, month: MonthPath, whose: Whose = None
 ) -> Response:
     """Take away one's month as an accessible PDF: each run, why it is paid what it is, and what was sent."""
     person = _whose(session, asking, whose)
     if person is None:
-        raise InvalidInput("say whose statement: `person`, an id", code="unknown_person")
+        raise InvalidInput("say whose statement: `person`, an id")
     one = statements.read_statement(session, read_month(month), person)
     pdf = statements.write_statement(session, one, author=request.app.state.payer.name, now=now)
     return _download(pdf, "application/pdf", f"carpool-{month}.pdf")

@@ -14,7 +14,7 @@ from importlib import resources
 from typing import Annotated, Any, Literal, Self
 
 from jsonschema import Draft202012Validator
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, StrictBool, StrictInt, TypeAdapter, ValidationError, model_validator
 
 from mobigo.carpool.amounts import exact
 from mobigo.carpool.policy import WEEKDAYS, Policy, read_policy
@@ -25,10 +25,12 @@ from mobigo.kit.parameters import Day
 MOST_CENTS = 1_000_000
 """Of one amount in a rule: ten thousand euros are an error."""
 
+TIME = r"^(?:[01][0-9]|2[0-3]):[0-5][0-9]$"
+
 ALWAYS = "2000-01-01"
 """A day before which nobody carpooled."""
 
-Cents = Annotated[float, Field(ge=0, le=MOST_CENTS, allow_inf_nan=False)]
+Cents = Annotated[float, Field(strict=True, ge=0, le=MOST_CENTS, allow_inf_nan=False)]
 Class = Literal["A", "B", "C"]
 Weekday = Literal["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"]
 Word = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.:-]{0,99}$")]
@@ -56,9 +58,8 @@ class Window(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     weekdays: Annotated[list[Weekday], Field(min_length=1, max_length=7)]
-    first: time
-    last: time
-    """Not included."""
+    first: Annotated[str, Field(pattern=TIME, description="Local time", examples=["06:30"])]
+    last: Annotated[str, Field(pattern=TIME, description="Not included", examples=["09:00"])]
 
 
 class RunBody(_Dated):
@@ -70,17 +71,19 @@ class RunBody(_Dated):
     ] = None
     per_loaded_km_cents: Cents = 10
     per_extra_passenger_cents: Cents = 100
-    extra_passenger_starts_at: Annotated[int, Field(ge=1, le=8)] = 2
-    max_paid_extra_passengers: Annotated[int | None, Field(ge=0, le=8, description="null: no bound.")] = 3
-    passenger_price_cents: Annotated[int, Field(ge=0, le=MOST_CENTS, description="Of a seat, to the Region.")] = 150
+    extra_passenger_starts_at: Annotated[StrictInt, Field(ge=1, le=8)] = 2
+    max_paid_extra_passengers: Annotated[StrictInt | None, Field(ge=0, le=8, description="null: no bound.")] = 3
+    passenger_price_cents: Annotated[StrictInt, Field(ge=0, le=MOST_CENTS, description="Of a seat, to the Region.")] = (
+        150
+    )
     km_basis: Kilometres = Kilometres.LOADED
     extra_basis: Extra = Extra.RUN
     count: Annotated[
         Literal["seats", "bookings"], Field(description="What a passenger is: a seat, or a booking of several.")
     ] = "seats"
-    pay_empty: Annotated[bool, Field(description="Also where nobody rode (R.3132-4).")] = False
+    pay_empty: Annotated[StrictBool, Field(description="Also where nobody rode (R.3132-4).")] = False
     only_line_stops: Annotated[
-        bool, Field(description="Passengers count only from a stop of the line to another one.")
+        StrictBool, Field(description="Passengers count only from a stop of the line to another one.")
     ] = True
     classes: Annotated[list[Class], Field(min_length=1, max_length=3, description="Proofs that count.")] = [
         "A",
@@ -101,7 +104,7 @@ class CapBody(_Dated):
     """Bounds what a driver gets for a run: his costs (R.3132-3), but for two short runs a day (D.3132-5)."""
 
     kind: Literal["legal_cap"]
-    cost_rate_cents_per_km: Annotated[float, Field(gt=0, le=1_000, allow_inf_nan=False)]
+    cost_rate_cents_per_km: Annotated[float, Field(strict=True, gt=0, le=1_000, allow_inf_nan=False)]
 
 
 PolicyBody = Annotated[RunBody | JourneyBody | CapBody, Field(discriminator="kind")]
@@ -254,7 +257,12 @@ def _build_line_rule(id_: str, revision: int, body: RunBody) -> LineRule:
         pay_empty=body.pay_empty,
     )
     windows = tuple(
-        (frozenset(WEEKDAYS.index(day) for day in one.weekdays), one.first, one.last) for one in body.windows
+        (
+            frozenset(WEEKDAYS.index(day) for day in one.weekdays),
+            time.fromisoformat(one.first),
+            time.fromisoformat(one.last),
+        )
+        for one in body.windows
     )
     return LineRule(
         id=id_,

@@ -4,7 +4,7 @@ from datetime import date, datetime
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Path, Query
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, StrictInt
 
 from mobigo.accounts.api import require
 from mobigo.accounts.model import Person, Role
@@ -68,7 +68,7 @@ class SimulateBody(BaseModel):
     policy: PolicyBody
     first: Annotated[Day, Field(description="First day of departure")]
     last: Annotated[Day, Field(description="Last one; a year after the first at most")]
-    explain: Annotated[int, Field(ge=0, le=MOST_EXPLAINED, description="How many runs are explained")] = 0
+    explain: Annotated[StrictInt, Field(ge=0, le=MOST_EXPLAINED, description="How many runs are explained")] = 0
 
 
 class CostAnswer(BaseModel):
