@@ -19,14 +19,18 @@ import numpy as np
 
 from mobigo.kernels import inner_kernel, kernel
 from mobigo.kernels.places import (
+    address_of,
+    int32_at,
     integers,
     long_integers,
+    prefetch,
+    put_int32,
     short_integers,
     small_integers,
     table_of_integers,
-    table_of_positive_integers,
     table_of_short_integers,
     table_of_small_integers,
+    uint16_at,
 )
 
 if TYPE_CHECKING:
@@ -42,12 +46,18 @@ SECONDS_PER_UNIT = 4
 """Seconds of one unit of `DayView.cell_seconds`."""
 NO_WAY = 65535
 NO_RIDE: Int = np.int64(254)
+MANY_RIDES = 256
+"""More than a distance can count."""
 FAR: Int = np.int64(2**22)
 """Seconds a distance has at most."""
 MOST_TRIPS = 2**16 - 1
 """Trips of a line at most."""
-LONGEST_WAIT = 2**16 - 1
-"""Of a hop, in its units, where it waits longer."""
+GOES_ON = 2**31
+"""Added to the position of a hop whose line has trips that go on as others."""
+AT_A_TIME = 256
+"""Hops looked through at a time."""
+NEXT = 4
+"""How many segments ahead memory is asked for."""
 UNKNOWN: Int = np.int64(-1)
 """Instead of a distance, until it is worked out."""
 ORIGIN: Int = np.int64(-1)
@@ -131,9 +141,9 @@ class DayView(NamedTuple):
     """uint8[n], 1 where the onward vehicle waits."""
     hop_first: NDArray[np.int32]
     """int32[n_events + 1, 2], index of the hops of the event; its arrival once more, being read together."""
-    hop: NDArray[np.uint32]
-    """uint32[n, 2], position to board at; the trip's number on its line (upper 16 bits) and how long after the arrival
-    it leaves at least (lower 16 bits, in units of SECONDS_PER_UNIT)."""
+    hop: NDArray[np.int32]
+    """int32[n, 3], position to board at (less GOES_ON where trips of its line go on as others), the trip's number on
+    its line, its departure there."""
     stop_cell: NDArray[np.int32]
     """int32[n_stops], cell the stop lies in, -1 when no vehicle calls."""
     cell_seconds: NDArray[np.uint16]
@@ -170,6 +180,8 @@ class Scratch(NamedTuple):
     """int32[n_lines], see `Goal`; UNKNOWN at rest."""
     whole_known: NDArray[np.int32]
     """int32[n_lines + 1], see `Goal`; its last 0 at rest."""
+    chosen: NDArray[np.int32]
+    """int32[AT_A_TIME], hops that lead on."""
     places: NDArray[np.int64]
     """int64[n_fields, 3], as in `DayView`."""
 
@@ -321,7 +333,7 @@ def link_trips(
     view: DayView,
     position_key: NDArray[np.int32],
     n_keys: Int,
-) -> tuple[NDArray[np.int32], NDArray[np.uint32]]:
+) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
     """Find the hops worth considering: per event and line the earliest trip, kept when it brings something.
 
     A hop is kept when, among all that one more ride can do for somebody sitting in the trip, it brings an earlier
@@ -340,7 +352,7 @@ def link_trips(
     """
     n_lines = len(view.line_position) - 1
     hop_first = np.zeros((len(view.arrival) + 1, 2), np.int32)
-    hops = np.empty((max(16, len(view.arrival)), 2), np.uint32)
+    hops = np.empty((max(16, len(view.arrival)), 3), np.int32)
     n = 0
     best = np.zeros(n_keys, np.int32)
     best_of = np.full(n_keys, -1, np.int32)
@@ -447,10 +459,10 @@ def link_trips(
                         if n == len(hops):
                             hops = np.concatenate((hops, hops))
                         other = view.position_line[c_position[c]]
-                        leaves = view.departure[view.trip_shift[c_trip[c]] + c_position[c]]
-                        wait = min((leaves - view.arrival[shift + x]) // SECONDS_PER_UNIT, LONGEST_WAIT)
-                        hops[n, 0] = c_position[c]
-                        hops[n, 1] = (c_trip[c] - view.line_trip[other]) << 16 | wait
+                        goes_on = view.onward_first[other] < view.onward_first[other + 1]
+                        hops[n, 0] = c_position[c] - GOES_ON * goes_on
+                        hops[n, 1] = c_trip[c] - view.line_trip[other]
+                        hops[n, 2] = view.departure[view.trip_shift[c_trip[c]] + c_position[c]]
                         n += 1
     hop_first[len(view.arrival), 0] = n
     return hop_first, hops[:n].copy()
@@ -853,6 +865,38 @@ def _ahead(view: DayView, goal: Goal, position: Int) -> Int:
 
 
 @inner_kernel
+def _choose(
+    hop_at: Int,
+    ahead_at: Int,
+    limit_at: Int,
+    reached_at: Int,
+    chosen_at: Int,
+    stride: Int,
+    first: Int,
+    beyond: Int,
+    ride: Int,
+    last: Int,
+    postponed: Int,
+) -> tuple[Int, Int]:
+    """Pick the hops that may lead on, without a branch that could be guessed wrong.
+
+    Also those to where `Goal.ahead` is not known yet.
+    """
+    n: Int = np.int64(0)
+    for h in range(first, beyond):
+        place = int32_at(hop_at, 3 * h)
+        distance = int32_at(ahead_at, place & (GOES_ON - 1))
+        need = ride + (distance & 255)
+        soon = int32_at(hop_at, 3 * h + 2) + (distance >> 8) < int32_at(limit_at, need)
+        held = need > last
+        postponed = min(postponed, need if soon & held else NO_RIDE)
+        fresh = uint16_at(reached_at, (place & (GOES_ON - 1)) * stride) > int32_at(hop_at, 3 * h + 1)
+        put_int32(chosen_at, n, h)
+        n += (distance < 0) | (soon & (not held) & ((place < 0) | fresh))
+    return n, postponed
+
+
+@inner_kernel
 def _spread(
     view: DayView,
     scratch: Scratch,
@@ -876,7 +920,8 @@ def _spread(
         Rides that `scratch` tells apart; 1 when fewer rides always come first.
     budget : int
         Rides to find the destination with; what needs more is postponed.
-    limit : int32[rides + 2], arrivals by at most so many rides to do better than
+    limit : int32[rides + 2 + MANY_RIDES], arrivals by at most so many rides to do better than
+        -NEVER for more than `rides`.
     found : int32[rides + 2, 3], best arrival by rides, its segment and position; lowered
     lower : int
         1 when arrivals lower the limits.
@@ -894,9 +939,11 @@ def _spread(
         scratch.touched,
         scratch.seated,
     )
-    trip_shift, hop_first, hops = view.trip_shift, view.hop_first, view.hop
-    position_line, line_position, line_trip = view.position_line, view.line_position, view.line_trip
-    ahead, there, onward_first = goal.ahead, goal.there, view.onward_first
+    trip_shift, line_trip, line_position = view.trip_shift, view.line_trip, view.line_position
+    first_at, hop_at, there_at = address_of(view.hop_first), address_of(view.hop), address_of(goal.there)
+    ahead_at, limit_at, chosen_at = address_of(goal.ahead), address_of(limit), address_of(scratch.chosen)
+    line_at, board_at = address_of(view.position_line), address_of(view.position_stop)
+    reached_at = address_of(scratch.reached)
     blocks = len(view.onward_table) > 0
     last = min(budget, rides)
     ride: Int = np.int64(1)
@@ -905,78 +952,107 @@ def _spread(
         level = min(ride + 1, levels)
         for at in range(begin, end):
             shift = np.int64(trip_shift[segment[at, 0]])
-            if blocks and ahead[segment[at, 1]] == UNKNOWN:  # a line one came to by staying seated
-                _look_ahead(view, goal, np.int64(segment[at, 1]))
-            for x in range(segment[at, 1] + 1, segment[at, 2] + 1):
-                distance: Int = np.int64(there[x])
-                further = distance & 255
-                need = ride + max(ONE, further)
-                if need > last:  # most segments of the last ride end here, their times unread
-                    if need <= rides:
-                        postponed = min(postponed, need)
-                    if further > 0:
-                        continue
-                arrival = np.int64(hop_first[shift + x, 1])
-                if arrival >= limit[ride]:
-                    break
-                if further == 0:
-                    out = goal.egress[view.position_stop[x]]
-                    if out >= 0 and arrival + out < min(limit[ride], found[ride, 0]):
-                        found[ride, 0] = arrival + out
-                        found[ride, 1] = at
-                        found[ride, 2] = x
-                        if lower:
-                            for more in range(ride, rides + 1):
-                                limit[more] = min(limit[more], arrival + out)
-                if need > last:
-                    continue
-                if arrival + (distance >> 8) >= limit[need]:
-                    continue
-                for h in range(hop_first[shift + x, 0], hop_first[shift + x + 1, 0]):
-                    y = np.int64(hops[h, 0])
-                    distance = np.int64(ahead[y])
-                    if distance == UNKNOWN:
-                        distance = _look_ahead(view, goal, y)
-                    need = ride + 1 + (distance & 255)
+            left, stop = np.int64(segment[at, 1]), np.int64(segment[at, 2]) + 1
+            if at + NEXT < end:
+                further = np.int64(trip_shift[segment[at + NEXT, 0]]) + segment[at + NEXT, 1] + 1
+                prefetch(hop_at, 3 * int32_at(first_at, 2 * further))
+            if blocks and int32_at(ahead_at, left) == UNKNOWN:  # a line one came to by staying seated
+                _look_ahead(view, goal, left)
+            x = left + 1
+            while x < stop:
+                z = x
+                while z < stop:
+                    distance = int32_at(there_at, z)
+                    further = distance & 255
+                    if ride == last and further > 0:  # most segments of the last ride end so, their times unread
+                        if ride + further <= rides:
+                            postponed = min(postponed, ride + further)
+                        break
+                    arrival = int32_at(first_at, 2 * (shift + z) + 1)
+                    if arrival >= int32_at(limit_at, ride):
+                        stop = z
+                        break
+                    if further == 0:
+                        out = np.int64(goal.egress[int32_at(board_at, z)])
+                        if out >= 0 and arrival + out < min(limit[ride], found[ride, 0]):
+                            found[ride, 0] = arrival + out
+                            found[ride, 1] = at
+                            found[ride, 2] = z
+                            if lower:
+                                for more in range(ride, rides + 1):
+                                    limit[more] = min(limit[more], arrival + out)
+                        further = ONE
+                    need = ride + further
+                    if arrival + (distance >> 8) >= int32_at(limit_at, need):
+                        break
                     if need > last:
-                        if need <= rides:
+                        postponed = min(postponed, need)
+                        break
+                    z += 1
+                first = int32_at(first_at, 2 * (shift + x))
+                beyond = int32_at(first_at, 2 * (shift + z))
+                while first < beyond:
+                    n_chosen, postponed = _choose(
+                        hop_at,
+                        ahead_at,
+                        limit_at,
+                        reached_at + 2 * (level - 1),
+                        chosen_at,
+                        stride,
+                        first,
+                        min(first + AT_A_TIME, beyond),
+                        ride + 1,
+                        last,
+                        postponed,
+                    )
+                    first += AT_A_TIME
+                    for which in range(n_chosen):
+                        h = int32_at(chosen_at, which)
+                        place = int32_at(hop_at, 3 * h)
+                        y = place & (GOES_ON - 1)
+                        number = int32_at(hop_at, 3 * h + 1)
+                        distance = int32_at(ahead_at, y)
+                        if distance == UNKNOWN:
+                            distance = _look_ahead(view, goal, y)
+                        need = ride + 1 + (distance & 255)
+                        if int32_at(hop_at, 3 * h + 2) + (distance >> 8) >= int32_at(limit_at, need):
+                            continue
+                        if need > last:
                             postponed = min(postponed, need)
-                        continue
-                    which = np.int64(hops[h, 1])
-                    if arrival + (which & 0xFFFF) * SECONDS_PER_UNIT + (distance >> 8) >= limit[need]:
-                        continue
-                    line = np.int64(position_line[y])
-                    number = which >> 16
-                    trip = line_trip[line] + number
-                    new: Int = np.int64(-1)
-                    if reached[y * stride + level - 1] > number:  # as in `_board`, written out: calls are slow here
-                        new = size
-                        if not marked[line]:
-                            marked[line] = 1
-                            touched[n_touched] = line
-                            n_touched += 1
-                        stop = line_position[line + 1]
-                        z = y
-                        while z < stop and reached[z * stride + level - 1] > number:
-                            for mark in range(z * stride + level - 1, z * stride + levels):
-                                if reached[mark] <= number:
-                                    break
-                                reached[mark] = number
-                            z += 1
-                        if size < len(segment):
-                            segment[size, 0] = trip
-                            segment[size, 1] = y
-                            segment[size, 2] = min(z, stop - 1)
-                            segment[size, 3] = at
-                            segment[size, 4] = x
-                            segment[size, 5] = trip
-                        size += 1
-                    if not blocks or onward_first[line] == onward_first[line + 1]:
-                        continue
-                    if seated[line * stride + level - 1] > trip:
-                        size, n_touched = _stay(
-                            view, scratch, stride, level, levels, trip, y, at, x, new, size, n_touched
-                        )
+                            continue
+                        while int32_at(first_at, 2 * (shift + x + 1)) <= h:
+                            x += 1
+                        line = int32_at(line_at, y)
+                        trip = line_trip[line] + number
+                        new: Int = np.int64(-1)
+                        if uint16_at(reached_at, y * stride + level - 1) > number:  # as `_board`: calls are slow here
+                            new = size
+                            if not marked[line]:
+                                marked[line] = 1
+                                touched[n_touched] = line
+                                n_touched += 1
+                            end_of_line = np.int64(line_position[line + 1])
+                            w = y
+                            while w < end_of_line and uint16_at(reached_at, w * stride + level - 1) > number:
+                                for mark in range(w * stride + level - 1, w * stride + levels):
+                                    if uint16_at(reached_at, mark) <= number:
+                                        break
+                                    reached[mark] = number
+                                w += 1
+                            prefetch(first_at, 2 * (np.int64(trip_shift[trip]) + y + 1))
+                            if size < len(segment):
+                                segment[size, 0] = trip
+                                segment[size, 1] = y
+                                segment[size, 2] = min(w, end_of_line - 1)
+                                segment[size, 3] = at
+                                segment[size, 4] = x
+                                segment[size, 5] = trip
+                            size += 1
+                        if place < 0 and seated[line * stride + level - 1] > trip:
+                            size, n_touched = _stay(
+                                view, scratch, stride, level, levels, trip, y, at, x, new, size, n_touched
+                            )
+                x = z + 1
         begin = end
         ride += 1
     return size, n_touched, postponed
@@ -1137,8 +1213,8 @@ def _write_legs(
 def _aim(limit: NDArray[np.int32], got: NDArray[np.int32]) -> None:
     """Set the limits by rides such that just the arrivals still wanted come in."""
     bound = -NEVER
-    for back in range(1, len(limit) + 1):
-        ride = len(limit) - back
+    for back in range(1, len(got) + 1):
+        ride = len(got) - back
         if got[ride] != NEVER:
             bound = got[ride] + 1
         limit[ride] = bound
@@ -1185,7 +1261,7 @@ def _view_at(places: NDArray[np.int64]) -> DayView:
         special_change=integers(places[34]),
         special_guaranteed=small_integers(places[35]),
         hop_first=table_of_integers(places[36]),
-        hop=table_of_positive_integers(places[37]),
+        hop=table_of_integers(places[37]),
         stop_cell=integers(places[38]),
         cell_seconds=table_of_short_integers(places[39]),
         cell_rides=table_of_small_integers(places[40]),
@@ -1207,6 +1283,7 @@ def _scratch_at(places: NDArray[np.int64]) -> Scratch:
         known=integers(places[7]),
         whole=integers(places[8]),
         whole_known=integers(places[9]),
+        chosen=integers(places[10]),
         places=places,
     )
 
@@ -1283,7 +1360,8 @@ def search(
                 least = min(np.int64(rides_row[other]), known & 255)
                 goal.cell[other] = min(seconds, known >> 8) << 8 | least
     window = until != -NEVER
-    limit = np.full(rides + 2, NEVER, np.int32)
+    limit = np.full(rides + 2 + MANY_RIDES, -NEVER, np.int32)
+    limit[: rides + 1] = NEVER
     found = np.full((rides + 2, 3), NEVER, np.int32)
     got = np.full(rides + 2, NEVER, np.int32)
     most: Int = np.int64(rides)
@@ -1309,7 +1387,7 @@ def search(
     if not window:
         if walk >= 0:
             limit[1] = start + walk + 1
-            limit[2:] = start + walk
+            limit[2 : rides + 1] = start + walk
         fits = _find_earliest(
             view, once, first_trip, first_position, np.int64(n_first), ZERO, goal, rides, limit, found
         )

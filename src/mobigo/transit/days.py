@@ -739,7 +739,7 @@ def _index(timetable: Timetable, lines: _Lines, walks: _Walks, direction: Direct
         line_class=np.ascontiguousarray(lines.kind),
         **walks._asdict(),
         hop_first=np.zeros((0, 2), np.int32),
-        hop=np.zeros((0, 2), np.uint32),
+        hop=np.zeros((0, 3), np.int32),
         stop_cell=stop_cell,
         cell_seconds=np.zeros((0, 0), np.uint16),
         cell_rides=np.zeros((0, 0), np.uint8),

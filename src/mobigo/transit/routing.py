@@ -107,10 +107,11 @@ def _search_quickly(view: DayView, query: Query, rides: int) -> list[TransitJour
     walk = -1 if query.walk is None else query.walk
     until = start + query.window if query.window else -NEVER
     journeys, legs = _run(view, ends, (start, until, rides, walk))
+    days = {row[DAY]: date.fromordinal(row[DAY] + EPOCH) for row in legs}
     found = []
     begin = 0
     for left, arrival, n_rides, end in journeys:
-        found.append(_journey(view, base, (left, arrival, n_rides), legs[begin:end]))
+        found.append(_journey(view, base, (left, arrival, n_rides), legs[begin:end], days))
         begin = end
     return found
 
@@ -190,6 +191,7 @@ def _scratch(n_positions: int, n_lines: int, stride: int, segments: int) -> Scra
         known=np.zeros(n_lines + 1, np.int32),
         whole=np.full(n_lines, kernels.UNKNOWN, np.int32),
         whole_known=np.zeros(n_lines + 1, np.int32),
+        chosen=np.zeros(kernels.AT_A_TIME, np.int32),
         places=np.zeros((0, 3), np.int64),
     )
     return scratch._replace(places=locate(scratch[:-1]))
@@ -199,44 +201,38 @@ ROW, DAY, FROM_POS, TO_POS, FROM_STOP, TO_STOP, DEPARTURE, ARRIVAL, TRIP, BEFORE
 """Columns of the kernel's legs."""
 
 
-def _journey(view: DayView, base: int, triple: tuple[int, int, int], rows: list[list[int]]) -> TransitJourney:
-    """Turn the kernel's rows into legs, in the order of travel."""
+def _journey(
+    view: DayView, base: int, triple: tuple[int, int, int], rows: list[list[int]], days: dict[int, date]
+) -> TransitJourney:
+    """Turn the kernel's rows into legs, in the order of travel; `days` are the dates of their service days."""
     left, arrival, n_rides = triple
-    mirrored = bool(view.mirrored[0])
+    mirrored = view.mirrored[0]
     if mirrored:
         left, arrival = -arrival, -left
     rides = []
     for n, row in enumerate(rows):
         rides.append(row)
         if row[BEFORE] == kernels.SEATED:
-            rides.extend(_seats_between(view, rows[n + 1][TRIP], row[TRIP]))
+            between = _seats_between(view, rows[n + 1][TRIP], row[TRIP])
+            days.update((seat[DAY], date.fromordinal(seat[DAY] + EPOCH)) for seat in between)
+            rides.extend(between)
     if not mirrored:
         rides.reverse()
     legs: list[Ride | Walk] = []
-    here, now = -1, left
-    walk = rides[0][DEPARTURE] - left
-    for n, row in enumerate(rides):
-        if n:
-            walk = (rides[n - 1] if mirrored else row)[BEFORE]
-            if row[FROM_STOP] == here or walk < 0:
-                walk = -1
-        if walk > 0 or (n and walk == 0):
-            legs.append(Walk(here, row[FROM_STOP], base + now, base + now + walk))
-        legs.append(
-            Ride(
-                row[ROW],
-                date.fromordinal(row[DAY] + EPOCH),
-                row[FROM_POS],
-                row[TO_POS],
-                row[FROM_STOP],
-                row[TO_STOP],
-                base + row[DEPARTURE],
-                base + row[ARRIVAL],
-            )
-        )
-        here, now = row[TO_STOP], row[ARRIVAL]
-    if arrival > now:
-        legs.append(Walk(here, -1, base + now, base + arrival))
+    here, now, after = -1, base + left, 0
+    for trip, day, from_pos, to_pos, from_stop, to_stop, departs, arrives, _, before in rides:
+        if here < 0:
+            if departs > left:
+                legs.append(Walk(-1, from_stop, now, base + departs))
+        else:
+            walk = after if mirrored else before
+            if from_stop != here and walk >= 0:
+                legs.append(Walk(here, from_stop, now, now + walk))
+        now = base + arrives
+        legs.append(Ride(trip, days[day], from_pos, to_pos, from_stop, to_stop, base + departs, now))
+        here, after = to_stop, before
+    if base + arrival > now:
+        legs.append(Walk(here, -1, now, base + arrival))
     return TransitJourney(base + left, base + arrival, n_rides - 1, tuple(legs))
 
 
