@@ -11,6 +11,7 @@ import os
 import random
 from contextlib import contextmanager
 from datetime import date, timedelta
+from enum import Enum
 from statistics import median, quantiles
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -41,6 +42,13 @@ IN_TURN = 50
 EARLIEST, LATEST = 6 * HOUR, 20 * HOUR
 
 
+class Ends(Enum):
+    """From what to what is asked."""
+
+    STOPS = "stops"
+    STATIONS = "stations"
+
+
 class Network(NamedTuple):
     """A feed and the day it is asked about."""
 
@@ -52,6 +60,7 @@ class Network(NamedTuple):
     """Limit of the ratio to the unit, by kind of question."""
     tail: float | None = None
     """Limit of the ratio of p95 to the median, for every kind."""
+    between: Ends = Ends.STOPS
 
 
 NETWORKS = (
@@ -91,8 +100,11 @@ class Question(NamedTuple):
     at: int
 
 
-def draw(views: DayViews, day: int, number: int) -> list[Question]:
-    """Draw pairs among the stops served on a day between 06:00 and 20:00 local, with an instant in between."""
+def draw(views: DayViews, day: int, number: int, between: Ends = Ends.STOPS) -> list[Question]:
+    """Draw pairs among the stops served on a day between 06:00 and 20:00 local, with an instant in between.
+
+    Between stations: among those that the stops belong to, a stop without one being its own.
+    """
     view = views.view(day, Direction.DEPART)
     line = view.trip_line
     events = [
@@ -101,16 +113,26 @@ def draw(views: DayViews, day: int, number: int) -> list[Question]:
         if view.trip_day[trip] == day
         for position in range(view.line_position[line[trip]], view.line_position[line[trip] + 1])
     ]
-    stops = sorted({stop for stop, departure in events if EARLIEST <= departure < LATEST})
+    served = {stop for stop, departure in events if EARLIEST <= departure < LATEST}
+    if between is Ends.STATIONS:
+        parent = views.timetable.stop_parent
+        served = {int(parent[stop]) if parent[stop] >= 0 else stop for stop in served}
+    stops = sorted(served)
     rng = random.Random(20161104)
     base = begin_day(day, views.zone)
     return [Question(*rng.sample(stops, 2), base + rng.randrange(EARLIEST, LATEST, 60)) for _ in range(number)]
 
 
 class Peer:
-    """Nigiri over the same feed, days -1 to +1, default options."""
+    """Nigiri over the same feed, days -1 to +1, default options.
 
-    def __init__(self, file: Path, day: date, stop_ids: list[str]) -> None:
+    Asked between stations, it takes all of their stops (its match mode EQUIVALENT, as MOTIS does): by default it finds
+    nothing there, for no vehicle calls at a station itself. Its other modes that answer take longer.
+    """
+
+    match = pynigiri.LocationMatchMode.EXACT
+
+    def __init__(self, file: Path, day: date, stop_ids: list[str], between: Ends = Ends.STOPS) -> None:
         source = pynigiri.TimetableSource()
         source.path, source.tag = str(file), "peer"
         with silence():
@@ -118,12 +140,15 @@ class Peer:
                 [source], str(day - timedelta(days=1)), str(day + timedelta(days=2)), pynigiri.FinalizeOptions()
             )
         self.stop_ids = stop_ids
+        if between is Ends.STATIONS:
+            self.match = pynigiri.LocationMatchMode.EQUIVALENT
 
     def earliest(self, question: Question) -> list[Any]:
         """Ask for the earliest arrivals."""
         query = pynigiri.Query()
         query.start = [pynigiri.Offset(self.timetable.find_location(self.stop_ids[question.from_stop]), 0, 0)]
         query.destination = [pynigiri.Offset(self.timetable.find_location(self.stop_ids[question.to_stop]), 0, 0)]
+        query.start_match_mode = query.dest_match_mode = self.match
         query.start_time = question.at // 60
         journeys: list[Any] = pynigiri.route(self.timetable, query)
         return journeys
@@ -151,13 +176,13 @@ def compare(network: Network, file: Path) -> Iterator[Bar]:
     views.view(day, Direction.DEPART)
     prepared = perf_counter() - started
     yield Bar(f"kernel {network.name}: prepare", prepared, "s", 60, "lower", "read the zip, build, lay one day out")
-    questions = draw(views, day, network.pairs)
-    peer = Peer(file, network.day, timetable.stop_ids.all())
+    questions = draw(views, day, network.pairs, network.between)
+    peer = Peer(file, network.day, timetable.stop_ids.all(), network.between)
     midnight = begin_day(day, views.zone)
 
     def ours(question: Question, window: int) -> list[list[tuple[str, ...]]]:
         ask = routing.ask(views, question.from_stop, question.to_stop, question.at, window=window)
-        return [_name(timetable, journey) for journey in routing.search(views, ask)]
+        return _name(timetable, routing.search(views, ask))
 
     kinds: dict[str, Callable[[Question], list[Any]]] = {
         "peer": peer.earliest,
@@ -181,7 +206,8 @@ def compare(network: Network, file: Path) -> Iterator[Bar]:
                 else:
                     without[kind] += 1
     unit = median(times["peer"])
-    how = f"{network.pairs} seeded pairs of stops served on {network.day}, {IN_TURN} in turn with pynigiri 0.1.5"
+    how = f"{network.pairs} seeded pairs of {network.between.value} served on {network.day}"
+    how += f", {IN_TURN} in turn with pynigiri 0.1.5"
     for kind, seconds in times.items():
         said = f"{how}; {without[kind]} unanswered apart"
         yield Bar(f"kernel {network.name}: {kind}", 1e3 * median(seconds), "ms", None, "lower", f"median; {said}")
@@ -195,14 +221,22 @@ def compare(network: Network, file: Path) -> Iterator[Bar]:
             yield Bar(f"kernel {network.name}: {kind} / peer", ratio, "of the peer", limit, "lower", f"medians; {said}")
 
 
-def _name(timetable: Timetable, journey: TransitJourney) -> list[tuple[str, ...]]:
-    """Write the legs of a journey with the ids of the feed."""
+def _name(timetable: Timetable, journeys: list[TransitJourney]) -> list[list[tuple[str, ...]]]:
+    """Write the legs of journeys with the ids of the feed; what several of them share is looked up once."""
+    trips, stops = {-1: ""}, {-1: ""}
+    for journey in journeys:
+        for leg in journey.legs:
+            if isinstance(leg, Ride) and leg.trip not in trips:
+                trips[leg.trip] = timetable.trip_ids.at(leg.trip)
+            for stop in (leg.from_stop, leg.to_stop):
+                if stop not in stops:
+                    stops[stop] = timetable.stop_ids.at(stop)
     return [
-        (
-            timetable.trip_ids.at(leg.trip) if isinstance(leg, Ride) else "",
-            *(timetable.stop_ids.at(stop) if stop >= 0 else "" for stop in (leg.from_stop, leg.to_stop)),
-        )
-        for leg in journey.legs
+        [
+            (trips[leg.trip if isinstance(leg, Ride) else -1], stops[leg.from_stop], stops[leg.to_stop])
+            for leg in journey.legs
+        ]
+        for journey in journeys
     ]
 
 

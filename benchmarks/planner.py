@@ -52,7 +52,7 @@ NETWORKS = (
         {"earliest": 0.10, "two hours": 0.67, "full day": 3.0},
         2.5,
     ),
-    kernel.Network("ter", "fr/sncf-ter-2025.gtfs.zip", date(2025, 2, 21), 1_000, LIMITS, 2.5),
+    kernel.Network("ter", "fr/sncf-ter-2025.gtfs.zip", date(2025, 2, 21), 1_000, LIMITS, 2.5, kernel.Ends.STATIONS),
 )
 AGREED_PAIRS = 200
 ASKED, SEED = 200, 3
