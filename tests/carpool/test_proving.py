@@ -171,6 +171,25 @@ def test_only_what_has_something_to_settle_is_looked_at(shared: Shared) -> None:
     assert riding.due(ended + 30 * HOUR) == []
 
 
+@pytest.mark.parametrize(
+    ("on", "off", "began", "over"),
+    [
+        (2, 90, 2, 90),  # as scanned, also after the run was said to be over
+        (2, None, 2, 37),  # as long as planned, but not longer than the run
+        (None, 33, 0, 33),  # got on when the car passed
+        (33, 2, 33, 37),  # got off before getting on: that cannot be
+    ],
+)
+def test_when_somebody_got_on_and_off(shared: Shared, on: int | None, off: int | None, began: int, over: int) -> None:
+    if on is not None:
+        shared.scan(NOON + on * MINUTE)
+    if off is not None:
+        shared.scan(NOON + off * MINUTE, moment=Moment.ALIGHT)
+    shared.finish()
+    one = shared.journey()
+    assert ((one.started_at - NOON) / MINUTE, (one.ended_at - NOON) / MINUTE) == (began, over)
+
+
 def test_whoever_gets_off_before_is_paid_for_as_far_as_they_went(shared: Shared) -> None:
     shared.scan(NOON)
     shared.scan(NOON + 15 * MINUTE, moment=Moment.ALIGHT, point=SEMUR)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import time
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import datetime, timedelta
 from hashlib import sha256
 from typing import TYPE_CHECKING
@@ -24,13 +26,17 @@ from mobigo.carpool.proving_store import Proven
 from mobigo.carpool.register import share_out
 from mobigo.carpool.register_post import BUSY, PAUSES, STRANGERS, Register, send_due
 from mobigo.carpool.register_store import Entry, Outcome, Wanted
+from mobigo.cli.proving import carry_register
 from mobigo.db.engine import open_engine
 from mobigo.db.session import driver
+from mobigo.kit.clock import Clock
 from mobigo.kit.errors import Conflict
 from mobigo.kit.geo import Point
+from mobigo.settings import Settings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from sqlalchemy.engine import Engine
 
@@ -326,6 +332,22 @@ def test_a_verdict_that_cannot_be_read_is_unknown_and_not_asked_for_ever(told: T
         told.send(HOUR)
     assert told.entry().state is Outcome.DONE
     assert len(told.fake.asked) <= 6
+
+
+def test_the_worker_tells_the_register_by_itself(told: Told, home: Path) -> None:
+    told.prove()
+    (home / "sandbox").touch()
+    Clock(home / "clock.json").move(told.at, 1)
+    url = told.riding.engine.url.render_as_string(hide_password=False)
+    host = told.fake.address.removeprefix("http://").partition("/")[0]
+    settings = Settings(home, url, None, (host,), home, register_url=told.fake.address, register_token=TOKEN)
+    with carry_register(url, settings):
+        give_up = time.monotonic() + 20
+        while not told.fake.journeys:
+            assert time.monotonic() < give_up
+            time.sleep(0.05)
+    with carry_register(url, replace(settings, register_url=None)):  # without an address nothing is told
+        pass
 
 
 def test_two_workers_tell_everything_once(told: Told) -> None:

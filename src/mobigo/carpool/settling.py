@@ -202,8 +202,9 @@ def _find_times(run: Run, booking: Seat, board: RunStop, alight: RunStop) -> tup
     if started is None:
         started = ended - planned if ended is not None else board.planned_at
     if ended is None or ended <= started:
-        ended = started + planned
-    return started, min(ended, max(run.ended_at or ended, started + SHORTEST))
+        over = run.ended_at if run.ended_at is not None and run.ended_at > started else None
+        ended = min(started + planned, over or started + planned)
+    return started, ended
 
 
 def move(
