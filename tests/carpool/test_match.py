@@ -111,8 +111,8 @@ def drive_exactly(  # noqa: C901 - one drive, told from its beginning to its end
 ) -> tuple[int, int, int, int] | None:
     """Drive a course second by second in the mind: when the car comes, leaves with, drops the rider, and ends.
 
-    Who gets on where the car stands after its stop, or off where it comes to the next one, does so while it stands; at
-    its first stop it waits for nobody.
+    Who gets on where the car stands after its stop, or off where it comes to the next one, takes no time for it; at its
+    first stop it waits for nobody.
     """
     stops = ride.stops
     (after_on, pickup, ready), (after_off, drop_off, _) = extra
@@ -124,21 +124,20 @@ def drive_exactly(  # noqa: C901 - one drive, told from its beginning to its end
             leg = stop.arrival - stops[index - 1].departure if on_plan else roads.one(here, stop.point)
             if leg < 0:
                 return None
-            reached, stays = clock + leg, stop.dwell
-            clock = max(reached, stop.arrival)
+            clock = max(clock + leg, stop.arrival)
             if clock > stop.latest:
                 return None
             arrived = clock
             if ends and index == after_off + 1:
-                off, stays = clock, max(60, stop.dwell)
-            clock = max(clock + stays, stop.departure)
+                off = clock
+            clock = max(clock + stop.dwell, stop.departure)
             here, on_plan = stop.point, True
         if stands and index == after_on:
             came = stop.arrival
             on = max(came, ready)
-            if index == 0 and ready > stop.departure:
+            if index == 0 and ready > stop.arrival:
                 return None
-            clock = max(on + 60, stop.departure) if index else stop.departure
+            clock = max(on + stop.dwell, stop.departure)
         for number, (after, point, earliest) in enumerate(extra):
             if after == index and not (ends if number else stands):
                 leg = roads.one(here, point)

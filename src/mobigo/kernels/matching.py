@@ -2,8 +2,8 @@
 
 A car goes through its stops in order, at planned times. Somebody is put in between: got on after stop ``i`` and off
 after stop ``j >= i``; all later stops are shifted by what that takes, less what the car waits anyway. Who gets on at
-the place of stop ``i``, or off at that of stop ``j + 1``, does so while the car stands there; where it starts it waits
-for nobody. Times are whole seconds since 1970 UTC.
+the place of stop ``i``, or off at that of stop ``j + 1``, takes no time of their own; where it starts the car waits for
+nobody. Times are whole seconds since 1970 UTC.
 """
 
 from __future__ import annotations
@@ -162,7 +162,7 @@ def _could_alight(offers: Offers, stop: int, drop_offs: NDArray[np.float64], wis
         there = offers.departure[stop] + int(_apart(offers.place[stop], drop_offs[k]) / fastest)
         if back < SAME:
             there = min(there, offers.arrival[stop + 1])
-            if there <= min(wish.drop_off_by[k], offers.arrival[stop + 1] + offers.slack[stop + 1]):
+            if there <= min(wish.drop_off_by[k], offers.arrival[stop + 1] + offers.room[stop + 1]):
                 return True
             continue
         bound = offers.arrival[stop + 1] + offers.room[stop + 1]
@@ -249,13 +249,12 @@ def match(
                 came = offers.departure[i] + there
                 if there == 0:  # at the stop itself
                     came, ahead = offers.arrival[i], offers.arrival[i + 1] - offers.departure[i]
-                waits = there > 0 or i > begin  # it starts when it starts
-                if there < 0 or came > wish.pickup_by or not (waits or wish.ready[a] <= offers.departure[i]):
+                if there < 0 or came > wish.pickup_by:
+                    continue
+                if there == 0 and i == begin and wish.ready[a] > offers.arrival[i]:  # it starts when it starts
                     continue
                 on = max(came, wish.ready[a])
-                gone = on + wish.dwell if waits else offers.departure[i]
-                if there == 0:
-                    gone = max(gone, offers.departure[i])
+                gone = on + wish.dwell if there else max(on + offers.dwell[i], offers.departure[i])
                 for b in range(len(wish.drop_off_by)):
                     walked = walks[0][a] + walks[1][b]
                     pair = groups[0][a] * wide + groups[1][b]
@@ -293,7 +292,7 @@ def match(
 
 @kernel
 def _drop_off(offers: Offers, stop: int, last: int, off: int, back: int, dwell: int) -> int:
-    """Tell how much later the car arrives at its end after somebody gets off before a stop, or while it stands there.
+    """Tell how much later the car arrives at its end after somebody gets off before a stop, or at it.
 
     Parameters
     ----------
@@ -307,17 +306,8 @@ def _drop_off(offers: Offers, stop: int, last: int, off: int, back: int, dwell: 
     int
         Seconds; -1 where a promise would be broken.
     """
-    if back:
-        late = max(0, off + dwell + back - offers.arrival[stop])
-        return _shift_end(offers, stop, last, late) if late <= offers.room[stop] else NONE
-    late = max(0, off - int(offers.arrival[stop]))
-    if late > offers.slack[stop]:
-        return NONE
-    if stop == last:
-        return late
-    gone = max(offers.departure[stop], off + max(dwell, offers.dwell[stop]))
-    late = gone - offers.departure[stop]
-    return _shift_end(offers, stop + 1, last, late) if late <= offers.room[stop + 1] else NONE
+    late = max(0, off + (dwell + back if back else 0) - int(offers.arrival[stop]))
+    return _shift_end(offers, stop, last, late) if late <= offers.room[stop] else NONE
 
 
 @kernel
