@@ -33,7 +33,8 @@ def test_a_district_is_imported_planned_compared_approved_and_published(
 ) -> None:
     monkeypatch.setenv("MOBIGO_DATABASE_URL", database_url)
     load_osm(data_folder("osm") / "demonstration.osm", database_url, now=Clock(home / "clock.json").now())
-    demo = ("demo", "--year", YEAR, "--pupils", "150", "--work", "1", "--json")
+    out = home / "out"
+    demo = ("demo", "--year", YEAR, "--pupils", "150", "--work", "1", "--json", "--out", str(out))
     assert typed(*demo) == 0
     told = json.loads(capsys.readouterr().out)
     assert told["gaps"] == []
@@ -47,6 +48,12 @@ def test_a_district_is_imported_planned_compared_approved_and_published(
         assert {gap.code for gap in find_gaps(connection, YEAR)} <= {"run_overfull"}
         notes = [one.what for one in scenario_store.list_history(connection, told["scenario"])]
         assert notes[-2:] == ["approved", "published"]
+    assert (out / f"network-{YEAR}.zip").read_bytes()[:2] == b"PK"
+    assert {file.read_bytes()[:5] for file in out.glob("*.pdf")} == {b"%PDF-"}
+    assert len(list(out.glob("driver-*.pdf"))) == figures["vehicles"]["after"]
+    assert len(list(out.glob("class-*.pdf"))) == 3
+    assert typed("export", "--year", YEAR, "--out", str(out / "map.geojson")) == 0
+    capsys.readouterr()
     assert typed(*demo) == 0  # shown again: the same
     again = json.loads(capsys.readouterr().out)
     assert again["compared"]["figures"] == figures

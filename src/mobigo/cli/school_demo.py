@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -11,8 +12,6 @@ from mobigo.cli.school_planning import plan_here, print_figures
 from mobigo.cli.school_register import connect, read_actor
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from psycopg import Connection
 
     from mobigo.school.register_service import Actor
@@ -30,8 +29,16 @@ AUGUST = 8
 @click.option("--seconds", type=click.FloatRange(1, 3_600), default=20, show_default=True, help="For planning.")
 @click.option("--work", type=click.IntRange(1), metavar="N", help="Parts planned anew, instead of seconds: repeatable.")
 @click.option("--seed", type=click.IntRange(0, 2**31 - 1), default=1, show_default=True, help="Of all that is drawn.")
+@click.option(
+    "--out",
+    type=click.Path(file_okay=False, path_type=Path),
+    metavar="FOLDER",
+    help="Write drivers' sheets, class lists, GTFS, a map and the plan there.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print one object.")
-def demo(*, year: str | None, pupils: int, seconds: float, work: int | None, seed: int, as_json: bool) -> None:
+def demo(
+    *, year: str | None, pupils: int, seconds: float, work: int | None, seed: int, out: Path | None, as_json: bool
+) -> None:
     """Draw the district of Semur-en-Auxois and Montbard, import, plan, compare with today, approve and publish it."""
     from mobigo.school.roads import FOLDER
     from mobigo.school.scenarios import approve, ask_plan, publish
@@ -57,8 +64,17 @@ def demo(*, year: str | None, pupils: int, seconds: float, work: int | None, see
         found = _compare(connection, year, plan, settings.home / FOLDER)
         approve(connection, scenario, actor)
         publish(connection, scenario, actor)
+        written = [] if out is None else _write(connection, year, plan, out, actor)
     if as_json:
-        told = {"year": year, "rows": counts, "gaps": gaps, "scenario": scenario, "plan": plan, "compared": found}
+        told = {
+            "year": year,
+            "rows": counts,
+            "gaps": gaps,
+            "scenario": scenario,
+            "plan": plan,
+            "compared": found,
+            "written": written,
+        }
         print(json.dumps(told, ensure_ascii=False, indent=1))
         return
     figures = found["figures"].items()
@@ -66,6 +82,32 @@ def demo(*, year: str | None, pupils: int, seconds: float, work: int | None, see
     for one in found["moved"][:5]:
         print(f"  {one['text']}")
     print(f"{found['pupils_moved']} pupils are moved; approved and published as scenario {scenario} ({NAME})")
+    if written:
+        print(f"{len(written)} files in {out}")
+
+
+def _write(connection: Connection[Any], year: str, plan: int, folder: Path, actor: Actor) -> list[str]:
+    """Print what staff hand out, and what is published; the names of the files."""
+    from mobigo.cli.school_register import write_file, write_network
+    from mobigo.school import scenario_store, sheets
+    from mobigo.school.network import read_network
+    from mobigo.school.plan_book import write_plan_book
+    from mobigo.school.register_service import show_people
+    from mobigo.school.scenarios import list_stop_names
+
+    network = read_network(connection, year)
+    files = {f"network-{year}{ending}": content for ending, content in write_network(connection, year).items()}
+    document = scenario_store.get_document(connection, plan)
+    files["plan.xlsx"] = write_plan_book(document, list_stop_names(connection, year))
+    for circuit in network.circuits:
+        files[f"driver-{circuit}.pdf"] = sheets.write_driver_sheet(network, circuit, language="fr", now=actor.now)
+    for school in network.schools:
+        people = show_people(connection, year, f"list of school {school}", actor)
+        files[f"class-{school}.pdf"] = sheets.write_class_list(network, school, people, language="fr", now=actor.now)
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, content in files.items():
+        write_file(folder / name, content)
+    return sorted(files)
 
 
 def _say(text: str, *, quiet: bool) -> None:

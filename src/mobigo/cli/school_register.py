@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from mobigo.school.register_service import Actor
     from mobigo.settings import Settings
 
+ADDRESS = "https://www.bourgognefranchecomte.fr"
+"""Of who publishes the network, in open data."""
 TOLD = 20
 """Faults that are printed, unless all are asked for."""
 
@@ -85,29 +87,61 @@ def import_lists(file: Path, *, year: str, only: str | None, replace: bool, as_j
 
 @click.command("export")
 @click.option("--year", required=True, metavar="2026-2027")
-@click.option("--out", required=True, type=click.Path(dir_okay=False, path_type=Path), help="FILE.xlsx or FILE.csv")
+@click.option(
+    "--out",
+    required=True,
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="FILE.xlsx, FILE.csv: lists; FILE.zip: GTFS; FILE.geojson: a map.",
+)
 @click.option("--list", "only", multiple=True, metavar="NAME", help="Only this list; of CSV exactly one.")
-@click.option("--people", is_flag=True, help="With names, addresses and contacts; this is logged.")
-def export_lists(*, year: str, out: Path, only: tuple[str, ...], people: bool) -> None:
-    """Write the lists of a school year, as `import` reads them; pupils by key unless --people."""
+@click.option("--people", is_flag=True, help="Lists with names, addresses and contacts; this is logged.")
+def export_year(*, year: str, out: Path, only: tuple[str, ...], people: bool) -> None:
+    """Write a school year: its lists as `import` reads them, pupils by key unless --people; or its network, open."""
     from mobigo.kit.errors import InvalidInput
     from mobigo.school.register_service import export_text, export_workbook
 
     suffix = out.suffix.lower()
-    if suffix not in {".xlsx", ".csv"} or (suffix == ".csv" and len(only) != 1):
-        raise InvalidInput(f"{out} must end in .xlsx, or in .csv with one --list")
+    if suffix not in {".xlsx", ".csv", ".zip", ".geojson"} or (suffix == ".csv" and len(only) != 1):
+        raise InvalidInput(f"{out} must end in .xlsx, .zip or .geojson, or in .csv with one --list")
+    if suffix in {".zip", ".geojson"} and (only or people):
+        raise InvalidInput(f"{out} is open data without pupils; --list and --people are for .xlsx and .csv")
     with connect() as connection:
         if suffix == ".csv":
-            found = export_text(connection, year, only[0], read_actor(), people=people)
+            content = export_text(connection, year, only[0], read_actor(), people=people).content
+        elif suffix == ".xlsx":
+            content = export_workbook(connection, year, read_actor(), only=only, people=people).content
         else:
-            found = export_workbook(connection, year, read_actor(), only=only, people=people)
-        try:
-            out.write_bytes(found.content)
-        except OSError as error:
-            raise InvalidInput(
-                f"{out} cannot be written: {error.strerror}; name a file in an existing folder"
-            ) from None
-    print(f"{out}: {len(found.content):,} bytes")
+            content = write_network(connection, year)[suffix]
+        write_file(out, content)
+    print(f"{out}: {len(content):,} bytes")
+
+
+def write_network(connection: Connection[Any], year: str) -> dict[str, bytes]:
+    """Write the network of a year as open data, by the ending of the file."""
+    from mobigo.school.network import read_network
+    from mobigo.school.open_data import write_gtfs, write_map
+    from mobigo.school.outputs_api import PUBLISHER
+    from mobigo.school.register_service import get_year
+
+    found = get_year(connection, year)
+    network = read_network(connection, year)
+    return {".zip": write_gtfs(network, found, publisher=PUBLISHER, url=ADDRESS), ".geojson": write_map(network)}
+
+
+def write_file(file: Path, content: bytes) -> None:
+    """Write a file whose folder is there.
+
+    Raises
+    ------
+    InvalidInput
+        When it cannot be written.
+    """
+    from mobigo.kit.errors import InvalidInput
+
+    try:
+        file.write_bytes(content)
+    except OSError as error:
+        raise InvalidInput(f"{file} cannot be written: {error.strerror}; name a file in an existing folder") from None
 
 
 @click.command("eligibility")
