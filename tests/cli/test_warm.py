@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+from threading import Thread
+
 from mobigo.cli import warm
-from mobigo.kernels import trip_based
+from mobigo.kernels import one_compiles, trip_based
 from mobigo.transit import routing
 from mobigo.transit.model import Direction
 
@@ -17,6 +19,22 @@ def test_questions_find_the_search_compiled() -> None:
         ]
     assert any(found)
     assert len(trip_based.search.signatures) == 1
+
+
+def test_one_process_compiles_while_another_waits_for_what_it_leaves() -> None:
+    seen = []
+
+    def wait() -> None:
+        with one_compiles("test"):
+            seen.append("second")
+
+    second = Thread(target=wait)
+    with one_compiles("test"):
+        second.start()
+        second.join(0.2)
+        seen.append("first")
+    second.join()
+    assert seen == ["first", "second"]
 
 
 def test_every_part_runs_when_all_lies_compiled() -> None:

@@ -55,16 +55,20 @@ def warm_drives() -> None:
 
 def warm_insertion() -> None:
     """Put a ride into a run."""
+    from mobigo.kernels import one_compiles
     from mobigo.ondemand import dispatch
 
-    dispatch.warm()
+    with one_compiles("insertion"):  # as who asks a question meanwhile does
+        dispatch.warm()
 
 
 def warm_matching() -> None:
     """Match somebody with a car."""
     from mobigo.carpool import match
+    from mobigo.kernels import one_compiles
 
-    match.warm()
+    with one_compiles("matching"):
+        match.warm()
 
 
 def warm_school() -> None:

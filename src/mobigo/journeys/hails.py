@@ -9,6 +9,7 @@ import numpy as np
 
 from mobigo.journeys.rideleg import Hail
 from mobigo.journeys.served import Served
+from mobigo.kernels import one_compiles
 from mobigo.kit.geo import Point
 from mobigo.ondemand.dispatch import warm
 from mobigo.ondemand.supply import Supplies
@@ -59,7 +60,8 @@ class Hails:
 
 def load(supply: Supply, network: Network) -> None:
     """Ask for a drive and a ride that nobody wants: what is compiled is loaded before anybody's time runs."""
-    warm()
+    with one_compiles("insertion"):
+        warm()
     timetable = network.timetable
     located = np.flatnonzero(np.isfinite(timetable.stop_lat))[:2].tolist()
     points = [Point(float(timetable.stop_lon[stop]), float(timetable.stop_lat[stop])) for stop in located]

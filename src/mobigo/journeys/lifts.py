@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from mobigo.carpool.match import warm
 from mobigo.journeys.hubs import Hubs
 from mobigo.journeys.liftleg import Lift
+from mobigo.kernels import one_compiles
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -40,7 +41,8 @@ class Lifts:
             return None
         with self._lock:
             if not self._loaded:
-                warm()  # what is compiled is loaded before anybody's time runs
+                with one_compiles("matching"):
+                    warm()  # what is compiled is loaded before anybody's time runs
                 self._loaded = True
             hubs = self._hubs
             if hubs is None or hubs.version != network.manifest.version:

@@ -32,7 +32,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from mobigo.kernels import general as kernels
-from mobigo.kernels import priced
+from mobigo.kernels import one_compiles, priced
 from mobigo.kernels.general import Allowed, Goal, Terms
 from mobigo.kernels.priced import Prices
 from mobigo.kernels.trip_based import NEVER, SEATED
@@ -102,7 +102,7 @@ def load(views: DayViews, view: DayView, query: Query, rides: int) -> float:
     if kind in _loaded:
         return 0.0
     began = monotonic()
-    with _loading:
+    with _loading, one_compiles("wishes"):
         if kind not in _loaded:
             search(views, view, query, rides, work=0)
             _loaded.add(kind)
