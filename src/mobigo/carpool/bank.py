@@ -59,7 +59,7 @@ def unseal(key: bytes, person: str, sealed: bytes) -> Account:
     """
     try:
         text = AESGCM(key).decrypt(sealed[:NONCE], sealed[NONCE:], person.encode())
-    except InvalidTag:
+    except (InvalidTag, ValueError):
         raise Refused(
             f"the account number of person {person} cannot be opened: bank.key of this home is not the one it was"
             " sealed with; bring the file back, or let the person enter the number again",

@@ -18,6 +18,7 @@ from mobigo.carpool.proving import Moment, Scanned
 from mobigo.carpool.service import Actor, Offer, Rides, Wanted
 from mobigo.carpool.terms import FRANCE
 from mobigo.db.session import driver
+from mobigo.kit.errors import Refused
 from mobigo.kit.geo import Point
 
 if TYPE_CHECKING:
@@ -103,18 +104,30 @@ class Stage:
         return self._tell(run, person, passengers)
 
     def seed(self, day: date, now: datetime) -> list[Run]:
-        """Offer runs on all lines, both ways, morning and evening of a day, as far as it is not over; and book some."""
+        """Offer runs on all lines, both ways, morning and evening of a day, as far as it is not over; and book some.
+
+        Lines to which no road leads, as their streets are not loaded, are left out.
+        """
         offered = []
         for number, line in enumerate(lines.list_lines(driver(self.session)), start=10):
-            person = self._describe((f"demonstration-carpool-{line.id}", f"Conducteur {line.name}"[:60], number), now)
-            guest = self._describe(
-                (f"demonstration-carpool-{line.id}-guest", f"Passager {line.name}"[:60], number + 50), now
-            )
-            for direction, at in ((0, MORNING), (1, EVENING)):
-                run = self._offer(line, person, direction, datetime.combine(day, at, FRANCE), now)
-                if run is not None:
-                    offered.append(run)
-                    self._as(guest, now).book(Wanted(run.id, run.stops[0].id, run.stops[-1].id))
+            try:
+                with self.session.begin_nested():
+                    offered += self._seed_line(line, number, day, now)
+            except Refused:  # a road is missing there, or somebody booked meanwhile
+                continue
+        return offered
+
+    def _seed_line(self, line: Line, number: int, day: date, now: datetime) -> list[Run]:
+        person = self._describe((f"demonstration-carpool-{line.id}", f"Conducteur {line.name}"[:60], number), now)
+        guest = self._describe(
+            (f"demonstration-carpool-{line.id}-guest", f"Passager {line.name}"[:60], number + 50), now
+        )
+        offered = []
+        for direction, at in ((0, MORNING), (1, EVENING)):
+            run = self._offer(line, person, direction, datetime.combine(day, at, FRANCE), now)
+            if run is not None:
+                self._as(guest, now).book(Wanted(run.id, run.stops[0].id, run.stops[-1].id))
+                offered.append(run)
         return offered
 
     def _offer(self, line: Line, person: Person, direction: int, departs: datetime, now: datetime) -> Run | None:

@@ -62,7 +62,7 @@ class Window(BaseModel):
     last: Annotated[str, Field(pattern=TIME, description="Not included", examples=["09:00"])]
 
 
-class RunBody(_Dated):
+class RunPolicyBody(_Dated):
     """Pays the driver by run: kilometres with somebody aboard, and additional passengers."""
 
     kind: Literal["run"] = "run"
@@ -93,24 +93,24 @@ class RunBody(_Dated):
     windows: Annotated[list[Window], Field(max_length=50, description="Hours that are paid; empty: all.")] = []
 
 
-class JourneyBody(_Dated):
+class JourneyPolicyBody(_Dated):
     """Pays the driver for each passenger's journey, as the national campaigns do."""
 
     kind: Literal["journey"]
     policy: Annotated[dict[str, Any], Field(description="As `/v1/carpool/policies/schema` describes it.")]
 
 
-class CapBody(_Dated):
+class CapPolicyBody(_Dated):
     """Bounds what a driver gets for a run: his costs (R.3132-3), but for two short runs a day (D.3132-5)."""
 
     kind: Literal["legal_cap"]
     cost_rate_cents_per_km: Annotated[float, Field(strict=True, gt=0, le=1_000, allow_inf_nan=False)]
 
 
-PolicyBody = Annotated[RunBody | JourneyBody | CapBody, Field(discriminator="kind")]
+PolicyBody = Annotated[RunPolicyBody | JourneyPolicyBody | CapPolicyBody, Field(discriminator="kind")]
 """The document of a rule."""
 
-_ADAPTER: TypeAdapter[RunBody | JourneyBody | CapBody] = TypeAdapter(PolicyBody)
+_ADAPTER: TypeAdapter[RunPolicyBody | JourneyPolicyBody | CapPolicyBody] = TypeAdapter(PolicyBody)
 
 
 # ── rules, read and ready ─────────────────────────────────────────────────────────────────────────────────────────────
@@ -223,7 +223,7 @@ def read_loose(id_: str, document: object) -> Rule:
         return read_rule(id_, 0, document)
     if "formula" in document:
         return read_rule(id_, 0, {"kind": "journey", "name": id_, "from": ALWAYS, "policy": document})
-    known = {name: document[name] for name in RunBody.model_fields if name in document}
+    known = {name: document[name] for name in RunPolicyBody.model_fields if name in document}
     if isinstance(price := document.get("passenger_price"), dict):
         known["passenger_price_cents"] = price.get("cents", 150)
     if not known:
@@ -233,18 +233,18 @@ def read_loose(id_: str, document: object) -> Rule:
     return read_rule(id_, 0, {"kind": "run", "name": id_, "from": ALWAYS, **known})
 
 
-def build_rule(id_: str, revision: int, body: RunBody | JourneyBody | CapBody) -> Rule:
+def build_rule(id_: str, revision: int, body: RunPolicyBody | JourneyPolicyBody | CapPolicyBody) -> Rule:
     """Make a rule of a document that was read; as `read_rule`."""
     match body:
-        case RunBody():
+        case RunPolicyBody():
             return _build_line_rule(id_, revision, body)
-        case JourneyBody():
+        case JourneyPolicyBody():
             _check_journey_document(id_, body.policy)
             return JourneyRule(id_, revision, body.first, body.last, read_policy(id_, body.policy))
     return CapRule(id_, revision, body.first, body.last, exact(body.cost_rate_cents_per_km))
 
 
-def _build_line_rule(id_: str, revision: int, body: RunBody) -> LineRule:
+def _build_line_rule(id_: str, revision: int, body: RunPolicyBody) -> LineRule:
     terms = replace(
         RunRule(),
         per_km=exact(body.per_loaded_km_cents),

@@ -88,15 +88,16 @@ def seed(*, day: str | None) -> None:
     settings = read_settings()
     _refuse_real(settings)
     now = settings.open_clock().now()
-    first = _read_date(day) if day else now.astimezone(FRANCE).date()
-    print(f"{seed_days(settings, first, now)} runs offered on {first} and the day after")
+    first = _read_date(day) if day else None
+    print(f"{seed_days(settings, now, first)} runs offered")
 
 
-def seed_days(settings: Settings, first: date, now: datetime) -> int:
-    """Offer runs of the demonstration on a day and the one after; how many are new."""
+def seed_days(settings: Settings, now: datetime, first: date | None = None) -> int:
+    """Offer runs of the demonstration on a day (today, if not said) and the one after; how many are new."""
     from mobigo.accounts.key import read_key
     from mobigo.carpool.demonstration import Stage
 
+    first = first or now.astimezone(FRANCE).date()
     with open_money(settings) as (session, _), _prover(settings) as (roads, _):
         stage = Stage(session, roads, read_key(settings.home))
         offered = [run for days in (0, 1) for run in stage.seed(first + timedelta(days), now)]

@@ -27,3 +27,7 @@ def prepare(*, region: str | None, sources: Path | None) -> None:
         load_demonstration(url, clock)
     served_before = find_network_version(settings.home) is not None
     build_network(url, settings.home, clock.now(), drives=served_before)  # at a first start the worker adds them
+    if settings.sandbox:
+        from mobigo.cli.carpool_demo import seed_days
+
+        seed_days(settings, clock.now())
