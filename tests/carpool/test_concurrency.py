@@ -129,7 +129,9 @@ def test_booking_changing_cancelling_and_driving_at_once_leave_runs_that_hold(se
                 (fresh[number % 6], f"/bookings/{booked[number % 6]}/change", ask(runs[(number + 1) % 2])),
                 (rider, "/bookings", mid),
                 (rider, "/bookings", ask(run, "semur-en-auxois")),
-                ({"Authorization": f"Bearer {dora}"}, f"/runs/{runs[0]['id']}/cancel" if number > 50 else "/runs", {}),
+                ({"Authorization": f"Bearer {dora}"}, f"/runs/{runs[0]['id']}/cancel", {})
+                if number > 50
+                else ({"Authorization": f"Bearer {dora}"}, "/runs", {"line": LINE, "seats": 2}),
             )[number % 5]
         )
     answers = post_at_once(served, [one[0] for one in asks], [one[1] for one in asks], [one[2] for one in asks])
