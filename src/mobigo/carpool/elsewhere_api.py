@@ -251,7 +251,7 @@ def list_links(*, session: Database, asking: Traveller) -> LinksAnswer:
     return LinksAnswer(links=[_link(one) for one in elsewhere.list_links(session, person)])
 
 
-@router.put("/me/links/{operator}", responses=problems(401, 403, 404, 422))
+@router.put("/me/links/{operator}", responses=problems(400, 401, 403, 404, 422))
 def link_operator(
     *, session: Database, now: Now, asking: Traveller, operator: DomainPath, body: LinkBody
 ) -> LinkAnswer:

@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Path, Request
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import BaseModel, ConfigDict, Field, StrictBool, StringConstraints
 
 from mobigo.accounts.api import require
 from mobigo.accounts.model import Person as Asking
@@ -36,8 +36,8 @@ class OperatorChange(BaseModel):
         None, description="Of its Standard Covoiturage API; null: it only asks us", examples=["https://api.example.org"]
     )
     their_key: Secret | None = Field(None, description="What we show it as `X-API-Key`; null: as before")
-    searched: bool = Field(default=False, description="Its journeys are shown beside ours")
-    enabled: bool = Field(default=True, description="Switched off, it is neither let in nor asked nor told")
+    searched: StrictBool = Field(default=False, description="Its journeys are shown beside ours")
+    enabled: StrictBool = Field(default=True, description="Switched off, it is neither let in nor asked nor told")
 
 
 class OperatorBody(OperatorChange):

@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, Path, Query, Response
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import BaseModel, ConfigDict, Field, StrictBool, StringConstraints
 
 from mobigo.accounts.api import require
 from mobigo.accounts.model import Person as Asking
@@ -37,7 +37,7 @@ class ProfileBody(BaseModel):
     phone: Annotated[str, StringConstraints(max_length=50)] | None = Field(None, examples=["06 12 34 56 78"])
     email: Annotated[str, StringConstraints(max_length=300)] | None = Field(None, examples=["camille@example.org"])
     language: Literal["fr", "en"] = "fr"
-    adult: bool = Field(description="Declared; only adults drive and ride")
+    adult: StrictBool = Field(description="Declared; only adults drive and ride")
 
 
 class ProfileAnswer(BaseModel):
@@ -203,7 +203,7 @@ def export(*, session: Database, response: Response, asking: Traveller) -> dict[
     return records.export(session, people.get_person(session, asking.user))
 
 
-@router.delete("/me", status_code=204, responses=problems(401, 403, 404, 409))
+@router.delete("/me", status_code=204, responses=problems(401, 403, 404, 409, 422))
 def erase(*, once: Once, asking: Traveller) -> None:
     """Be forgotten: what is open is cancelled; trips and payments stay of nobody known, as the books must."""
     own = people.get_person(once.session, asking.user)

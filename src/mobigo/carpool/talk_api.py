@@ -151,7 +151,7 @@ def list_messages(
     return MessagesAnswer(messages=[_message(one, person.id) for one in found])
 
 
-@router.post("/runs/{run}/messages/read", responses=problems(401, 403, 404, 422))
+@router.post("/runs/{run}/messages/read", responses=problems(400, 401, 403, 404, 422))
 def mark_read(*, session: Database, now: Now, asking: Traveller, run: RunId, body: ReadBody) -> ReadAnswer:
     """Say that one has read what was sent to one, up to a message."""
     person = people.get_person(session, asking.user)
