@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 NEGLIGIBLE = 1e-9
 """A column taken as little as that is not taken."""
 
-DOUBT = 0.5
-"""How much of routes may be missing, together, when they are fixed in one go."""
+DOUBT, DOUBT_PER_STOP = 0.5, 0.001
+"""How much of routes may be missing, together, when they are fixed in one go: more where there are many stops."""
 
 ROUNDS = 2
 """Of pricing between two fixings."""
@@ -34,8 +34,8 @@ LEAST = 1e-6
 """What a column must pay."""
 
 
-def dive(program: Program, pricer: Pricer, pool: Pool, stopped: Callable[[], bool]) -> list[Route] | None:
-    """Fix routes until every free stop of the program is in one; None when there was no time.
+def dive(program: Program, pricer: Pricer, pool: Pool, stopped: Callable[[], bool]) -> list[Route]:
+    """Fix routes until every free stop of the program is in one, or there is no time: then some are in none.
 
     The program's columns are left as the dive leaves them: most may not be used any more.
     """
@@ -51,22 +51,23 @@ class _Dive:
         self._by_stop: dict[int, list[int]] = {}
         self._known = 0
         self._routes: list[Route] = []
+        self._doubt = max(DOUBT, DOUBT_PER_STOP * len(program.stops))
         program.allow([n for n, one in enumerate(program.columns) if not is_simple(one.route)], allowed=False)
 
-    def run(self, stopped: Callable[[], bool]) -> list[Route] | None:
+    def run(self, stopped: Callable[[], bool]) -> list[Route]:
         while not stopped():
             share = self._share(self._solve())
             if not share:
-                return self._routes
+                break
             doubt = 0.0
             for route in sorted(share, key=lambda one: (-share[one], one)):
                 missing = max(0.0, 1.0 - share[route])
-                if missing > LEAST and doubt > 0.0 and doubt + missing > DOUBT:
+                if missing > LEAST and doubt > 0.0 and doubt + missing > self._doubt:
                     break
                 if self._free[list(route.stops)].all():
                     doubt += missing
                     self._fix(route)
-        return None
+        return self._routes
 
     def _solve(self) -> NDArray[np.float64]:
         program = self._program

@@ -26,7 +26,7 @@ from mobigo.school.master import choose_columns
 from mobigo.school.model import Certificate, Plan, Problem, Route
 from mobigo.school.neighbourhoods import Neighbourhoods
 from mobigo.school.program import Pool, Prices, Program, price_all
-from mobigo.school.savings import plan_by_savings
+from mobigo.school.savings import merge_stops, plan_by_savings
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -48,6 +48,12 @@ FEW_STOPS, MOST_STOPS = 120, 500
 FIRST_STOPS = 250
 STEP = 1.15
 """By how much parts grow when they are always solved to the end, or shrink when they are not."""
+
+MOST_COLUMNS_PER_STOP = 12
+"""Of the program that is dived into."""
+
+DIVING = 0.4
+"""Of the time left, the most that is spent on the first dive."""
 
 MOST_COLUMNS = 8_000
 """Of a program in whole numbers."""
@@ -281,13 +287,16 @@ class _Search:
         self._limits.near()
         program = Program(problem, self._counts)
         worth = [column for _, column in self._pool.select(prices, program.free, WORTH)]
+        worth = worth[: MOST_COLUMNS_PER_STOP * problem.n_stops]
         program.add(worth)
         program.add(Column(DEPOT, column.route) for column in worth)
         program.add(Column(column.source, without_revisits(column.route)) for column in support)
         program.add(Column(DEPOT, Route(int(problem.school[stop]), (stop,))) for stop in range(problem.n_stops))
-        routes = dive(program, self._pricer, self._pool, self._limits.near)
-        if routes is not None:
-            self._take(link(problem, routes))
+        deep = self._limits.left() * (1 - DIVING)
+        routes = dive(program, self._pricer, self._pool, lambda: self._limits.near() or self._limits.left() < deep)
+        rest = np.ones(problem.n_stops, np.bool_)
+        rest[[stop for route in routes for stop in route.stops]] = False
+        self._take(link(problem, [*routes, *merge_stops(problem, rest)]))
 
     def improve(self) -> None:
         """Plan parts anew until the plan is proven or time or work is over; of a small problem now and then all."""

@@ -11,16 +11,23 @@ from mobigo.school.linking import link
 from mobigo.school.model import Route
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from mobigo.school.model import Plan, Problem
 
 
 def plan_by_savings(problem: Problem) -> Plan:
     """Plan with Clarke and Wright's savings, school by school."""
-    return link(problem, [route for school in range(problem.n_schools) for route in _merge(problem, school)])
+    return link(problem, merge_stops(problem, np.ones(problem.n_stops, np.bool_)))
 
 
-def _merge(problem: Problem, school: int) -> list[Route]:
-    stops = np.flatnonzero(problem.school == school)
+def merge_stops(problem: Problem, chosen: NDArray[np.bool_]) -> list[Route]:
+    """Make routes of the chosen stops."""
+    stops = [np.flatnonzero(chosen & (problem.school == school)) for school in range(problem.n_schools)]
+    return [route for school, some in enumerate(stops) for route in _merge(problem, school, some)]
+
+
+def _merge(problem: Problem, school: int, stops: NDArray[np.int64]) -> list[Route]:
     drive = problem.drive[np.ix_(stops, stops)]
     # leaving `a` for `b` instead of for the school saves a's way home; the bus that was to begin at `b` is spared
     saving = problem.to_school[stops][:, None] - drive
