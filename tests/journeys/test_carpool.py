@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import random
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -12,6 +14,8 @@ from tests.journeys.taxi_stand import KEY
 from tests.journeys.text_network import clock, network, place, told
 
 from mobigo.carpool import quotes
+from mobigo.carpool.match import DELAY_GUARD
+from mobigo.carpool.plan import Asked, Spot, find_fit
 from mobigo.carpool.search import CAR_GRAMS
 from mobigo.journeys import service
 from mobigo.journeys.answer import plan_as_json
@@ -23,6 +27,7 @@ from mobigo.ondemand.model import Party
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from mobigo.carpool.model import Run
     from mobigo.journeys.liftleg import Lift
     from mobigo.journeys.model import Journey, Leg, Plan
     from mobigo.journeys.network import Network
@@ -245,3 +250,69 @@ def test_the_answer_says_how_a_place_is_booked(net: Network) -> None:
 def test_a_car_that_is_full_on_the_way_is_no_car(net: Network) -> None:
     lift = yard(net, car(net, "r1", "10:00", 0, 30_000, seats=1))
     assert ask(net, lift, place(0), place(30_000), "09:30", party=Party(adults=2)).journeys == ()
+
+
+# ── on networks drawn by lot ──────────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize("seed", range(25))
+def test_whatever_is_offered_can_be_booked_and_keeps_its_buffers(tmp_path: Path, seed: int) -> None:
+    luck = random.Random(seed)
+    stops = {f"s{n}": luck.randrange(0, 60_000) for n in range(5)}
+    trips = {f"t{n}": _draw_trip(luck, stops) for n in range(12)}
+    net = network(tmp_path, stops, trips)
+    runs = {}
+    for n in range(12):
+        begin, end = luck.randrange(0, 60_000), luck.randrange(0, 60_000)
+        if abs(begin - end) > 3_000:
+            hour = f"{luck.randrange(6, 20):02}:{luck.randrange(60):02}"
+            runs[f"r{n}"] = car(net, f"r{n}", hour, begin, end, line=luck.choice([None, "val"]))
+    lift = yard(net, *runs.values(), now=clock("05:00"))
+    for _ in range(4):
+        ends = place(luck.randrange(0, 60_000)), place(luck.randrange(0, 60_000), luck.randrange(-500, 500))
+        when, arrive_by = f"{luck.randrange(6, 19):02}:00", luck.random() < 0.5
+        wishes: dict[str, Any] = {"arrive_by": arrive_by, "window": luck.choice([0, 7_200]), "everything": True}
+        found = ask(net, lift, *ends, when, **wishes)
+        for journey in found.journeys:
+            _check(journey, runs, net)
+            at = journey.arrival if arrive_by else journey.departure
+            assert at <= clock(when) if arrive_by else at >= clock(when)
+        plain = ask(net, None, *ends, when, **wishes)
+        for one in plain.journeys:  # nothing is lost by cars
+            assert any(
+                other.departure >= one.departure and other.arrival <= one.arrival for other in found.journeys
+            ) or any(brief.departure == one.departure for brief in found.more)
+
+
+def _draw_trip(luck: random.Random, stops: dict[str, float]) -> str:
+    calls = luck.sample(sorted(stops), 3)
+    at = luck.randrange(6 * 60, 19 * 60)
+    text = "L"
+    for stop in calls:
+        text += f" {stop} {at // 60:02}:{at % 60:02}"
+        at += luck.randrange(8, 40)
+    return text
+
+
+def _check(journey: Journey, runs: dict[str, Run], net: Network) -> None:
+    """A journey goes on from leg to leg; what is booked fits its car, and meets its vehicles with time to spare."""
+    for before, after in pairwise(journey.legs):
+        assert before.arrival <= after.departure
+        if before.mode is Mode.CARPOOL and after.trip_id:
+            assert after.departure - before.arrival >= timedelta(seconds=BEFORE)
+        if after.mode is Mode.CARPOOL and before.trip_id:
+            assert after.departure - before.arrival >= timedelta(seconds=AFTER)
+    for leg in journey.legs:
+        if leg.booking is None:
+            continue
+        assert leg.booking.quote is not None
+        offer = quotes.read(KEY, leg.booking.quote, int(clock("05:00").timestamp()))
+        ends = [spot.stop or Spot(spot.name, spot.point) for spot in (offer.board, offer.alight)]
+        ready, board_by, there_by = (
+            datetime.fromtimestamp(one, UTC) for one in (offer.ready_at, offer.board_at + DELAY_GUARD, offer.there_by)
+        )
+        fit = find_fit(
+            runs[offer.run], [], Asked(*ends, offer.seats, ready, board_by, there_by), net.drives, clock("05:00")
+        )
+        assert fit is not None
+        assert fit.stops[fit.alight].planned_at.timestamp() <= offer.alight_at
