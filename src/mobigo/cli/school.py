@@ -15,7 +15,7 @@ import click
 
 from mobigo.cli.school_demo import demo
 from mobigo.cli.school_planning import compare_plans, optimise, plan_number
-from mobigo.cli.school_register import export_year, import_lists, judge_homes
+from mobigo.cli.school_register import export_year, import_lists, judge_homes, roll_over_year
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -35,6 +35,7 @@ def school() -> None:
 school.add_command(import_lists)
 school.add_command(export_year)
 school.add_command(judge_homes)
+school.add_command(roll_over_year)
 school.add_command(demo)
 school.add_command(optimise)
 school.add_command(compare_plans)

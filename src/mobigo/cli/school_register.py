@@ -144,6 +144,22 @@ def write_file(file: Path, content: bytes) -> None:
         raise InvalidInput(f"{file} cannot be written: {error.strerror}; name a file in an existing folder") from None
 
 
+@click.command("roll-over")
+@click.argument("year", metavar="2027-2028")
+@click.option("--from", "source", required=True, metavar="2026-2027", help="The year whose network is taken over.")
+def roll_over_year(year: str, *, source: str) -> None:
+    """Begin YEAR with the schools, stops, vehicles, circuits and rules of another; without pupils."""
+    from mobigo.school.register_service import roll_over
+    from mobigo.school.register_store import count_rows
+
+    with connect() as connection:
+        begun = roll_over(connection, source, year)
+        counts = count_rows(connection, year)
+    print(
+        f"{begun.id}, {begun.first} to {begun.last}: " + ", ".join(f"{n:,} {what}" for what, n in counts.items() if n)
+    )
+
+
 @click.command("eligibility")
 @click.option("--year", required=True, metavar="2026-2027")
 @click.option("--day", metavar="YYYY-MM-DD", help="The rules of this day; the first of the year, if not said.")

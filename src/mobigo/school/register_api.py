@@ -22,6 +22,7 @@ from mobigo.kit.errors import Forbidden, InvalidInput
 from mobigo.kit.parameters import Cursor, Day, link_next
 from mobigo.kit.problems import problems
 from mobigo.kit.requests import Now
+from mobigo.school import deciding, register
 from mobigo.school import register_service as service
 from mobigo.school import register_store as store
 from mobigo.school.cells import CLOCK, DAYS, ENGLISH_DAYS, WEEKDAYS, write_clock
@@ -115,6 +116,27 @@ def write_school_year(
 def _year(connection: Connection[Any], one: store.Year) -> YearAnswer:
     rows = store.count_rows(connection, one.id)
     return YearAnswer(id=one.id, first=one.first, last=one.last, forgotten=one.last + service.KEPT, rows=rows)
+
+
+class RollOverBody(BaseModel):
+    """The year whose network is taken over."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    source: Annotated[str, Field(alias="from", pattern=service.YEAR, examples=["2026-2027"])]
+
+
+@router.post("/years/{year}/roll-over", status_code=201, responses=problems(400, 401, 403, 404, 409, 422))
+def roll_over_school_year(
+    *,
+    session: Database,
+    person: Trusted,  # noqa: ARG001 - only guards
+    year: YearId,
+    body: RollOverBody,
+) -> YearAnswer:
+    """Begin a school year with another's schools, stops, operators, vehicles, circuits and rules; without pupils."""
+    connection = driver(session)
+    return _year(connection, service.roll_over(connection, body.source, year))
 
 
 class GapAnswer(BaseModel):
@@ -420,6 +442,73 @@ def _entitled(one: Entitled) -> EntitledAnswer:
         metres=told.metres,
         reason=ReasonAnswer(fr=told.french, en=told.english),
     )
+
+
+# ── requests ──────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+RequestKind = Literal["new", "change", "stop", "cancel"]
+
+
+class RequestBody(BaseModel):
+    """What a family asks for."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    pupil: Name = Field(description="Key")
+    kind: RequestKind
+    received: Day | None = Field(None, description="Today, if not said")
+    school: Name | None = Field(None, description="Of a change: to which school")
+    stop: Name | None = Field(None, description="Of another stop: which")
+
+
+class DecisionBody(BaseModel):
+    """What becomes of a request."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    pupil: Name = Field(description="Key")
+    kind: RequestKind
+    received: Day
+    grant: bool
+
+
+class RequestAnswer(BaseModel):
+    """A request as it is now."""
+
+    pupil: str
+    received: date
+    kind: RequestKind
+    school: str | None
+    stop: str | None
+    state: Literal["open", "granted", "refused"]
+    decided: date | None
+
+
+class DecisionAnswer(BaseModel):
+    """A request with what its decision did."""
+
+    request: RequestAnswer
+    effects: list[str]
+
+
+@router.post("/years/{year}/requests", status_code=201, responses=problems(400, 401, 403, 404, 409, 422))
+def take_down_school_request(
+    *, session: Database, now: Now, person: Trusted, year: YearId, body: RequestBody
+) -> RequestAnswer:
+    """Take a family's request down."""
+    asked = register.Request(body.pupil, body.received or now.date(), body.kind, body.school, body.stop)
+    found = deciding.take_down(driver(session), year, asked, Actor(person.user, person.role, now))
+    return RequestAnswer(**asdict(found))
+
+
+@router.post("/years/{year}/requests/decide", responses=problems(400, 401, 403, 404, 409, 422))
+def decide_school_request(
+    *, session: Database, now: Now, person: Trusted, year: YearId, body: DecisionBody
+) -> DecisionAnswer:
+    """Grant or refuse a family's request; granted, it takes effect at once, and ``effects`` say how."""
+    key = (body.pupil, body.received, body.kind)
+    found = deciding.decide(driver(session), year, key, Actor(person.user, person.role, now), grant=body.grant)
+    return DecisionAnswer(request=RequestAnswer(**asdict(found.request)), effects=found.effects)
 
 
 # ── pupils ────────────────────────────────────────────────────────────────────────────────────────────────────────────

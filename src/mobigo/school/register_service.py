@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any
 
-from mobigo.kit.errors import InvalidInput, NotFound
+from mobigo.kit.errors import Conflict, InvalidInput, NotFound
 from mobigo.kit.geo import Point
 from mobigo.school import register_store as store
 from mobigo.school import scenario_store
@@ -105,6 +105,26 @@ def get_year(connection: psycopg.Connection[Any], id_: str) -> Year:
     if found is None:
         raise NotFound(f"there is no school year {id_}; `mobigo school import` or PUT begins one", code="unknown_year")
     return found
+
+
+def roll_over(connection: psycopg.Connection[Any], source: str, target: str) -> Year:
+    """Begin a year with the network of another: all its lists but pupils, their requests and seats.
+
+    Raises
+    ------
+    Conflict
+        When the new year holds lists already.
+    """
+    get_year(connection, source)
+    begun = store.find_year(connection, target) or begin_year(connection, target)
+    store.lock_year(connection, target)
+    if any(store.count_rows(connection, target).values()):
+        raise Conflict(
+            f"school year {target} holds lists already; roll over into an empty one, or import what differs",
+            code="year_not_empty",
+        )
+    store.copy_year(connection, source, target)
+    return begun
 
 
 def get_sheet(name: str) -> Sheet:

@@ -285,12 +285,56 @@ def list_dangling(connection: psycopg.Connection[Any], year: str) -> list[tuple[
     return found
 
 
+def has_row(connection: psycopg.Connection[Any], year: str, sheet: Sheet, id_: str) -> bool:
+    """Tell whether a list has a row of this id; a pupil of this key."""
+    statement = sql.SQL("SELECT FROM {} WHERE year = %s AND {} = %s").format(
+        sql.Identifier(sheet.table), sql.Identifier("key" if sheet is PUPILS else sheet.key[0])
+    )
+    return connection.execute(statement, [year, id_]).rowcount > 0
+
+
+def list_about(connection: psycopg.Connection[Any], year: str, sheet: Sheet, pupil: str) -> list[dict[str, Any]]:
+    """List the rows of a list that are about a pupil."""
+    statement = sql.SQL("SELECT {} FROM {} WHERE year = %s AND pupil = %s ORDER BY {}").format(
+        _list(sheet.columns), sql.Identifier(sheet.table), _list(sheet.key)
+    )
+    with connection.cursor(row_factory=dict_row) as cursor:
+        return [_tuples(row) for row in cursor.execute(statement, [year, pupil])]
+
+
+def list_runs_at(connection: psycopg.Connection[Any], year: str, stop: str) -> set[str]:
+    """List the runs that call at a stop."""
+    rows = connection.execute("SELECT run FROM school_call WHERE year = %s AND stop = %s", [year, stop])
+    return {row[0] for row in rows}
+
+
+def copy_year(connection: psycopg.Connection[Any], source: str, target: str) -> None:
+    """Copy all lists of a year but those about pupils, and the stops at their doors."""
+    for sheet in SHEETS.values():
+        if sheet is PUPILS or "pupil" in sheet.columns:
+            continue
+        door = {"stops": "id", "calls": "stop"}.get(sheet.name)
+        statement = sql.SQL("INSERT INTO {0} (year, {1}) SELECT %s, {1} FROM {0} WHERE year = %s").format(
+            sql.Identifier(sheet.table), _list(sheet.columns)
+        )
+        values = [target, source]
+        if door is not None:
+            statement += sql.SQL(" AND NOT starts_with(coalesce({}, ''), %s)").format(sql.Identifier(door))
+            values.append(DOOR)
+        connection.execute(statement, values)
+
+
 # ── pupils ────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
 def draw_key() -> str:
     """Draw a pupil's key; nothing can be read from it."""
     return "".join(secrets.choice(LETTERS) for _ in range(KEY_LETTERS))
+
+
+def move_pupil(connection: psycopg.Connection[Any], year: str, key: str, school: str) -> None:
+    """Send a pupil to another school of the year."""
+    connection.execute("UPDATE school_pupil SET school = %s WHERE year = %s AND key = %s", [school, year, key])
 
 
 def erase_pupil(connection: psycopg.Connection[Any], year: str, key: str) -> bool:
