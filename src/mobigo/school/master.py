@@ -68,6 +68,23 @@ class Relaxation:
         return result.objective_value(), np.maximum(prices, 0.0), values
 
 
+class Chosen(NamedTuple):
+    """What came of a choice."""
+
+    columns: list[int] | None
+    """None where none was found."""
+    ended: bool
+    """Whether there is no better one, or none at all."""
+
+
+ENDED = {
+    mathopt.TerminationReason.OPTIMAL,
+    mathopt.TerminationReason.INFEASIBLE,
+    mathopt.TerminationReason.INFEASIBLE_OR_UNBOUNDED,
+}
+"""Why a search stopped that need not be longer."""
+
+
 def choose_columns(
     lower: Sequence[float],
     costs: Sequence[float],
@@ -76,7 +93,7 @@ def choose_columns(
     most: float,
     seconds: float,
     nodes: int,
-) -> list[int] | None:
+) -> Chosen:
     """Choose whole columns of least cost so that every row reaches its lower bound; costs are whole numbers.
 
     Parameters
@@ -87,11 +104,6 @@ def choose_columns(
         Cost that a choice may have.
     seconds, nodes
         At most: of a clock on the wall, and of the search tree.
-
-    Returns
-    -------
-    list of int or None
-        Columns; None where no choice was found.
     """
     model = mathopt.Model()
     rows = [model.add_linear_constraint(lb=bound) for bound in lower]
@@ -115,9 +127,10 @@ def choose_columns(
             relative_gap_tolerance=0.0,
         ),
     )
+    ended = result.termination.reason in ENDED
     if not result.has_primal_feasible_solution():
-        return None
-    return [index for index, value in enumerate(result.variable_values(taken)) if value > TAKEN]
+        return Chosen(None, ended=ended)
+    return Chosen([index for index, value in enumerate(result.variable_values(taken)) if value > TAKEN], ended=ended)
 
 
 CHOICE_COLUMNS = 6_000

@@ -364,10 +364,11 @@ class _Search:
             seconds=self._limits.for_search(effort.seconds),
             nodes=effort.nodes,
         )
-        ended = self._limits.work is not None or time.process_time() - begun < effort.seconds / 2
-        if chosen is None:
+        soon = self._limits.work is not None or time.process_time() - begun < effort.seconds / 2
+        ended = chosen.ended and soon
+        if chosen.columns is None:
             return Found(None, ended)
-        again = [*given.routes, *(columns[n].route for n in chosen)]
+        again = [*given.routes, *(columns[n].route for n in chosen.columns)]
         return Found(link(problem, visit_once(again)), ended)
 
 
