@@ -203,6 +203,61 @@ def test_a_car_on_its_way_says_how_late_it_is(served: Served) -> None:
     assert served.say("paul", "GET", f"{way}/history")[0] == 404
 
 
+def test_a_position_at_a_stop_says_that_the_car_has_been_there_and_a_leap_says_nothing(served: Served) -> None:
+    run = offer(served)
+    first, middle, last = run["stops"]
+    way = f"/runs/{run['id']}"
+
+    def locate(minutes: int, stop: dict[str, Any], north: float = 0) -> dict[str, Any]:
+        served.go(MORNING + timedelta(minutes=minutes))
+        point = {"lat": stop["lat"] + north, "lon": stop["lon"]}
+        status, answer = served.say("dora", "POST", f"{way}/position", point)
+        assert status == 200, answer
+        return answer
+
+    served.go(MORNING + timedelta(minutes=60))
+    served.say("dora", "POST", f"{way}/begin", {})
+    assert locate(61, first)["stops"][1]["passed_at"] is None
+    leapt = locate(62, last)
+    assert leapt["stops"][2]["passed_at"] is None
+    assert leapt["position"]["lon"] == pytest.approx(first["lon"])
+    assert locate(81, middle, north=0.01)["stops"][1]["passed_at"] is None
+    there = locate(82, middle, north=0.001)
+    assert there["stops"][1]["passed_at"] == "2026-11-23T08:22:00+01:00"
+    assert there["delay_seconds"] > 60
+    assert locate(100, last)["stops"][2]["passed_at"] is not None
+
+
+def test_a_car_that_is_early_still_waits_for_who_has_booked(served: Served) -> None:
+    run = offer(served)
+    middle = run["stops"][1]
+    body = {"run": run["id"], "board": {"stop_id": middle["id"]}, "alight": {"line_stop": "les-laumes"}}
+    served.say("paul", "POST", "/bookings", body)
+    served.go(MORNING + timedelta(minutes=55))
+    served.say("dora", "POST", f"/runs/{run['id']}/begin", {})
+    for minutes, passed in ((75, False), (81, True)):
+        served.go(MORNING + timedelta(minutes=minutes))
+        seen = served.say("dora", "POST", f"/runs/{run['id']}/position", {"lat": middle["lat"], "lon": middle["lon"]})[
+            1
+        ]
+        assert (seen["stops"][1]["passed_at"] is not None) == passed
+
+
+def test_who_waits_for_a_car_that_broke_down_is_told_and_pays_nothing(served: Served) -> None:
+    run = offer(served)
+    bookings = {}
+    for user, board in (("paul", "epoisses"), ("rosa", "semur-en-auxois")):
+        body = {"run": run["id"], "board": {"line_stop": board}, "alight": {"line_stop": "les-laumes"}}
+        bookings[user] = served.say(user, "POST", "/bookings", body)[1]
+    served.go(MORNING + timedelta(minutes=60))
+    served.say("dora", "POST", f"/runs/{run['id']}/begin", {})
+    assert served.say("dora", "POST", f"/runs/{run['id']}/end", {"broken_down": True})[0] == 200
+    states = {user: served.say(user, "GET", f"/bookings/{one['id']}")[1] for user, one in bookings.items()}
+    assert states["paul"]["state"] == "COMPLETED_PENDING_VALIDATION"
+    assert (states["rosa"]["state"], states["rosa"]["reason"]) == ("CANCELLED", "not_driven")
+    assert "carpool_refused" in [one.template for one in served.list_messages(f"carpool:{bookings['rosa']['id']}")]
+
+
 def test_a_run_taken_back_cancels_what_is_booked(served: Served) -> None:
     run = offer(served)
     booked = {"run": run["id"], "board": {"line_stop": "epoisses"}, "alight": {"line_stop": "les-laumes"}}

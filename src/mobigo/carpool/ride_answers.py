@@ -96,6 +96,14 @@ class WhenBody(_Body):
     at: Instant | None = Field(None, description="Now, unless told: a phone may have been offline")
 
 
+class EndRunBody(WhenBody):
+    """When a run ended, and whether it got there."""
+
+    broken_down: bool = Field(
+        default=False, description="The car does not go on: who waits at a stop ahead is told, and pays nothing"
+    )
+
+
 class PassedBody(WhenBody):
     """A stop where the car was."""
 

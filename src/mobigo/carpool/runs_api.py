@@ -10,6 +10,7 @@ from mobigo.carpool import people_store, store
 from mobigo.carpool.asking import Asked, Look, Looking, Once
 from mobigo.carpool.model import Run, RunState
 from mobigo.carpool.ride_answers import (
+    EndRunBody,
     HappenedAnswer,
     HistoryAnswer,
     LineStopId,
@@ -217,6 +218,10 @@ def locate_run(*, once: Once, run_id: RunPath, body: PositionBody) -> RunAnswer:
 
 
 @router.post("/runs/{run_id}/end", responses=CHANGES)
-def end_run(*, once: Once, run_id: RunPath, body: WhenBody) -> RunAnswer:
-    """Say that the car has arrived: its confirmed bookings are validated by what proves them."""
-    return once.once(RunAnswer, body, lambda: write_runs(once, [once.rides.end(run_id, body.at)])[0])
+def end_run(*, once: Once, run_id: RunPath, body: EndRunBody) -> RunAnswer:
+    """Say that the car has arrived, or broken down: confirmed bookings are validated by what proves them."""
+
+    def work() -> RunAnswer:
+        return write_runs(once, [once.rides.end(run_id, body.at, broken_down=body.broken_down)])[0]
+
+    return once.once(RunAnswer, body, work)

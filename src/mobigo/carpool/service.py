@@ -22,6 +22,7 @@ from mobigo.carpool.policies_store import read_rules
 from mobigo.carpool.states import ACTIVE, OPEN, Reason
 from mobigo.db.session import driver
 from mobigo.kit.errors import Conflict, Forbidden, InvalidInput, NotFound, Refused
+from mobigo.kit.geo import haversine
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -53,6 +54,12 @@ JUST_NOW = timedelta(minutes=5)
 
 EARLY = timedelta(hours=1)
 """Before its departure a run may begin."""
+
+AT_STOP = 150.0
+"""Metres from a stop within which a car is there."""
+
+FASTEST = 60.0
+"""Metres per second: a position that would need more is a mistake of the phone."""
 
 SKEW = timedelta(minutes=5)
 """By which a phone's clock may be ahead of ours."""
@@ -290,36 +297,60 @@ class Rides:
         return self._tell_delay(run)
 
     def locate(self, id_: str, point: Point, at: datetime | None = None) -> Run:
-        """Say where the car is, and work out how late it is."""
+        """Say where the car is, and work out how late it is; where that is one of its stops, it has been there.
+
+        A position that no car can have got to since the last one is passed over, as is one that comes too late.
+        """
         run = self._lock_own(id_)
         self._check_driving(run)
         at = self._happened(at)
-        if run.position_at is not None and at <= run.position_at:
+        if not _is_likely(run, point, at):
             return run
+        here = self._find_stop_at(run, point, at)
+        if here is not None:
+            store.set_passed(self._connection, here.id, at)
+            self._note_run(run, "passed", details={"stop": here.id, "at": at.isoformat()})
+        ahead = next_stop(run) if here is None else run.stops.index(here) + 1
         delay = run.delay
-        if next_stop(run) < len(run.stops):
-            stop = run.stops[next_stop(run)]
-            seconds = int(self.times.seconds([point], [stop.point])[0, 0])
+        if ahead < len(run.stops):
+            seconds = int(self.times.seconds([point], [run.stops[ahead].point])[0, 0])
             if seconds >= 0:
-                delay = _late(at + timedelta(seconds=seconds), stop.planned_at)
+                delay = _late(at + timedelta(seconds=seconds), run.stops[ahead].planned_at)
         store.set_run(self._connection, replace(run, position=point, position_at=at, delay=delay))
         return self._tell_delay(run)
 
-    def end(self, id_: str, at: datetime | None = None) -> Run:
-        """Say that the car has arrived: confirmed bookings wait for their proof now. Said twice, nothing changes."""
+    def _find_stop_at(self, run: Run, point: Point, at: datetime) -> RunStop | None:
+        """Return the stop ahead where a car is, if it is at one; where it still waits for somebody it is not."""
+        near = [stop for stop in run.stops[next_stop(run) :] if haversine(stop.point, point) <= AT_STOP]
+        if not near:
+            return None
+        waited_for = {one.board for one in self._open_bookings(run) if one.boarded_at is None}
+        return None if near[0].id in waited_for and at < near[0].planned_at else near[0]
+
+    def end(self, id_: str, at: datetime | None = None, *, broken_down: bool = False) -> Run:
+        """Say that the car has arrived: confirmed bookings wait for their proof now. Said twice, nothing changes.
+
+        Parameters
+        ----------
+        broken_down : bool
+            The car does not go on: who was to be fetched at a stop ahead is told, and theirs is cancelled.
+        """
         run = self._lock_own(id_)
         if run.state is RunState.ENDED:
             return run
         states.check_run(id_, run.state, RunState.ENDED)
         at = self._happened(at)
+        ahead = {stop.id for stop in run.stops[next_stop(run) :]} if broken_down else set()
         moved = []
         for one in self._open_bookings(run):
-            if one.state is BookingState.CONFIRMED:
+            if one.board in ahead and one.boarded_at is None:
+                moved.append(self._move(one, BookingState.CANCELLED, Reason.NOT_DRIVEN))
+            elif one.state is BookingState.CONFIRMED:
                 moved.append(self._move(one, BookingState.COMPLETED_PENDING_VALIDATION))
             else:
                 moved.append(self._move(one, BookingState.CANCELLED, Reason.RUN_ENDED))
         store.set_run(self._connection, replace(run, state=RunState.ENDED, ended_at=at, position=None))
-        self._note_run(run, "moved", (run.state, RunState.ENDED))
+        self._note_run(run, "moved", (run.state, RunState.ENDED), {"broken_down": True} if broken_down else {})
         return self._publish(id_, moved)
 
     # ── bookings ──────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -481,7 +512,7 @@ class Rides:
             seats=wanted.seats,
             board=stops[fit.board].id,
             alight=stops[fit.alight].id,
-            state=BookingState.CONFIRMED if run.confirms and rider else BookingState.WAITING_CONFIRMATION,
+            state=BookingState.CONFIRMED if run.confirms else BookingState.WAITING_CONFIRMATION,
             cents=self._price(wanted, run),
             made_at=self.now,
             operator=self.actor.operator,
@@ -704,6 +735,14 @@ class Rides:
     @property
     def _connection(self) -> Connection[Any]:
         return driver(self.session)
+
+
+def _is_likely(run: Run, point: Point, at: datetime) -> bool:
+    """Tell whether a car can be somewhere, after where it was last."""
+    if run.position is None or run.position_at is None:
+        return True
+    seconds = (at - run.position_at).total_seconds()
+    return seconds > 0 and haversine(run.position, point) <= AT_STOP + FASTEST * seconds
 
 
 def _late(at: datetime, planned: datetime) -> int:
