@@ -67,8 +67,9 @@ class Riding:
             driver=who.id,
             seats=seats,
             stops=tuple(
-                RunStop(0, name, point, metres, at + timedelta(minutes=minutes), at + timedelta(minutes=minutes + 5))
+                RunStop(0, name, point, metres, there, there + timedelta(minutes=5), line_stop=name.lower())
                 for name, point, metres, minutes in PLACES
+                for there in [at + timedelta(minutes=minutes)]
             ),
             state=RunState.PLANNED,
             service_date=at.date(),

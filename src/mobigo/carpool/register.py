@@ -157,6 +157,7 @@ def announce(connection: Connection[Any], run: Run, *, siret: str | None, now: d
 
 def find_revenue(connection: Connection[Any], run: Run, journeys: Sequence[Proven]) -> int:
     """Return what the driver of a run will be paid for these journeys, in cents, by the rules of its day."""
+    on_line = {stop.metres for stop in run.stops if stop.line_stop is not None}
     aboard = tuple(
         Aboard(
             booking=one.booking,
@@ -164,7 +165,7 @@ def find_revenue(connection: Connection[Any], run: Run, journeys: Sequence[Prove
             seats=one.seats,
             board=one.board_metres,
             alight=one.alight_metres,
-            on_line=run.line is not None,
+            on_line={one.board_metres, one.alight_metres} <= on_line,
             proof=one.proof.value,
             fare=one.cents,
             start_at=one.started_at,
