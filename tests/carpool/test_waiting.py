@@ -362,3 +362,15 @@ def test_the_desk_waits_for_who_telephones(town: Served) -> None:
     assert seen["state"] == "picked_up"
     contact = town.say("dora", "GET", f"/bookings/{seen['booking']}/contact")[1]
     assert (contact["name"], contact["phone"]) == ("Odile Petit", "+33380112233")
+
+
+def test_with_a_withdrawn_line_its_promise_ends_and_others_are_kept(town: Served) -> None:
+    one = wait(town, "anna")
+    town.go(town.now + MINUTE)
+    other = town.say("ben", "POST", "/waiting", {"line": "sens-auxerre", "stop": "sens", "to": "joigny"})[1]
+    with Session(town.engine) as session, session.begin():
+        lines.write(driver(session), LINE, None, withdrawn=True, by="clara", now=town.now)
+    town.go(MORNING + 25 * MINUTE)
+    look_after(town)
+    assert town.say("anna", "GET", f"/waiting/{one['id']}")[1]["state"] == "left"
+    assert town.say("ben", "GET", f"/waiting/{other['id']}")[1]["state"] == "taxi"

@@ -21,7 +21,7 @@ from mobigo.accounts.token import check
 from mobigo.carpool import standard_store, store, talk, talk_store, waiting_store, wishes_store
 from mobigo.carpool.model import BookingState, WaitingState
 from mobigo.carpool.plan import Spot
-from mobigo.carpool.service import NOBODY, Actor, Rides, Wanted
+from mobigo.carpool.service import Actor, Rides, Wanted
 from mobigo.carpool.standard_documents import ORDER, Booking, BookingEvent, Message, User, later, write
 from mobigo.carpool.standard_search import write_price
 from mobigo.carpool.standard_store import Common
@@ -139,14 +139,10 @@ class Border:
             foreign_passenger=booking.passenger.id,
         )
         try:
-            seat = self._rides.book(wanted)
+            self._rides.book(wanted)
         except Conflict as error:
             raise InvalidInput(f"the seat is not to be had: {error}") from None
-        if run.confirms and seat.state is BookingState.WAITING_CONFIRMATION:
-            replace(self._rides, actor=NOBODY).confirm(seat.id)
-        common = self._begin(booking, "driver", None)
-        self._tell(run.driver, "carpool_elsewhere_asked", booking, booking.passenger)
-        return common
+        return self._begin(booking, "driver", None)
 
     def _find_run(self, booking: Booking) -> Run:
         """Find the run that a booking means: by its id, or the driver's about that time."""

@@ -354,20 +354,25 @@ def keep_promise(session: Session, now: datetime) -> Waiting | None:
     one = waiting_store.take_due(connection, now)
     if one is None:
         return None
-    ride = waiting_store.find_ride(connection, one)
+    ride, line = waiting_store.find_ride(connection, one), find_line(session, one.line)
     if ride is not None:
         one = replace(one, state=WaitingState.PICKED_UP, run=ride[0], booking=ride[1], ended_at=now)
+    elif line is None:  # it was withdrawn meanwhile, and its promise with it
+        one = replace(one, state=WaitingState.LEFT, ended_at=now)
     else:
         one = replace(one, state=WaitingState.TAXI, taxi_ordered_at=now, ended_at=now)
+        _order_taxi(session, one, line, now)
     waiting_store.set_waiting(connection, one)
-    if one.state is WaitingState.TAXI:
-        _order_taxi(session, one, now)
     return one
 
 
-def _order_taxi(session: Session, one: Waiting, now: datetime) -> None:
+def find_line(session: Session, id_: str) -> Line | None:
+    """Find a line in service; who waits may be at one that was withdrawn since."""
+    return next((one for one in lines.list_lines(driver(session)) if one.id == id_), None)
+
+
+def _order_taxi(session: Session, one: Waiting, line: Line, now: datetime) -> None:
     connection = driver(session)
-    line = lines.get_line(connection, one.line)
     names = {stop.id: stop.name for stop in line.stops}
     person = store.get_person(connection, one.passenger)
     promise = line.guarantee
@@ -462,7 +467,9 @@ def tell_drivers(session: Session, now: datetime) -> int:
 
 def _tell(session: Session, run: Run, ahead: Ahead, now: datetime) -> int:
     one, passing = ahead.waiting, ahead.passing
-    line = lines.get_line(driver(session), one.line)
+    line = find_line(session, one.line)
+    if line is None:
+        return 0
     person = store.get_person(driver(session), run.driver)
     written = messages.send(
         session,

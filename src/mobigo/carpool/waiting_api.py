@@ -200,14 +200,14 @@ def get_waiting(
 ) -> OwnWaitingAnswer:
     """Read what has become of one's waiting, and how long it will last."""
     one = _find_own(session, asking, waiting_id)
-    return _own(session, lines.get_line(driver(session), one.line), one, now)
+    return _own(session, waiting.find_line(session, one.line), one, now)
 
 
 @router.post("/waiting/{waiting_id}/leave", responses=problems(401, 403, 404, 409, 422))
 def leave(*, session: Database, now: Now, asking: Anybody, waiting_id: WaitingId) -> OwnWaitingAnswer:
     """Wait no longer."""
     one = waiting.leave(session, _find_own(session, asking, waiting_id), now)
-    return _own(session, lines.get_line(driver(session), one.line), one, now)
+    return _own(session, waiting.find_line(session, one.line), one, now)
 
 
 @router.get("/lines/{line}/expected", responses=problems(400, 404, 422))
@@ -313,7 +313,8 @@ def _find_run(session: Database, asking: Asking, id_: str) -> Run:
 
 
 def _zone_of(session: Database, run: Run) -> timezone | ZoneInfo:
-    return UTC if run.line is None else ZoneInfo(lines.get_line(driver(session), run.line).timezone)
+    line = None if run.line is None else waiting.find_line(session, run.line)
+    return UTC if line is None else ZoneInfo(line.timezone)
 
 
 def _write(one: Waiting, zone: timezone | ZoneInfo) -> dict[str, object]:
@@ -321,11 +322,12 @@ def _write(one: Waiting, zone: timezone | ZoneInfo) -> dict[str, object]:
     return {name: value.astimezone(zone) if isinstance(value, datetime) else value for name, value in told.items()}
 
 
-def _own(session: Database, line: Line, one: Waiting, now: datetime) -> OwnWaitingAnswer:
+def _own(session: Database, line: Line | None, one: Waiting, now: datetime) -> OwnWaitingAnswer:
     expected = None
-    if one.state is WaitingState.WAITING:
+    zone = UTC if line is None else ZoneInfo(line.timezone)
+    if line is not None and one.state is WaitingState.WAITING:
         expected = _expected(session, line, waiting.Wish(one.stop, one.to, one.seats), one.promised_until, now)
-    return OwnWaitingAnswer.model_validate({**_write(one, ZoneInfo(line.timezone)), "expected": expected})
+    return OwnWaitingAnswer.model_validate({**_write(one, zone), "expected": expected})
 
 
 def _expected(

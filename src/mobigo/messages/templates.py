@@ -68,7 +68,6 @@ CHANNELS: dict[str, tuple[Channel, ...]] = {
     "carpool_report_answered": (Channel.EMAIL, Channel.SMS),
     "carpool_waiting": (Channel.SMS, Channel.EMAIL),
     "carpool_taxi": (Channel.SMS, Channel.EMAIL),
-    "carpool_elsewhere_asked": (Channel.SMS, Channel.EMAIL),
     "carpool_elsewhere_offered": (Channel.SMS, Channel.EMAIL),
     "carpool_elsewhere_confirmed": (Channel.SMS, Channel.EMAIL),
     "carpool_elsewhere_cancelled": (Channel.SMS, Channel.EMAIL),
