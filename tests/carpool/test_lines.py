@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import psycopg
 import pytest
+from click.testing import CliRunner
 from shapely.geometry import Point as ShapelyPoint
 from shapely.geometry import shape
 from tests.carpool.served import MORNING, serving
@@ -16,6 +17,7 @@ from tests.street_text import lonlat, write_osm
 
 from mobigo.accounts.model import Role
 from mobigo.carpool import lines
+from mobigo.cli.main import mobigo
 from mobigo.db.engine import libpq_conninfo
 from mobigo.kit.geo import Point
 from mobigo.osm.load import load_osm
@@ -224,3 +226,26 @@ def test_a_stop_may_be_a_place_of_a_register(served: Served, database_url: str) 
     assert staff(served, "PUT", "/lines/a-b", body)[1]["code"] == "invalid_line"
     body["stops"][0] = {"id": "arnay"}
     assert staff(served, "PUT", "/lines/a-b", body)[1]["code"] == "invalid_line"
+
+
+def test_the_command_line_lists_writes_out_and_reads_back(
+    database_url: str, home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert home.is_dir()
+    monkeypatch.setenv("MOBIGO_DATABASE_URL", database_url)
+
+    def call(*arguments: str) -> str:
+        found = CliRunner().invoke(mobigo, ["carpool", "lines", *arguments])
+        return found.output if found.exception is None else str(found.exception)
+
+    file = tmp_path / "lines.json"
+    assert "epoisses-les-laumes          3 stops, 30.0 km, revision 0, demonstration" in call()
+    assert call("export", "--out", str(file)) == f"6 lines written to {file}\n"
+    assert json.loads(file.read_text()) == json.loads(call("--json"))
+    assert "epoisses-les-laumes is at revision 1" in call("import", str(file))
+    assert "revision 1" in call()
+    file.write_text('{"lines": [{"id": "x"}]}')
+    assert "holds a line that is none: name" in call("import", str(file))
+    file.write_text("[]")
+    assert "is not as `carpool lines --json` prints it" in call("import", str(file))
+    assert "cannot be written" in call("export", "--out", str(tmp_path / "no" / "where"))

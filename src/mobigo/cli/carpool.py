@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from mobigo.cli.carpool_demo import demo, seed
+from mobigo.cli.carpool_lines import lines
 from mobigo.cli.carpool_money import AUTHOR, open_money, total, write_bank_file, write_euros
 
 if TYPE_CHECKING:
@@ -19,11 +20,12 @@ if TYPE_CHECKING:
 
 @click.group()
 def carpool() -> None:
-    """Subsidised carpool lines: evaluate rules of pay, simulate them, close a month, show a demonstration."""
+    """Subsidised carpool lines: list them, evaluate and simulate rules of pay, close a month, show a demonstration."""
 
 
 carpool.add_command(demo)
 carpool.add_command(seed)
+carpool.add_command(lines)
 
 
 @carpool.command()
