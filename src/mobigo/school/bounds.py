@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 EXACT = 1e-6
 """What a sum of prices may be off; a route that pays less is not worth a column."""
 
+WHOLE = 1e-8
+"""By how much less a value is made that is whole."""
+
 NEW_ROUTES = 15
 """Of one school, put into its program at a time."""
 
@@ -51,8 +54,8 @@ def certify_links(parts: Sequence[SchoolStops], problem: Problem, counts: NDArra
         for source in part.origin:
             entries = [(part.school, 1.0), (n + part.school, 1.0)]
             program.add(*((1.0, entries) if source < 0 else (0.0, [*entries, (source, -1.0)])))
-    value, prices, _ = program.solve()
-    return Certificate(math.ceil(value - EXACT), value, np.zeros(problem.n_stops), prices[:n], prices[n:], counts)
+    _, prices, _ = program.solve()
+    return _round(np.zeros(problem.n_stops), prices[:n], prices[n:], counts)
 
 
 def count_routes(pricer: Pricer, school: int, n_stops: int, stopped: Callable[[], bool]) -> tuple[int, list[Route]]:
@@ -121,5 +124,19 @@ def certify(
             if cost - release[part.school] - route[part.school] < -EXACT / 2 and len(part.stops):
                 nothing = np.zeros(problem.n_schools)
                 return Certificate(0, 0.0, np.zeros(problem.n_stops), nothing, nothing, counts)
+    return _round(stop, release, route, counts)
+
+
+def _round(
+    stop: NDArray[np.float64], release: NDArray[np.float64], route: NDArray[np.float64], counts: NDArray[np.int32]
+) -> Certificate:
+    """Round the value up; one that is whole but for rounding is made a little less, so that everybody rounds it alike.
+
+    Prices that are all a little lower prove as well.
+    """
     value = float(stop.sum() + (route * counts).sum())
-    return Certificate(math.ceil(value - EXACT), value, stop, release, route, counts)
+    whole = math.floor(value + EXACT)
+    if whole >= 1 and value < whole + EXACT:
+        less = min(1.0, (whole - WHOLE) / value)
+        stop, release, route, value = less * stop, less * release, less * route, less * value
+    return Certificate(math.ceil(value), value, stop, release, route, counts)
