@@ -161,8 +161,9 @@ class Pricer:
         labels = self._labels if exact else self._few
         sources = Sources(part.sources.slack[: len(base)], part.sources.lead[: len(base)])
         problem, worth = self._problem, price[part.stops]
+        longest = float(problem.max_ride[school])
         count, whole = label_routes(
-            part.pickups, sources, problem.capacity, problem.max_ride, worth, base, 0 if exact else WIDTH, labels
+            part.pickups, sources, problem.capacity, longest, worth, base, 0 if exact else WIDTH, labels
         )
         best, gain = best_by_source(part.pickups, sources, labels, count, base)
         gain = np.where(best >= 0, gain, -np.inf)
@@ -178,7 +179,7 @@ class Pricer:
         ]
         excess = float(gain.max(initial=0.0))
         if exact and not whole:
-            excess = bound_gain(part.pickups, problem.capacity, problem.max_ride, worth, float(base.min()))
+            excess = bound_gain(part.pickups, problem.capacity, longest, worth, float(base.min()))
         return Priced(columns, max(0.0, excess), complete=exact)
 
     def _trace(self, part: SchoolStops, labels: Labels, ends: Sequence[int]) -> list[Route]:

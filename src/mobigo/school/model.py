@@ -31,8 +31,8 @@ class Problem:
 
     capacity: int
     """Seats of a bus."""
-    max_ride: float
-    """Seconds between a pupil's leaving the stop and arriving at the school."""
+    max_ride: NDArray[np.float64]
+    """float64[n_schools], seconds between a pupil's leaving the stop and arriving at the school."""
     bell: NDArray[np.float64]
     """float64[n_schools], seconds: from then on a bus is free again."""
     unloading: NDArray[np.float64]

@@ -143,7 +143,7 @@ def warm() -> None:
     minute, one_way = 60.0, np.full((2, 2), 300.0)
     problem = Problem(
         capacity=50,
-        max_ride=60 * minute,
+        max_ride=np.full(2, 60 * minute),
         bell=np.array([480 * minute, 540 * minute]),
         unloading=np.zeros(2),
         school=np.array([0, 1], np.int32),

@@ -179,7 +179,7 @@ def _state(session: Session, loads: Sequence[Load], schools: Sequence[int], grou
     bells = np.array([one.at for one in session.services], np.float64)
     return Problem(
         capacity=limits.seats,
-        max_ride=float(max(limits.ride[ground.levels[one.school]] for one in session.services)),
+        max_ride=np.array([limits.ride[ground.levels[one.school]] for one in session.services], np.float64),
         bell=bells if session.way == MORNING else -bells,
         unloading=np.full(len(bells), limits.unloading),
         school=service,

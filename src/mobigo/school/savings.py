@@ -45,7 +45,7 @@ def _merge(problem: Problem, school: int, stops: NDArray[np.int64]) -> list[Rout
             continue
         first = front[0]
         longer = ride[first] - problem.to_school[a] + problem.drive[a, b] + problem.dwell[b] + ride[b]
-        if load[first] + load[b] > problem.capacity or longer > problem.max_ride + TOLERANCE:
+        if load[first] + load[b] > problem.capacity or longer > problem.max_ride[school] + TOLERANCE:
             continue
         ride[first], load[first] = float(longer), load[first] + load[b]
         front.extend(back)

@@ -180,7 +180,7 @@ def _arrange(
     return Instance(
         Problem(
             capacity=SEATS,
-            max_ride=max_ride,
+            max_ride=np.full(len(rank), float(max_ride)),
             bell=bell[rank],
             unloading=np.full(len(rank), UNLOADING),
             school=np.array([place_of[int(own[k])] for k in order], np.int32),

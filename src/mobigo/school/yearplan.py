@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from mobigo.school.book import Book
     from mobigo.school.demand import Rider
-    from mobigo.school.planning import Run
+    from mobigo.school.planning import Limits, Run
     from mobigo.school.register import Run as Circulation
     from mobigo.school.roads import Roads
     from mobigo.street.drives import Place
@@ -120,7 +120,7 @@ def plan_year(
                 "vehicles": vehicles + locked,
                 "bound": bound + locked,
                 "locked": locked,
-                "runs": [_tell_run(run, layout, ids, nth) for nth, run in enumerate(runs, 1)],
+                "runs": [_tell_run(run, layout, ids, nth, book.limits) for nth, run in enumerate(runs, 1)],
             }
         )
     return {
@@ -258,7 +258,7 @@ def _present(book: Book, layout: Layout, row: dict[str, int]) -> list[Route]:
                 if number not in driven
             ]
             route = Route(service, tuple(mine))
-            if mine and problem.load(route) <= problem.capacity and problem.ride(route) <= problem.max_ride:
+            if mine and problem.load(route) <= problem.capacity and problem.ride(route) <= problem.max_ride[service]:
                 routes.append(route)
                 driven.update(mine)
     if not routes:
@@ -270,10 +270,11 @@ def _present(book: Book, layout: Layout, row: dict[str, int]) -> list[Route]:
 # ── the document ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def _tell_run(run: Run, layout: Layout, ids: dict[int, str], nth: int) -> dict[str, Any]:
+def _tell_run(run: Run, layout: Layout, ids: dict[int, str], nth: int, limits: Limits) -> dict[str, Any]:
     session = layout.session
     service = session.services[run.service]
-    ends = (run.calls[0].at, run.at) if session.way == MORNING else (run.at, run.calls[-1].at)
+    leaves = run.calls[0].at + limits.halt + limits.each * len(run.calls[0].trips)
+    ends = (leaves, run.at) if session.way == MORNING else (run.at, run.calls[-1].at)
     return {
         "id": f"{session.way[0].upper()}{''.join(map(str, session.weekdays))}-{nth:03}",
         "vehicle": run.vehicle,
@@ -296,9 +297,15 @@ def _tell_run(run: Run, layout: Layout, ids: dict[int, str], nth: int) -> dict[s
     }
 
 
-def list_rides(session: dict[str, Any]) -> list[int]:
-    """List the seconds that each pupil of a session is aboard."""
-    return [abs(run["at"] - call["at"]) for run in session["runs"] for call in run["calls"] for _ in call["pupils"]]
+def list_rides(session: dict[str, Any], limits: Limits) -> list[int]:
+    """List the seconds that each pupil of a session rides: without the halt at their own stop."""
+    boards = session["way"] == MORNING
+    return [
+        max(0, abs(run["at"] - call["at"]) - round(limits.halt + limits.each * len(call["pupils"])) * boards)
+        for run in session["runs"]
+        for call in run["calls"]
+        for _ in call["pupils"]
+    ]
 
 
 def reckon(book: Book, sessions: Sequence[dict[str, Any]]) -> dict[str, Any]:
@@ -308,7 +315,7 @@ def reckon(book: Book, sessions: Sequence[dict[str, Any]]) -> dict[str, Any]:
     """
     loaded = sum(run["metres"] * len(one["weekdays"]) for one in sessions for run in one["runs"])
     empty = sum(run["empty"] * len(one["weekdays"]) for one in sessions for run in one["runs"])
-    rides = sorted(ride for one in sessions for ride in list_rides(one))
+    rides = sorted(ride for one in sessions for ride in list_rides(one, book.limits))
     vehicles = max((one["vehicles"] for one in sessions), default=0)
     hours = sum(_vehicle_seconds(one) * len(one["weekdays"]) for one in sessions) / 3600
     days = len({day for one in sessions for day in one["weekdays"]})
