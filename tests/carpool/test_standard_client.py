@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
@@ -20,7 +21,9 @@ from mobigo.accounts.model import Role
 from mobigo.carpool import elsewhere, standard
 from mobigo.carpool.model import BookingState
 from mobigo.carpool.standard_client import send_due
+from mobigo.cli.carpool_standard import tell_operators
 from mobigo.db.engine import libpq_conninfo
+from mobigo.settings import read_settings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -406,3 +409,14 @@ def test_whoever_leaves_cancels_their_rides_elsewhere(town: Served, other: Other
     tell(town, their)
     assert their.list_told("PATCH") == [(f"/bookings/{one['id']}?status={BookingState.CANCELLED}", None)]
     assert other.patch(str(uuid4()), "CANCELLED").status_code == 404
+
+
+def test_the_worker_tells_by_itself(town: Served, other: Other, their: Operator, home: Path) -> None:
+    (home / "sandbox").touch()  # its clock is the one of the application
+    id_ = other.book(lay(town), town.people["dora"])
+    settings = replace(read_settings(), allow_hosts=(their.pair,))
+    give_up = time.monotonic() + 30
+    with tell_operators(town.engine.url.render_as_string(hide_password=False), settings):
+        while not their.list_told("PATCH") and time.monotonic() < give_up:
+            time.sleep(0.05)
+    assert their.list_told("PATCH") == [(f"/bookings/{id_}?status=CONFIRMED", None)]
