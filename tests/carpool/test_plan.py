@@ -18,11 +18,14 @@ from mobigo.carpool.plan import GUARD, Asked, Spot, bind, find_fit, free_seats, 
 from mobigo.carpool.search import Asked as Wish
 from mobigo.carpool.search import find_between
 from mobigo.carpool.supply import Garage, Place
+from mobigo.kit.errors import Refused
 from mobigo.kit.geo import Point
 from mobigo.street.drives import Drives
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
+
+    from numpy.typing import NDArray
 
     from mobigo.carpool.model import RunStop
 
@@ -252,3 +255,22 @@ def test_a_car_that_has_not_reported_a_stop_is_still_to_come_there_for_a_while()
     planned = replace(run, state=RunState.PLANNED, stops=stops)
     asked = Asked(stops[1].id, stops[2].id, 1)
     assert find_fit(planned, [], asked, STRAIGHT, there + timedelta(minutes=1)) is None
+
+
+class Island(Drives):
+    """Streets that lead nowhere."""
+
+    def seconds(self, origins: Sequence[Point], destinations: Sequence[Point]) -> NDArray[np.int32]:
+        return np.full((len(origins), len(destinations)), -1, np.int32)
+
+
+def test_a_line_that_streets_do_not_reach_is_driven_in_the_time_its_metres_take() -> None:
+    way = [Spot(name, Point(4.2 + 0.1 * n, 47.5)) for n, name in enumerate("abc")]
+    island = Island(None)
+    with pytest.raises(Refused, match="no road leads from a to b"):
+        lay_out(way, NOW, island)
+    stops = number(lay_out(way, NOW, island, metres=[0, 13_900, 41_700]))
+    assert [(stop.planned_at - NOW).total_seconds() for stop in stops] == [0, 1_000, 3_000]
+    run = Run("r", "d", 2, stops, RunState.PLANNED, NOW.date(), line="x", direction=0)
+    assert find_fit(run, [], Asked(stops[0].id, stops[2].id, 1), island, NOW) is not None
+    assert find_fit(run, [], Asked(Spot("y", Point(4.25, 47.5)), stops[2].id, 1), island, NOW) is None

@@ -17,6 +17,7 @@ from mobigo.carpool.match import DELAY_GUARD, DETOUR_SHARE, DWELL
 from mobigo.carpool.model import BookingState, RunState, RunStop
 from mobigo.carpool.states import OPEN
 from mobigo.kit.errors import InvalidInput, Refused
+from mobigo.street.drives import STRAIGHT_SPEED
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -97,7 +98,8 @@ def lay_out(
     Parameters
     ----------
     metres : sequence of int, optional
-        Of each stop from the first one, as its line has them; measured on the road unless told.
+        Of each stop from the first one, as its line has them; measured on the road unless told. Between stops of a
+        line that the loaded streets do not reach, times are estimated from them.
     share : float
         Of the driver's own time that detours may take.
 
@@ -110,10 +112,14 @@ def lay_out(
     """
     points = [spot.point for spot in way]
     at = [0]
-    for (a, b), names in zip(pairwise(points), pairwise(spot.name for spot in way), strict=True):
+    for index, (a, b) in enumerate(pairwise(points)):
         seconds = int(times.seconds([a], [b])[0, 0])
+        if seconds == NO_WAY and metres is not None:
+            seconds = ceil((metres[index + 1] - metres[index]) / STRAIGHT_SPEED)
         if seconds == NO_WAY:
-            raise Refused(f"no road leads from {names[0]} to {names[1]}; move them onto a street", code="no_way")
+            raise Refused(
+                f"no road leads from {way[index].name} to {way[index + 1].name}; move them onto a street", code="no_way"
+            )
         at.append(at[-1] + seconds)
     if not at[-1]:
         raise InvalidInput(f"the run begins at {way[0].name} and ends there; say where it goes", code="invalid_run")
