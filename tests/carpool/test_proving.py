@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 
 import psycopg
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from sqlalchemy.orm import Session
 from tests.carpool.riding import EPOISSES, KEY, LAUMES, NOON, SEMUR, Riding
 from tests.conftest import new_database
@@ -24,7 +26,7 @@ from mobigo.kit.errors import Conflict, InvalidInput, MobigoError, NotFound, Ref
 from mobigo.ledger import service as ledger
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from sqlalchemy.engine import Engine
 
@@ -321,6 +323,36 @@ def test_getting_off_may_be_told_before_getting_on(shared: Shared) -> None:
     shared.finish()
     one = shared.journey()
     assert (one.started_at, one.ended_at) == (NOON + MINUTE, NOON + 35 * MINUTE)
+
+
+@settings(max_examples=25, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+@given(data=st.data())
+def test_whatever_comes_in_when_and_how_often_the_ride_is_the_same_and_charged_once(
+    shared_engine: Engine, data: st.DataObject
+) -> None:
+    riding = Riding(shared_engine)
+    shared = Shared(riding)
+    ended = riding.end(shared.run)
+    board = {"id_": "1", "text": riding.code(shared.booking, Shows.PASSENGER)}
+    alight = {**board, "id_": "2", "moment": Moment.ALIGHT, "point": SEMUR}
+    events: dict[str, Callable[[datetime], None]] = {
+        "board": lambda now: shared.scan(NOON + MINUTE, received=now, **board),
+        "alight": lambda now: shared.scan(NOON + 16 * MINUTE, received=now, **alight),
+        "driver": lambda now: riding.drive(shared.run, shared.jean, device="a", received=now),
+        "passenger": lambda now: riding.drive(shared.run, shared.ana, device="b", received=now),
+        "settle": lambda now: riding.settle(shared.run, now),
+    }
+    order = data.draw(st.permutations([*events, *data.draw(st.lists(st.sampled_from(sorted(events)), max_size=8))]))
+    for minutes, event in enumerate(order):
+        events[event](ended + minutes * MINUTE)
+    if riding.due(ended + 2 * HOUR):
+        riding.settle(shared.run, ended + 2 * HOUR)
+    one = shared.journey()
+    assert (one.proof, one.metres, one.destination) == (ProofClass.C, 13_000, SEMUR)
+    assert (one.started_at, one.ended_at) == (NOON + MINUTE, NOON + 16 * MINUTE)
+    assert (shared.state(), riding.read(shared.booking.id).proof) == (BookingState.VALIDATED, "C")
+    with Session(riding.engine) as session:
+        assert len(ledger.list_entries(session, f"carpool_booking:{shared.booking.id}")) == 1
 
 
 def test_a_cancelled_booking_is_not_proven_any_more(shared: Shared) -> None:

@@ -188,8 +188,7 @@ def take_scan(
     if one.point is not None:
         fix = Located(person, Fix(one.scanned_at, one.point), one.device)
         proving_store.add_fixes(connection, run.id, [fix], now)
-    if booking.state is not BookingState.VALIDATED:
-        _note_aboard(connection, booking, one, now)
+    _note_aboard(connection, booking, one, now)
     return one
 
 

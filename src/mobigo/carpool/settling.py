@@ -104,7 +104,7 @@ class Settling:
     def _prove(
         self, connection: Connection[Any], ridden: Ridden, booking: Seat, scans: Sequence[Scan], now: datetime
     ) -> None:
-        """Write down what was proven of a booking; what was proven better before stays."""
+        """Write down what was proven of a booking, as far as it is known now; its class never falls."""
         run = ridden.run
         known = proving_store.find_journey(connection, booking.id)
         board, alight = _find_ends(run, *find_stops(connection, booking), scans)
@@ -115,15 +115,9 @@ class Settling:
             Trace(keys[1], findings.list_fixes(booking.passenger, ridden.located)),
             ((board.point, started), (alight.point, ended)),
         )
-        if known is not None:
-            if proof.value <= known.proof.value or known.struck_at is not None:
-                proving_store.save_journey(connection, replace(known, proven_at=now))
-                return
-            better = replace(known, started_at=started, ended_at=ended, proof=proof, proven_at=now)
-            proving_store.save_journey(connection, better)
-            store.set_booking(connection, replace(booking, proof=proof.value))
-            store.publish(connection, [run.id], [booking.id])
+        if known is not None and known.struck_at is not None:
             return
+        proof = proof if known is None else max(proof, known.proof)
         one = Proven(
             booking=booking.id,
             run=run.id,
@@ -143,8 +137,12 @@ class Settling:
             alight_metres=max(alight.metres, board.metres + 1),
             proof=proof,
             proven_at=now,
+            validated_at=None if known is None else known.validated_at,
         )
         proving_store.save_journey(connection, one)
+        if booking.state is BookingState.VALIDATED and booking.proof != proof.value:
+            store.set_booking(connection, replace(booking, proof=proof.value))
+            store.publish(connection, [run.id], [booking.id])
 
     def _find_keys(self, ridden: Ridden, booking: Seat) -> tuple[str, str]:
         if booking.passenger is None:
