@@ -130,3 +130,27 @@ def test_a_year_begins_with_the_network_of_another_and_no_pupil(http: httpx.Clie
     assert (rows["pupils"], rows["seats"], rows["requests"]) == (0, 0, 0)
     assert http.post(new, json={"from": "2026-2027"}).json()["code"] == "year_not_empty"
     assert http.post(new, json={"from": "2031-2032"}).json()["code"] == "unknown_year"
+
+
+def test_single_rows_are_written_and_removed_by_the_rules_of_the_import(http: httpx.Client) -> None:
+    lists = f"{YEAR}/lists"
+    stop = {"id": "B1", "name": "Lavoir", "lat": 47.5, "lon": 4.3, "bearing": "NE"}
+    assert http.put(f"{lists}/stops", json={"rows": [stop]}).json()["counts"]["stops"]["added"] == 1
+    bell = {"school": "E1", "trip": "morning", "weekdays": ["monday", "friday"], "at": "08:05"}
+    assert http.put(f"{lists}/bells", json={"rows": [bell]}).json()["counts"]["bells"]["added"] == 1
+    assert http.get(f"{YEAR}/bells").json()["rows"][0] == {**bell, "riders": "all", "earliest": None, "latest": None}
+    again = {"id": "B1", "name": "Lavoir", "lat": 47.6, "lon": 4.3}
+    assert http.put(f"{lists}/stops", json={"rows": [again]}).json()["counts"]["stops"]["changed"] == 1
+    (found,) = (row for row in http.get(f"{YEAR}/stops").json()["rows"] if row["id"] == "B1")
+    assert (found["lat"], found["bearing"]) == (47.6, 45.0)
+    faults = http.put(f"{lists}/stops", json={"rows": [{**again, "lat": "there"}, {"id": "B2"}]}).json()["faults"]
+    assert [(one["row"], one["column"]) for one in faults] == [(2, "name"), (2, "lat"), (2, "lon")]
+    faults = http.put(f"{lists}/calls", json={"rows": [{"run": "X", "position": 1, "at": "8h"}]}).json()["faults"]
+    assert faults[0]["what"] == "'X' is not in list Courses; add it there, or correct it"
+    assert http.put(f"{lists}/stops", json={"rows": [{**again, "colour": 1}]}).json()["code"] == "list_faults"
+    assert http.post(f"{lists}/stops/remove", json={"rows": [{"id": "A1"}]}).json()["code"] == "list_faults"
+    gone = http.post(f"{lists}/stops/remove", json={"rows": [{"id": "B1"}, {"id": "B9"}]}).json()
+    assert (gone["counts"]["stops"]["removed"], gone["notes"]) == (1, ["1 rows were not there"])
+    assert http.post(f"{lists}/bells/remove", json={"rows": [{**bell, "riders": "all"}]}).status_code == 200
+    assert http.post(f"{lists}/pupils/remove", json={"rows": [{"number": "1"}]}).json()["code"] == "refused"
+    assert http.put(f"{lists}/nothing", json={"rows": [{}]}).status_code == 422

@@ -22,7 +22,7 @@ from mobigo.school.cells import CellError, is_blank, plain
 from mobigo.school.register import SHEETS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from mobigo.school.cells import Cell
     from mobigo.school.register import Column, Sheet
@@ -137,6 +137,45 @@ def read_file(content: bytes, name: str, only: str | None = None) -> File:
         )
     faults.refuse(name)
     return found
+
+
+def read_objects(sheet: Sheet, rows: Sequence[Mapping[str, object]], needed: Sequence[str] = ()) -> File:
+    """Read rows by the names of their fields, as the API takes them.
+
+    Parameters
+    ----------
+    needed
+        The fields that every row has, and no others; if not said, all that must be filled in, and any others.
+
+    Raises
+    ------
+    Refused
+        With everything that is wrong in ``faults``.
+    """
+    given = list(dict.fromkeys(one for row in rows for one in row))
+    faults = Faults()
+    wanted = needed or [one for one in sheet.columns if one not in sheet.defaults]
+    for one in given:
+        if one not in (needed or sheet.columns):
+            faults.append(
+                Fault(sheet.name, None, one[:40], f"is no field here; there are {', '.join(needed or sheet.columns)}")
+            )
+    for number, row in enumerate(rows, 1):
+        for one in dict.fromkeys([*wanted, *given]):
+            if one not in row:
+                faults.append(Fault(sheet.name, number, one[:40], "is missing; every row has the same fields"))
+    faults.refuse(sheet.name)
+    mine = Rows(sheet, sheet.name, {one: index for index, one in enumerate(given)}, {one: one for one in given})
+    _read_rows(mine, ((number, [_as_cell(row[one]) for one in given]) for number, row in enumerate(rows, 1)), faults)
+    faults.refuse(sheet.name)
+    return File({sheet.name: mine}, [])
+
+
+def _as_cell(value: object) -> Cell:
+    if isinstance(value, list):
+        return ", ".join(str(one) for one in value)
+    assert value is None or isinstance(value, str | int | float)
+    return value
 
 
 def _broken(sentence: str) -> Refused:

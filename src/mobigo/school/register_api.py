@@ -235,6 +235,46 @@ for _sheet in SHEETS.values():
     )
 
 
+class RowsBody(BaseModel):
+    """Rows of a list, by the names of their fields; all with the same fields."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    rows: Annotated[
+        list[dict[str, str | bool | int | float | list[str] | None]], Field(min_length=1, max_length=5_000)
+    ] = Field(examples=[[{"id": "A1", "name": "Mairie", "lat": 47.48, "lon": 4.3, "bearing": 90}]])
+
+
+class RowsAnswer(BaseModel):
+    """What was changed."""
+
+    counts: dict[str, dict[str, int]] = Field(description="By list: rows added, changed, removed")
+    notes: list[str]
+
+
+ListName = Annotated[SheetName, Path(description="Of a list of the register")]
+
+
+@router.put("/years/{year}/lists/{name}", responses=problems(401, 403, 404, 422))
+def write_school_rows(
+    *, session: Database, now: Now, person: Trusted, year: YearId, name: ListName, body: RowsBody
+) -> RowsAnswer:
+    """Write rows of a list, new or known, all or none; of known rows only the given fields change."""
+    actor = Actor(person.user, person.role, now)
+    report = service.write_rows(driver(session), year, name, body.rows, actor)
+    return RowsAnswer(counts=report.counts, notes=report.notes)
+
+
+@router.post("/years/{year}/lists/{name}/remove", responses=problems(401, 403, 404, 422))
+def remove_school_rows(
+    *, session: Database, now: Now, person: Trusted, year: YearId, name: ListName, body: RowsBody
+) -> RowsAnswer:
+    """Remove rows by the fields that identify them, all or none; rows that others name stay."""
+    actor = Actor(person.user, person.role, now)
+    report = service.remove_rows(driver(session), year, name, body.rows, actor)
+    return RowsAnswer(counts=report.counts, notes=report.notes)
+
+
 def _key_of(sheet: Sheet) -> tuple[str, ...]:
     return ("key",) if sheet is PUPILS else sheet.key
 

@@ -11,13 +11,13 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any
 
-from mobigo.kit.errors import Conflict, InvalidInput, NotFound
+from mobigo.kit.errors import Conflict, InvalidInput, NotFound, Refused
 from mobigo.kit.geo import Point
 from mobigo.school import register_store as store
 from mobigo.school import scenario_store
 from mobigo.school.eligibility import Case, Standing, judge
-from mobigo.school.reading import Fault, Faults, read_file
-from mobigo.school.register import SHEETS, Rule, School
+from mobigo.school.reading import Fault, Faults, read_file, read_objects
+from mobigo.school.register import DOOR, SHEETS, Rule, School
 from mobigo.school.register_store import OPEN, PUPILS, Access, Imported, Year
 from mobigo.school.writing import write_text, write_workbook
 
@@ -169,6 +169,55 @@ def import_file(
     """
     file = read_file(content, name, only)
     begin_known(connection, year)
+    return _take_over(connection, year, file, name, actor, replace=replace)
+
+
+def write_rows(
+    connection: psycopg.Connection[Any], year: str, name: str, rows: Sequence[Mapping[str, object]], actor: Actor
+) -> Report:
+    """Write single rows of a list, new or known, by the rules of the import; of known ones the given fields change.
+
+    Raises
+    ------
+    Refused
+        With everything that is wrong in ``faults``.
+    """
+    get_year(connection, year)
+    file = read_objects(get_sheet(name), rows)
+    return _take_over(connection, year, file, name, actor, replace=False)
+
+
+def remove_rows(
+    connection: psycopg.Connection[Any], year: str, name: str, rows: Sequence[Mapping[str, object]], actor: Actor
+) -> Report:
+    """Remove rows by what identifies them, unless others name them.
+
+    Raises
+    ------
+    Refused
+        With everything that is wrong in ``faults``; pupils are erased one by one.
+    """
+    get_year(connection, year)
+    sheet = get_sheet(name)
+    if sheet is PUPILS:
+        raise Refused("pupils are erased one by one, by key: DELETE their address", code="refused")
+    store.lock_year(connection, year)
+    file = read_objects(sheet, rows, sheet.key)
+    _name_pupils(file, store.list_numbers(connection, year))
+    keys = {_key(sheet, values) for _, values in file.lists[name].rows}
+    there = keys & store.list_keys(connection, year, sheet)
+    store.remove_rows(connection, year, sheet, there)
+    faults = Faults()
+    _find_dangling(connection, year, name, faults)
+    faults.refuse(name)
+    counts = {name: {"added": 0, "changed": 0, "removed": len(there)}}
+    store.note_import(connection, year, Imported(0, actor.now, actor.user, f"rows of {name}", counts))
+    return Report(counts, [f"{len(keys - there)} rows were not there"] if keys - there else [])
+
+
+def _take_over(
+    connection: psycopg.Connection[Any], year: str, file: File, name: str, actor: Actor, *, replace: bool
+) -> Report:
     store.lock_year(connection, year)
     numbers = store.list_numbers(connection, year)
     known = {one: store.list_keys(connection, year, SHEETS[one]) for one in SHEETS}
@@ -182,28 +231,38 @@ def import_file(
         counts[one] = {
             "added": len(keys - known[one]),
             "changed": len(keys & known[one]),
-            "removed": len(known[one] - keys) if replace else 0,
+            "removed": len(_without_doors(rows.sheet, known[one] - keys)) if replace else 0,
         }
     if replace:
         for one in reversed([one for one in SHEETS if one in file.lists]):
             rows = file.lists[one]
-            store.remove_rows(
-                connection, year, rows.sheet, known[one] - {_key(rows.sheet, values) for _, values in rows.rows}
-            )
+            gone = known[one] - {_key(rows.sheet, values) for _, values in rows.rows}
+            store.remove_rows(connection, year, rows.sheet, _without_doors(rows.sheet, gone))
     for one in SHEETS:
         if one in file.lists:
             rows = file.lists[one]
             given = [*rows.columns, *(("key",) if rows.sheet is PUPILS else ())]
             store.write_rows(connection, year, rows.sheet, given, [_fill(rows, values) for _, values in rows.rows])
-    for sheet, field, named in store.list_dangling(connection, year) if replace else ():
+    if replace:
+        _find_dangling(connection, year, name, faults)
+    faults.refuse(name)
+    store.note_import(connection, year, Imported(0, actor.now, actor.user, name[-200:], counts))
+    return Report(counts, file.notes)
+
+
+def _find_dangling(connection: psycopg.Connection[Any], year: str, name: str, faults: Faults) -> None:
+    """Find rows that name what is gone now."""
+    for sheet, field, named in store.list_dangling(connection, year):
         what = (
             f"{sheet.titles[0]} still name {sheet.columns[field].titles[0]} {named}, which the file removes; keep it,"
             " or correct them first"
         )
         faults.append(Fault(name, None, None, what))
-    faults.refuse(name)
-    store.note_import(connection, year, Imported(0, actor.now, actor.user, name[-200:], counts))
-    return Report(counts, file.notes)
+
+
+def _without_doors(sheet: Sheet, keys: set[tuple[Any, ...]]) -> set[tuple[Any, ...]]:
+    """Return keys without the stops at pupils' doors: no list that staff send has them."""
+    return {key for key in keys if not str(key[0]).startswith(DOOR)} if sheet.name == "stops" else keys
 
 
 def begin_known(connection: psycopg.Connection[Any], year: str) -> None:
