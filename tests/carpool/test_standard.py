@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
@@ -505,3 +506,15 @@ def test_a_run_on_its_way_is_dynamic_and_one_that_is_over_is_not_found(town: Ser
     assert [one["type"] for one in other.search("driver_journeys")] == ["DYNAMIC"]
     lay(town, "ben", state=RunState.CANCELLED)
     assert len(other.search("driver_journeys")) == 1
+
+
+def test_many_at_once_get_the_seats_there_are_and_say_a_thing_once(town: Served, other: Other) -> None:
+    run = lay(town, seats=2)
+    bodies = [other.booking(run, town.people["dora"]) for _ in range(20)]
+    with ThreadPoolExecutor(10) as pool:
+        booked = [one.status_code for one in pool.map(lambda body: other.ask("POST", "/bookings", json=body), bodies)]
+        assert sorted(booked) == [201] * 2 + [400] * 18
+        id_ = next(body["id"] for body, status in zip(bodies, booked, strict=True) if status == 201)
+        changed = [one.status_code for one in pool.map(lambda _: other.patch(id_, "CANCELLED"), range(10))]
+    assert sorted(changed) == [200] + [409] * 9
+    assert read(town, id_).state is BookingState.CANCELLED
