@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from sqlalchemy.orm import Session
 from tests.carpool.served import MORNING, serving
+from tests.conftest import new_database
 
 from mobigo.carpool import regular
+from mobigo.db.engine import open_engine
 from mobigo.db.session import driver
 from mobigo.street.drives import Drives
 
@@ -30,6 +32,17 @@ def served(engine: Engine, home: Path) -> Iterator[Served]:
     with serving(engine, home) as found:
         found.know("dora", "paul")
         yield found
+
+
+@pytest.fixture(scope="module")
+def unchanged(test_cluster: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    """The same for all questions that are refused."""
+    with new_database(test_cluster) as url:
+        engine = open_engine(url)
+        with serving(engine, tmp_path_factory.mktemp("home")) as found:
+            found.know("dora")
+            yield found
+        engine.dispose()
 
 
 def make(served: Served, **changes: object) -> dict[str, Any]:
@@ -141,8 +154,10 @@ def test_a_day_on_which_the_driver_is_busy_is_left_and_laid_out_once_they_are_fr
         ({"driver": "somebody"}, 403, "role_required"),
     ],
 )
-def test_a_wish_that_makes_no_sense_is_refused(served: Served, changes: dict[str, Any], status: int, code: str) -> None:
+def test_a_wish_that_makes_no_sense_is_refused(
+    unchanged: Served, changes: dict[str, Any], status: int, code: str
+) -> None:
     body = {"line": LINE, "seats": 3, "departs": "07:30", "weekdays": [0, 2], "last": "2027-03-31", **changes}
-    found, answer = served.say("dora", "POST", "/regular", body)
+    found, answer = unchanged.say("dora", "POST", "/regular", body)
     assert (found, answer["code"]) == (status, code)
-    assert served.say("dora", "GET", "/regular")[1]["regular"] == []
+    assert unchanged.say("dora", "GET", "/regular")[1]["regular"] == []

@@ -46,6 +46,10 @@ _measured: WeakKeyDictionary[Any, dict[tuple[str, int], tuple[int, ...] | None]]
 """Metres of lines, by the streets on which they were measured, id and revision; None: no way."""
 
 
+RESERVED = frozenset({"export"})
+"""What stands in the place of a line's id in addresses."""
+
+
 @dataclass(frozen=True)
 class Revision:
     """A line as somebody wrote it."""
@@ -207,6 +211,8 @@ def write_line(
     Conflict
         When somebody else wrote meanwhile.
     """
+    if id_ in RESERVED:
+        raise InvalidInput(f"a line cannot be called {id_!r}; that is something else's address", code="invalid_line")
     places = {}
     if any(stop.place is not None for stop in body.stops):
         places = {one.id: one for one in list_car_parks(connection)}
