@@ -296,6 +296,8 @@ def test_staff_sees_for_whom_a_taxi_comes(town: Served) -> None:
     seen = answer["waiting"][0]
     assert (seen["id"], seen["name"], seen["phone"]) == (one["id"], "Anna", "+33612345671")
     assert town.say("anna", "GET", "/waiting")[0] == 403
+    orders = [sent for sent in town.list_messages() if sent.template == "taxi_order"]
+    assert [sent.recipient for sent in orders] == ["taxi@example.org"]  # as the lines ship: for the outbox alone
 
 
 def test_many_workers_at_once_order_one_taxi_each(town: Served) -> None:
