@@ -11,9 +11,11 @@ from pypdf import PdfReader
 from sqlalchemy.orm import Session
 from tests.carpool.money_rows import KEY, PAYER, Driven, Sat, put_driven, put_people
 
+from mobigo.carpool.awards import Reason
+from mobigo.carpool.money_store import Award
 from mobigo.carpool.month import Closer
 from mobigo.carpool.papers import find_words
-from mobigo.carpool.statements import read_statement, write_statement
+from mobigo.carpool.statements import list_parts, read_statement, write_statement
 from mobigo.db.session import driver
 from mobigo.kit.errors import NotFound
 from mobigo.papers.pdf import write_euros, write_kilometres
@@ -76,7 +78,7 @@ def test_a_statement_is_a_tagged_document_with_language_title_and_headed_tables(
         tags = list_tags(root["/StructTreeRoot"])
         assert tags.count("/Table") == 2
         assert "/H1" in tags or "/Title" in tags
-        assert tags.count("/TH") == 6 + 4
+        assert tags.count("/TH") == 6 + 5
         assert all(page["/Resources"]["/Font"] for page in pdf.pages)
 
 
@@ -86,7 +88,11 @@ def test_a_statement_says_what_was_paid_for_each_run_and_names_are_no_markup(ses
         "Anne *Müller* #1 $x$",
         "FR14 … 606",
         "10/03/2026",
-        "epoisses-les-laumes",
+        "Époisses",
+        "07:30",
+        "3,00 €",
+        "1,00 €",
+        "Lignes de covoiturage Mobigo",
         "30,0 km",
         "4,00 €",
         "payé",
@@ -110,3 +116,26 @@ def test_both_languages_have_the_same_words_and_amounts_are_written_exactly() ->
     assert write_euros(123_456, "en") == "€1,234.56"
     assert write_euros(-5, "fr") == "-0,05\N{NO-BREAK SPACE}€"
     assert write_kilometres(1_234_560, "fr") == "1\N{NARROW NO-BREAK SPACE}234,6\N{NO-BREAK SPACE}km"
+
+
+def test_what_each_reason_adds_comes_to_the_award() -> None:
+    def award(*steps: tuple[str, str, int], number: int = 0, cents: int) -> Award:
+        return Award(
+            "r", number, "anne", MARCH, DAY, cents, 1, 1, 150, False, tuple(Reason(*one, "") for one in steps), None,
+            "f", APRIL_1,
+        )  # fmt: skip
+
+    for one, parts in (
+        (award(("a", "kilometres", 300), ("a", "passengers", 400), cents=400), [300, 100]),
+        (award(("a", "kilometres", 40), ("a", "passengers", 340), ("c", "legal_cap", 223), cents=223), [40, 300, -117]),
+        (award(("a", "not_counted", 0), ("a", "kilometres", 300), ("a", "passengers", 300), cents=300), [0, 300, 0]),
+        (
+            award(
+                ("j", "formula", 200), ("j", "formula", 200), ("j", "amount_limit", 100), ("j", "zone", 0), cents=300
+            ),
+            [200, 200, -100, 0],
+        ),
+        (award(("a", "kilometres", 300), ("", "struck", -100), number=1, cents=-100), [-100]),
+    ):
+        assert [cents for _, cents in list_parts(one)] == parts
+        assert sum(parts) == one.cents

@@ -473,6 +473,7 @@ def return_payout(connection: Connection[Any], id_: str, *, because: str, at: da
     connection.execute("UPDATE carpool_award SET payout = NULL WHERE payout = %s", [id_])
 
 
-def list_lines(connection: Connection[Any], runs: Sequence[str]) -> dict[str, str | None]:
-    """Return the lines of runs."""
-    return dict(connection.execute("SELECT id, line FROM carpool_run WHERE id = ANY (%s)", [list(runs)]).fetchall())
+def list_departures(connection: Connection[Any], runs: Sequence[str]) -> dict[str, tuple[str | None, datetime]]:
+    """Return the lines of runs, and when they departed."""
+    rows = connection.execute("SELECT id, line, departs_at FROM carpool_run WHERE id = ANY (%s)", [list(runs)])
+    return {id_: (line, departs_at) for id_, line, departs_at in rows}

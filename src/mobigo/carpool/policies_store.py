@@ -80,6 +80,15 @@ def list_revisions(connection: Connection[Any], id_: str) -> list[Revision]:
     return found
 
 
+def list_names(connection: Connection[Any]) -> dict[str, str]:
+    """Return what every wording of every rule is called, by its id and revision (``bfc_mobigo_lines@0``)."""
+    names = {f"{id_}@0": str(document["name"]) for id_, document in read_shipped().items()}
+    rows = connection.execute(
+        "SELECT id || '@' || revision, document ->> 'name' FROM carpool_policy WHERE document IS NOT NULL"
+    )
+    return names | dict(rows)
+
+
 def read_rules(connection: Connection[Any]) -> Rules:
     """Read all rules, ready to be used."""
     return collect(_list_rules(connection))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from mobigo.carpool import money_store, store
+from mobigo.carpool import lines, money_store, policies_store, store
 from mobigo.carpool.month import last_day
 from mobigo.carpool.papers import find_words
 from mobigo.carpool.terms import FRANCE
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy.orm import Session
 
+    from mobigo.carpool.awards import Reason
     from mobigo.carpool.money_store import Award, Month, Payout
 
 
@@ -29,8 +30,10 @@ class Statement:
     person: str
     awards: tuple[Award, ...]
     """Counted in this month, or paid in it, by day."""
-    lines: dict[str, str | None]
-    """Line of each run."""
+    runs: dict[str, tuple[str, datetime]]
+    """Name of the line of each run, empty where it is on none, and when it departed."""
+    rules: dict[str, str]
+    """Names of rules, by id and revision."""
     payout: Payout | None
 
     @property
@@ -60,11 +63,14 @@ def read_statement(session: Session, month: date, person: str) -> Statement:
     counted = money_store.list_awards(connection, person=person, month=month)
     paid = [] if payout is None else money_store.list_awards(connection, payout=payout.id)
     awards = {(one.run, one.number): one for one in [*counted, *paid]}
+    names = {line.id: line.name for line in lines.list_lines(connection)}
+    departures = money_store.list_departures(connection, [run for run, _ in awards])
     return Statement(
         closed,
         person,
         tuple(sorted(awards.values(), key=lambda one: (one.service_date, one.run, one.number))),
-        money_store.list_lines(connection, [run for run, _ in awards]),
+        {run: (names.get(line or "", line or ""), departed) for run, (line, departed) in departures.items()},
+        policies_store.list_names(connection),
         payout,
     )
 
@@ -110,7 +116,7 @@ def _table_runs(one: Statement, words: dict[str, str], language: str) -> Table:
         rows=tuple(
             (
                 write_day(award.service_date, language),
-                words["correction"] if award.number else one.lines.get(award.run) or words["off_line"],
+                words["correction"] if award.number else one.runs[award.run][0] or words["off_line"],
                 write_kilometres(award.metres, language),
                 str(award.seats),
                 write_euros(award.cents, language),
@@ -125,17 +131,38 @@ def _table_rules(one: Statement, words: dict[str, str], language: str) -> Table:
     """Say how each amount came about, as the rules tell it."""
     return Table(
         title=words["rules"],
-        header=(words["day"], words["run"], words["rules"], words["amount"]),
-        widths=(2.2, 3, 8, 2),
-        numbers=(False, False, False, True),
+        header=(words["day"], words["departure"], words["rules"], words["rule"], words["amount"]),
+        widths=(2, 1.6, 4.5, 5, 1.9),
+        numbers=(False, False, False, False, True),
         rows=tuple(
             (
                 write_day(award.service_date, language),
-                award.run,
-                " ".join(filter(None, (words.get(f"because_{reason.code}", reason.text), reason.policy))),
-                write_euros(reason.cents, language),
+                f"{one.runs[award.run][1].astimezone(FRANCE):%H:%M}",
+                words.get(f"because_{reason.code}", reason.text),
+                one.rules.get(reason.policy, reason.policy),
+                write_euros(cents, language),
             )
             for award in one.awards
-            for reason in award.reasons
+            for reason, cents in list_parts(award)
         ),
     )
+
+
+CONTINUES = frozenset({"passengers", "booster", "top_up", "trips_limit", "passengers_limit", "amount_limit"})
+"""Steps that change an amount begun by the step before."""
+
+WHOLE = frozenset({"legal_cap", "short_run"})
+"""Steps that change the sum of all rules."""
+
+
+def list_parts(award: Award) -> list[tuple[Reason, int]]:
+    """List the reasons of an award with what each adds to it, or takes off: they add up to the award."""
+    if award.number:
+        return [(award.reasons[-1], award.cents)]
+    found, total, before = [], 0, 0
+    for reason in award.reasons:
+        base = total if reason.code in WHOLE else before if reason.code in CONTINUES else 0
+        found.append((reason, reason.cents - base))
+        total += reason.cents - base
+        before = reason.cents
+    return found
