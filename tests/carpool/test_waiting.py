@@ -376,3 +376,17 @@ def test_with_a_withdrawn_line_its_promise_ends_and_others_are_kept(town: Served
     look_after(town)
     assert town.say("anna", "GET", f"/waiting/{one['id']}")[1]["state"] == "left"
     assert town.say("ben", "GET", f"/waiting/{other['id']}")[1]["state"] == "taxi"
+
+
+def test_somebody_who_just_sets_out_sees_who_waits_and_takes_them_along(town: Served) -> None:
+    one = wait(town, "anna", stop="semur-en-auxois")
+    seen = town.say("dora", "GET", f"/lines/{LINE}/waiting")[1]["waiting"]
+    assert [(place["stop"], place["to"], place["persons"]) for place in seen] == [("semur-en-auxois", "les-laumes", 1)]
+    offer = {"line": LINE, "direction": 0, "departs_at": town.now.isoformat(), "seats": 2, "spontaneous": True}
+    status, run = town.say("dora", "POST", "/runs", offer)
+    assert status == 201, run
+    assert town.say("dora", "POST", f"/runs/{run['id']}/begin", {})[0] == 200
+    (ahead,) = town.say("dora", "GET", f"/runs/{run['id']}/waiting")[1]["waiting"]
+    assert (ahead["waiting"], ahead["stop"]) == (one["id"], "semur-en-auxois")
+    assert town.say("dora", "POST", f"/runs/{run['id']}/waiting/{one['id']}/pick-up")[0] == 200
+    assert town.say("anna", "GET", f"/waiting/{one['id']}")[1]["state"] == "picked_up"
