@@ -204,6 +204,9 @@ def test_whoever_leaves_cancels_what_is_open_and_is_nobody_from_then_on(town: Se
             ]
         )
     assert (person.account, person.name, person.phone, person.email) == (None, None, None, None)
+    reached = [one.recipient for one in town.list_messages()]
+    assert "anna@example.org" in reached  # who is told that it is cancelled
+    assert not {"dora@example.org", "+33612345670"} & set(reached)
     for word in ("Dora", "dora", "0611", "AB123CD", "AB-123-CD", "+33612345670"):
         assert word not in dump, word
     town.know("dora")  # who comes back is somebody new

@@ -159,6 +159,7 @@ def _forget(session: Session, person: str, now: datetime) -> None:
     """Forget who somebody was, what they wrote and where exactly they were."""
     connection = driver(session)
     told = _list_told(session, person)
+    known = store.get_person(connection, person)
     records_store.forget_records(connection, person, now)
     bank.forget(session, person)
     talk_store.forget_messages_of(connection, person)
@@ -166,6 +167,8 @@ def _forget(session: Session, person: str, now: datetime) -> None:
     people_store.forget_person(connection, person, now)
     for about in told:
         messages.forget_about(session, about, now)
+    reached = [one for one in (known.phone, known.email) if one is not None]
+    messages.forget_recipients(session, reached, about="carpool", now=now)
 
 
 def _list_told(session: Session, person: str) -> list[str]:

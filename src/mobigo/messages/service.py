@@ -17,7 +17,7 @@ from mobigo.messages.model import Channel, Message, MessageState, Recipient
 from mobigo.messages.templates import CHANNELS, EVERY_CHANNEL, render
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Collection, Mapping, Sequence
     from datetime import datetime
 
     from sqlalchemy.orm import Session
@@ -157,3 +157,8 @@ def forget(session: Session, now: datetime) -> int:
 def forget_about(session: Session, about: str, now: datetime) -> int:
     """Forget to whom and what was said about something; what still waits is not sent any more."""
     return store.forget_about(driver(session), about, now)
+
+
+def forget_recipients(session: Session, recipients: Sequence[str], *, about: str, now: datetime) -> int:
+    """Forget what was said to somebody about things whose names begin with a word, as ``carpool``; they leave."""
+    return store.forget_recipients(driver(session), recipients, about, now)

@@ -12,7 +12,7 @@ from mobigo.kit.errors import NotFound
 from mobigo.messages.model import Channel, Message, MessageState
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Sequence
     from datetime import datetime
 
     from psycopg import Connection
@@ -178,6 +178,17 @@ def forget(connection: Connection[Any], before: datetime, now: datetime) -> int:
         WHERE greatest(created_at, due_at) < %(before)s AND body IS NOT NULL
         """,
         {"before": before, "now": now},
+    ).rowcount
+
+
+def forget_recipients(connection: Connection[Any], recipients: Sequence[str], about: str, now: datetime) -> int:
+    """Forget what was said to some addresses about things whose names begin with a word."""
+    return connection.execute(
+        "UPDATE message SET recipient = NULL, subject = NULL, body = NULL, problem = NULL, receipt = NULL,"
+        " claimed_at = NULL, next_at = NULL, done_at = coalesce(done_at, %(now)s),"
+        " state = CASE WHEN state IN ('waiting', 'sending') THEN 'cancelled' ELSE state END"
+        " WHERE recipient = ANY (%(recipients)s) AND starts_with(about, %(about)s) AND body IS NOT NULL",
+        {"recipients": list(recipients), "about": about, "now": now},
     ).rowcount
 
 
