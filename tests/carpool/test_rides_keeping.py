@@ -10,7 +10,9 @@ from sqlalchemy.orm import Session
 from tests.carpool.served import MORNING, serving
 
 from mobigo.carpool import keeping, store
+from mobigo.cli.carpool_rides import CarpoolRides
 from mobigo.db.session import driver
+from mobigo.settings import read_settings
 from mobigo.street.drives import Drives
 
 if TYPE_CHECKING:
@@ -164,3 +166,21 @@ def test_those_of_a_booking_are_told_what_the_other_does_and_nobodys_name(served
     assert [one.state for one in told if one.template == "carpool_reminder"] == ["cancelled"]
     assert not any(name in str(one.body) for one in told for name in ("Dora", "Paul", "06"))
     assert run["stops"][0]["name"] in str(told[0].body)
+
+
+def test_the_worker_does_all_that_is_due(served: Served, home: Path, database_url: str) -> None:
+    (home / "sandbox").touch()  # whose clock is that of the home
+    body = {"line": "epoisses-les-laumes", "seats": 3, "departs": "06:00", "weekdays": [0], "last": "2027-03-31"}
+    made = served.say("dora", "POST", "/regular", body)[1]
+    _, waits = offer_and_book(served, confirmation="driver")
+    served.go(MORNING + timedelta(days=9))
+    rides = CarpoolRides(database_url, read_settings())
+    rides.lay()
+    rides.keep()
+    rides.forget()
+    rides._engine.dispose()
+    days = [one["service_date"] for one in served.say("dora", "GET", f"/regular/{made['id']}")[1]["runs"]]
+    assert days[-1] == "2026-12-28"
+    assert look(served, waits) == ("CANCELLED", "unanswered")
+    past = served.say("dora", "GET", "/runs?from_day=2026-11-23&to_day=2026-11-30&state=cancelled")[1]["runs"]
+    assert [one["service_date"] for one in past] == ["2026-11-23", "2026-11-30"]
