@@ -11,7 +11,6 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from dataclasses import dataclass
 from datetime import date
 from typing import TYPE_CHECKING, Any
@@ -116,22 +115,20 @@ _RUNS = "SELECT run.id FROM carpool_run AS run"
 _RIDES = """
     SELECT run.id, run.driver, run.line, run.service_date, run.departs_at,
         (SELECT coalesce(max(stop.metres), 0) FROM carpool_run_stop AS stop
-         WHERE stop.run = run.id AND stop.position >= 0)
-    FROM carpool_run AS run
-"""
-
-_ABOARD = """
-    SELECT booking.run, booking.id,
+         WHERE stop.run = run.id AND stop.position >= 0),
+        booking.id,
         coalesce(booking.passenger, booking.operator || '/' || booking.foreign_passenger, booking.operator),
         booking.seats, coalesce(journey.board_metres, board.metres), coalesce(journey.alight_metres, alight.metres),
         board.line_stop IS NOT NULL AND alight.line_stop IS NOT NULL,
         coalesce(booking.proof, journey.proof, 'A'), booking.cents,
         coalesce(journey.started_at, booking.boarded_at, booking.board_at, board.planned_at),
         ST_X(board.point), ST_Y(board.point), ST_X(alight.point), ST_Y(alight.point), coalesce(person.adult, true)
-    FROM carpool_booking AS booking
-    JOIN carpool_run AS run ON run.id = booking.run
-    JOIN carpool_run_stop AS board ON board.id = booking.board
-    JOIN carpool_run_stop AS alight ON alight.id = booking.alight
+    FROM carpool_run AS run
+"""
+
+_ABOARD = """
+    LEFT JOIN carpool_run_stop AS board ON board.id = booking.board
+    LEFT JOIN carpool_run_stop AS alight ON alight.id = booking.alight
     LEFT JOIN carpool_person AS person ON person.id = booking.passenger
     LEFT JOIN carpool_journey AS journey ON journey.booking = booking.id
 """
@@ -173,13 +170,19 @@ def list_due(
     values = {"first": first, "last": last, "again": again, "driver": driver, "runs": runs and list(runs)}
     open_ = connection.execute(f"{_RUNS} WHERE {_DUE} AND {_OPEN}".encode(), values)
     wanted = f"{_DUE} AND NOT {_OPEN}" + ("" if empty else f" AND {_PROVEN}")
-    aboard: dict[str, list[Aboard]] = defaultdict(list)
-    for run, *told in connection.execute(f"{_ABOARD} WHERE {_COUNTS} AND {wanted}".encode(), values):
-        aboard[run].append(_aboard(told))
-    rows = connection.execute(f"{_RIDES} WHERE {wanted}".encode(), values)
+    rows = connection.execute(  # at once: what is settled meanwhile is there whole, or not at all
+        f"{_RIDES} LEFT JOIN carpool_booking AS booking ON booking.run = run.id AND {_COUNTS} {_ABOARD}"
+        f" WHERE {wanted}".encode(),
+        values,
+    )
+    found: dict[str, tuple[list[Any], list[Aboard]]] = {}
+    for run, *told in rows:
+        aboard = found.setdefault(run, (told[:5], []))[1]
+        if told[5] is not None:
+            aboard.append(_aboard(told[5:]))
     rides = [
-        Ride(id_, person, line, day, departs_at.astimezone(FRANCE), metres, tuple(aboard.get(id_, ())))
-        for id_, person, line, day, departs_at, metres in rows
+        Ride(id_, person, line, day, departs_at.astimezone(FRANCE), metres, tuple(aboard))
+        for id_, ((person, line, day, departs_at, metres), aboard) in found.items()
     ]
     return Due(rides, [id_ for (id_,) in open_])
 
@@ -202,11 +205,13 @@ def _aboard(row: Sequence[Any]) -> Aboard:
 
 
 def list_struck(connection: Connection[Any]) -> list[str]:
-    """List the runs of which a ride was struck after they were paid."""
+    """List the runs of which a ride was struck after they were paid, or about when they were."""
     rows = connection.execute(
         """
         SELECT DISTINCT journey.run FROM carpool_journey AS journey
-        WHERE journey.struck_at > (SELECT max(award.made_at) FROM carpool_award AS award WHERE award.run = journey.run)
+        WHERE journey.struck_at > (
+            SELECT max(award.made_at) - interval '1 day' FROM carpool_award AS award WHERE award.run = journey.run
+        )
         """
     )
     return [run for (run,) in rows]

@@ -204,6 +204,8 @@ class Closer:
             cents, number = before[ride.run]
             pay = Awards(rules, territories=territories).pay(ride)
             less = min(0, pay.cents - cents)
+            if not less:
+                continue
             reason = Reason("", "struck", less, f"a ride was struck: {min(pay.cents, cents)} cents instead of {cents}")
             found.append(_Paid(ride, replace(pay, cents=less, reasons=(*pay.reasons, reason)), number + 1))
         return found
