@@ -223,6 +223,10 @@ class Board:
         self._rides[number] = None
         self._unused.append(number)
 
+    def keep(self, points: Sequence[Point]) -> None:
+        """Remember places that will be asked for again and again."""
+        self._kept.put(points)
+
     def match(self, rider: Rider) -> list[Match]:
         """Find every car that can take a rider along, the best first; once for each pair of groups of places."""
         if not (rider.pickups and rider.drop_offs and self._numbers):

@@ -165,6 +165,11 @@ class Garage:
             found = [Found(self._cars[one.ride], one) for one in self._board.match(rider)]
         return [one for one in found if _is_coming(one.car, now) and not one.car.people & avoid]
 
+    def keep(self, points: Sequence[Point]) -> None:
+        """Remember places that will be asked for again and again."""
+        with self._lock:
+            self._board.keep(points)
+
     def list_stops(self) -> list[Place]:
         """List where cars of lines stop."""
         with self._lock:

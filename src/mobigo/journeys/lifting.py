@@ -211,6 +211,7 @@ class Lifting:
             return []
         names = self.network.timetable.stop_names
         places = [Meeting(names.at(stop), hubs.point_of(stop), 0) for stop in stops]
+        self.lift.garage.keep([place.point for place in places])
         ends = (self._around(0), places) if at == 0 else (places, self._around(1))
         leaving = time.direction is Direction.DEPART
         asked = _bounded(time)

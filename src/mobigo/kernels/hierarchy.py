@@ -669,7 +669,6 @@ def sum_labels(
     origins: NDArray[np.int32],
     destinations: NDArray[np.int32],
     pairs: int,
-    turned: int,
     board: Board,
     seconds: NDArray[np.int32],
     metres: NDArray[np.int32],
@@ -684,34 +683,26 @@ def sum_labels(
         Places.
     pairs : int
         1: each origin with the destination of the same number only.
-    turned : int
-        1: the labels of the destinations are spread out, those of the origins walked along; quicker where these are
-        many. Not with `pairs`.
     board : Board
         Clean; left so.
     seconds, metres : int32[n, m]
         Set (of pairs int32[n, 1]); seconds rounded up, -1 where there is no way, 0 from a place to itself.
     """
-    spread, along_side = (1, 0) if turned else (0, 1)
-    fixed = destinations if turned else origins
-    moving = origins if turned else destinations
-    for i in range(len(fixed)):
-        own = fixed[i]
-        for k in range(bounds[own, spread], bounds[own, spread + 1]):
+    for i in range(len(origins)):
+        start = origins[i]
+        edge = seat.edge[start]
+        for k in range(bounds[start, 0], bounds[start, 1]):
             board.weight[labels.hub[k]] = labels.weight[k]
             board.row[labels.hub[k]] = k
-        for n in range(1 if pairs else len(moving)):
-            far = moving[i if pairs else n]
-            start, goal = (far, own) if turned else (own, far)
-            row_of, column = (n, i) if turned else (i, n)
-            edge = seat.edge[start]
+        for column in range(seconds.shape[1]):
+            goal = destinations[i if pairs else column]
             took, driven = np.float64(np.inf), 0.0
             if goal == start:
-                seconds[row_of, column] = metres[row_of, column] = 0
+                seconds[i, column] = metres[i, column] = 0
                 continue
             if edge >= 0 and seat.edge[goal] >= 0:
                 best, row, other = np.int64(FAR), np.int64(-1), np.int64(-1)
-                for k in range(bounds[far, along_side], bounds[far, along_side + 1]):
+                for k in range(bounds[goal, 1], bounds[goal, 2]):
                     reached = board.weight[labels.hub[k]]
                     value = np.int64(reached) + labels.weight[k]
                     if value < best and reached < FAR:
@@ -720,22 +711,116 @@ def sum_labels(
                     entered = np.int64(labels.entries[row]) + np.int64(labels.entries[other])
                     took = (best - entered * entry_weight) / UNIT
                     driven = (np.int64(labels.decimetres[row]) + labels.decimetres[other]) / 10
-                ahead = np.float64(seat.fraction[goal]) - np.float64(seat.fraction[start])
-                against = 0 if ahead > 0 else 1
-                if ahead == 0:
-                    against = max(seat.side[start], seat.side[goal], np.int8(0))
-                faces = seat.side[start] != 1 - against and seat.side[goal] != 1 - against
-                if edge == seat.edge[goal] and faces:
-                    along = np.float64(0)
-                    if ahead != 0:
-                        along = abs(ahead) * np.float64(cost[2 * edge] if ahead > 0 else cost[2 * edge + 1])
-                    if along * UNIT < best:
-                        took, driven = along, abs(ahead) * np.float64(edge_metres[edge])
+                along = np.float64(_along(cost, seat, start, goal))
+                if along * UNIT < best:
+                    ahead = np.float64(seat.fraction[goal]) - np.float64(seat.fraction[start])
+                    took, driven = along, abs(ahead) * np.float64(edge_metres[edge])
             if took < np.inf:
                 walked = np.float64(seat.metres[start]) + np.float64(seat.metres[goal])
-                seconds[row_of, column] = np.int64(np.ceil(took + walked / walk_speed - 1e-3))
-                metres[row_of, column] = np.int64(np.rint(driven + walked))
+                seconds[i, column] = np.int64(np.ceil(took + walked / walk_speed - 1e-3))
+                metres[i, column] = np.int64(np.rint(driven + walked))
             else:
-                seconds[row_of, column] = metres[row_of, column] = -1
-        for k in range(bounds[own, spread], bounds[own, spread + 1]):
+                seconds[i, column] = metres[i, column] = -1
+        for k in range(bounds[start, 0], bounds[start, 1]):
             board.weight[labels.hub[k]] = FAR
+
+
+@kernel
+def _along(cost: NDArray[np.float32], seat: Seat, start: int, goal: int) -> float:
+    """Return the seconds between two places straight along the edge both are on; infinite where that is no way."""
+    edge = seat.edge[start]
+    if edge < 0 or edge != seat.edge[goal]:
+        return np.inf
+    ahead = np.float64(seat.fraction[goal]) - np.float64(seat.fraction[start])
+    against = 0 if ahead > 0 else 1
+    if ahead == 0:
+        against = max(seat.side[start], seat.side[goal], np.int8(0))
+    if seat.side[start] == 1 - against or seat.side[goal] == 1 - against:
+        return np.inf
+    if ahead == 0:
+        return 0.0
+    return float(abs(ahead) * np.float64(cost[2 * edge] if ahead > 0 else cost[2 * edge + 1]))
+
+
+LANES = 8
+"""Labels that are spread out beside each other."""
+
+
+class WideBoard(NamedTuple):
+    """Some labels spread out by hub, while ways from (to) many places are summed."""
+
+    weight: NDArray[np.int32]
+    """int32[n_nodes, LANES], `FAR` between uses."""
+    row: NDArray[np.int32]
+    """int32[n_nodes, LANES], where in the labels the hub stands."""
+
+
+@kernel
+def sum_beside(
+    cost: NDArray[np.float32],
+    entry_weight: int,
+    walk_speed: float,
+    labels: Labels,
+    seat: Seat,
+    bounds: NDArray[np.int64],
+    few: NDArray[np.int32],
+    many: NDArray[np.int32],
+    leaving: int,
+    board: WideBoard,
+    seconds: NDArray[np.int32],
+) -> None:
+    """Work out the seconds between a few places and many: each label of the many is walked along once.
+
+    Parameters
+    ----------
+    bounds : int64[n_places, 3]
+        As `sum_labels` has them.
+    few, many : int32[n], int32[m]
+        Places.
+    leaving : int
+        1: from the few to the many; 0: from the many to the few.
+    board : WideBoard
+        Clean; left so.
+    seconds : int32[n, m]
+        Set; rounded up, -1 where there is no way, 0 from a place to itself.
+    """
+    spread, walked_along = (0, 1) if leaving else (1, 0)
+    best, row, other = np.empty(LANES, np.int32), np.empty(LANES, np.int64), np.empty(LANES, np.int64)
+    for base in range(0, len(few), LANES):
+        lanes = min(LANES, len(few) - base)
+        for lane in range(lanes):
+            own = few[base + lane]
+            for k in range(bounds[own, spread], bounds[own, spread + 1]):
+                board.weight[labels.hub[k], lane] = labels.weight[k]
+                board.row[labels.hub[k], lane] = k
+        for n in range(len(many)):
+            far = many[n]
+            best[:], row[:] = FAR, -1
+            for k in range(bounds[far, walked_along], bounds[far, walked_along + 1]):
+                hub, weight = labels.hub[k], labels.weight[k]
+                for lane in range(lanes):
+                    reached = board.weight[hub, lane]
+                    if reached < FAR and reached + weight < best[lane]:
+                        best[lane] = reached + weight
+                        row[lane], other[lane] = board.row[hub, lane], k
+            for lane in range(lanes):
+                own = few[base + lane]
+                start, goal = (own, far) if leaving else (far, own)
+                took = np.float64(np.inf)
+                if row[lane] >= 0 and seat.edge[start] >= 0 and seat.edge[goal] >= 0:
+                    entered = np.int64(labels.entries[row[lane]]) + np.int64(labels.entries[other[lane]])
+                    took = (np.int64(best[lane]) - entered * entry_weight) / UNIT
+                along = np.float64(_along(cost, seat, start, goal))
+                if along * UNIT < best[lane]:
+                    took = along
+                if own == far:
+                    seconds[base + lane, n] = 0
+                elif took < np.inf:
+                    walked = np.float64(seat.metres[start]) + np.float64(seat.metres[goal])
+                    seconds[base + lane, n] = np.int64(np.ceil(took + walked / walk_speed - 1e-3))
+                else:
+                    seconds[base + lane, n] = -1
+        for lane in range(lanes):
+            own = few[base + lane]
+            for k in range(bounds[own, spread], bounds[own, spread + 1]):
+                board.weight[labels.hub[k], lane] = FAR

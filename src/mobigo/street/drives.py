@@ -18,7 +18,19 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import numpy as np
 
-from mobigo.kernels.hierarchy import FAR, Board, Hierarchy, Labels, Scratch, Seat, label_places, sum_labels
+from mobigo.kernels.hierarchy import (
+    FAR,
+    LANES,
+    Board,
+    Hierarchy,
+    Labels,
+    Scratch,
+    Seat,
+    WideBoard,
+    label_places,
+    sum_beside,
+    sum_labels,
+)
 from mobigo.kit.geo import Point, haversine
 from mobigo.street.coach import Stand, find_sides
 from mobigo.street.graph import WALK_SPEED, Profile, StreetGraph
@@ -251,13 +263,13 @@ class _Labelled:
         self._register, self._slots = register, slots
 
     def come(self, numbers: NDArray[np.int32], others: Sequence[Place]) -> NDArray[np.int32]:
-        return self._register.sum(numbers, self._find(others))
+        return self._register.sum(self._find(others), numbers, leaving=False).T
 
     def go(self, others: Sequence[Place], numbers: NDArray[np.int32]) -> NDArray[np.int32]:
-        return self._register.sum(self._find(others), numbers)
+        return self._register.sum(self._find(others), numbers, leaving=True)
 
     def across(self, origins: Sequence[Place], destinations: Sequence[Place]) -> NDArray[np.int32]:
-        return self._register.sum(self._find(origins), self._find(destinations))
+        return self._register.sum(self._find(origins), self._find(destinations), leaving=True)
 
     def _find(self, places: Sequence[Place]) -> NDArray[np.int32]:
         return np.array([self._slots[place] for place in places], np.int32)
@@ -302,6 +314,7 @@ class _Register:
             np.full(n, FAR, np.int32), np.empty(n, np.uint16), np.empty(n, np.int32), np.empty(n, np.int32)
         )
         self._boards: deque[Board] = deque()
+        self._wide: WideBoard | None = None
 
     def measure(self, origins: Sequence[Place], destinations: Sequence[Place], *, pairs: bool = False) -> Table:
         """Return the table between places, or its diagonal as a column."""
@@ -312,7 +325,7 @@ class _Register:
         with self._borrow() as board:
             sum_labels(
                 self._graph.car, self._graph.edge_metres, ENTRY, WALK_SPEED, shelf.labels, shelf.seat, shelf.bounds,
-                start, end, int(pairs), 0, board, *table,
+                start, end, int(pairs), board, *table,
             )  # fmt: skip
         return table
 
@@ -336,16 +349,18 @@ class _Register:
                 for place in new:
                     del shelf.slots[place]
 
-    def sum(self, start: NDArray[np.int32], end: NDArray[np.int32]) -> NDArray[np.int32]:
-        """Return the seconds between slots."""
+    def sum(self, few: NDArray[np.int32], many: NDArray[np.int32], *, leaving: bool) -> NDArray[np.int32]:
+        """Return the seconds from a few slots to many, or to the few from the many; int32[n_few, n_many]."""
         shelf = self._shelf
-        table = Table(np.empty((len(start), len(end)), np.int32), np.empty((len(start), len(end)), np.int32))
-        with self._borrow() as board:
-            sum_labels(
-                self._graph.car, self._graph.edge_metres, ENTRY, WALK_SPEED, shelf.labels, shelf.seat, shelf.bounds,
-                start, end, 0, int(len(start) > len(end)), board, *table,
-            )  # fmt: skip
-        return table.seconds
+        seconds = np.empty((len(few), len(many)), np.int32)
+        if self._wide is None:
+            n = len(self._hierarchy.parent)
+            self._wide = WideBoard(np.full((n, LANES), FAR, np.int32), np.empty((n, LANES), np.int32))
+        sum_beside(
+            self._graph.car, ENTRY, WALK_SPEED, shelf.labels, shelf.seat, shelf.bounds, few, many, int(leaving),
+            self._wide, seconds,
+        )  # fmt: skip
+        return seconds
 
     def _look_up(self, points: list[Place]) -> tuple[_Shelf, NDArray[np.int32]]:
         """Return the slots of places on a shelf, labelled."""
