@@ -159,6 +159,10 @@ def test_three_people_who_drive_one_another_in_a_circle_are_found(riding: Riding
     assert last is not None
     (one,) = found(riding, last)
     assert (one.kind, len(one.bookings), set(one.bookings.values())) == (Kind.RING, 15, {True})
+    with Session(riding.engine) as session:
+        seen = findings.show(driver(session), one, a.id)
+    assert seen is not None
+    assert len(seen.bookings) == 10  # those without them are nobody's business
     _, sixth = ride(riding, a, b, NOON + 5 * DAY)
     (again,) = found(riding, sixth)
     assert (again.id, len(again.bookings)) == (one.id, 16)  # it grows, and is not found twice

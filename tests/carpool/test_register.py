@@ -20,6 +20,7 @@ from mobigo.carpool import findings_store, records_store, register, register_sto
 from mobigo.carpool.checks import Kind
 from mobigo.carpool.findings_store import FindingState
 from mobigo.carpool.identity import find_key
+from mobigo.carpool.model import Person
 from mobigo.carpool.proof import ProofClass
 from mobigo.carpool.proving import Moment
 from mobigo.carpool.proving_store import Proven
@@ -128,10 +129,28 @@ def test_a_journey_is_told_as_the_register_takes_it(told: Told) -> None:
     assert told.send() == 0  # nothing is due twice
 
 
-def test_the_same_person_has_the_same_key_with_every_operator(told: Told) -> None:
-    key = find_key(b"any", told.jean)
-    assert key == sha256(f"{told.jean.phone}-DUPONT".encode()).hexdigest()
-    assert find_key(b"other", told.jean) == key
+@pytest.mark.parametrize(
+    ("name", "phone", "hashed"),
+    [
+        ("Jean-Rémi Dûpont", "06 12 34 56 78", "+33612345678-DUPONT"),
+        ("Anne LE GOFF", "+33 6 12 34 56 78", "+33612345678-GOFF"),
+        ("Éva Saint-Léger ", "0033612345678", "+33612345678-SAINTLEGER"),
+        ("Zoé O'Neil", "+41 22 345 67 89", "+41223456789-ONEIL"),
+        ("李雷", "06 12 34 56 78", None),
+        ("Jean Martin", None, None),
+        (None, "06 12 34 56 78", None),
+        ("Jean Martin", "12", None),
+    ],
+)
+def test_the_same_person_has_the_same_key_with_every_operator(
+    name: str | None, phone: str | None, hashed: str | None
+) -> None:
+    key = find_key(b"a", Person("p1", "x", adult=True, name=name, phone=phone, email=None))
+    other = find_key(b"b", Person("p2", "y", adult=True, name=name, phone=phone, email=None))
+    if hashed is None:
+        assert key != other
+    else:
+        assert key == other == sha256(hashed.encode()).hexdigest()
 
 
 @pytest.mark.parametrize("trick", [500, 502, 408, "hang_up", "lost"])

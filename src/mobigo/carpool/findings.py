@@ -235,7 +235,7 @@ def appeal(session: Session, id_: str, person: str, text: str, now: datetime) ->
     """
     connection = driver(session)
     one = findings_store.lock_finding(connection, id_)
-    if not is_about(connection, one, person):
+    if show(connection, one, person) is None:
         raise findings_store.unknown_finding(id_)
     check_standing(one)
     findings_store.set_appeal(
@@ -257,10 +257,12 @@ def check_standing(one: Kept) -> None:
         raise Conflict(f"finding {one.id} is {one.state} since {one.decided_at:%Y-%m-%d}", code="finding_decided")
 
 
-def is_about(connection: Connection[Any], one: Kept, person: str) -> bool:
-    """Tell whether somebody drove or rode in a journey that a finding is about."""
-    journeys = [proving_store.find_journey(connection, booking) for booking in one.bookings]
-    return any(journey is not None and person in {journey.driver, journey.passenger} for journey in journeys)
+def show(connection: Connection[Any], one: Kept, person: str) -> Kept | None:
+    """Return a finding as somebody it is about may see it, without the rides of others; None where it is about none."""
+    own = proving_store.list_own(connection, one.bookings, person)
+    if not own:
+        return None
+    return replace(one, bookings={booking: held for booking, held in one.bookings.items() if booking in own})
 
 
 list_held = findings_store.list_held

@@ -50,9 +50,9 @@ def truncate_number(number: str) -> str:
 
 def _find_family_name(name: str) -> str:
     """Return the last word of a name in capitals without accents; ``Anne-Marie LE GOFF`` is GOFF."""
-    plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode().upper()
-    words = re.findall(r"[A-Z]+", plain.rpartition(" ")[2]) or re.findall(r"[A-Z]+", plain)
-    return "".join(words)
+    words = name.split()
+    plain = unicodedata.normalize("NFKD", words[-1] if words else "").encode("ascii", "ignore").decode().upper()
+    return "".join(re.findall(r"[A-Z]+", plain))
 
 
 def _own(secret: bytes, text: str) -> str:

@@ -1,9 +1,11 @@
 """HTTP: codes that are shown and scanned, positions, what they prove, and findings with their appeals."""
 
+from dataclasses import replace
 from datetime import datetime
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Path, Query, Request, Response
+from psycopg import Connection
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from mobigo.accounts.api import require
@@ -288,6 +290,7 @@ def read_proof(
     journey = proving_store.find_journey(connection, id)
     scans = proving_store.list_scans(connection, [id])
     awaited = booking.state is BookingState.COMPLETED_PENDING_VALIDATION and journey is None and run.ended_at
+    about = findings_store.list_findings(connection, bookings=[id])
     return ProofAnswer(
         booking=booking.id,
         run=run.id,
@@ -302,7 +305,7 @@ def read_proof(
         metres=journey and journey.metres,
         validated_at=journey and _local(journey.validated_at),
         awaited_until=local(awaited + OFFLINE) if awaited else None,
-        findings=[_finding(one) for one in findings_store.list_findings(connection, bookings=[id])],
+        findings=[_finding(replace(one, bookings={id: one.bookings[id]})) for one in about],
     )
 
 
@@ -325,19 +328,21 @@ def list_findings(
     cursor: Cursor = None,
 ) -> FindingsAnswer:
     """List what the checks found: staff see all, others what is about rides of theirs."""
+    connection, person = driver(session), None if asking.role in STAFF else _find_person(session, asking) or ""
     found = findings_store.list_findings(
-        driver(session),
+        connection,
         states=[state] if state else [],
         kind=kind,
         runs=[run] if run else None,
-        person=None if asking.role in STAFF else _find_person(session, asking) or "",
+        person=person,
         before=None if cursor is None else read_cursor(cursor),
         limit=limit + 1,
     )
     last = found[limit - 1] if len(found) > limit else None
     next_cursor = f"{last.found_at.isoformat()}/{last.id}" if last else None
     link_next(request, response, next_cursor)
-    return FindingsAnswer(findings=[_seen_by(asking, one) for one in found[:limit]], next_cursor=next_cursor)
+    shown = [_show_finding(connection, one, person) for one in found[:limit]]
+    return FindingsAnswer(findings=[one for one in shown if one is not None], next_cursor=next_cursor)
 
 
 @router.get("/findings/{id}", responses=problems(401, 403, 404, 422))
@@ -349,10 +354,11 @@ def get_finding(
 ) -> StaffFindingAnswer | FindingAnswer:
     """Read a finding."""
     connection = driver(session)
-    one = findings_store.get_finding(connection, id)
-    if asking.role not in STAFF and not findings.is_about(connection, one, _find_person(session, asking) or ""):
+    person = None if asking.role in STAFF else _find_person(session, asking) or ""
+    shown = _show_finding(connection, findings_store.get_finding(connection, id), person)
+    if shown is None:
         raise findings_store.unknown_finding(id)
-    return _seen_by(asking, one)
+    return shown
 
 
 @router.post("/findings/{id}/appeal", responses=problems(400, 401, 403, 404, 409, 422))
@@ -365,7 +371,9 @@ def appeal(
     body: AppealBody,
 ) -> FindingAnswer:
     """Answer a finding about a ride of one's own; staff read it before they decide."""
-    return _finding(findings.appeal(session, id, _find_person(session, asking) or "", body.text, now))
+    person = _find_person(session, asking) or ""
+    one = findings.appeal(session, id, person, body.text, now)
+    return _finding(findings.show(driver(session), one, person) or one)
 
 
 @router.post("/findings/{id}/decision", responses=problems(400, 401, 403, 404, 409, 422))
@@ -401,8 +409,14 @@ def _read_point(body: PointBody | None) -> Point | None:
     return None if body is None else Point(body.lon, body.lat)
 
 
-def _seen_by(asking: Asking, one: Kept) -> StaffFindingAnswer | FindingAnswer:
-    return _staff_finding(one) if asking.role in STAFF else _finding(one)
+def _show_finding(
+    connection: Connection[Any], one: Kept, person: str | None
+) -> StaffFindingAnswer | FindingAnswer | None:
+    """Write a finding for the staff, or for somebody it is about, who learns nothing of the rides of others."""
+    if person is None:
+        return _staff_finding(one)
+    own = findings.show(connection, one, person)
+    return None if own is None else _finding(own)
 
 
 def _finding(one: Kept) -> FindingAnswer:

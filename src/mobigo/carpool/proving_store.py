@@ -231,6 +231,15 @@ def find_journey(connection: Connection[Any], booking: str) -> Proven | None:
     return None if row is None else _journey(row)
 
 
+def list_own(connection: Connection[Any], bookings: Iterable[str], person: str) -> set[str]:
+    """List those of some bookings whose journeys somebody drove or rode in."""
+    rows = connection.execute(
+        "SELECT booking FROM carpool_journey WHERE booking = ANY (%s) AND %s IN (driver, passenger)",
+        [list(bookings), person],
+    )
+    return {booking for (booking,) in rows}
+
+
 def list_journeys(connection: Connection[Any], run: str) -> list[Proven]:
     """List what was proven of a run, by where its passengers got on."""
     rows = connection.execute(f"{_JOURNEY} WHERE run = %s ORDER BY board_metres, booking", [run])
