@@ -107,6 +107,16 @@ def test_a_driver_sees_what_is_expected_then_what_was_paid_and_why(call: Call) -
     assert len(call(CARPOOL, "GET", "/awards")["awards"]) == 2
 
 
+def test_a_run_that_is_still_looked_at_is_shown_as_held(call: Call) -> None:
+    told = call(("account-bruno", "driver"), "GET", "/awards")["awards"]
+    assert [(one["run"], one["state"], one["driver_cents"]) for one in told] == [
+        ("r2", "expected", 300),
+        ("r3", "held", 0),
+    ]
+    (one,) = call(("account-bruno", "driver"), "GET", "/awards/r3")["awards"]
+    assert [reason["code"] for reason in one["reasons"]] == ["nobody"]
+
+
 def test_money_of_others_is_nobody_elses(call: Call) -> None:
     call(FINANCE, "POST", "/months/2026-03/close", json={})
     assert call(PAUL, "GET", "/awards")["awards"] == []

@@ -32,7 +32,7 @@ class Expected:
     ride: Ride
     pay: RidePay
     held: bool
-    """A proof or a finding is still looked at."""
+    """A proof or a finding is still looked at; what is proven so far counts."""
 
 
 def expect(session: Session, person: str) -> list[Expected]:
@@ -42,17 +42,19 @@ def expect(session: Session, person: str) -> list[Expected]:
     due = money_store.list_due(
         connection, money_store.EARLIEST, money_store.LATEST, empty=pays_empty(rules), driver=person
     )
-    if not due.rides:
+    unsettled = money_store.list_open(connection, due.open)
+    rides = [*due.rides, *unsettled]
+    if not rides:
         return []
-    days = [ride.day for ride in due.rides]
+    days = [ride.day for ride in rides]
     awards = Awards(
         rules,
-        territories=find_codes(connection, rules, due.rides),
+        territories=find_codes(connection, rules, rides),
         counters=money_store.read_counters(connection, [one.id for one in rules.journeys]),
         derogations=money_store.read_derogations(connection, min(days), max(days)),
     )
-    held = list_held(connection, [ride.run for ride in due.rides])
-    return [Expected(ride, pay, ride.run in held) for ride, pay in pay_all(awards, due.rides)]
+    held = {*due.open, *list_held(connection, [ride.run for ride in rides])}
+    return [Expected(ride, pay, ride.run in held) for ride, pay in pay_all(awards, rides)]
 
 
 def correct(session: Session, run: str, cents: int, *, note: str, by: str, now: datetime) -> Award:

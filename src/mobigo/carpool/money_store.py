@@ -170,6 +170,15 @@ def list_due(
     values = {"first": first, "last": last, "again": again, "driver": driver, "runs": runs and list(runs)}
     open_ = connection.execute(f"{_RUNS} WHERE {_DUE} AND {_OPEN}".encode(), values)
     wanted = f"{_DUE} AND NOT {_OPEN}" + ("" if empty else f" AND {_PROVEN}")
+    return Due(_read_rides(connection, wanted, values), [id_ for (id_,) in open_])
+
+
+def list_open(connection: Connection[Any], runs: Sequence[str]) -> list[Ride]:
+    """List runs of which something is still to be settled, with who is proven to have been aboard so far."""
+    return _read_rides(connection, f"run.id = ANY (%(runs)s) AND {_OPEN}", {"runs": list(runs)})
+
+
+def _read_rides(connection: Connection[Any], wanted: str, values: Mapping[str, object]) -> list[Ride]:
     rows = connection.execute(  # at once: what is settled meanwhile is there whole, or not at all
         f"{_RIDES} LEFT JOIN carpool_booking AS booking ON booking.run = run.id AND {_COUNTS} {_ABOARD}"
         f" WHERE {wanted}".encode(),
@@ -180,11 +189,10 @@ def list_due(
         aboard = found.setdefault(run, (told[:5], []))[1]
         if told[5] is not None:
             aboard.append(_aboard(told[5:]))
-    rides = [
+    return [
         Ride(id_, person, line, day, departs_at.astimezone(FRANCE), metres, tuple(aboard))
         for id_, ((person, line, day, departs_at, metres), aboard) in found.items()
     ]
-    return Due(rides, [id_ for (id_,) in open_])
 
 
 def _aboard(row: Sequence[Any]) -> Aboard:

@@ -88,7 +88,9 @@ def close_month(month: str, *, dry_run: bool, as_json: bool) -> None:
             session.rollback()
         else:
             session.commit()
-    file = None if dry_run or found.file is None else write_bank_file(settings, month, found.file)
+    file = None
+    if found.file is not None and (found.already_closed or not dry_run):
+        file = write_bank_file(settings, month, found.file)
     if as_json:
         print(json.dumps(total(found, file)))
     else:
