@@ -244,6 +244,8 @@ class Board:
         kept = np.empty(n_offers, np.int32)
         bound = self.times.fastest / CAUTION
         n = screen(self._offers, n_offers, _places(pickups), _places(drop_offs), wish, bound, kept)
+        if not n:
+            return []
         looked_at = kept[:n]
         ons, offs = (np.array([spot[1:] for spot in side], np.int32) for side in (rider.pickups, rider.drop_offs))
         walks, groups = (ons[:, 0], offs[:, 0]), (ons[:, 1], offs[:, 1])

@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 RAIL_WEIGHT = 8
 """So many departures of buses make a stop as important as one of a train."""
 
+DETOUR, ASIDE = 1.3, 5_000.0
+"""How much longer than straight a way by a stop may be, and the metres that it may be longer in any case."""
+
 CELL = 0.04
 """Degrees of latitude, about 4.4 km: one stop of such a field is looked at."""
 
@@ -65,12 +68,25 @@ class Hubs:
         """Of the network."""
         return self._network.manifest.version
 
-    def near(self, point: Point, metres: tuple[float, float], most: int) -> list[int]:
-        """List the most important stops whose distance from a place is between two bounds, straight."""
-        lat, lon = np.radians([point.lat]), np.radians([point.lon])
-        away = arc_metres(np.broadcast_to(lat, self._at[0].shape), np.broadcast_to(lon, self._at[1].shape), *self._at)
-        found: list[int] = self._stops[(away >= metres[0]) & (away <= metres[1])][:most].tolist()
+    def on_the_way(self, point: Point, other: Point, metres: tuple[float, float], most: int) -> list[int]:
+        """List the most important stops near a place that are on the way to (from) another one.
+
+        Parameters
+        ----------
+        metres : pair of float
+            Bounds on the distance from the first place, straight.
+        """
+        away, beyond = self._measure(point), self._measure(other)
+        direct = self.fly(point, other)
+        wanted = (away >= metres[0]) & (away <= metres[1]) & (away + beyond <= DETOUR * direct + ASIDE)
+        found: list[int] = self._stops[wanted][:most].tolist()
         return found
+
+    def _measure(self, point: Point) -> NDArray[np.float64]:
+        """Return the metres from a place to each of the stops, straight."""
+        lat, lon = np.radians([point.lat]), np.radians([point.lon])
+        found = arc_metres(np.broadcast_to(lat, self._at[0].shape), np.broadcast_to(lon, self._at[1].shape), *self._at)
+        return np.asarray(found)
 
     def fly(self, a: Point, b: Point) -> float:
         """Return the metres between two places, straight."""

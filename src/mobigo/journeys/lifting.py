@@ -1,4 +1,4 @@
-"""Rides in cars of others in journeys: all the way, to the first vehicle of the timetable, and from the last one.
+"""Rides in cars of others in journeys: all the way; else to the first vehicle of the timetable, or from the last one.
 
 A car leaves when its driver does: unlike a walk, a ride in it begins at one instant. Of the cars that come by one end,
 those that also come by a stop worth it are found with all such stops at once; the vehicles that meet them there are
@@ -63,6 +63,9 @@ FAR = 4 * 3_600
 FASTEST = 40.0
 """Metres per second, straight, that no journey by vehicle exceeds."""
 
+SEARCHES = 6
+"""Searches of vehicles for one question, at most."""
+
 ROUNDS = 2
 """Searches with all cars together, each with those that leave after (arrive before) what the one before took."""
 
@@ -100,6 +103,7 @@ class Lifting:
     """How the ends reach stops on foot."""
     request: JourneyRequest
     _meetings: dict[int, list[Meeting]] = field(default_factory=dict)
+    _searched: int = 0
 
     def find(
         self, ask: AskAt, doors: Doors, known: Sequence[TransitJourney], time: Time
@@ -115,9 +119,9 @@ class Lifting:
         known : sequence of TransitJourney
             Journeys without rides: what is hardly better is left out.
         """
-        if not doors.vias:
-            yield from self._find_all_the_way(doors, time)
-        if not self.request.max_transfers:
+        direct = [] if doors.vias else list(self._find_all_the_way(doors, time))
+        yield from direct
+        if direct or not self.request.max_transfers:
             return
         for at in (0, 1):
             for one in self._find_beside(at, ask, doors, time):
@@ -206,7 +210,7 @@ class Lifting:
         """Find the rides between an end and the stops around it that leave one time for the rest of the way."""
         other = self.ends[1 - at].point
         hubs = self.lift.hubs
-        stops = hubs.near(self.ends[at].point, (HUBS_FROM, HUBS_UNTIL), MOST_HUBS)
+        stops = hubs.on_the_way(self.ends[at].point, other, (HUBS_FROM, HUBS_UNTIL), MOST_HUBS)
         if not stops:
             return []
         names = self.network.timetable.stop_names
@@ -236,8 +240,9 @@ class Lifting:
     def _search(self, at: int, ask: AskAt, doors: Doors, hops: Iterable[Hop]) -> Iterator[tuple[TransitJourney, Doors]]:
         """Search the vehicles that meet some cars."""
         meets = [meet for hop in hops for meet in self._list_meets(at, hop)]
-        if not meets:
+        if not meets or self._searched >= SEARCHES:
             return
+        self._searched += 1
         stop = np.array([meet.stop for meet in meets], np.int32)
         instant = np.array([meet.instant for meet in meets], np.int64)
         if at == 0:
