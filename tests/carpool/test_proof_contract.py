@@ -48,7 +48,7 @@ def served(test_cluster: str, tmp_path_factory: pytest.TempPathFactory) -> Itera
 
 
 @schema.parametrize()
-@settings(max_examples=5, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+@settings(max_examples=3, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
 def test_every_answer_is_as_described(case: Case, served: tuple[str, dict[Role, str]]) -> None:
     address, tokens = served
     role = Role.DRIVER if case.path.endswith(TRAVELLERS) else Role.ADMIN
