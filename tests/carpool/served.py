@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -10,12 +11,13 @@ from uuid import uuid4
 
 import httpx
 from sqlalchemy.orm import Session
-from tests.conftest import serve
+from tests.conftest import new_database, serve
 
 from mobigo.accounts.model import Role
 from mobigo.accounts.token import issue
 from mobigo.carpool import store
 from mobigo.carpool.model import BookingState, Run, RunState, RunStop, Seat
+from mobigo.db.engine import open_engine
 from mobigo.db.session import driver
 from mobigo.kit.clock import Clock
 from mobigo.kit.geo import Point
@@ -26,9 +28,13 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from fastapi import FastAPI
     from sqlalchemy.engine import Engine
 
     from mobigo.messages.model import Message
+
+NO_TLS = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+"""Nobody reads all certificates of the world for every question asked of this machine."""
 
 MORNING = datetime(2026, 11, 23, 6, 0, tzinfo=UTC)
 """A Monday, 7:00 in Paris."""
@@ -49,6 +55,8 @@ class Served:
     clock: Clock
     key: bytes
     address: str
+    home: Path
+    app: FastAPI
     people: dict[str, str] = field(default_factory=dict)
     """Id by account."""
 
@@ -56,13 +64,28 @@ class Served:
     def now(self) -> datetime:
         return self.clock.now()
 
+    def reset(self) -> None:
+        """Begin anew: nobody is known, nothing has happened, and it is seven in the morning."""
+        with Session(self.engine) as session, session.begin():
+            connection = driver(session)
+            tables = connection.execute(
+                "SELECT tablename FROM pg_tables WHERE schemaname = 'mobigo' AND tablename <> 'carpool_revision'"
+                " AND (starts_with(tablename, 'carpool_') OR tablename IN ('message', 'webhook'))"
+            ).fetchall()
+            connection.execute(f"TRUNCATE {', '.join(name for (name,) in tables)} CASCADE".encode())
+        self.people.clear()
+        self.go(MORNING)
+        cars = self.app.state.cars
+        cars._known, cars._garage = type(cars._known)(), None
+
     def go(self, at: datetime) -> None:
         """Move the clock, where it stands still."""
         self.clock.move(at, 0)
 
     def ask(self, user: str, role: Role = Role.TRAVELLER) -> httpx.Client:
         token = issue(self.key, user, role, self.now, timedelta(days=400))
-        return httpx.Client(base_url=self.address, headers={"Authorization": f"Bearer {token}"}, timeout=30)
+        headers = {"Authorization": f"Bearer {token}"}
+        return httpx.Client(base_url=self.address, headers=headers, timeout=30, verify=NO_TLS)
 
     def know(self, *users: str, **changes: object) -> None:
         """Let people tell who they are."""
@@ -135,4 +158,14 @@ def serving(engine: Engine, home: Path, **options: object) -> Iterator[Served]:
     clock.move(MORNING, 0)
     app = create_app(engine=engine, clock=clock, home=home, **options)
     with serve(app) as address:
-        yield Served(engine, clock, app.state.token_key, address)
+        yield Served(engine, clock, app.state.token_key, address, home, app)
+
+
+@contextmanager
+def village(test_cluster: str, home: Path, **options: object) -> Iterator[Served]:
+    """Serve the application over a database of its own, for tests that begin anew each."""
+    with new_database(test_cluster) as url:
+        engine = open_engine(url)
+        with serving(engine, home, **options) as served:
+            yield served
+        engine.dispose()
