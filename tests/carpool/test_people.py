@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 import httpx
 import pytest
 from sqlalchemy.orm import Session
-from tests.carpool.served import Served, serving
+from tests.carpool.served import Served, village
+from tests.conftest import AppClient
 
 from mobigo.accounts.model import Role
 from mobigo.accounts.token import issue
@@ -19,14 +20,24 @@ from mobigo.db.session import driver
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
-
-    from sqlalchemy.engine import Engine
-    from tests.conftest import AppClient
 
     from mobigo.carpool.model import Seat
 
 ANNA = {"name": "Anna  Roy ", "phone": "06 12 34 56 78", "adult": True}
+
+
+@pytest.fixture(scope="module")
+def place(test_cluster: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    with village(test_cluster, tmp_path_factory.mktemp("home")) as served:
+        yield served
+
+
+@pytest.fixture
+def client(place: Served) -> Iterator[AppClient]:
+    place.reset()
+    with AppClient(base_url=place.address, timeout=30) as http:
+        http.app = place.app
+        yield http
 
 
 def asking(client: AppClient, user: str, role: Role = Role.TRAVELLER) -> httpx.Client:
@@ -113,10 +124,10 @@ def test_without_a_token_or_as_staff_there_is_no_profile(client: AppClient) -> N
 
 
 @pytest.fixture
-def town(engine: Engine, home: Path) -> Iterator[Served]:
-    with serving(engine, home) as served:
-        served.know("dora", "anna", "ben", "eve")
-        yield served
+def town(place: Served) -> Served:
+    place.reset()
+    place.know("dora", "anna", "ben", "eve")
+    return place
 
 
 def state_of(town: Served, booking: Seat) -> BookingState:

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 from sqlalchemy.orm import Session
-from tests.carpool.served import MORNING, Served, serving
+from tests.carpool.served import MORNING, Served, village
 
 from mobigo.accounts.model import Role
 from mobigo.carpool import lines, store, waiting
@@ -23,9 +23,6 @@ from mobigo.settings import read_settings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
-
-    from sqlalchemy.engine import Engine
 
     from mobigo.carpool.model import Run
 
@@ -34,11 +31,17 @@ WISH = {"line": LINE, "stop": "epoisses", "to": "les-laumes"}
 MINUTE = timedelta(minutes=1)
 
 
-@pytest.fixture
-def town(engine: Engine, home: Path) -> Iterator[Served]:
-    with serving(engine, home) as served:
-        served.know("dora", "anna", "ben", "eve")
+@pytest.fixture(scope="module")
+def place(test_cluster: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    with village(test_cluster, tmp_path_factory.mktemp("home")) as served:
         yield served
+
+
+@pytest.fixture
+def town(place: Served) -> Served:
+    place.reset()
+    place.know("dora", "anna", "ben", "eve")
+    return place
 
 
 def drive(town: Served, user: str, at: datetime, *, direction: int = 0, seats: int = 3, **changes: object) -> Run:
