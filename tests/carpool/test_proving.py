@@ -325,7 +325,7 @@ def test_getting_off_may_be_told_before_getting_on(shared: Shared) -> None:
     assert (one.started_at, one.ended_at) == (NOON + MINUTE, NOON + 35 * MINUTE)
 
 
-@settings(max_examples=25, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+@settings(max_examples=12, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
 @given(data=st.data())
 def test_whatever_comes_in_when_and_how_often_the_ride_is_the_same_and_charged_once(
     shared_engine: Engine, data: st.DataObject
