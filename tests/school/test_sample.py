@@ -49,10 +49,10 @@ def test_the_same_seed_draws_the_same_register() -> None:
 def test_a_department_is_drawn_from_open_data(connection: psycopg.Connection[Any], test_data: Path) -> None:
     folder = test_data / "bfc"
     schools, villages = read_department(folder / "colleges.csv", folder / "communes.geojson.gz", "21", schools=70)
-    sample = draw_register(schools, villages, pupils=600, seed=1, year=2026)
+    sample = draw_register(schools, villages, pupils=200, seed=1, year=2026)
     lists = sample.lists
-    assert (len(lists["schools"]), len(lists["pupils"])) == (70, 600)
-    assert len({seat.pupil for seat in lists["seats"]}) == 600
+    assert (len(lists["schools"]), len(lists["pupils"])) == (70, 200)
+    assert len({seat.pupil for seat in lists["seats"]}) == 200
     aboard = Counter(seat.run for seat in lists["seats"])
     assert max(aboard.values()) <= SEATS
     import_file(connection, YEAR, sample.as_workbook(), "department.xlsx", STAFF)
