@@ -12,7 +12,7 @@ from uuid import uuid4
 import httpx
 import pytest
 from sqlalchemy.orm import Session
-from tests.carpool.served import EPOISSES, LAUMES, SEMUR, Served, serving
+from tests.carpool.served import EPOISSES, LAUMES, SEMUR, Served, village
 from tests.carpool.standard_shapes import check_shape
 
 from mobigo.accounts.model import Role
@@ -24,9 +24,6 @@ from mobigo.settings import read_settings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
-
-    from sqlalchemy.engine import Engine
 
 DOMAIN = "mobigo.localhost"
 THEIRS = "covoit.example.org"
@@ -102,11 +99,17 @@ def add_operator(town: Served, id_: str = THEIRS, **changes: object) -> Other:
     return Other(town, answer["key"], id_)
 
 
-@pytest.fixture
-def town(engine: Engine, home: Path) -> Iterator[Served]:
-    with serving(engine, home) as served:
-        served.know("dora", "anna", "ben")
+@pytest.fixture(scope="module")
+def place(test_cluster: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    with village(test_cluster, tmp_path_factory.mktemp("home")) as served:
         yield served
+
+
+@pytest.fixture
+def town(place: Served) -> Served:
+    place.reset()
+    place.know("dora", "anna", "ben")
+    return place
 
 
 @pytest.fixture

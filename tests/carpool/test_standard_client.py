@@ -13,7 +13,7 @@ import psycopg
 import pytest
 from sqlalchemy.orm import Session
 from tests.carpool.other_operator import Operator, operating
-from tests.carpool.served import EPOISSES, LAUMES, Served, serving
+from tests.carpool.served import EPOISSES, LAUMES, Served, village
 from tests.carpool.standard_shapes import check_shape
 from tests.carpool.test_standard import DOMAIN, THEIRS, Other, add_operator, lay
 
@@ -27,25 +27,35 @@ from mobigo.settings import read_settings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
-
-    from sqlalchemy.engine import Engine
 
 SEARCH = f"/elsewhere?from={EPOISSES.lat},{EPOISSES.lon}&to={LAUMES.lat},{LAUMES.lon}"
 
 
-@pytest.fixture
-def their() -> Iterator[Operator]:
-    with operating() as operator:
-        yield operator
+@pytest.fixture(scope="module")
+def operator() -> Iterator[Operator]:
+    with operating() as found:
+        yield found
 
 
 @pytest.fixture
-def town(engine: Engine, home: Path, their: Operator) -> Iterator[Served]:
-    with serving(engine, home, allow_hosts=[their.pair]) as served:
-        served.know("dora", "anna", "ben")
-        their.journeys = [journey(served)]
+def their(operator: Operator) -> Operator:
+    operator.answers, operator.delay, operator.raw = {}, 0, None
+    operator.asked.clear()
+    return operator
+
+
+@pytest.fixture(scope="module")
+def place(test_cluster: str, tmp_path_factory: pytest.TempPathFactory, operator: Operator) -> Iterator[Served]:
+    with village(test_cluster, tmp_path_factory.mktemp("home"), allow_hosts=[operator.pair]) as served:
         yield served
+
+
+@pytest.fixture
+def town(place: Served, their: Operator) -> Served:
+    place.reset()
+    place.know("dora", "anna", "ben")
+    their.journeys = [journey(place)]
+    return place
 
 
 @pytest.fixture
@@ -411,10 +421,10 @@ def test_whoever_leaves_cancels_their_rides_elsewhere(town: Served, other: Other
     assert other.patch(str(uuid4()), "CANCELLED").status_code == 404
 
 
-def test_the_worker_tells_by_itself(town: Served, other: Other, their: Operator, home: Path) -> None:
-    (home / "sandbox").touch()  # its clock is the one of the application
+def test_the_worker_tells_by_itself(town: Served, other: Other, their: Operator) -> None:
+    (town.home / "sandbox").touch()  # its clock is the one of the application
     id_ = other.book(lay(town), town.people["dora"])
-    settings = replace(read_settings(), allow_hosts=(their.pair,))
+    settings = replace(read_settings(), home=town.home, allow_hosts=(their.pair,))
     give_up = time.monotonic() + 30
     with tell_operators(town.engine.url.render_as_string(hide_password=False), settings):
         while not their.list_told("PATCH") and time.monotonic() < give_up:
