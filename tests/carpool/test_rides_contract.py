@@ -49,7 +49,7 @@ def served(test_cluster: str, tmp_path_factory: pytest.TempPathFactory) -> Itera
 
 
 @schema.parametrize()
-@settings(max_examples=6, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+@settings(max_examples=4, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
 def test_every_answer_is_as_described(case: Case, served: tuple[str, dict[str, str]]) -> None:
     address, headers = served
     # runs and bookings that do not exist, stops that no line has: well described, and refused all the same
