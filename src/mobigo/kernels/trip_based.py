@@ -86,6 +86,7 @@ class DayView(NamedTuple):
     position_line: NDArray[np.int32]
     position_stop: NDArray[np.int32]
     position_cell: NDArray[np.int32]
+    """int32[n_positions], cell of the stop, the number of cells where one cannot alight."""
     position_board: NDArray[np.uint8]
     position_alight: NDArray[np.uint8]
     position_quick: NDArray[np.int32]
@@ -195,7 +196,7 @@ class Goal(NamedTuple):
     egress: NDArray[np.int32]
     """int32[n_stops], seconds on foot to the destination, -1 where that is too far."""
     cell: NDArray[np.int32]
-    """int32[n_cells], distance from alighting in the cell."""
+    """int32[n_cells + 1], distance from alighting in the cell; the last leads nowhere."""
     ahead: NDArray[np.int32]
     """int32[n_positions], distance from departing at the position, seated; UNKNOWN until asked for, then known from
     there to the line's end."""
@@ -810,11 +811,9 @@ def _look_along(view: DayView, goal: Goal, line: Int) -> Int:
     seconds, rides = FAR, NO_RIDE
     first, end = view.line_position[line], view.line_position[line + 1]
     for back in range(1, end - first):
-        x = end - back
-        if view.position_alight[x]:
-            here = np.int64(goal.cell[view.position_cell[x]])
-            seconds, rides = min(seconds, here >> 8), min(rides, here & 255)
-        seconds += view.position_quick[x]
+        here = np.int64(goal.cell[view.position_cell[end - back]])
+        seconds, rides = min(seconds, here >> 8), min(rides, here & 255)
+        seconds += view.position_quick[end - back]
     goal.whole[line] = min(seconds, FAR) << 8 | rides
     goal.whole_known[goal.whole_known[-1]] = line
     goal.whole_known[-1] += 1
@@ -824,19 +823,21 @@ def _look_along(view: DayView, goal: Goal, line: Int) -> Int:
 @inner_kernel
 def _look_ahead(view: DayView, goal: Goal, position: Int) -> Int:
     """Work out `goal.ahead` and `goal.there` from a position on, by where its line and its onward lines go."""
-    line = view.position_line[position]
-    end = view.line_position[line + 1]
-    nowhere = FAR << 8 | NO_RIDE
+    ahead_at, there_at, cell_at = address_of(goal.ahead), address_of(goal.there), address_of(goal.cell)
+    alight_at, quick_at = address_of(view.position_cell), address_of(view.position_quick)
+    line = np.int64(view.position_line[position])
+    end = np.int64(view.line_position[line + 1])
     seconds, rides = FAR, NO_RIDE
     known = position + 1
-    while known < end and goal.ahead[known] == UNKNOWN:
-        known += 1
-    if known < end:
-        distance: Int = np.int64(goal.ahead[known])
-        there: Int = np.int64(goal.there[known])
+    if known < end and int32_at(ahead_at, end - 1) != UNKNOWN:  # where one position is known, those after it are
+        while int32_at(ahead_at, known) == UNKNOWN:
+            known += 1
+        distance: Int = int32_at(ahead_at, known)
+        there: Int = int32_at(there_at, known)
         seconds, rides = min(distance >> 8, there >> 8), min(distance & 255, there & 255)
-        seconds += view.position_quick[known]
+        seconds += int32_at(quick_at, known)
     else:
+        known = end
         for row in range(view.onward_first[line], view.onward_first[line + 1]):
             other = np.int64(view.onward_line[row])
             distance = np.int64(goal.whole[other])
@@ -847,14 +848,12 @@ def _look_ahead(view: DayView, goal: Goal, position: Int) -> Int:
         goal.known[-1] += 1
     for back in range(1, known - position + 1):
         x = known - back
-        goal.ahead[x] = min(seconds, FAR) << 8 | rides
-        there = nowhere
-        if view.position_alight[x]:
-            there = np.int64(goal.cell[view.position_cell[x]])
-            seconds, rides = min(seconds, there >> 8), min(rides, there & 255)
-        goal.there[x] = there
-        seconds += view.position_quick[x]
-    return np.int64(goal.ahead[position])
+        put_int32(ahead_at, x, min(seconds, FAR) << 8 | rides)
+        there = int32_at(cell_at, int32_at(alight_at, x))
+        put_int32(there_at, x, there)
+        seconds, rides = min(seconds, there >> 8), min(rides, there & 255)
+        seconds += int32_at(quick_at, x)
+    return np.int64(int32_at(ahead_at, position))
 
 
 @inner_kernel
@@ -1339,7 +1338,7 @@ def search(
     n_cells = len(view.cell_seconds)
     goal = Goal(
         egress,
-        np.full(n_cells, FAR << 8 | NO_RIDE, np.int32),
+        np.full(n_cells + 1, FAR << 8 | NO_RIDE, np.int32),
         once.ahead,
         once.there,
         once.known,

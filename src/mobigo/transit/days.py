@@ -717,7 +717,7 @@ def _index(timetable: Timetable, lines: _Lines, walks: _Walks, direction: Direct
         line_trip=np.ascontiguousarray(lines.line_trip),
         position_line=np.repeat(np.arange(n_lines, dtype=np.int32), length),
         position_stop=np.ascontiguousarray(lines.stop),
-        position_cell=stop_cell[lines.stop],
+        position_cell=np.where(lines.alight, stop_cell[lines.stop], n_cells).astype(np.int32),
         position_board=np.ascontiguousarray(lines.board),
         position_alight=np.ascontiguousarray(lines.alight),
         position_quick=nothing,
