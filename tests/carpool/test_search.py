@@ -10,7 +10,7 @@ import httpx
 import pytest
 from sqlalchemy import text
 from sqlalchemy.orm import Session
-from tests.carpool.served import EPOISSES, MORNING, SEMUR, serving
+from tests.carpool.served import EPOISSES, MORNING, SEMUR, village
 
 from mobigo.carpool import quotes, store
 from mobigo.carpool.match import DELAY_GUARD
@@ -27,9 +27,7 @@ from mobigo.street.drives import Drives
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
-    from sqlalchemy.engine import Engine
     from tests.carpool.served import Served
 
 STRAIGHT = Drives(None)
@@ -38,11 +36,17 @@ ASIDE = Point(4.395, 47.522)
 """A village beside the road from Semur to Les Laumes."""
 
 
-@pytest.fixture
-def served(engine: Engine, home: Path) -> Iterator[Served]:
-    with serving(engine, home) as one:
-        one.know("dora", "paul", "rita")
+@pytest.fixture(scope="module")
+def place(test_cluster: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    with village(test_cluster, tmp_path_factory.mktemp("home")) as one:
         yield one
+
+
+@pytest.fixture
+def served(place: Served) -> Served:
+    place.reset()
+    place.know("dora", "paul", "rita")
+    return place
 
 
 def search(served: Served, user: str | None = None, **asked: object) -> dict[str, Any]:

@@ -38,7 +38,7 @@ def served(test_cluster: str, tmp_path_factory: pytest.TempPathFactory) -> Itera
 
 
 @schema.parametrize()
-@settings(max_examples=25, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+@settings(max_examples=12, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
 def test_every_answer_is_as_described(case: Case, served: Served) -> None:
     # a place is LAT,LON or the id of a stop there is: no description of one parameter can say that
     case.call_and_validate(

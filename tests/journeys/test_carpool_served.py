@@ -42,7 +42,7 @@ def offer(served: Served, user: str, hour: str, *xs: float) -> dict[str, Any]:
 
 
 def plan(served: Served, origin: str, destination: str, when: str, **asked: object) -> list[dict[str, Any]]:
-    query = {"from": origin, "to": destination, "at": f"2026-11-23T{when}", **asked}
+    query = {"from": origin, "to": destination, "at": f"2026-11-23T{when}", "budget_ms": 10_000, **asked}
     answer = httpx.get(f"{served.address}/v1/journeys", params={k: str(v) for k, v in query.items()}, timeout=60)
     assert answer.status_code == 200, answer.text
     found: list[dict[str, Any]] = answer.json()["journeys"]

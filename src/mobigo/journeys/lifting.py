@@ -42,7 +42,10 @@ WALK = 900
 MOST_DIRECT = 8
 """Rides all the way that are offered for one question."""
 
-MOST_HUBS = 24
+ENOUGH = 6
+"""Journeys without a car, after which nobody needs to be driven to a vehicle or fetched from one."""
+
+MOST_HUBS = 16
 """Stops that a car may bring one to, or fetch one from: the most important ones around."""
 
 SHORTEST = 1_500.0
@@ -121,7 +124,7 @@ class Lifting:
         """
         direct = [] if doors.vias else list(self._find_all_the_way(doors, time))
         yield from direct
-        if direct or not self.request.max_transfers:
+        if direct or not self.request.max_transfers or len(known) >= ENOUGH:
             return
         for at in (0, 1):
             for one in self._find_beside(at, ask, doors, time):
