@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING
 import pytest
 from sqlalchemy.orm import Session
 from tests.carpool.money_rows import IBAN, KEY, put_people
+from tests.conftest import new_database
 
 from mobigo.accounts.key import read_key
 from mobigo.carpool import bank
+from mobigo.db.engine import open_engine
 from mobigo.db.session import driver
 from mobigo.kit.errors import InvalidInput, NotFound, Refused
 from mobigo.ledger.sepa import Account
@@ -25,9 +27,18 @@ NOW = datetime(2026, 3, 10, tzinfo=UTC)
 ANNE = Account("Anne Martin", IBAN)
 
 
+@pytest.fixture(scope="module")
+def shared(test_cluster: str) -> Iterator[Engine]:
+    """A database for all tests of this file: what they write is rolled back."""
+    with new_database(test_cluster) as url:
+        engine = open_engine(url)
+        yield engine
+        engine.dispose()
+
+
 @pytest.fixture
-def session(engine: Engine) -> Iterator[Session]:
-    with Session(engine) as session:
+def session(shared: Engine) -> Iterator[Session]:
+    with Session(shared) as session:
         put_people(driver(session), ["anne", "bruno"], iban=None)
         yield session
 

@@ -61,7 +61,7 @@ def served(test_cluster: str, tmp_path_factory: pytest.TempPathFactory) -> Itera
 
 
 @schema.parametrize()
-@settings(max_examples=5, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+@settings(max_examples=3, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
 def test_every_answer_is_as_described(case: Case, served: tuple[str, list[dict[str, str]]]) -> None:
     address, headers = served
     # amounts of nobody, months to come, IBANs that cannot be: well described, and refused all the same

@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as some
 from sqlalchemy.orm import Session
 from tests.carpool.money_rows import FRANCE, KEY, PAYER, Driven, Sat, put_driven, put_people
+from tests.conftest import new_database
 
 from mobigo.carpool import policies_store
 from mobigo.carpool.awards import Aboard, Awards, Ride, nowhere, pay_all
@@ -19,6 +20,7 @@ from mobigo.carpool.month import Closer
 from mobigo.carpool.policies import collect, read_rule
 from mobigo.carpool.policies_store import read_shipped
 from mobigo.carpool.simulate import simulate
+from mobigo.db.engine import open_engine
 from mobigo.db.session import driver
 from mobigo.kit.errors import Conflict, InvalidInput, NotFound
 from mobigo.kit.geo import Point
@@ -61,9 +63,18 @@ def awards(*documents: dict[str, Any]) -> Awards:
     return Awards(collect(rules), territories=nowhere)
 
 
+@pytest.fixture(scope="module")
+def shared(test_cluster: str) -> Iterator[Engine]:
+    """A database for all tests of this file: what they write is rolled back."""
+    with new_database(test_cluster) as url:
+        engine = open_engine(url)
+        yield engine
+        engine.dispose()
+
+
 @pytest.fixture
-def session(engine: Engine) -> Iterator[Session]:
-    with Session(engine) as session:
+def session(shared: Engine) -> Iterator[Session]:
+    with Session(shared) as session:
         put_people(driver(session), ["anne", "bruno", "paul", "rose"])
         yield session
 

@@ -10,12 +10,14 @@ import pytest
 from pypdf import PdfReader
 from sqlalchemy.orm import Session
 from tests.carpool.money_rows import KEY, PAYER, Driven, Sat, put_driven, put_people
+from tests.conftest import new_database
 
 from mobigo.carpool.awards import Reason
 from mobigo.carpool.money_store import Award
 from mobigo.carpool.month import Closer
 from mobigo.carpool.papers import find_words
 from mobigo.carpool.statements import list_parts, read_statement, write_statement
+from mobigo.db.engine import open_engine
 from mobigo.db.session import driver
 from mobigo.kit.errors import NotFound
 from mobigo.papers.pdf import write_euros, write_kilometres
@@ -24,7 +26,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from pypdf.generic import DictionaryObject
-    from sqlalchemy.engine import Engine
 
 MARCH = date(2026, 3, 1)
 DAY = date(2026, 3, 10)
@@ -32,18 +33,23 @@ APRIL_1 = datetime(2026, 4, 1, 8, tzinfo=UTC)
 TWO = (Sat("paul", 0, 30_000), Sat("rose", 0, 30_000))
 
 
-@pytest.fixture
-def session(engine: Engine) -> Iterator[Session]:
-    with Session(engine) as session:
-        connection = driver(session)
-        put_people(connection, ["anne", "paul", "rose"])
-        put_people(connection, ["carla"], iban=None)
-        put_driven(connection, [Driven("r1", "anne", DAY, TWO), Driven("r2", "carla", DAY, TWO)])
-        Closer(session, key=KEY, payer=PAYER).close(MARCH, by="finance", now=APRIL_1)
-        connection.execute("UPDATE carpool_person SET name = 'Anne *Müller* #1 $x$', language = 'fr' WHERE id = 'anne'")
-        connection.execute("UPDATE carpool_person SET language = 'en' WHERE id = 'carla'")
-        session.commit()
-        yield session
+@pytest.fixture(scope="module")
+def session(test_cluster: str) -> Iterator[Session]:
+    with new_database(test_cluster) as url:
+        engine = open_engine(url, pool_size=1)
+        with Session(engine) as session:
+            connection = driver(session)
+            put_people(connection, ["anne", "paul", "rose"])
+            put_people(connection, ["carla"], iban=None)
+            put_driven(connection, [Driven("r1", "anne", DAY, TWO), Driven("r2", "carla", DAY, TWO)])
+            Closer(session, key=KEY, payer=PAYER).close(MARCH, by="finance", now=APRIL_1)
+            connection.execute(
+                "UPDATE carpool_person SET name = 'Anne *Müller* #1 $x$', language = 'fr' WHERE id = 'anne'"
+            )
+            connection.execute("UPDATE carpool_person SET language = 'en' WHERE id = 'carla'")
+            session.commit()
+            yield session
+        engine.dispose()
 
 
 def read(session: Session, person: str) -> PdfReader:
