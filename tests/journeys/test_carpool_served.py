@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 import httpx
 import pytest
 from tests.carpool.served import serving
-from tests.journeys.conftest import at
+from tests.conftest import new_database
+from tests.journeys.conftest import _make_valley, at
 from tests.street_text import lonlat
 
 from mobigo.db.engine import open_engine
@@ -16,16 +17,23 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from tests.carpool.served import Served
-    from tests.journeys.conftest import Valley
+
+
+@pytest.fixture(scope="module")
+def town(test_cluster: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    with new_database(test_cluster) as url:
+        valley = _make_valley(url, tmp_path_factory.mktemp("valley"))
+        engine = open_engine(url)
+        with serving(engine, valley.home) as one:
+            yield one
+        engine.dispose()
 
 
 @pytest.fixture
-def served(own_valley: Valley) -> Iterator[Served]:
-    engine = open_engine(own_valley.url)
-    with serving(engine, own_valley.home) as one:
-        one.know("dora", "paul", "rita")
-        yield one
-    engine.dispose()
+def served(town: Served) -> Served:
+    town.reset()
+    town.know("dora", "paul", "rita")
+    return town
 
 
 def place(x: float, y: float = 0) -> dict[str, Any]:
