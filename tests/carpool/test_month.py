@@ -19,6 +19,7 @@ from mobigo.db.session import driver
 from mobigo.kit.errors import InvalidInput, Refused
 from mobigo.ledger import service as ledger
 from mobigo.ledger.model import Chart
+from mobigo.ledger.sepa import Account
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -246,3 +247,10 @@ def test_who_owes_after_a_correction_is_paid_less_later_and_never_below_nothing(
     april = close(session, date(2026, 4, 1), MAY_4)
     assert (april.total, april.file) == (0, None)
     assert [(one.person, one.cents, one.because) for one in april.carried] == [("anne", -400, "owes")]
+
+
+def test_a_payer_without_an_account_closes_nothing(session: Session) -> None:
+    put_driven(driver(session), [Driven("r1", "anne", DAY, TWO)])
+    with pytest.raises(InvalidInput, match=r"paid from cannot be: .*; set MOBIGO_PAYER_IBAN"):
+        Closer(session, key=KEY, payer=Account("Region", "FR00")).close(MARCH, by="f", now=APRIL_1)
+    assert close(session).total == 400

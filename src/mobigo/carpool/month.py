@@ -28,6 +28,7 @@ from mobigo.db.session import driver
 from mobigo.kit.errors import Conflict, InvalidInput, NotFound, Refused
 from mobigo.ledger import sepa
 from mobigo.ledger import service as ledger
+from mobigo.ledger.iban import read_iban
 from mobigo.ledger.model import Chart, Entry, Posting
 
 if TYPE_CHECKING:
@@ -130,6 +131,7 @@ class Closer:
         Refused
             When it has not begun yet (``month_not_begun``), or an account number cannot be opened.
         """
+        self._check_payer()
         store.lock_months(self._connection)
         known = store.find_month(self._connection, month)
         if known is not None:
@@ -168,6 +170,14 @@ class Closer:
         )
         store.set_month_totals(self._connection, month, runs=one.runs, cents=one.cents)
         return self.tell(one, held, already_closed=False)
+
+    def _check_payer(self) -> None:
+        try:
+            read_iban(self._payer.iban)
+        except InvalidInput as error:
+            raise InvalidInput(
+                f"the account that drivers are paid from cannot be: {error}; set MOBIGO_PAYER_IBAN", code="invalid_iban"
+            ) from None
 
     def _leave_open(self, one: Month, held: tuple[Held, ...]) -> Closing:
         """Tell of a month in which there was nothing to count: it stays open for what may come late."""
