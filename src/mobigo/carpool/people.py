@@ -1,7 +1,6 @@
-"""Who drives and rides: what they tell about themselves, their cars, whom they will not meet, and being forgotten.
+"""Who drives and rides: what they tell about themselves, their cars, and whom they will not meet.
 
-Only adults drive and ride unless the region says otherwise. A name and a number are shown to the other one only while
-they are about to travel together.
+Only adults drive and ride, by their own declaration. All that is known of one of them: `mobigo.carpool.records`.
 """
 
 from __future__ import annotations
@@ -9,7 +8,6 @@ from __future__ import annotations
 import re
 import secrets
 from dataclasses import dataclass, replace
-from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from mobigo.carpool import people_store, store
@@ -30,14 +28,8 @@ LONGEST_NAME = 100
 MOST_CARS = 10
 """Of one person."""
 
-MOST_BLOCKED = 1_000
-"""People that one person will not meet."""
-
 PLATE = re.compile(r"[A-Z0-9]{2,12}")
 """A number plate without its gaps, of any country."""
-
-NEAR = timedelta(hours=24)
-"""Before and after travelling together, for which the other's name and number are shown."""
 
 
 @dataclass(frozen=True)

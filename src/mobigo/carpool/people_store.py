@@ -70,7 +70,10 @@ def list_idle(connection: Connection[Any], before: datetime, limit: int) -> list
             WHERE booking.passenger = person.id AND (booking.made_at >= %(before)s OR run.ends_at >= %(before)s)
           )
           AND NOT EXISTS (SELECT FROM carpool_waiting WHERE passenger = person.id AND since >= %(before)s)
-          AND NOT EXISTS (SELECT FROM carpool_regular AS wish WHERE wish.person = person.id AND wish.last >= %(before)s::timestamptz::date)
+          AND NOT EXISTS (
+            SELECT FROM carpool_regular AS wish
+            WHERE wish.person = person.id AND wish.last >= %(before)s::timestamptz::date
+          )
           AND NOT EXISTS (
             SELECT FROM carpool_award AS award
             WHERE award.person = person.id AND (award.payout IS NULL AND award.cents > 0 OR award.made_at >= %(before)s)
