@@ -441,3 +441,21 @@ def test_every_home_is_judged_by_the_rules_of_the_day(connection: psycopg.Connec
     (later,) = service.judge_pupils(connection, YEAR, Drives(None), day=date(2027, 1, 1), pupil=keys["1001"])
     assert (later.standing.code, later.standing.rule) == ("too_near", "R2")
     assert service.judge_pupils(connection, YEAR, Drives(None), school="0210034Y") == []
+
+
+def test_a_list_of_the_ministry_comes_in_as_it_is(connection: psycopg.Connection[Any]) -> None:
+    take(connection, SCHOOLS)
+    text = (
+        "Export SIECLE du 12/09/2026;;;;;;;\n;;;;;;;\n"
+        "INE;NOM DE FAMILLE;PRÉNOM 1;NÉ(E) LE;SEXE;UAI;DIVISION;CODE RÉGIME\n"
+        "120000123AB;LÉZARD;Zoé;01/09/2014;F;0210047M;6E B;DP DAN\n"
+    )
+    report = take(connection, text.encode("cp1252"))
+    assert report.notes == ["sheet liste: not used: SEXE"]
+    (zoe,) = store.list_people(connection, YEAR)
+    assert (zoe["level"], zoe["grade"], zoe["boarding"], zoe["last_name"]) == (
+        "college",
+        "6E B",
+        "half_board",
+        "LÉZARD",
+    )

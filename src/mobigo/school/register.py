@@ -264,7 +264,8 @@ class Pupil:
         str,
         Column(cells.ID, "Code établissement", "UAI", "RNE", "établissement", "school", "code uai", refers="schools"),
     ]
-    level: Annotated[str, Column(cells.choice(LEVELS), "Niveau", "degré", "level", "cycle")]
+    level: Annotated[str | None, Column(cells.choice(LEVELS), "Niveau", "degré", "level", "cycle")] = None
+    """Where a list does not say it, the school's."""
     grade: Annotated[str | None, Column(cells.text(40), "Classe", "division", "grade", "code classe")] = None
     boarding: Annotated[str, Column(cells.choice(BOARDING), "Régime", "code régime", "boarding")] = "half_board"
     needs: Annotated[tuple[str, ...], Column(cells.codes(NEEDS, NO_HEALTH), "Besoins", "aménagements", "needs")] = ()

@@ -225,6 +225,7 @@ def _take_over(
     _check_references(file, known, numbers, faults, replace=replace)
     faults.refuse(name)
     _name_pupils(file, numbers)
+    _find_levels(connection, year, file)
     counts = {}
     for one, rows in file.lists.items():
         keys = {_key(rows.sheet, values) for _, values in rows.rows}
@@ -307,6 +308,18 @@ def _check_references(
                     told = "this pupil" if column.refers == "pupils" else repr(value)
                     what = f"{told} is not in list {SHEETS[column.refers].titles[0]}; add it there, or correct it"
                     faults.append(Fault(rows.called, number, rows.titles[field], what))
+
+
+def _find_levels(connection: psycopg.Connection[Any], year: str, file: File) -> None:
+    """Give pupils whose level is not said that of their school."""
+    if (pupils := file.lists.get("pupils")) is None:
+        return
+    levels = {row["id"]: row["level"] for row in store.list_rows(connection, year, SHEETS["schools"])}
+    if (schools := file.lists.get("schools")) is not None:
+        levels |= {values["id"]: values["level"] for _, values in schools.rows}
+    for _, values in pupils.rows:
+        if values.get("level") is None:
+            values["level"] = levels[values["school"]]
 
 
 def _name_pupils(file: File, numbers: dict[str, str]) -> None:
