@@ -6,39 +6,38 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from tests.carpool.served import MORNING, serving
-from tests.conftest import new_database
+from tests.carpool.served import MORNING, village
 
 from mobigo.accounts.model import Role
-from mobigo.db.engine import open_engine
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
-    from sqlalchemy.engine import Engine
     from tests.carpool.served import Served
 
 LINE = "epoisses-les-laumes"
 
 
-@pytest.fixture
-def served(engine: Engine, home: Path) -> Iterator[Served]:
-    with serving(engine, home) as found:
-        found.know("dora", "paul", "rosa", "ivan")
+@pytest.fixture(scope="module")
+def place(test_cluster: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    with village(test_cluster, tmp_path_factory.mktemp("home")) as found:
         yield found
+
+
+@pytest.fixture
+def served(place: Served) -> Served:
+    place.reset()
+    place.know("dora", "paul", "rosa", "ivan")
+    return place
 
 
 @pytest.fixture(scope="module")
 def unchanged(test_cluster: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     """The same for all questions that are refused."""
-    with new_database(test_cluster) as url:
-        engine = open_engine(url)
-        with serving(engine, tmp_path_factory.mktemp("home")) as found:
-            found.know("dora", "paul")
-            found.people["run"] = offer(found)["id"]
-            yield found
-        engine.dispose()
+    with village(test_cluster, tmp_path_factory.mktemp("home")) as found:
+        found.know("dora", "paul")
+        found.people["run"] = offer(found)["id"]
+        yield found
 
 
 def offer(served: Served, user: str = "dora", hour: str = "08:00", **changes: object) -> dict[str, Any]:

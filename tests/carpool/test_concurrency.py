@@ -12,7 +12,7 @@ import psycopg
 import pytest
 from sqlalchemy.orm import Session
 from tests.carpool.run_checker import list_faults
-from tests.carpool.served import MORNING, NO_TLS, serving
+from tests.carpool.served import MORNING, NO_TLS, village
 
 from mobigo.accounts.model import Role
 from mobigo.accounts.token import issue
@@ -22,20 +22,24 @@ from mobigo.db.session import driver
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
-    from pathlib import Path
 
-    from sqlalchemy.engine import Engine
     from tests.carpool.served import Served
 
 LINE = "epoisses-les-laumes"
 CLIENTS = 100
 
 
-@pytest.fixture
-def served(engine: Engine, home: Path) -> Iterator[Served]:
-    with serving(engine, home) as found:
-        found.know("dora", "ivan")
+@pytest.fixture(scope="module")
+def place(test_cluster: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    with village(test_cluster, tmp_path_factory.mktemp("home")) as found:
         yield found
+
+
+@pytest.fixture
+def served(place: Served) -> Served:
+    place.reset()
+    place.know("dora", "ivan")
+    return place
 
 
 def make_adults(served: Served, count: int) -> list[dict[str, str]]:
@@ -140,10 +144,10 @@ def test_booking_changing_cancelling_and_driving_at_once_leave_runs_that_hold(se
     assert list_faults(served.engine) == []
 
 
-def test_the_database_itself_takes_nobody_too_many(served: Served, database_url: str) -> None:
+def test_the_database_itself_takes_nobody_too_many(served: Served) -> None:
     run = offer(served, seats=1)
     make_adults(served, 2)
-    with psycopg.connect(libpq_conninfo(database_url)) as connection:
+    with psycopg.connect(libpq_conninfo(served.engine.url.render_as_string(hide_password=False))) as connection:
         people = [row[0] for row in connection.execute("SELECT id FROM carpool_person WHERE account LIKE 'rider%'")]
         for person in people:
             connection.execute(

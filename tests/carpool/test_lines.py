@@ -12,14 +12,15 @@ import pytest
 from click.testing import CliRunner
 from shapely.geometry import Point as ShapelyPoint
 from shapely.geometry import shape
-from tests.carpool.served import MORNING, serving
-from tests.conftest import new_database
+from sqlalchemy.orm import Session
+from tests.carpool.served import MORNING, village
 from tests.street_text import lonlat, write_osm
 
 from mobigo.accounts.model import Role
 from mobigo.carpool import lines
 from mobigo.cli.main import mobigo
-from mobigo.db.engine import libpq_conninfo, open_engine
+from mobigo.db.engine import libpq_conninfo
+from mobigo.db.session import driver
 from mobigo.kit.geo import Point
 from mobigo.osm.load import load_osm
 from mobigo.street.drives import Drives
@@ -29,7 +30,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from sqlalchemy.engine import Engine
     from tests.carpool.served import Served
 
     from mobigo.carpool.model import LineStop
@@ -54,20 +54,23 @@ PUBLISHED = {
 }
 
 
-@pytest.fixture
-def served(engine: Engine, home: Path) -> Iterator[Served]:
-    with serving(engine, home) as found:
+@pytest.fixture(scope="module")
+def place(test_cluster: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    with village(test_cluster, tmp_path_factory.mktemp("home")) as found:
         yield found
+
+
+@pytest.fixture
+def served(place: Served) -> Served:
+    place.reset()
+    return place
 
 
 @pytest.fixture(scope="module")
 def unchanged(test_cluster: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     """The same for all questions that are refused."""
-    with new_database(test_cluster) as url:
-        engine = open_engine(url)
-        with serving(engine, tmp_path_factory.mktemp("home")) as found:
-            yield found
-        engine.dispose()
+    with village(test_cluster, tmp_path_factory.mktemp("home")) as found:
+        yield found
 
 
 def staff(served: Served, method: str, path: str, body: object = None, role: Role = Role.CARPOOL) -> tuple[int, Any]:
@@ -219,8 +222,9 @@ def test_a_line_that_makes_no_sense_is_refused(unchanged: Served, changes: dict[
     assert unchanged.say("anybody", "GET", "/lines/a-b")[0] == 404
 
 
-def test_a_stop_may_be_a_place_of_a_register(served: Served, database_url: str) -> None:
-    with psycopg.connect(libpq_conninfo(database_url)) as connection:
+def test_a_stop_may_be_a_place_of_a_register(served: Served) -> None:
+    with Session(served.engine) as session, session.begin():
+        connection = driver(session)
         connection.execute("INSERT INTO parking_source VALUES ('national', 'x', now(), 1)")
         connection.execute(
             "INSERT INTO parking_place (source, id, kind, name, commune, insee, open, geom) VALUES"

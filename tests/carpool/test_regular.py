@@ -7,42 +7,41 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from sqlalchemy.orm import Session
-from tests.carpool.served import MORNING, serving
-from tests.conftest import new_database
+from tests.carpool.served import MORNING, village
 
 from mobigo.carpool import regular
-from mobigo.db.engine import open_engine
 from mobigo.db.session import driver
 from mobigo.street.drives import Drives
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from datetime import datetime
-    from pathlib import Path
 
-    from sqlalchemy.engine import Engine
     from tests.carpool.served import Served
 
 LINE = "epoisses-les-laumes"
 STRAIGHT = Drives(None)
 
 
-@pytest.fixture
-def served(engine: Engine, home: Path) -> Iterator[Served]:
-    with serving(engine, home) as found:
-        found.know("dora", "paul")
+@pytest.fixture(scope="module")
+def place(test_cluster: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    with village(test_cluster, tmp_path_factory.mktemp("home")) as found:
         yield found
+
+
+@pytest.fixture
+def served(place: Served) -> Served:
+    place.reset()
+    place.know("dora", "paul")
+    return place
 
 
 @pytest.fixture(scope="module")
 def unchanged(test_cluster: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     """The same for all questions that are refused."""
-    with new_database(test_cluster) as url:
-        engine = open_engine(url)
-        with serving(engine, tmp_path_factory.mktemp("home")) as found:
-            found.know("dora")
-            yield found
-        engine.dispose()
+    with village(test_cluster, tmp_path_factory.mktemp("home")) as found:
+        found.know("dora")
+        yield found
 
 
 def make(served: Served, **changes: object) -> dict[str, Any]:

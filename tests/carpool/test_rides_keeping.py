@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from sqlalchemy.orm import Session
-from tests.carpool.served import MORNING, serving
+from tests.carpool.served import MORNING, village
 
 from mobigo.carpool import keeping, store
 from mobigo.cli.carpool_rides import CarpoolRides
@@ -19,18 +19,23 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from sqlalchemy.engine import Engine
     from tests.carpool.served import Served
 
 STRAIGHT = Drives(None)
 EIGHT = "2026-11-23T08:00:00+01:00"
 
 
-@pytest.fixture
-def served(engine: Engine, home: Path) -> Iterator[Served]:
-    with serving(engine, home) as found:
-        found.know("dora", "paul")
+@pytest.fixture(scope="module")
+def place(test_cluster: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    with village(test_cluster, tmp_path_factory.mktemp("home")) as found:
         yield found
+
+
+@pytest.fixture
+def served(place: Served) -> Served:
+    place.reset()
+    place.know("dora", "paul")
+    return place
 
 
 def keep(served: Served, find: Callable[..., list[str]], work: Callable[..., object], at: datetime) -> list[object]:
@@ -168,13 +173,14 @@ def test_those_of_a_booking_are_told_what_the_other_does_and_nobodys_name(served
     assert run["stops"][0]["name"] in str(told[0].body)
 
 
-def test_the_worker_does_all_that_is_due(served: Served, home: Path, database_url: str) -> None:
-    (home / "sandbox").touch()  # whose clock is that of the home
+def test_the_worker_does_all_that_is_due(served: Served, home: Path) -> None:
+    assert home.is_dir()
     body = {"line": "epoisses-les-laumes", "seats": 3, "departs": "06:00", "weekdays": [0], "last": "2027-03-31"}
     made = served.say("dora", "POST", "/regular", body)[1]
     _, waits = offer_and_book(served, confirmation="driver")
     served.go(MORNING + timedelta(days=9))
-    rides = CarpoolRides(database_url, read_settings())
+    rides = CarpoolRides(served.engine.url.render_as_string(hide_password=False), read_settings())
+    rides._clock = served.clock
     rides.lay()
     rides.keep()
     rides.forget()
