@@ -154,6 +154,7 @@ def _prover(settings: Settings) -> Iterator[tuple[Roads, Settling]]:
 
 def _tell_story(session: Session, travelled: Travelled) -> dict[str, Any]:
     from mobigo.carpool import money_store
+    from mobigo.carpool.demonstration import EVENING_BEFORE
     from mobigo.db.session import driver
 
     run = travelled.run
@@ -163,7 +164,7 @@ def _tell_story(session: Session, travelled: Travelled) -> dict[str, Any]:
         "service_date": run.service_date.isoformat(),
         "metres": run.stops[-1].metres,
         "driver": travelled.driver.name,
-        "offered_at": _local(run.stops[0].planned_at),
+        "offered_at": _local(run.stops[0].planned_at - EVENING_BEFORE),
         "bookings": [
             {
                 "id": seat.id,
