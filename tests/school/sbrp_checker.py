@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 SPEED, SEATS, UNLOADING = 29.3333333, 66, 154.4
 NEAR = 1e-6
+STEP = 10.0
+"""Seconds into which rides are cut where what fits into them is bounded."""
 STATED = 1e-3
 """Seconds that written times may be off."""
 
@@ -181,6 +183,19 @@ class _Search:
             for seats in range(SEATS, stop.pupils - 1, -1):
                 self.gain[seats] = max(self.gain[seats], self.gain[seats - stop.pupils] + price)
         self.apart = [[drive(a.place, b.place) for b in self.own] for a in self.own]
+        # most that stops bring, by steps of ride left: each takes its dwell, but for the first, and a drive
+        near = [min((row[b] for b in range(len(row)) if b != a), default=0.0) for a, row in enumerate(self.apart)]
+        self.longest_dwell = max((stop.dwell for stop in self.own), default=0.0)
+        self.by_step = [0.0] * 1000
+        for at, stop in enumerate(self.own):
+            steps = int((near[at] + stop.dwell) / STEP)
+            for left in range(len(self.by_step) - 1, steps - 1, -1):
+                self.by_step[left] = max(self.by_step[left], self.by_step[left - steps] + self.price[at])
+
+    def most(self, seats: int, seconds: float) -> float:
+        """Bound what more stops bring."""
+        steps = int(max(0.0, seconds + self.longest_dwell) / STEP) + 1
+        return min(self.gain[seats], self.by_step[min(steps, len(self.by_step) - 1)])
 
     def least_cost(self, max_ride: float) -> float:
         """Find the least reduced cost of a route; of routes of 0 or more, it may be missed which is least."""
@@ -199,7 +214,7 @@ class _Search:
                     full, later = pupils + stop.pupils, service + self.apart[at][first]
                     if visited >> at & 1 or full > SEATS or later > max_ride or self.price[at] == 0.0:
                         continue
-                    if worth + self.price[at] + self.gain[SEATS - full] <= self.cheapest:
+                    if worth + self.price[at] + self.most(SEATS - full, max_ride - later - stop.dwell) <= self.cheapest:
                         continue
                     key = (visited | 1 << at, at)
                     if key not in longer or later < longer[key][0]:
