@@ -103,3 +103,21 @@ def test_the_schema_describes_every_policy_and_no_misspelt_one(national: dict[st
     for name, policy in national["policies"].items():
         assert not list(validator.iter_errors(policy)), name
     assert list(validator.iter_errors(policy | {"limit": []}))
+
+
+@pytest.mark.parametrize(
+    ("document", "why"),
+    [
+        ({"cases": 3}, "cases is a list of JSON objects"),
+        ({"cases": [3]}, "cases is a list of JSON objects"),
+        ({"incentive_cases": None}, "incentive_cases is a list"),
+        ({"legal_cap": []}, "legal_cap is a JSON object"),
+        ({"legal_cap": {"cases": {}}}, "cases is a list"),
+        ({"local_policy": {}}, "the document cannot be read: KeyError 'policy'"),
+        ({"cases": [], "policy": {"km_basis": "moon"}}, "the document cannot be read: ValueError"),
+        ({"cases": [{"id": "a", "driver_run_m": None, "passengers": [7]}]}, "case 'a' cannot be read: TypeError"),
+    ],
+)
+def test_a_file_of_another_shape_is_refused_with_the_place(document: dict[str, Any], why: str) -> None:
+    with pytest.raises(InvalidInput, match=why):
+        evaluate(document)

@@ -6,6 +6,7 @@ regional ``policy`` with ``cases`` (runs), ``legal_cap`` and ``local_policy``; o
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -18,7 +19,7 @@ from mobigo.kit.errors import InvalidInput
 from mobigo.kit.geo import Point
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from mobigo.carpool.policy import Policy
 
@@ -46,25 +47,48 @@ def evaluate(document: object, reading: str = "default") -> list[dict[str, Any]]
             f"no cases in the file: it has {', '.join(document) or 'nothing'}; wanted are policies and"
             " incentive_cases, or policy with cases, legal_cap or local_policy"
         )
-    rule = read_rule(document.get("policy", {}), reading)
-    found = [_named(case, _evaluate_journeys, document) for case in document.get("incentive_cases", [])]
-    found += [_named(case, _evaluate_run, rule) for case in document.get("cases", [])]
-    found += [_named(case, _evaluate_cap, rule) for case in document.get("legal_cap", {}).get("cases", [])]
-    if "local_policy" in document:
-        policy = read_local(document["local_policy"]["policy"])
-        found += [_named(case, _evaluate_local, policy) for case in document["local_policy"].get("cases", [])]
+    with _reading("the document"):
+        _check_objects(document, ("policy", "policies", "places", "legal_cap", "local_policy"))
+        rule = read_rule(document.get("policy", {}), reading)
+        local = document.get("local_policy")
+        policy = None if local is None else read_local(local["policy"])
+    found = [_named(case, _evaluate_journeys, document) for case in _list_cases(document, "incentive_cases")]
+    found += [_named(case, _evaluate_run, rule) for case in _list_cases(document, "cases")]
+    found += [_named(case, _evaluate_cap, rule) for case in _list_cases(document.get("legal_cap", {}), "cases")]
+    if local is not None and policy is not None:
+        found += [_named(case, _evaluate_local, policy) for case in _list_cases(local, "cases")]
     return found
+
+
+def _check_objects(document: Raw, names: Sequence[str]) -> None:
+    for name in names:
+        if not isinstance(document.get(name, {}), dict):
+            raise InvalidInput(f"{name} is a JSON object, and {document[name]!r:.60} is none")
+
+
+def _list_cases(document: Raw, name: str) -> list[Raw]:
+    cases = document.get(name, [])
+    if not isinstance(cases, list) or not all(isinstance(case, dict) for case in cases):
+        raise InvalidInput(f"{name} is a list of JSON objects, one per case; {cases!r:.60} is none")
+    return cases
+
+
+@contextmanager
+def _reading(what: str) -> Iterator[None]:
+    """Let whatever cannot be read be told by its place."""
+    try:
+        yield
+    except InvalidInput as error:
+        raise InvalidInput(f"{what}: {error}") from None
+    except (KeyError, TypeError, ValueError, AttributeError, ArithmeticError, IndexError) as error:
+        raise InvalidInput(f"{what} cannot be read: {type(error).__name__} {error}") from None
 
 
 def _named(case: Raw, work_out: Callable[[Context, Raw], dict[str, Any]], context: Context) -> dict[str, Any]:
     """Evaluate a case; an error names it."""
     name = case.get("id") or case.get("od")
-    try:
+    with _reading(f"case {name!r}"):
         return {"id": name, **work_out(context, case)}
-    except InvalidInput as error:
-        raise InvalidInput(f"case {name!r}: {error}") from None
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise InvalidInput(f"case {name!r} cannot be read: {type(error).__name__} {error}") from None
 
 
 # ── journeys ──────────────────────────────────────────────────────────────────────────────────────────────────────────
