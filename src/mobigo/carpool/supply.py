@@ -25,7 +25,7 @@ from mobigo.carpool.plan import free_seats, next_stop
 from mobigo.carpool.policies_store import read_rules
 from mobigo.carpool.states import ACTIVE, OPEN
 from mobigo.db.engine import libpq_conninfo
-from mobigo.kit.errors import InvalidInput, NotFound
+from mobigo.kit.errors import InvalidInput, MobigoError, NotFound
 from mobigo.parking.service import merge
 from mobigo.parking.store import list_places
 
@@ -278,7 +278,7 @@ class Cars:
                 changed, gone = self._read(self._connect())
             else:
                 changed, gone = {}, set()
-        except (psycopg.Error, OSError) as error:
+        except (psycopg.Error, OSError, MobigoError) as error:
             log.warning("carpool runs cannot be read", error=repr(error))
             self._connection = None
             self._ask_at = time.monotonic() + RETRY
