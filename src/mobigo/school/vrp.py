@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 ROUND_BASE, ROUND_PER_CUSTOMER = 10_000, 100
 """Iterations of one round of local search: so many, and more for each customer."""
-FIRST_SHARE = 0.7
+FIRST_SHARE = 0.35
 """Of the time, at most, for the first round; others may have what is left."""
 CHOOSE_SHARE = 0.08
 """Of the time, at most, for one choice among the routes met."""
