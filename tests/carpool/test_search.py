@@ -10,11 +10,11 @@ import httpx
 import pytest
 from sqlalchemy import text
 from sqlalchemy.orm import Session
-from tests.carpool.served import EPOISSES, MORNING, SEMUR, village
+from tests.carpool.served import EPOISSES, MORNING, PLACES, SEMUR, SPARE, village
 
 from mobigo.carpool import quotes, store
 from mobigo.carpool.match import DELAY_GUARD
-from mobigo.carpool.model import BookingState, RunState
+from mobigo.carpool.model import BookingState, RunState, RunStop
 from mobigo.carpool.plan import Asked, Spot, find_fit
 from mobigo.carpool.search import CAR_GRAMS
 from mobigo.carpool.supply import Cars
@@ -80,6 +80,22 @@ def test_a_run_that_goes_there_is_offered_at_its_stops_without_a_detour(served: 
     assert (offer["detour_seconds"], offer["walk_seconds"], offer["price_cents"]) == (0, 0, 150)
     assert offer["seats_left"] == 2
     assert offer["co2"] == round(CAR_GRAMS * offer["metres"] / 1000 / 2)
+
+
+def test_a_run_on_a_line_keeps_to_its_stops_where_one_can_walk_to_them(served: Served) -> None:
+    stops = tuple(
+        RunStop(0, name, point, metres, there, there + SPARE, driver_latest=there + SPARE, line_stop=name)
+        for name, point, metres, minutes in PLACES
+        for there in [served.now + timedelta(minutes=60 + minutes)]
+    )
+    run = served.lay_run("dora", line="epoisses", direction=0, stops=stops)
+    doors = {"from": "47.5090,4.1722", "to": "47.5422,4.4640"}
+    (offer,) = search(served, **doors)["offers"]
+    assert (offer["pickup"]["stop_id"], offer["drop_off"]["stop_id"]) == (run.stops[0].id, run.stops[-1].id)
+    assert offer["walk_seconds"] > 0
+    near = {**doors, "from": "47.5064,4.1722"}
+    (offer,) = search(served, max_walk_minutes=1, **near)["offers"]
+    assert offer["drop_off"]["stop_id"] is None  # too far to walk from the line's stop
 
 
 def test_the_car_comes_to_who_lives_aside_and_is_a_little_later(served: Served) -> None:

@@ -61,6 +61,12 @@ class Option:
     """Passengers already aboard when one gets on."""
 
     @property
+    def is_on_line(self) -> bool:
+        """Whether one gets on and off at stops of the run's line."""
+        stops = {stop.id for stop in self.car.run.stops if stop.line_stop is not None}
+        return self.offer.board.stop in stops and self.offer.alight.stop in stops
+
+    @property
     def departure(self) -> int:
         """Instant of leaving the door."""
         return self.offer.board_at - self.board.walk
@@ -95,6 +101,9 @@ def find_options(
 ) -> list[Option]:
     """Find every place in a car, the first to be there first; with `Asked.arrive` the last to leave.
 
+    A run on a line takes up and sets down at its line's stops where these are within the walk: only between them are
+    rides paid. Elsewhere it comes to the door only where they are not.
+
     Parameters
     ----------
     now : int
@@ -102,12 +111,19 @@ def find_options(
     avoid : frozenset of str
         Persons whom one does not meet: oneself, and who is blocked.
     """
-    known = [*garage.list_stops(), *garage.places]
+    stops = garage.list_stops()
+    known = [*stops, *garage.places]
     ends = (
         find_meetings(streets, asked.origin, known, asked.walk, backward=False, speed=asked.speed),
         find_meetings(streets, asked.destination, known, asked.walk, backward=True, speed=asked.speed),
     )
     found = find_between(garage, ends, asked, now=now, avoid=avoid)
+    points = {one.point for one in stops}
+    at_stops = tuple([one for one in side if one.point in points] for side in ends)
+    if all(at_stops):
+        again = find_between(garage, (at_stops[0], at_stops[1]), asked, now=now, avoid=avoid)
+        lined = {one.car.run.id: one for one in again if one.is_on_line}
+        found = [lined.get(one.car.run.id, one) for one in found]
     return sorted(found, key=lambda one: (-one.departure, one.arrival) if asked.arrive else (one.arrival, one.walk))
 
 

@@ -145,7 +145,7 @@ def search_carpool(
     drives = network.drives if network else STRAIGHT
     key = request.app.state.token_key
     return SearchAnswer(
-        now=now,
+        now=now.astimezone(zone),
         at=at,
         offers=[describe_offer(one, drives, key, int(now.timestamp()), zone) for one in options[: asked.limit]],
         elsewhere=_ask_others(request, question, asked, now),
