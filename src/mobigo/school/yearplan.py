@@ -15,10 +15,8 @@ import numpy as np
 from mobigo.kit.geo import Point
 from mobigo.school.demand import MORNING, Session, Trip, Trouble, list_homeless, list_sessions, list_trips
 from mobigo.school.model import Route
-from mobigo.school.optimise import optimise
 from mobigo.school.planning import Ground, Layout, lay_out, tell
 from mobigo.school.register import DOOR
-from mobigo.school.stopping import choose_stops
 from mobigo.street.coach import Period, Stand
 
 if TYPE_CHECKING:
@@ -71,6 +69,8 @@ def plan_year(
         riders, bell, at, metres, empty, longest_ride, calls``; a call ``stop, at, pupils``), ``stops`` (by
         ``key/home``), ``walks`` (metres likewise), ``troubles`` (``kind, about, text``), ``figures``.
     """
+    from mobigo.school.optimise import optimise  # noqa: PLC0415 - OR-Tools takes a second, and no server plans
+
     placed = [school for school in book.schools if school.lat is not None and school.lon is not None]
     troubles = [
         Trouble(
@@ -143,6 +143,8 @@ def assign_stops(book: Book, roads: Roads) -> tuple[dict[Trip, str], dict[Trip, 
     dict, dict, list of Trouble
         Stop of each home, and the metres of those walks that were chosen here.
     """
+    from mobigo.school.stopping import choose_stops  # noqa: PLC0415 - likewise
+
     usable = {stop.id for stop in book.stops if stop.open}
     present = {(seat.pupil, seat.home): seat.stop for seat in book.seats} if book.keeps_stops else {}
     stops: dict[Trip, str] = {}
