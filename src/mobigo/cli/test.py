@@ -8,6 +8,9 @@ from pathlib import Path
 
 import click
 
+MANY = 4
+"""Processes at once, at most, each with a database and browsers: what a machine of 16 GB bears."""
+
 
 @click.command(context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False})
 @click.option("--all", "everything", is_flag=True, help="Also the long proofs.")
@@ -28,6 +31,8 @@ def test(*, everything: bool, yes: bool, arguments: tuple[str, ...]) -> None:
     kept = {name: value for name, value in os.environ.items() if not name.startswith("MOBIGO_")}
     if "MOBIGO_TEST_DATA" in os.environ:
         kept["MOBIGO_TEST_DATA"] = str(given / os.environ["MOBIGO_TEST_DATA"])
-    chosen = [] if everything else ["-m", "not slow"]
+    chosen = ["-n", "auto", "--maxprocesses", str(MANY), "--dist", "loadfile"]  # each with a database cluster of its own
+    if not everything:
+        chosen += ["-m", "not slow"]
     command = [sys.executable, "-m", "pytest", *chosen, *arguments]
     os.execve(sys.executable, command, kept)  # noqa: S606  pytest's last line and exit code are ours

@@ -1,0 +1,1 @@
+"""What the system knows as files and feeds for everybody: made, checked, and only then put in place."""
