@@ -14,6 +14,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date  # noqa: TC003  documents are read by these annotations
 from enum import StrEnum
+from typing import ClassVar
 
 from mobigo.fares.model import RideKind  # noqa: TC001  documents are read by these annotations
 from mobigo.kit.holidays import is_public_holiday
@@ -605,9 +606,13 @@ class Tariff:
 class Catalogue:
     """One version of all that is sold."""
 
+    __pydantic_config__: ClassVar = {"extra": "forbid"}
+    """Documents with words that are not here are refused (`fares.document`)."""
+
     id: str
     """Of the series of versions: ``region``, or the feed it was imported from."""
     version: int
+    """No two versions have the same, of whatever series; 0: not kept yet."""
     name: Words
     valid_from: date
     """First day of sale; it ends where the next version begins."""
