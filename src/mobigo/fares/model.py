@@ -44,6 +44,10 @@ class FareRide:
     """``source:trip_id``; a ride that stays seated into the next trip is one ride."""
     quoted: int | None = None
     """Cents for one traveller that the service itself says (on-demand, carpool); None: the catalogue decides."""
+    shares: tuple[int, ...] = ()
+    """Of what the service says for all together, each traveller's cents in their order; empty: `quoted` of each."""
+    passes: tuple[str, ...] = ()
+    """``source:stop_id`` of all calls, both ends included; empty: only the ends are known."""
 
 
 @dataclass(frozen=True)
