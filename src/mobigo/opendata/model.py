@@ -107,7 +107,7 @@ class Said:
     """By table: its header and its first three rows."""
     problems: tuple[Problem, ...] = ()
     changed: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
-    """Against the version before, by table: ``added``, ``removed``, ``kept``."""
+    """Against the version before, by table: ``before`` and ``after``, in rows."""
 
     def as_json(self) -> dict[str, Any]:
         """Return it as JSON; dates as text."""

@@ -22,12 +22,14 @@ if TYPE_CHECKING:
 
     from psycopg import Connection
 
-VERSION = "version.set_id, version.number, version.key, version.made_at, version.said, version.files"
+_VERSIONS = """
+    SELECT version.set_id, version.number, version.key, version.made_at, version.said, version.files
+    FROM opendata_version AS version
+"""
 
-_VERSIONS = f"SELECT {VERSION} FROM opendata_version AS version"
-
-_STANDINGS = f"""
-    SELECT one.id, one.checked_at, one.failed_at, one.failure, {VERSION}
+_STANDINGS = """
+    SELECT one.id, one.checked_at, one.failed_at, one.failure,
+           version.set_id, version.number, version.key, version.made_at, version.said, version.files
     FROM opendata_set AS one
     LEFT JOIN opendata_version AS version ON version.set_id = one.id AND version.number = one.current
 """

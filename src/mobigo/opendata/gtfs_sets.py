@@ -1,0 +1,188 @@
+"""The timetables as GTFS: each network by itself, and together what may stand in one file."""
+
+from __future__ import annotations
+
+import csv
+import io
+import zipfile
+from functools import partial
+from typing import TYPE_CHECKING
+
+from mobigo.opendata import gtfs_writer, store
+from mobigo.opendata.archive import hash_members
+from mobigo.opendata.gate import check_gtfs
+from mobigo.opendata.licences import find_licence, join_licences
+from mobigo.opendata.making import Draft, Made, Maker
+from mobigo.opendata.model import Dataset, Family, Said, SourceLicence
+from mobigo.transit.flex_store import list_active_versions
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+    from typing import Any
+
+    from psycopg import Connection
+
+    from mobigo.opendata.making import Making
+
+GTFS = "https://gtfs.org/schedule/reference/"
+SAMPLED = ("agency", "routes", "stops", "trips", "stop_times")
+FEATURES = {
+    "shapes": "shapes", "fares": "fare_products", "flex": "booking_rules", "pathways": "pathways",
+    "transfers": "transfers", "translations": "translations", "attributions": "attributions",
+    "frequencies": "frequencies",
+}  # fmt: skip
+"""Files whose rows make a feature."""
+
+
+def list_gtfs(connection: Connection[Any]) -> list[Maker]:
+    """List the data sets of timetables: one for each source in service that may be published, and those of several."""
+    licences = find_licences(connection)
+    active = [gtfs_writer.Part(*one) for one in list_active_versions(connection) if licences[one[0]].published]
+    names = _list_names(connection)
+    makers = [
+        Maker(_describe_one(part.source, names.get(part.source, part.source)), partial(_make, [part]), (check_gtfs,))
+        for part in active
+    ]
+    by_family = {
+        family: [part for part in active if licences[part.source].licence.family is family] for family in Family
+    }
+    free, alike = by_family[Family.OPEN], by_family[Family.SHARE_ALIKE]
+    if len(free) > 1:
+        makers.append(Maker(MERGED, partial(_make, free), (check_gtfs,)))
+    if alike and len(free) + len(alike) > 1:
+        makers.append(Maker(MERGED_ALIKE, partial(_make, sorted([*free, *alike], key=_source)), (check_gtfs,)))
+    return makers
+
+
+def _source(part: gtfs_writer.Part) -> str:
+    return part.source
+
+
+MERGED = Dataset(
+    "gtfs",
+    {"fr": "Horaires de la région (GTFS)", "en": "Timetables of the region (GTFS)"},
+    {
+        "fr": "Tous les réseaux dont la licence permet la réunion en un seul fichier, sous Licence Ouverte.",
+        "en": "All networks whose licence allows one file together, under the Open Licence.",
+    },
+    "timetable",
+)
+MERGED_ALIKE = Dataset(
+    "gtfs-odbl",
+    {
+        "fr": "Horaires de la région, avec les sources ODbL (GTFS)",
+        "en": "Timetables of the region with ODbL sources (GTFS)",
+    },
+    {
+        "fr": "Les mêmes réseaux et ceux sous licence ODbL, réunis sous cette licence.",
+        "en": "The same networks and those under the ODbL, together under that licence.",
+    },
+    "timetable",
+)
+
+
+def _describe_one(source: str, name: str) -> Dataset:
+    return Dataset(
+        f"gtfs-{source}",
+        {"fr": f"Horaires {name} (GTFS)", "en": f"Timetables of {name} (GTFS)"},
+        {
+            "fr": f"Le réseau « {name} » tel qu'il est en service, identifiants « {source}:… ».",
+            "en": f"The network “{name}” as it is in service, ids “{source}:…”.",
+        },
+        "timetable",
+    )
+
+
+def _list_names(connection: Connection[Any]) -> dict[str, str]:
+    rows = connection.execute(
+        "SELECT feed.source, string_agg(DISTINCT agency_name, ', ' ORDER BY agency_name) FROM feed"
+        " JOIN agency ON agency.version_id = feed.active_version GROUP BY feed.source HAVING count(*) <= 3"
+    )
+    return dict(rows.fetchall())
+
+
+def find_licences(connection: Connection[Any]) -> dict[str, SourceLicence]:
+    """Find under what each source in service may be published: as staff said, else as the feed itself says."""
+    said = store.list_source_licences(connection)
+    rows = connection.execute(
+        "SELECT feed.source, coalesce(extra ->> 'feed_license', extra ->> 'license', extra ->> 'license_url')"
+        " FROM feed LEFT JOIN feed_info ON feed_info.version_id = feed.active_version"
+        " WHERE feed.active_version IS NOT NULL"
+    )
+    return {
+        source: said.get(source) or SourceLicence(source, find_licence(told), "", published=True)
+        for source, told in rows
+    }
+
+
+def _make(parts: Sequence[gtfs_writer.Part], making: Making) -> Draft:
+    path = making.folder / "gtfs.zip"
+    licences = find_licences(making.connection)
+    own = [licences[part.source] for part in parts]
+    publisher = gtfs_writer.Publisher(
+        making.publisher.name, making.publisher.url, making.publisher.language, making.publisher.email
+    )
+    counts = gtfs_writer.write_gtfs(making.connection, parts, path, publisher, attributions=_credit(own))
+    first, last = gtfs_writer.find_period(making.connection, parts)
+    said = Said(
+        licence=join_licences([one.licence for one in own]).id,
+        attributions=tuple(one.attribution for one in own if one.attribution),
+        first_day=first,
+        last_day=last,
+        extent=_find_extent(making.connection, parts),
+        counts=counts,
+        features={name: file in counts for name, file in FEATURES.items()} | _look(making.connection, parts),
+        samples=read_samples(path),
+    )
+    return Draft(said, (Made(path, path.name, "application/zip", "GTFS", hash_members(path), GTFS),))
+
+
+def _credit(own: Sequence[SourceLicence]) -> list[gtfs_writer.Row]:
+    """Credit sources in the file, as they ask to be."""
+    return [
+        {"attribution_id": f"{one.source}:licence", "organization_name": one.attribution, "is_producer": "1"}
+        for one in own
+        if one.attribution
+    ]
+
+
+def _find_extent(
+    connection: Connection[Any], parts: Sequence[gtfs_writer.Part]
+) -> tuple[float, float, float, float] | None:
+    row = connection.execute(
+        "SELECT ST_XMin(box), ST_YMin(box), ST_XMax(box), ST_YMax(box) FROM"
+        " (SELECT ST_Extent(extent) AS box FROM feed_version WHERE id = ANY(%s)) AS all_of",
+        [[part.version for part in parts]],
+    ).fetchone()
+    return row if row and row[0] is not None else None
+
+
+LOOKS = {
+    "route_colors": "SELECT count(route_color) >= 0.8 * count(*) FROM routes WHERE version_id = ANY(%s)",
+    "headsigns": "SELECT count(trip_headsign) >= 0.8 * count(*) FROM trips WHERE version_id = ANY(%s)",
+    "wheelchair_stops": "SELECT bool_or(wheelchair_boarding > 0) FROM stops WHERE version_id = ANY(%s)",
+    "wheelchair_trips": "SELECT bool_or(wheelchair_accessible > 0) FROM trips WHERE version_id = ANY(%s)",
+    "bicycles": "SELECT bool_or(bikes_allowed > 0) FROM trips WHERE version_id = ANY(%s)",
+}
+"""Features that columns make, by what is asked of them."""
+
+
+def _look(connection: Connection[Any], parts: Sequence[gtfs_writer.Part]) -> dict[str, bool]:
+    found = {}
+    for name, query in LOOKS.items():
+        row = connection.execute(query.encode(), [[part.version for part in parts]]).fetchone()
+        found[name] = bool(row and row[0])
+    return found
+
+
+def read_samples(path: Path) -> dict[str, tuple[tuple[str, ...], ...]]:
+    """Read the header and the first three rows of the main tables of an archive."""
+    found = {}
+    with zipfile.ZipFile(path) as archive:
+        for name in SAMPLED:
+            if f"{name}.txt" in archive.namelist():
+                with archive.open(f"{name}.txt") as stream:
+                    rows = csv.reader(io.TextIOWrapper(stream, "utf-8-sig", newline=""))
+                    found[name] = tuple(tuple(row) for row, _ in zip(rows, range(4), strict=False))
+    return found

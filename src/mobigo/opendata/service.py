@@ -1,0 +1,196 @@
+"""Publishing: everything is made, judged, and only then put in place; what fails leaves the last good version there."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from hashlib import sha256
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any
+
+import psycopg
+import structlog
+
+from mobigo.db.engine import libpq_conninfo
+from mobigo.kit.errors import Conflict, NotFound
+from mobigo.opendata import store
+from mobigo.opendata.gtfs_sets import list_gtfs
+from mobigo.opendata.making import Making
+from mobigo.opendata.model import Piece, Problem, Severity, Version
+from mobigo.opendata.shelf import Shelf
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+    from datetime import datetime
+
+    from psycopg import Connection
+
+    from mobigo.opendata.making import Draft, Maker, Publisher
+
+LOCK = "hashtextextended('mobigo publishing', 0)"
+"""Advisory lock under which one process publishes."""
+
+
+class Outcome(StrEnum):
+    """What became of a data set."""
+
+    PUBLISHED = "published"
+    UNCHANGED = "unchanged"
+    FAILED = "failed"
+    """The version before it stays in place."""
+    EMPTY = "empty"
+    """There is nothing to publish."""
+
+
+@dataclass(frozen=True)
+class Published:
+    """What became of a data set, and why."""
+
+    dataset: str
+    outcome: Outcome
+    version: int | None
+    """In place now."""
+    problems: tuple[Problem, ...] = ()
+
+
+def list_makers(connection: Connection[Any]) -> list[Maker]:
+    """List all data sets that can be made from what the system holds, in the order of the catalogue."""
+    return list_gtfs(connection)
+
+
+@dataclass(frozen=True)
+class Press:
+    """What publishes, for whom, and when."""
+
+    database: str
+    """Its address."""
+    home: Path
+    publisher: Publisher
+    now: datetime
+
+    @property
+    def shelf(self) -> Shelf:
+        """Where the files of all versions are."""
+        return Shelf(self.home)
+
+    def publish(
+        self, only: Sequence[str] = (), progress: Callable[[str, int, int], None] | None = None
+    ) -> list[Published]:
+        """Make, judge and put in place.
+
+        Parameters
+        ----------
+        only : sequence of str
+            Data sets; empty: all.
+        progress : callable, optional
+            Told the data set that comes next, how many are done, and how many there are.
+
+        Raises
+        ------
+        NotFound
+            When one of `only` is no data set.
+        Conflict
+            When another process publishes.
+        """
+        with self._alone():
+            with self._connect() as connection:
+                makers = {maker.dataset.id: maker for maker in list_makers(connection)}
+            for name in only:
+                if name not in makers:
+                    raise NotFound(f"no data set {name!r}; there are {', '.join(makers)}", code="unknown_dataset")
+            chosen = [maker for name, maker in makers.items() if not only or name in only]
+            done = []
+            for number, maker in enumerate(chosen):
+                if progress:
+                    progress(maker.dataset.id, number, len(chosen))
+                done.append(self._publish(maker))
+            with self._connect() as connection:
+                self.shelf.sweep(store.list_hashes(connection))
+        return done
+
+    def _connect(self) -> Connection[Any]:
+        return psycopg.connect(libpq_conninfo(self.database))
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        with psycopg.connect(libpq_conninfo(self.database), autocommit=True) as connection:
+            row = connection.execute(f"SELECT pg_try_advisory_lock({LOCK})".encode()).fetchone()
+            if not row or not row[0]:
+                raise Conflict("another process is publishing; try again when it is done", code="publishing")
+            yield
+
+    def _publish(self, maker: Maker) -> Published:
+        id_ = maker.dataset.id
+        with TemporaryDirectory(prefix="mobigo-publish-") as scratch:
+            try:
+                with self._connect() as reading:
+                    reading.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
+                    reading.read_only = True
+                    making = Making(reading, self.database, Path(scratch), self.home, self.now, self.publisher)
+                    draft = maker.make(making)
+                    if draft is None:
+                        return Published(id_, Outcome.EMPTY, None)
+                    key = _name(draft)
+                    if (same := self._touch(id_, key)) is not None:
+                        return Published(id_, Outcome.UNCHANGED, same)
+                    found = [*draft.problems, *(one for check in maker.checks for one in check(making, draft))]
+            except Exception as error:  # noqa: BLE001 - whatever one data set stumbles over, the others go on
+                structlog.get_logger().exception("a data set could not be made", dataset=id_)
+                return self._fail(id_, [Problem("mobigo", "not_made", Severity.ERROR, 1, _tell(error))])
+            if any(problem.severity is Severity.ERROR for problem in found):
+                return self._fail(id_, found)
+            return self._put(id_, replace(draft, problems=tuple(found)), key)
+
+    def _touch(self, id_: str, key: str) -> int | None:
+        """Note that what is in place is still what would be made, if it is; return its number."""
+        with self._connect() as connection:
+            current = store.lock_set(connection, id_, self.now).current
+            if current is None or current.key != key:
+                return None
+            store.put_in_place(connection, id_, current.number, self.now)
+            return current.number
+
+    def _put(self, id_: str, draft: Draft, key: str) -> Published:
+        """Take the files to the shelf, then let the database point to them: killed between, the sweep removes them."""
+        pieces = []
+        for file in draft.files:
+            name, size = self.shelf.put(file.path, file.media_type)
+            pieces.append(Piece(file.name, file.media_type, file.format, size, name, file.standard))
+        with self._connect() as connection:
+            standing = store.lock_set(connection, id_, self.now)
+            newest = next(iter(store.list_versions(connection, id_)), None)
+            said = replace(draft.said, problems=draft.problems, changed=_compare(standing.current, draft))
+            number = newest.number + 1 if newest else 1
+            store.add_version(connection, Version(id_, number, key, self.now, said, tuple(pieces)))
+        return Published(id_, Outcome.PUBLISHED, number, draft.problems)
+
+    def _fail(self, id_: str, problems: Sequence[Problem]) -> Published:
+        with self._connect() as connection:
+            standing = store.lock_set(connection, id_, self.now)
+            store.note_failure(connection, id_, problems, self.now)
+        number = standing.current.number if standing.current else None
+        return Published(id_, Outcome.FAILED, number, tuple(problems))
+
+
+def _tell(error: Exception) -> str:
+    return f"{type(error).__name__}: {error}"[:500]
+
+
+def _name(draft: Draft) -> str:
+    """Name the content of all files, and the licence it is under."""
+    said = "".join(f"{file.name} {file.key}\n" for file in draft.files) + draft.said.licence
+    return sha256(said.encode()).hexdigest()
+
+
+def _compare(before: Version | None, draft: Draft) -> dict[str, dict[str, int]]:
+    """Say how the counts of tables changed."""
+    if before is None:
+        return {}
+    old, new = before.said.counts, draft.said.counts
+    return {
+        name: {"before": old.get(name, 0), "after": new.get(name, 0)}
+        for name in sorted({*old, *new})
+        if old.get(name, 0) != new.get(name, 0)
+    }
