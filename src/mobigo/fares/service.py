@@ -1,0 +1,214 @@
+"""What can be done with catalogues: draft, change, publish, take back, and find what is in force."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from mobigo.db.session import driver
+from mobigo.fares import store
+from mobigo.fares.document import read_document, write_document
+from mobigo.fares.store import REGION, State, Version
+from mobigo.kit.errors import Conflict, InvalidInput, NotFound, Refused
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import date, datetime
+
+    from psycopg import Connection
+    from sqlalchemy.orm import Session
+
+    from mobigo.fares.catalogue import Catalogue, Product
+
+
+def find_catalogue(session: Session, day: date, series: str = REGION) -> Catalogue | None:
+    """Find the catalogue that is sold from on a day.
+
+    The same object is returned as long as the same version is in force, so that what is made of it can be kept beside.
+    """
+    return find_in_force(driver(session), day, series)
+
+
+def find_in_force(connection: Connection[Any], day: date, series: str = REGION) -> Catalogue | None:
+    """Find the catalogue in force, on a connection of one's own; as `find_catalogue`."""
+    version = store.find_in_force(connection, series, day)
+    return None if version is None else store.read_catalogue(connection, version)
+
+
+def get_catalogue(session: Session, version: int) -> Catalogue:
+    """Return a version's content, also a draft's.
+
+    Raises
+    ------
+    NotFound
+        ``unknown_catalogue``.
+    """
+    connection = driver(session)
+    return store.read_catalogue(connection, get_version(connection, version))
+
+
+def get_product(session: Session, version: int, product: str) -> tuple[Catalogue, Product]:
+    """Return a version's catalogue and a product of it as it was sold, also long ago.
+
+    Raises
+    ------
+    NotFound
+        ``unknown_catalogue``, ``unknown_product``.
+    """
+    catalogue = get_catalogue(session, version)
+    found = next((one for one in catalogue.products if one.id == product), None)
+    if found is None:
+        raise NotFound(
+            f"version {version} of the fares has no product {product!r}; GET /v1/fares/products lists those in force",
+            code="unknown_product",
+        )
+    return catalogue, found
+
+
+def note_sold(session: Session, version: int, *, now: datetime) -> None:
+    """Write down, in the transaction of a sale, that something was sold from a version: it is not taken back any more.
+
+    Raises
+    ------
+    Conflict
+        ``catalogue_taken_back``: the version was taken back before this sale.
+    """
+    connection = driver(session)
+    found = store.find(connection, version)
+    if found is not None and found.sold_at is not None:
+        return  # it stays so: sales do not wait for each other here
+    found = store.find(connection, version, lock=True)
+    if found is None or found.state is not State.PUBLISHED:
+        raise Conflict(
+            f"version {version} of the fares is not sold from any more; ask for a new offer",
+            code="catalogue_taken_back",
+        )
+    store.note_sold(connection, version, now=now)
+
+
+# ── by the staff ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def get_version(connection: Connection[Any], number: int, *, lock: bool = False) -> Version:
+    """Return a version; as `get_catalogue`."""
+    found = store.find(connection, number, lock=lock)
+    if found is None:
+        raise NotFound(f"no version {number} of the fares; GET /v1/fares/versions lists them", code="unknown_catalogue")
+    return found
+
+
+def draft(
+    connection: Connection[Any], document: Mapping[str, Any], *, series: str, origin: str, by: str, now: datetime
+) -> Version:
+    """Add a draft; nothing is sold from it before it is published.
+
+    Raises
+    ------
+    InvalidInput
+        ``invalid_catalogue``.
+    """
+    return draft_catalogue(connection, read_document(document, id_=series), origin=origin, by=by, now=now)
+
+
+def draft_catalogue(
+    connection: Connection[Any], catalogue: Catalogue, *, origin: str, by: str, now: datetime
+) -> Version:
+    """Add a draft of what was read and checked."""
+    return store.add(
+        connection,
+        catalogue.id,
+        write_document(catalogue),
+        valid_from=catalogue.valid_from,
+        origin=origin,
+        by=by,
+        now=now,
+    )
+
+
+def change(
+    connection: Connection[Any], number: int, document: Mapping[str, Any], *, seen: int, by: str, now: datetime
+) -> Version:
+    """Replace the content of a draft.
+
+    Raises
+    ------
+    NotFound, InvalidInput
+        As `get_version` and `draft`.
+    Refused
+        ``catalogue_published``: published versions stay as they are.
+    Conflict
+        ``catalogue_changed``: somebody changed it since revision ``seen``.
+    """
+    version = _draft(connection, number, seen)
+    catalogue = read_document(document, id_=version.series)
+    return store.rewrite(
+        connection, version, write_document(catalogue), valid_from=catalogue.valid_from, by=by, now=now
+    )
+
+
+def delete(connection: Connection[Any], number: int, *, by: str, now: datetime) -> None:
+    """Delete a draft; as `change`."""
+    store.delete(connection, _draft(connection, number, None), by=by, now=now)
+
+
+def publish(
+    connection: Connection[Any], number: int, *, seen: int | None, by: str, now: datetime, today: date
+) -> Version:
+    """Publish a draft: from its first day on tickets are sold from it.
+
+    Raises
+    ------
+    NotFound, Refused, Conflict
+        As `change`.
+    InvalidInput
+        ``catalogue_in_the_past``: it would change what was sold on days that are over.
+    """
+    version = _draft(connection, number, seen)
+    store.lock_series(connection, version.series)
+    before = store.find_in_force(connection, version.series, today)
+    if before is not None and version.valid_from < today:
+        raise InvalidInput(
+            f"version {number} begins on {version.valid_from}, and until today ({today}) version {before.number} was"
+            " sold from; set valid_from to today or later",
+            code="catalogue_in_the_past",
+        )
+    read_document(store.read_content(connection, number), id_=version.series, version=number)
+    return store.publish(connection, version, by=by, now=now)
+
+
+def take_back(connection: Connection[Any], number: int, *, by: str, now: datetime) -> Version:
+    """Make a draft again of what was published by mistake.
+
+    Raises
+    ------
+    NotFound
+        As `get_version`.
+    Refused
+        ``catalogue_sold``: something was sold from it; ``catalogue_not_published``.
+    """
+    version = get_version(connection, number, lock=True)
+    if version.state is not State.PUBLISHED:
+        raise Refused(f"version {number} of the fares is a draft; nothing to take back", code="catalogue_not_published")
+    if version.sold_at is not None:
+        raise Refused(
+            f"something was sold from version {number} of the fares on {version.sold_at:%Y-%m-%d}; it stays. Publish a"
+            " new version from a copy of the one before (POST /v1/fares/versions with copy)",
+            code="catalogue_sold",
+        )
+    return store.take_back(connection, version, by=by, now=now)
+
+
+def _draft(connection: Connection[Any], number: int, seen: int | None) -> Version:
+    version = get_version(connection, number, lock=True)
+    if version.state is not State.DRAFT:
+        raise Refused(
+            f"version {number} of the fares is published and stays as it is; change a copy of it"
+            " (POST /v1/fares/versions with copy)",
+            code="catalogue_published",
+        )
+    if seen is not None and version.revision != seen:
+        raise Conflict(
+            f"version {number} of the fares is at revision {version.revision}, not at {seen}; read it again and repeat"
+            " the change",
+            code="catalogue_changed",
+        )
+    return version
