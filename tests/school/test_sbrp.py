@@ -144,7 +144,7 @@ def test_a_missing_file_is_named(tmp_path: Path) -> None:
 def test_quick_bounds_are_those_published(name: str, by_load: int, buses: int, published: Path) -> None:
     problem = read_instance(published / name, 2700).problem
     parts = Pricer(problem).parts
-    counts = np.array([count_by_load(part.pickups.load, problem.capacity) for part in parts], np.int32)
+    counts = np.array([count_by_load(part.pickups.load, part.capacity) for part in parts], np.int32)
     assert (counts.sum(), certify_links(parts, problem, counts).bound) == (by_load, buses)
 
 

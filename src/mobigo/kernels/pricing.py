@@ -49,6 +49,12 @@ class Pickups(NamedTuple):
     """uint64[n, n]: at a label of first stop (row), what says that column was visited; 0 outside the neighbourhood."""
     keep: NDArray[np.uint64]
     """uint64[n, n]: what of a memory at row outlives column's being put in front."""
+    more: NDArray[np.int32]
+    """int32[n, m], what else a stop takes up of a vehicle: its seats of either week, its wheelchair places."""
+    cost: NDArray[np.float64]
+    """float64[n, n], of driving from row to column; closed like `drive`."""
+    home_cost: NDArray[np.float64]
+    """float64[n], of driving from the stop to the school."""
 
 
 class Sources(NamedTuple):
@@ -58,6 +64,8 @@ class Sources(NamedTuple):
     """float64[p], seconds between being free there and the latest arrival here."""
     lead: NDArray[np.float64]
     """float64[p, n], seconds from there to the stop."""
+    cost: NDArray[np.float64]
+    """float64[p, n], of driving from there to the stop."""
 
 
 class Labels(NamedTuple):
@@ -70,6 +78,8 @@ class Labels(NamedTuple):
     """float64[m], seconds of those who board first."""
     price: NDArray[np.float64]
     memory: NDArray[np.uint64]
+    more: NDArray[np.int32]
+    """int32[m, r], what else is taken up of the vehicle."""
     parent: NDArray[np.int32]
     """int32[m], the label it grew from; -1 at the school."""
     after: NDArray[np.int32]
@@ -78,14 +88,15 @@ class Labels(NamedTuple):
     """int32[m], labels in the order in which they were settled."""
 
 
-def make_labels(room: int) -> Labels:
-    """Make room for labels; pages are taken only when written."""
+def make_labels(room: int, resources: int = 0) -> Labels:
+    """Make room for labels with so many resources besides seats; pages are taken only when written."""
     return Labels(
         np.empty(room, np.int32),
         np.empty(room, np.int32),
         np.empty(room, np.float64),
         np.empty(room, np.float64),
         np.empty(room, np.uint64),
+        np.empty((room, resources), np.int32),
         np.empty(room, np.int32),
         np.empty(room, np.int32),
         np.empty(room, np.int32),
@@ -110,7 +121,10 @@ def bound_growth(
         for k in range(n):
             cost[f, k] = int((pickups.dwell[f] + pickups.drive[k, f]) / unit)
     # a sum of float32 roundings never outgrows this share
-    gain = (price * (1 + 1e-5)).astype(np.float32)
+    gain = np.empty((n, n), np.float32)
+    for f in range(n):
+        for k in range(n):
+            gain[f, k] = price[k] * (1 + 1e-5) - pickups.cost[k, f] * (1 - 1e-5)
     for seats in range(1, capacity + 1):
         for f in range(n):
             row = best[f, seats]
@@ -121,20 +135,26 @@ def bound_growth(
                 if c > units:
                     continue
                 from_row = best[k, seats - pickups.load[k]]
-                g = gain[k]
+                g = gain[f, k]
                 for t in range(units + 1 - c):
                     row[t + c] = max(row[t + c], g + from_row[t])
     return best
 
 
 @kernel
-def bound_by_load(load: NDArray[np.int32], capacity: int, price: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Most that stops bring, each taken once, by seats left: float64[capacity + 1]."""
+def bound_by_load(pickups: Pickups, capacity: int, price: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Most that stops bring, each taken once and left for its nearest, by seats left: float64[capacity + 1]."""
     best = np.zeros(capacity + 1)
+    load = pickups.load
     for k in range(len(load)):
-        if price[k] > 0:
+        worth = np.inf
+        for f in range(len(load)):
+            if f != k:
+                worth = min(worth, pickups.cost[k, f])
+        worth = price[k] - worth if len(load) > 1 else 0.0
+        if worth > 0:
             for seats in range(capacity, load[k] - 1, -1):
-                best[seats] = max(best[seats], best[seats - load[k]] + price[k])
+                best[seats] = max(best[seats], best[seats - load[k]] + worth)
     return best
 
 
@@ -144,14 +164,14 @@ def bound_gain(pickups: Pickups, capacity: int, longest: float, price: NDArray[n
     units = GROWTH_UNITS
     unit = (longest + TOLERANCE) / units
     growth = bound_growth(pickups, capacity, units, unit, price)
-    by_load = bound_by_load(pickups.load, capacity, price)
+    by_load = bound_by_load(pickups, capacity, price)
     most = -np.inf
     for k in range(len(pickups.load)):
         left = longest + TOLERANCE - pickups.home[k]
         seats = capacity - pickups.load[k]
         if left >= 0 and seats >= 0:
             more = min(by_load[seats], float(growth[k, seats, min(units, int(left / unit))]))
-            most = max(most, price[k] + more - cheapest)
+            most = max(most, price[k] - pickups.home_cost[k] + more - cheapest)
     return most
 
 
@@ -165,6 +185,7 @@ def label_routes(
     base: NDArray[np.float64],
     width: int,
     labels: Labels,
+    most: NDArray[np.int32],
 ) -> tuple[int, bool]:
     """Settle every label that can become, or is, a route whose prices outweigh `base` of a source.
 
@@ -179,6 +200,8 @@ def label_routes(
     width : int
         Labels of a stop and load that are settled, the dearest first, and compared without their memories: routes are
         missed. 0: all of them, and none is missed.
+    most : int32[m]
+        Of each of the pickups' other resources.
 
     Returns
     -------
@@ -188,40 +211,48 @@ def label_routes(
     exact = width == 0
     n, n_sources = len(pickups.load), len(sources.slack)
     room = len(labels.stop)
+    n_more = len(most)
     # by source, the longest ride of a route that can be linked; only those cheaper than all longer ones matter
-    horizon = np.empty(n_sources)
+    horizon, cheap = np.empty(n_sources), np.empty(n_sources)
     for p in range(n_sources):
-        least = np.inf
+        least, nearest = np.inf, np.inf
         for k in range(n):
             least = min(least, sources.lead[p, k] + pickups.dwell[k])
+            nearest = min(nearest, sources.cost[p, k])
         horizon[p] = min(longest, sources.slack[p] - least) + TOLERANCE
+        cheap[p] = base[p] + nearest
     order = np.argsort(-horizon)
     steps_horizon, steps_base = np.empty(n_sources), np.empty(n_sources)
     steps = 0
     for p in order:
         if horizon[p] < 0:
             continue
-        if steps == 0 or base[p] < steps_base[steps - 1]:
+        if steps == 0 or cheap[p] < steps_base[steps - 1]:
             if steps > 0 and horizon[p] == steps_horizon[steps - 1]:
                 steps -= 1
-            steps_horizon[steps], steps_base[steps] = horizon[p], base[p]
+            steps_horizon[steps], steps_base[steps] = horizon[p], cheap[p]
             steps += 1
     if steps == 0:
         return 0, True
     units = GROWTH_UNITS
     unit = (longest + TOLERANCE) / units
     growth = bound_growth(pickups, capacity, units, unit, price)
-    by_load = bound_by_load(pickups.load, capacity, price)
+    by_load = bound_by_load(pickups, capacity, price)
     by_price = np.argsort(-price)
     head = np.full(capacity + 1, -1, np.int32)
     n_labels = 0
     for k in range(n):
         q = pickups.load[k]
-        if q <= capacity and pickups.home[k] <= longest + TOLERANCE:
+        fits = q <= capacity and pickups.home[k] <= longest + TOLERANCE
+        for r in range(n_more):
+            fits = fits and pickups.more[k, r] <= most[r]
+        if fits:
             if n_labels == room:
                 return 0, False
             labels.stop[n_labels], labels.load[n_labels] = k, q
-            labels.ride[n_labels], labels.price[n_labels] = pickups.home[k], price[k]
+            labels.ride[n_labels], labels.price[n_labels] = pickups.home[k], price[k] - pickups.home_cost[k]
+            for r in range(n_more):
+                labels.more[n_labels, r] = pickups.more[k, r]
             labels.memory[n_labels], labels.parent[n_labels] = pickups.bit[k], -1
             labels.after[n_labels] = head[q]
             head[q] = n_labels
@@ -263,7 +294,12 @@ def label_routes(
                         break
                     if labels.ride[j] <= ride and (not exact or (labels.memory[j] & ~memory) == 0):
                         dominated = True
-                        break
+                        for r in range(n_more):
+                            if labels.more[j, r] > labels.more[i, r]:
+                                dominated = False
+                                break
+                        if dominated:
+                            break
                 if dominated:
                     break
             if dominated:
@@ -281,7 +317,7 @@ def label_routes(
                 ride2 = ride + pickups.dwell[f] + pickups.drive[k, f]
                 if ride2 > steps_horizon[0]:
                     continue
-                worth2 = worth + price[k]
+                worth2 = worth + price[k] - pickups.cost[k, f]
                 free = by_load[capacity - q2]
                 hopeful = False
                 for s in range(steps):
@@ -292,10 +328,16 @@ def label_routes(
                     if worth2 + more > steps_base[s] + LEAST:
                         hopeful = True
                         break
+                for r in range(n_more):
+                    if labels.more[i, r] + pickups.more[k, r] > most[r]:
+                        hopeful = False
+                        break
                 if not hopeful:
                     continue
                 if n_labels == room:
                     return n_settled, False
+                for r in range(n_more):
+                    labels.more[n_labels, r] = labels.more[i, r] + pickups.more[k, r]
                 labels.stop[n_labels], labels.load[n_labels] = k, q2
                 labels.ride[n_labels], labels.price[n_labels] = ride2, worth2
                 labels.memory[n_labels] = (memory & pickups.keep[f, k]) | pickups.bit[k]
@@ -325,7 +367,7 @@ def best_by_source(
         f = labels.stop[i]
         service = labels.ride[i] + pickups.dwell[f]
         for p in range(n_sources):
-            worth = labels.price[i] - base[p]
+            worth = labels.price[i] - base[p] - sources.cost[p, f]
             if worth > gain[p, f] and sources.lead[p, f] + service <= sources.slack[p] + TOLERANCE:
                 gain[p, f], best[p, f] = worth, i
     return best, gain

@@ -46,25 +46,32 @@ def count_by_load(load: NDArray[np.int32], capacity: int) -> int:
     return best
 
 
+def count_loads(parts: Sequence[SchoolStops], school: int, n_schools: int) -> int:
+    """Bound the routes of a school by the kind of bus that has most room."""
+    mine = parts[school::n_schools]
+    return count_by_load(mine[0].pickups.load, max(part.capacity for part in mine))
+
+
 def certify_links(parts: Sequence[SchoolStops], problem: Problem, counts: NDArray[np.int32]) -> Certificate:
     """Prove in milliseconds: `counts` routes, linked wherever the most favourable single stop would allow it."""
-    n = problem.n_schools
+    n = problem.n_nodes
     program = Relaxation([0.0] * n + counts.astype(float).tolist())
     for part in parts:
         for source in part.origin:
-            entries = [(part.school, 1.0), (n + part.school, 1.0)]
-            program.add(*((1.0, entries) if source < 0 else (0.0, [*entries, (source, -1.0)])))
+            entries = [(problem.node(part.kind, part.school), 1.0), (n + part.school, 1.0)]
+            from_school = [(problem.node(part.kind, source), -1.0)]
+            program.add(*((1.0, entries) if source < 0 else (0.0, [*entries, *from_school])))
     _, prices, _ = program.solve()
     return _round(np.zeros(problem.n_stops), prices[:n], prices[n:], counts)
 
 
-def count_routes(pricer: Pricer, school: int, n_stops: int, stopped: Callable[[], bool]) -> tuple[int, list[Route]]:
+def count_routes(pricer: Pricer, school: int, problem: Problem, stopped: Callable[[], bool]) -> tuple[int, list[Route]]:
     """Bound the routes of one school by its own program, and list the routes that were met.
 
     The bound holds whenever it stops: with every route worth at most `1 + excess`, prices divided by that are a proof.
     """
     part = pricer.parts[school]
-    least = count_by_load(part.pickups.load, pricer.capacity)
+    least = count_loads(pricer.parts, school, problem.n_schools)
     program = Relaxation([1.0] * len(part.stops))
     row = {int(stop): at for at, stop in enumerate(part.stops)}
     met: dict[Route, None] = {}
@@ -80,15 +87,18 @@ def count_routes(pricer: Pricer, school: int, n_stops: int, stopped: Callable[[]
         return True
 
     for stop in part.stops.tolist():
-        add(Route(school, (stop,)))
+        add(Route(school, (stop,), problem.find_kind([stop]) or 0))
     exact = False
-    price = np.zeros(n_stops)
+    price = np.zeros(problem.n_stops)
     while len(part.stops):
         value, price[part.stops], _ = program.solve()
-        found = pricer.price(school, price, np.ones(1), exact=exact, most=NEW_ROUTES, least=EXACT)
-        if found.complete:
-            least = max(least, math.ceil(value / (1 + found.excess) - EXACT))
-        if sum([add(column.route) for column in found.columns]) == 0:
+        found = [
+            pricer.price(problem.node(kind, school), price, np.ones(1), exact=exact, most=NEW_ROUTES, least=EXACT)
+            for kind in range(len(problem.kinds))
+        ]
+        if all(one.complete for one in found):
+            least = max(least, math.ceil(value / (1 + max(one.excess for one in found)) - EXACT))
+        if sum([add(column.route) for one in found for column in one.columns]) == 0:
             if exact or math.ceil(value - EXACT) <= least:
                 break
             exact = True
@@ -105,10 +115,10 @@ def certify(
     Parameters
     ----------
     excess
-        By school, by how much the best of all its routes pays at these prices.
+        By school, by how much the best of all its routes pays at these prices, whatever the kind of bus.
     """
     stop, release, route = prices.stop.copy(), prices.release.copy(), prices.route.copy()
-    for school, more in enumerate(excess):
+    for school, more in zip(np.unique(problem.school).tolist(), excess, strict=True):
         if more <= EXACT / 2:
             continue
         part = parts[school]
@@ -120,11 +130,29 @@ def certify(
             stop[part.stops] = np.maximum(stop[part.stops] - rest, 0.0)
     for part in parts:
         for source in part.origin:
-            cost = 1.0 if source < 0 else float(release[source])
-            if cost - release[part.school] - route[part.school] < -EXACT / 2 and len(part.stops):
-                nothing = np.zeros(problem.n_schools)
-                return Certificate(0, 0.0, np.zeros(problem.n_stops), nothing, nothing, counts)
+            cost = 1.0 if source < 0 else float(release[problem.node(part.kind, source)])
+            own = release[problem.node(part.kind, part.school)] + route[part.school]
+            if cost - own < -EXACT / 2 and len(part.stops):
+                nothing = np.zeros(problem.n_stops), np.zeros(problem.n_nodes), np.zeros(problem.n_schools)
+                return Certificate(0, 0.0, *nothing, counts)
     return _round(stop, release, route, counts)
+
+
+def certify_cost(
+    problem: Problem, counts: NDArray[np.int32], prices: Prices, excess: Sequence[float], fleet: int
+) -> float:
+    """Bound what plans with at most `fleet` buses cost, at prices of a program that looks for the least cost.
+
+    What a route may be worth more than it costs is taken off the price of the school's routes as far as that goes,
+    and what is left off for every route that the school can have: one of each stop.
+    """
+    extra = prices.bus - np.array([kind.day for kind in problem.kinds])
+    value = float(prices.stop.sum() + (prices.route * counts).sum() - extra.min() * fleet)
+    size = np.bincount(problem.school, minlength=problem.n_schools)
+    for school, more in zip(np.unique(problem.school).tolist(), excess, strict=True):
+        cheap = min(more, float(prices.route[school]))
+        value -= cheap * int(counts[school]) + (more - cheap) * int(size[school])
+    return max(0.0, value)
 
 
 def _round(

@@ -18,16 +18,13 @@ from mobigo.kernels.pricing import (
     make_labels,
     trace_routes,
 )
-from mobigo.school.model import Route
+from mobigo.school.model import DEPOT, Kind, Route
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from mobigo.kernels.pricing import Labels
     from mobigo.school.model import Problem
-
-DEPOT = -1
-"""As a source of buses."""
 
 NEIGHBOURS = 10
 """Stops of an ng-set; a revisit is forgotten only outside it."""
@@ -61,20 +58,67 @@ class Priced(NamedTuple):
     """Whether nothing that pays more than `excess` can have been missed."""
 
 
+class Room(NamedTuple):
+    """What stops take up of a kind of bus."""
+
+    load: NDArray[np.int32]
+    """int32[n], 1 or more: pupils, of both weeks where they differ."""
+    capacity: int
+    more: NDArray[np.int32]
+    """int32[n, m], of what else may run short ..."""
+    most: NDArray[np.int32]
+    """... and how much there is of it, int32[m]."""
+
+
+def measure_room(problem: Problem, kind: Kind) -> Room:
+    """Say what all stops take up of a kind: seats alone where everybody sits, every week."""
+    none = np.empty((problem.n_stops, 0), np.int32), np.empty(0, np.int32)
+    riders = problem.riders
+    if riders is None:
+        return Room(problem.pupils, kind.seats, *none)
+    weeks = 1 if (riders[:, 0] == riders[:, 1]).all() else 2
+    wheelchairs = bool(riders[:, :, 1].any())
+    # a folded seat is one seat or more: together there is no room for more pupils than seats
+    room = kind.seats + (kind.chairs if kind.seats_per_chair == 0 else 0)
+    load = riders[:, :weeks].sum(axis=(1, 2), dtype=np.int32)
+    if weeks == 1 and not wheelchairs:
+        return Room(load, kind.seats, *none)
+    more, most = [], []
+    for week in range(weeks):
+        more.append(riders[:, week, 0] + kind.seats_per_chair * riders[:, week, 1])
+        most.append(kind.seats)
+        if wheelchairs:
+            more.append(riders[:, week, 1])
+            most.append(kind.chairs)
+    return Room(load, weeks * room, np.ascontiguousarray(np.stack(more, axis=1), np.int32), np.array(most, np.int32))
+
+
 @dataclass(frozen=True)
 class SchoolStops:
-    """What pricing must know of one school."""
+    """What pricing must know of one school and one kind of bus."""
 
     school: int
+    kind: int
     stops: NDArray[np.int32]
     """Its stops' numbers; rows of the arrays below."""
     pickups: Pickups
     sources: Sources
     origin: tuple[int, ...]
     """By row of `sources`, the school; `DEPOT` first."""
+    capacity: int
+    most: NDArray[np.int32]
+    """Of the pickups' other resources."""
 
 
-def part(problem: Problem, school: int) -> SchoolStops:
+class Costs(NamedTuple):
+    """Metres that no way by another place undercuts: a route is never dearer without one of its stops."""
+
+    drive: NDArray[np.float64]
+    to_school: NDArray[np.float64]
+    from_school: NDArray[np.float64]
+
+
+def part(problem: Problem, school: int, kind: int, room: Room, costs: Costs | None) -> SchoolStops:
     """Cut out one school, with all schools whose buses may be in time for it."""
     stops = np.flatnonzero(problem.school == school).astype(np.int32)
     drive = np.ascontiguousarray(problem.drive[np.ix_(stops, stops)])
@@ -90,8 +134,17 @@ def part(problem: Problem, school: int) -> SchoolStops:
     lead = np.zeros((len(origin), len(stops)))
     lead[1:] = problem.from_school[origin[1:]][:, stops]
     bit, seen, keep = _memories(drive)
-    pickups = Pickups(problem.pupils[stops], dwell, drive, home, bit, seen, keep)
-    return SchoolStops(school, stops, pickups, Sources(np.array(slacks), lead), tuple(origin))
+    cost, home_cost, lead_cost = np.zeros((len(stops), len(stops))), np.zeros(len(stops)), np.zeros_like(lead)
+    if costs is not None:
+        metre = problem.kinds[kind].metre
+        cost = np.ascontiguousarray(metre * costs.drive[np.ix_(stops, stops)])
+        home_cost = metre * costs.to_school[stops]
+        lead_cost[1:] = metre * costs.from_school[origin[1:]][:, stops]
+    pickups = Pickups(
+        room.load[stops], dwell, drive, home, bit, seen, keep, np.ascontiguousarray(room.more[stops]), cost, home_cost
+    )
+    sources = Sources(np.array(slacks), lead, lead_cost)
+    return SchoolStops(school, kind, stops, pickups, sources, tuple(origin), room.capacity, room.most)
 
 
 def _memories(
@@ -125,18 +178,24 @@ def _memories(
 
 
 class Pricer:
-    """Searches all schools of a problem for columns that pay."""
+    """Searches all schools of a problem, and all kinds of buses, for columns that pay."""
 
-    def __init__(self, problem: Problem) -> None:
+    def __init__(self, problem: Problem, *, costs: Costs | None = None) -> None:
         self._problem = problem
-        self.capacity = problem.capacity
-        self.parts = [part(problem, school) for school in range(problem.n_schools)]
-        self._labels = make_labels(MANY)
-        self._few = make_labels(FEW)
+        rooms = [measure_room(problem, kind) for kind in problem.kinds]
+        self.parts = [
+            part(problem, school, kind, rooms[kind], costs)
+            for kind in range(len(problem.kinds))
+            for school in range(problem.n_schools)
+        ]
+        """By node, see `Problem.node`."""
+        resources = max(len(room.most) for room in rooms)
+        self._labels = make_labels(MANY, resources)
+        self._few = make_labels(FEW, resources)
 
     def price(
         self,
-        school: int,
+        node: int,
         price: NDArray[np.float64],
         base: NDArray[np.float64],
         *,
@@ -144,7 +203,7 @@ class Pricer:
         most: int,
         least: float,
     ) -> Priced:
-        """Search one school.
+        """Search one school with one kind of bus.
 
         Parameters
         ----------
@@ -157,13 +216,13 @@ class Pricer:
         least : float
             What a column must pay to be told.
         """
-        part = self.parts[school]
+        part = self.parts[node]
         labels = self._labels if exact else self._few
-        sources = Sources(part.sources.slack[: len(base)], part.sources.lead[: len(base)])
-        problem, worth = self._problem, price[part.stops]
-        longest = float(problem.max_ride[school])
+        sources = Sources(*(rows[: len(base)] for rows in part.sources))
+        worth = price[part.stops]
+        longest = float(self._problem.max_ride[part.school])
         count, whole = label_routes(
-            part.pickups, sources, problem.capacity, longest, worth, base, 0 if exact else WIDTH, labels
+            part.pickups, sources, part.capacity, longest, worth, base, 0 if exact else WIDTH, labels, part.most
         )
         best, gain = best_by_source(part.pickups, sources, labels, count, base)
         gain = np.where(best >= 0, gain, -np.inf)
@@ -179,14 +238,14 @@ class Pricer:
         ]
         excess = float(gain.max(initial=0.0))
         if exact and not whole:
-            excess = bound_gain(part.pickups, problem.capacity, longest, worth, float(base.min()))
+            excess = bound_gain(part.pickups, part.capacity, longest, worth, float(base.min()))
         return Priced(columns, max(0.0, excess), complete=exact)
 
     def _trace(self, part: SchoolStops, labels: Labels, ends: Sequence[int]) -> list[Route]:
-        found = trace_routes(labels, np.array(ends, np.int32), self._problem.capacity + 1)
-        return [Route(part.school, tuple(part.stops[row[row >= 0]].tolist())) for row in found]
+        found = trace_routes(labels, np.array(ends, np.int32), part.capacity + 1)
+        return [Route(part.school, tuple(part.stops[row[row >= 0]].tolist()), part.kind) for row in found]
 
 
 def without_revisits(route: Route) -> Route:
     """Leave out later visits of a stop: shorter, by the triangle inequality."""
-    return Route(route.school, tuple(dict.fromkeys(route.stops)))
+    return route._replace(stops=tuple(dict.fromkeys(route.stops)))

@@ -7,6 +7,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
+from ortools.graph.python import min_cost_flow
 from ortools.math_opt.python import mathopt
 from ortools.sat.python import cp_model
 
@@ -93,8 +94,9 @@ def choose_columns(
     most: float,
     seconds: float,
     nodes: int,
+    gap: float = WHOLE,
 ) -> Chosen:
-    """Choose whole columns of least cost so that every row reaches its lower bound; costs are whole numbers.
+    """Choose whole columns of least cost so that every row reaches its lower bound.
 
     Parameters
     ----------
@@ -104,6 +106,8 @@ def choose_columns(
         Cost that a choice may have.
     seconds, nodes
         At most: of a clock on the wall, and of the search tree.
+    gap
+        Cost by which a choice may miss the best; by default costs are whole numbers.
     """
     model = mathopt.Model()
     rows = [model.add_linear_constraint(lb=bound) for bound in lower]
@@ -123,7 +127,7 @@ def choose_columns(
         params=mathopt.SolveParameters(
             time_limit=timedelta(seconds=min(max(0.1, seconds), LONG)),
             node_limit=nodes,
-            absolute_gap_tolerance=WHOLE,
+            absolute_gap_tolerance=gap,
             relative_gap_tolerance=0.0,
         ),
     )
@@ -288,3 +292,40 @@ def open_stops(choice: Choice, *, work: float, seed: int) -> Opened:
         found = [[int(solver.value(one)) for one in share] for share in shares]
     cost = choice.cost(found)
     return Opened(found, cost, min(cost, max(0, math.ceil(solver.best_objective_bound - EXACT))))
+
+
+def assign_sources(supply: Sequence[int], depot: Sequence[int], links: Sequence[tuple[int, int, int]]) -> list[int]:
+    """Give every route the place its bus comes from, at least cost: exact.
+
+    Parameters
+    ----------
+    supply
+        Of each place, the buses that become free there.
+    depot
+        Of each route, what a bus from the depot costs.
+    links
+        Route, place, and what a bus from there costs.
+
+    Returns
+    -------
+    list of int
+        Of each route the place, -1 the depot.
+    """
+    flow = min_cost_flow.SimpleMinCostFlow()
+    routes, sink = len(depot), len(depot) + len(supply)
+    arcs: dict[int, tuple[int, int]] = {}
+    for route, cost in enumerate(depot):
+        arcs[flow.add_arc_with_capacity_and_unit_cost(route, sink, 1, cost)] = (route, -1)
+        flow.set_node_supply(route, 1)
+    for route, place, cost in links:
+        arcs[flow.add_arc_with_capacity_and_unit_cost(route, routes + place, 1, cost)] = (route, place)
+    for place, count in enumerate(supply):
+        flow.add_arc_with_capacity_and_unit_cost(routes + place, sink, count, 0)
+    flow.set_node_supply(sink, -routes)
+    if flow.solve() != flow.OPTIMAL:
+        raise RuntimeError("every route may have a bus from the depot, and still none was found for them all")
+    source = [-1] * routes
+    for arc, (route, place) in arcs.items():
+        if flow.flow(arc):
+            source[route] = place
+    return source

@@ -9,9 +9,40 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING, NamedTuple
 
+import numpy as np
+
 if TYPE_CHECKING:
-    import numpy as np
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
+
+
+DEPOT = -1
+"""As where a bus comes from."""
+
+
+class Kind(NamedTuple):
+    """A kind of bus, of which there are as many as are wanted."""
+
+    seats: int
+    chairs: int = 0
+    """Places for wheelchairs."""
+    seats_per_chair: int = 0
+    """Seats that are folded away for each."""
+    day: float = 0.0
+    """Cost of a bus."""
+    metre: float = 0.0
+    """Cost of a metre."""
+
+    def holds(self, riders: NDArray[np.int32]) -> bool:
+        """Tell whether riders fit, int32[2, 2]: by week, those who sit and those in wheelchairs."""
+        seats = riders[:, 0] + self.seats_per_chair * riders[:, 1]
+        return bool((seats <= self.seats).all() and (riders[:, 1] <= self.chairs).all())
+
+    def suits(self, other: Kind) -> bool:
+        """Tell whether whatever the other kind holds fits into this one."""
+        more = self.seats_per_chair <= other.seats_per_chair or other.chairs == 0
+        return self.seats >= other.seats and self.chairs >= other.chairs and more
 
 
 class Route(NamedTuple):
@@ -20,17 +51,27 @@ class Route(NamedTuple):
     school: int
     stops: tuple[int, ...]
     """In driving order."""
+    kind: int = 0
+    """Of the bus."""
+
+
+class Metres(NamedTuple):
+    """Lengths of the drives, as in the problem's seconds."""
+
+    drive: NDArray[np.float64]
+    to_school: NDArray[np.float64]
+    from_school: NDArray[np.float64]
 
 
 @dataclass(frozen=True)
 class Problem:
-    """Schools with their bells, stops with their pupils, and the drives between them; one kind of bus.
+    """Schools with their bells, stops with their pupils, and the drives between them.
 
     Drives are closed under the triangle inequality: passing by another place is never shorter.
     """
 
-    capacity: int
-    """Seats of a bus."""
+    kinds: tuple[Kind, ...]
+    """Of buses."""
     max_ride: NDArray[np.float64]
     """float64[n_schools], seconds between a pupil's leaving the stop and arriving at the school."""
     bell: NDArray[np.float64]
@@ -49,6 +90,10 @@ class Problem:
     """float64[n_stops], seconds from a stop to its school."""
     from_school: NDArray[np.float64]
     """float64[n_schools, n_stops], seconds from a school to a stop, empty."""
+    riders: NDArray[np.int32] | None = None
+    """int32[n_stops, 2, 2], by week (even, odd), who sits and who is in a wheelchair; None: all sit, every week."""
+    metres: Metres | None = None
+    """None where lengths do not matter."""
 
     @property
     def n_schools(self) -> int:
@@ -60,9 +105,47 @@ class Problem:
         """How many stops."""
         return len(self.school)
 
-    def load(self, route: Route) -> int:
-        """Count the pupils aboard at the school."""
-        return int(self.pupils[list(route.stops)].sum())
+    @property
+    def n_nodes(self) -> int:
+        """How many places where buses of one kind become free: see `node`."""
+        return len(self.kinds) * self.n_schools
+
+    def node(self, kind: int, school: int) -> int:
+        """Number the buses of a kind that are free at a school."""
+        return kind * self.n_schools + school
+
+    def boarding(self, stops: Sequence[int]) -> NDArray[np.int32]:
+        """Count who boards at stops, int32[2, 2]: by week, those who sit and those in wheelchairs."""
+        if self.riders is None:
+            load = int(self.pupils[list(stops)].sum())
+            return np.array([[load, 0], [load, 0]], np.int32)
+        total: NDArray[np.int32] = self.riders[list(stops)].sum(axis=0, dtype=np.int32)
+        return total
+
+    def fits(self, route: Route) -> bool:
+        """Tell whether a route's pupils fit into a bus of its kind."""
+        return self.kinds[route.kind].holds(self.boarding(route.stops))
+
+    def find_kind(self, stops: Sequence[int]) -> int | None:
+        """Find the first kind of bus into which the pupils of stops fit."""
+        aboard = self.boarding(stops)
+        return next((number for number, kind in enumerate(self.kinds) if kind.holds(aboard)), None)
+
+    def length(self, route: Route) -> float:
+        """Metres from the first stop to the school; 0 where lengths do not matter."""
+        if self.metres is None:
+            return 0.0
+        stops = route.stops
+        between = sum(float(self.metres.drive[here, there]) for here, there in pairwise(stops))
+        return between + float(self.metres.to_school[stops[-1]])
+
+    def cost(self, source: int, route: Route) -> float:
+        """Cost of a route, from the school its bus comes from or with a bus of its own."""
+        kind = self.kinds[route.kind]
+        if source == DEPOT:
+            return kind.day + kind.metre * self.length(route)
+        lead = 0.0 if self.metres is None else float(self.metres.from_school[source, route.stops[0]])
+        return kind.metre * (lead + self.length(route))
 
     def ride(self, route: Route) -> float:
         """Seconds from leaving the first stop to arriving at the school."""
@@ -92,7 +175,7 @@ class Certificate:
     stop: NDArray[np.float64]
     """float64[n_stops], of serving a stop."""
     release: NDArray[np.float64]
-    """float64[n_schools], of a bus that is free at the school."""
+    """float64[n_nodes], of a bus of a kind that is free at a school."""
     route: NDArray[np.float64]
     """float64[n_schools], of a route to the school being one of at least `count`."""
     count: NDArray[np.int32]
@@ -114,13 +197,17 @@ class Plan:
 
     def blocks(self) -> list[list[int]]:
         """List the routes of each bus in driving order."""
-        waiting: dict[int, list[int]] = {}
+        waiting: dict[tuple[int, int], list[int]] = {}
+        starts = []
         for number, source in enumerate(self.source):
-            waiting.setdefault(source, []).append(number)
+            if source == DEPOT:
+                starts.append(number)
+            else:
+                waiting.setdefault((self.routes[number].kind, source), []).append(number)
         blocks = []
-        for start in waiting.get(-1, []):
+        for start in starts:
             block = [start]
-            while follow := waiting.get(self.routes[block[-1]].school):
+            while follow := waiting.get((self.routes[block[-1]].kind, self.routes[block[-1]].school)):
                 block.append(follow.pop())
             blocks.append(block)
         return blocks

@@ -14,17 +14,19 @@ from __future__ import annotations
 
 import math
 import time
+from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from mobigo.school.bounds import EXACT, certify, certify_links, count_by_load, count_routes
-from mobigo.school.columns import DEPOT, Column, Pricer, without_revisits
+from mobigo.school.bounds import EXACT, certify, certify_links, count_loads, count_routes
+from mobigo.school.columns import Column, Pricer, without_revisits
 from mobigo.school.dive import dive, is_simple
-from mobigo.school.linking import link
+from mobigo.school.linking import alone, link, visit_once
 from mobigo.school.master import choose_columns
-from mobigo.school.model import Certificate, Plan, Problem, Route
+from mobigo.school.model import DEPOT, Certificate, Kind, Plan, Problem, Route
 from mobigo.school.neighbourhoods import Neighbourhoods
+from mobigo.school.patience import Patience
 from mobigo.school.program import Pool, Prices, Program, price_all
 from mobigo.school.savings import merge_stops, plan_by_savings
 
@@ -72,12 +74,6 @@ WHOLE_ROUNDS = 15
 
 ROUNDS = 30
 """Of pricing for one part."""
-
-RESERVE, RESERVED = 1.0, 0.01
-"""Seconds, and part of the limit, before which nothing new is begun."""
-
-LONGER = 1.5
-"""How much longer than the last a step may take."""
 
 
 class Effort(NamedTuple):
@@ -128,21 +124,45 @@ def optimise(
     clock
         Tells seconds: on the wall, or of the processor where others share the machine.
     """
-    search = _Search(problem, _Limits(time_limit, work, stopped, clock), seed, progress)
-    search.start(present)
+    large = list_large(problem.kinds)
+    searched = (
+        problem if len(large) == len(problem.kinds) else replace(problem, kinds=tuple(problem.kinds[n] for n in large))
+    )
+    search = _Search(searched, Patience(time_limit, work, stopped, clock), seed, progress)
+    search.start([_enlarge(searched, route) for route in present])
     try:
         search.bound()
         search.improve()
     except KeyboardInterrupt:
         pass  # whoever interrupts wants the best plan so far
-    return search.plan, search.certificate
+    plan = search.plan
+    routes = tuple(route._replace(kind=large[route.kind]) for route in plan.routes)
+    return Plan(routes, plan.source), search.certificate
+
+
+def list_large(kinds: Sequence[Kind]) -> list[int]:
+    """List the kinds of buses that no other suits as well or better: the fewest buses are of these."""
+    return [
+        number
+        for number, kind in enumerate(kinds)
+        if not any(
+            other.suits(kind) and (at < number or not kind.suits(other))
+            for at, other in enumerate(kinds)
+            if at != number
+        )
+    ]
+
+
+def _enlarge(problem: Problem, route: Route) -> Route:
+    """Give a route the first kind of bus that holds its pupils."""
+    return route._replace(kind=problem.find_kind(route.stops) or 0)
 
 
 def warm() -> None:
     """Plan two schools of one stop each: compiles the kernels."""
     minute, one_way = 60.0, np.full((2, 2), 300.0)
     problem = Problem(
-        capacity=50,
+        kinds=(Kind(50),),
         max_ride=np.full(2, 60 * minute),
         bell=np.array([480 * minute, 540 * minute]),
         unloading=np.zeros(2),
@@ -156,47 +176,11 @@ def warm() -> None:
     optimise(problem, time_limit=0.0, seed=0)
 
 
-class _Limits:
-    """When to stop."""
-
-    def __init__(
-        self, seconds: float, work: int | None, asked: Callable[[], bool] | None, clock: Callable[[], float]
-    ) -> None:
-        self.work = work
-        self.clock = clock
-        kept = RESERVE + RESERVED * seconds
-        self._end = math.inf if work is not None else clock() + max(0.0, seconds - kept)
-        self._asked = asked
-        self._step = clock()
-        self._wall, self._own = time.monotonic(), time.process_time()
-
-    def left(self) -> float:
-        """Seconds that are left."""
-        return self._end - self.clock()
-
-    def reached(self) -> bool:
-        """Tell whether time is over, or somebody asked to stop."""
-        return self.left() <= 0 or (self._asked is not None and self._asked())
-
-    def for_search(self, seconds: float) -> float:
-        """Seconds on the wall in which this process gets so many of a processor that others use too, as far as left."""
-        if self.work is not None:
-            return math.inf
-        crowd = max(1.0, (time.monotonic() - self._wall) / max(time.process_time() - self._own, EXACT))
-        left = self.left() * (crowd if self.clock is time.process_time else 1.0)
-        return min(seconds * crowd, left)
-
-    def near(self) -> bool:
-        """Tell, at the end of a step, whether there is no time for another one that may take a little longer."""
-        before, self._step = self._step, self.clock()
-        return self.left() <= LONGER * (self._step - before) or self.reached()
-
-
 class _Search:
     """What is known so far: the best plan, the bound, the routes that were met."""
 
     def __init__(
-        self, problem: Problem, limits: _Limits, seed: int, progress: Callable[[int, int], None] | None
+        self, problem: Problem, limits: Patience, seed: int, progress: Callable[[int, int], None] | None
     ) -> None:
         self._problem = problem
         self._limits = limits
@@ -206,7 +190,8 @@ class _Search:
         self._pool = Pool(problem)
         self._prices: Prices | None = None
         self._counts = np.array(
-            [count_by_load(part.pickups.load, problem.capacity) for part in self._pricer.parts], np.int32
+            [count_loads(self._pricer.parts, school, problem.n_schools) for school in range(problem.n_schools)],
+            np.int32,
         )
         self.plan = Plan((), ())
         self.certificate = certify_links(self._pricer.parts, problem, self._counts)
@@ -238,7 +223,7 @@ class _Search:
         problem = self._problem
         counts = []
         for school in range(problem.n_schools):
-            least, met = count_routes(self._pricer, school, problem.n_stops, self._limits.reached)
+            least, met = count_routes(self._pricer, school, problem, self._limits.reached)
             counts.append(least)
             for route in met:
                 if is_simple(route):
@@ -291,7 +276,7 @@ class _Search:
         program.add(worth)
         program.add(Column(DEPOT, column.route) for column in worth)
         program.add(Column(column.source, without_revisits(column.route)) for column in support)
-        program.add(Column(DEPOT, Route(int(problem.school[stop]), (stop,))) for stop in range(problem.n_stops))
+        program.add(Column(DEPOT, alone(problem, stop)) for stop in range(problem.n_stops))
         deep = self._limits.left() * (1 - DIVING)
         routes = dive(program, self._pricer, self._pool, lambda: self._limits.near() or self._limits.left() < deep)
         rest = np.ones(problem.n_stops, np.bool_)
@@ -358,7 +343,7 @@ class _Search:
         begun = time.process_time()
         chosen = choose_columns(
             program.lower,
-            [1.0 if column.source == DEPOT else 0.0 for column in columns],
+            [program.cost(column) for column in columns],
             [program.entries(column) for column in columns],
             most=aim - program.given_buses,
             seconds=self._limits.for_search(effort.seconds),
@@ -370,15 +355,3 @@ class _Search:
             return Found(None, ended)
         again = [*given.routes, *(columns[n].route for n in chosen.columns)]
         return Found(link(problem, visit_once(again)), ended)
-
-
-def visit_once(routes: Sequence[Route]) -> list[Route]:
-    """Leave stops that are visited twice out of all routes but the longest; routes without stops vanish."""
-    visited: set[int] = set()
-    kept = []
-    for route in sorted(routes, key=lambda one: (-len(one.stops), one)):
-        stops = tuple(stop for stop in route.stops if stop not in visited)
-        visited.update(stops)
-        if stops:
-            kept.append(Route(route.school, stops))
-    return kept

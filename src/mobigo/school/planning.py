@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from mobigo.school.demand import MORNING, Session, Trip, Trouble
-from mobigo.school.model import Plan, Problem, Route
+from mobigo.school.model import Kind, Plan, Problem, Route
 from mobigo.street.drives import NO_WAY
 
 if TYPE_CHECKING:
@@ -178,7 +178,7 @@ def _state(session: Session, loads: Sequence[Load], schools: Sequence[int], grou
     pupils = np.array([len(one.trips) for one in loads], np.int32)
     bells = np.array([one.at for one in session.services], np.float64)
     return Problem(
-        capacity=limits.seats,
+        kinds=(Kind(limits.seats),),
         max_ride=np.array([limits.ride[ground.levels[one.school]] for one in session.services], np.float64),
         bell=bells if session.way == MORNING else -bells,
         unloading=np.full(len(bells), limits.unloading),

@@ -16,16 +16,17 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from mobigo.school.columns import DEPOT, Column, without_revisits
+from mobigo.school.columns import Column, without_revisits
 from mobigo.school.linking import list_sources
 from mobigo.school.master import Relaxation
+from mobigo.school.model import DEPOT
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator
 
     from numpy.typing import NDArray
 
-    from mobigo.school.columns import Pricer
+    from mobigo.school.columns import Pricer, SchoolStops
     from mobigo.school.model import Plan, Problem, Route
 
 
@@ -33,18 +34,23 @@ class Prices(NamedTuple):
     """What a solved program says a stop, a free bus and a route are worth."""
 
     value: float
-    """Buses, fractions included."""
+    """Buses, or what they cost, fractions included."""
     stop: NDArray[np.float64]
     """float64[n_stops]; 0 where the stop is not free."""
     release: NDArray[np.float64]
-    """float64[n_schools]."""
+    """float64[n_nodes]."""
     route: NDArray[np.float64]
     """float64[n_schools]."""
+    bus: NDArray[np.float64]
+    """float64[n_kinds], of a bus more, its own cost included."""
 
-    def base(self, school: int, origin: Sequence[int]) -> NDArray[np.float64]:
+    def base(self, problem: Problem, part: SchoolStops) -> NDArray[np.float64]:
         """Cost of a route to the school from each origin, before the prices of its stops."""
-        own = self.release[school] + self.route[school]
-        return np.array([1.0 - own if source == DEPOT else self.release[source] - own for source in origin])
+        own = self.release[problem.node(part.kind, part.school)] + self.route[part.school]
+        first = problem.node(part.kind, 0)
+        return np.array(
+            [(self.bus[part.kind] if one == DEPOT else self.release[first + one]) - own for one in part.origin]
+        )
 
 
 class Pool:
@@ -67,8 +73,17 @@ class Pool:
         self.add(route)
         return self._sources[route]
 
-    def select(self, prices: Prices, free: NDArray[np.bool_], most: float) -> list[tuple[float, Column]]:
-        """List the columns over free stops whose reduced cost is at most `most`, cheapest first."""
+    def select(
+        self, prices: Prices, free: NDArray[np.bool_], most: float, *, money: bool = False
+    ) -> list[tuple[float, Column]]:
+        """List the columns over free stops whose reduced cost is at most `most`, cheapest first.
+
+        Parameters
+        ----------
+        money
+            Whether prices are of costs; else of buses.
+        """
+        problem = self._problem
         routes = [route for route in self._sources if all(free[stop] for stop in route.stops)]
         if not routes:
             return []
@@ -76,39 +91,64 @@ class Pool:
         stops = np.fromiter((stop for route in routes for stop in route.stops), np.int64, int(lengths.sum()))
         worth = np.add.reduceat(prices.stop[stops], np.cumsum(lengths) - lengths)
         schools = np.array([route.school for route in routes])
-        worth += prices.release[schools] + prices.route[schools]
+        kinds = np.array([route.kind for route in routes])
+        worth += prices.release[kinds * problem.n_schools + schools] + prices.route[schools]
+        if money:
+            worth -= np.array([problem.kinds[route.kind].metre * problem.length(route) for route in routes])
         counts = np.array([len(self._sources[route]) for route in routes])
         sources = np.concatenate([self._sources[route] for route in routes])
-        cost = np.append(prices.release, 1.0)[sources] - np.repeat(worth, counts)  # the depot, -1, is last
         owner = np.repeat(np.arange(len(routes)), counts)
+        kind = kinds[owner]
+        release = prices.release[kind * problem.n_schools + np.maximum(sources, 0)]
+        if money and problem.metres is not None:
+            first = np.array([route.stops[0] for route in routes])[owner]
+            metre = np.array([one.metre for one in problem.kinds])[kind]
+            release = release + metre * problem.metres.from_school[np.maximum(sources, 0), first]
+        cost = np.where(sources == DEPOT, prices.bus[kind], release) - worth[owner]
         kept = np.flatnonzero(cost <= most)
         kept = kept[np.argsort(cost[kept], kind="stable")]
         return [(float(cost[at]), Column(int(sources[at]), routes[owner[at]])) for at in kept]
 
 
 class Program:
-    """The linear program; columns are added while it is solved again."""
+    """The linear program; columns are added while it is solved again.
 
-    def __init__(self, problem: Problem, counts: NDArray[np.int32], given: Plan | None = None) -> None:
+    Parameters
+    ----------
+    given : Plan, optional
+        Routes that stay.
+    fleet : int, optional
+        Buses at most, and the least cost is looked for; None: the fewest buses are.
+    """
+
+    def __init__(
+        self, problem: Problem, counts: NDArray[np.int32], given: Plan | None = None, *, fleet: int | None = None
+    ) -> None:
         self.problem = problem
         self.free = np.ones(problem.n_stops, np.bool_)
-        flow = np.zeros(problem.n_schools)
+        flow = np.zeros(problem.n_nodes)
         left = counts.astype(np.int64)
-        self.given_buses = 0
+        self.given_buses, given_cost = 0, 0.0
         if given is not None:
             for route, source in zip(given.routes, given.source, strict=True):
                 self.free[list(route.stops)] = False
-                flow[route.school] -= 1
+                flow[problem.node(route.kind, route.school)] -= 1
                 left[route.school] -= 1
+                given_cost += problem.cost(source, route)
                 if source == DEPOT:
                     self.given_buses += 1
                 else:
-                    flow[source] += 1
+                    flow[problem.node(route.kind, source)] += 1
+        self.money = fleet is not None
+        self.given = given_cost if self.money else float(self.given_buses)
+        """What the given routes cost, or their buses."""
         self.stops = np.flatnonzero(self.free)
         self.schools = np.unique(problem.school[self.stops])
         self._row = np.full(problem.n_stops, -1)
         self._row[self.stops] = np.arange(len(self.stops))
         self.lower = [1.0] * len(self.stops) + flow.tolist() + np.maximum(left, 0).astype(float).tolist()
+        if fleet is not None:
+            self.lower.append(float(self.given_buses - fleet))
         self._relaxation = Relaxation(self.lower)
         self.columns: list[Column] = []
         self._number: dict[Column, int] = {}
@@ -124,19 +164,27 @@ class Program:
             row = int(self._row[stop])
             rows[row] = rows.get(row, 0.0) + 1.0
         first = len(self.stops)
-        rows[first + column.route.school] = 1.0
+        kind, school = column.route.kind, column.route.school
+        rows[first + self.problem.node(kind, school)] = 1.0
+        rows[first + self.problem.n_nodes + school] = 1.0
         if column.source != DEPOT:
-            rows[first + column.source] = -1.0
-        rows[first + self.problem.n_schools + column.route.school] = 1.0
+            rows[first + self.problem.node(kind, column.source)] = -1.0
+        elif self.money:
+            rows[len(self.lower) - 1] = -1.0
         return list(rows.items())
+
+    def cost(self, column: Column) -> float:
+        """Return what a column costs: money, or the bus it takes."""
+        if self.money:
+            return self.problem.cost(column.source, column.route)
+        return 1.0 if column.source == DEPOT else 0.0
 
     def add(self, columns: Iterable[Column]) -> int:
         """Add the columns that are new; how many were."""
         new = 0
         for column in columns:
             if column not in self._number:
-                cost = 1.0 if column.source == DEPOT else 0.0
-                self._number[column] = self._relaxation.add(cost, self.entries(column))
+                self._number[column] = self._relaxation.add(self.cost(column), self.entries(column))
                 self.columns.append(column)
                 self._allowed.append(True)
                 new += 1
@@ -159,8 +207,11 @@ class Program:
         problem, n = self.problem, len(self.stops)
         stop = np.zeros(problem.n_stops)
         stop[self.stops] = prices[:n]
-        release, route = prices[n : n + problem.n_schools], prices[n + problem.n_schools :]
-        return Prices(value + self.given_buses, stop, release, route), taken
+        release, route = prices[n : n + problem.n_nodes], prices[n + problem.n_nodes :][: problem.n_schools]
+        bus = np.ones(len(problem.kinds))
+        if self.money:
+            bus = np.array([kind.day for kind in problem.kinds]) + prices[-1]
+        return Prices(value + self.given, stop, release, route, bus), taken
 
 
 def price_all(
@@ -190,18 +241,20 @@ def price_all(
     """
     worth = prices.stop if free is None else np.where(free, prices.stop, 0.0)
     added, excess, complete = 0, [], True
+    problem = program.problem
     for school in program.schools.tolist():
-        part = pricer.parts[school]
-        if free is not None and not free[part.stops].any():
+        if free is not None and not free[pricer.parts[school].stops].any():
             continue
-        base = prices.base(school, part.origin)
-        found = pricer.price(school, worth, base, exact=exact, most=most, least=least)
-        complete = complete and found.complete
-        excess.append(found.excess)
-        columns = found.columns
-        if simple:
-            columns = [Column(column.source, without_revisits(column.route)) for column in columns]
-        if free is not None:
-            columns = [column for column in columns if free[list(column.route.stops)].all()]
-        added += program.add(columns)
+        excess.append(0.0)
+        for part in pricer.parts[school :: problem.n_schools]:
+            base = prices.base(problem, part)
+            found = pricer.price(problem.node(part.kind, school), worth, base, exact=exact, most=most, least=least)
+            complete = complete and found.complete
+            excess[-1] = max(excess[-1], found.excess)
+            columns = found.columns
+            if simple:
+                columns = [Column(column.source, without_revisits(column.route)) for column in columns]
+            if free is not None:
+                columns = [column for column in columns if free[list(column.route.stops)].all()]
+            added += program.add(columns)
     return added, excess if complete else None

@@ -34,7 +34,7 @@ def _merge(problem: Problem, school: int, stops: NDArray[np.int64]) -> list[Rout
     np.fill_diagonal(saving, -np.inf)
     chain = {int(k): [int(k)] for k in stops}  # by each of its stops, the route it is in
     ride = {int(k): float(problem.to_school[k]) for k in stops}  # by first stop
-    load = {int(k): int(problem.pupils[k]) for k in stops}
+    load = {int(k): problem.boarding([int(k)]) for k in stops}
     for flat in np.argsort(-saving, axis=None, kind="stable"):
         row, column = divmod(int(flat), len(stops))
         if saving[row, column] == -np.inf:
@@ -45,10 +45,13 @@ def _merge(problem: Problem, school: int, stops: NDArray[np.int64]) -> list[Rout
             continue
         first = front[0]
         longer = ride[first] - problem.to_school[a] + problem.drive[a, b] + problem.dwell[b] + ride[b]
-        if load[first] + load[b] > problem.capacity or longer > problem.max_ride[school] + TOLERANCE:
+        if longer > problem.max_ride[school] + TOLERANCE:
             continue
-        ride[first], load[first] = float(longer), load[first] + load[b]
+        together = load[first] + load[b]
+        if not any(kind.holds(together) for kind in problem.kinds):
+            continue
+        ride[first], load[first] = float(longer), together
         front.extend(back)
         for stop in back:
             chain[stop] = front
-    return [Route(school, tuple(one)) for first, one in chain.items() if one[0] == first]
+    return [Route(school, tuple(one), problem.find_kind(one) or 0) for first, one in chain.items() if one[0] == first]

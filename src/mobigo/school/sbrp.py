@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, TypedDict
 import numpy as np
 
 from mobigo.kit.errors import InvalidInput
-from mobigo.school.model import Problem
+from mobigo.school.model import Kind, Problem
 from mobigo.school.optimise import optimise
 
 if TYPE_CHECKING:
@@ -179,7 +179,7 @@ def _arrange(
             )
     return Instance(
         Problem(
-            capacity=SEATS,
+            kinds=(Kind(SEATS),),
             max_ride=np.full(len(rank), float(max_ride)),
             bell=bell[rank],
             unloading=np.full(len(rank), UNLOADING),

@@ -260,7 +260,7 @@ def _present(book: Book, layout: Layout, row: dict[str, int]) -> list[Route]:
                 if number not in driven
             ]
             route = Route(service, tuple(mine))
-            if mine and problem.load(route) <= problem.capacity and problem.ride(route) <= problem.max_ride[service]:
+            if mine and problem.fits(route) and problem.ride(route) <= problem.max_ride[service]:
                 routes.append(route)
                 driven.update(mine)
     if not routes:
