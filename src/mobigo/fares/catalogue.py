@@ -223,9 +223,9 @@ class Timeframe:
 class DistanceBand:
     """A piece of a distance scale: up to and including ``up_to`` metres."""
 
-    up_to: int | None
-    """None: any distance; the last band only."""
     cents: int
+    up_to: int | None = None
+    """None: any distance; the last band only."""
     millicents_per_km: int = 0
     """Added for the whole distance, thousandths of a cent per kilometre."""
 
@@ -467,7 +467,7 @@ class Partly(StrEnum):
 class AfterSalesStep:
     """What is kept when one comes in time: the first step whose limit still holds counts."""
 
-    until_seconds: int | None
+    until_seconds: int | None = None
     """At the latest so long before the validity begins (below zero: after it); None: as long as it is valid."""
     fee: int = 0
     """Cents kept."""
