@@ -19,7 +19,20 @@ from mobigo.kit.errors import InvalidInput, MobigoError
 from mobigo.kit.requests import Now
 from mobigo.places import service as places
 from mobigo.places.model import AmbiguousPlace, UnknownPlace
-from mobigo.web import assets, book, desk, docs, lines, sheet, signin, stops, tiles, words
+from mobigo.web import (
+    assets,
+    book,
+    desk,
+    docs,
+    lines,
+    school,
+    school_planning,
+    sheet,
+    signin,
+    stops,
+    tiles,
+    words,
+)
 from mobigo.web.desk import price_in
 from mobigo.web.html import READ, page
 from mobigo.web.planner import map_journeys, say_alerts, step_text, view_plan
@@ -61,7 +74,7 @@ def install(app: FastAPI) -> None:
     app.state.assets = assets.read_assets()
     app.state.tiles = tiles.Kept()
     app.include_router(router)
-    for one in (book, stops, lines, docs, tiles, signin, desk, sheet):
+    for one in (book, stops, lines, docs, tiles, signin, desk, sheet, school, school_planning):
         app.include_router(one.router)
 
 

@@ -1,4 +1,7 @@
-"""What pages say, in French and English: one JSON catalogue per language, the same keys in both."""
+"""What pages say, in French and English: JSON catalogues per language, the same keys in both.
+
+``fr.json`` is what all pages share; a part with many words of its own has its own, as ``school.fr.json``.
+"""
 
 from __future__ import annotations
 
@@ -89,8 +92,9 @@ def full_minute(instant: datetime) -> datetime:
 
 @cache
 def read_words(language: str) -> Words:
-    """Read the catalogue of a language."""
-    return Words(language, json.loads((CATALOGUES / f"{language}.json").read_text(encoding="utf-8")))
+    """Read the catalogues of a language."""
+    files = sorted(CATALOGUES.glob(f"*{language}.json"))
+    return Words(language, {key: said for file in files for key, said in json.loads(file.read_text("utf-8")).items()})
 
 
 def choose(request: Request) -> Words:

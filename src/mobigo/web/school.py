@@ -1,0 +1,246 @@
+"""School transport for its staff: the school years, their register, and what it lacks to be planned.
+
+What the pages do they do through the services of the school room, as its API does. Names, addresses and homes are not
+shown here: pupils appear by their keys.
+"""
+
+from collections import Counter
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Form, Request, Response, UploadFile
+from fastapi.responses import RedirectResponse
+from psycopg import Connection
+
+from mobigo.accounts.model import Person, Role
+from mobigo.db.session import Database, driver
+from mobigo.kit.errors import MobigoError, Refused
+from mobigo.kit.requests import Now
+from mobigo.school import register_api, register_service, register_store, scenario_store
+from mobigo.school.gaps import Gap, find_gaps
+from mobigo.school.reading import LARGEST
+from mobigo.school.register import SHEETS
+from mobigo.school.register_service import Actor
+from mobigo.web import words
+from mobigo.web.desk import price_in
+from mobigo.web.forms import Form as Fields
+from mobigo.web.html import READ, page
+from mobigo.web.offers import zone_of
+from mobigo.web.signin import admit
+
+router = APIRouter(prefix="/staff/school", include_in_schema=False)
+
+SchoolStaff = Annotated[Person, Depends(admit(Role.SCHOOL))]
+
+HOME = "/staff/school"
+
+GAPS_SHOWN = 20
+"""Of each kind; the others are counted."""
+NONE = "\u2013"
+"""Where a figure is not known."""
+FAULTS_SHOWN = 50
+"""Of a file that is refused."""
+
+FIGURES = (
+    "vehicles", "bound", "runs", "loaded_km", "empty_km", "hours", "cents", "co2_kg", "pupils", "stops", "ride_mean",
+    "ride_p95", "ride_longest",
+)  # fmt: skip
+"""Of a plan, in the order in which staff read them."""
+
+
+class Office:
+    """Somebody of the school transport's staff who asks for something.
+
+    Parameters
+    ----------
+    request : Request
+    person : Person
+        Who has signed in.
+    session : Session
+    now : datetime
+    """
+
+    def __init__(self, *, request: Request, person: SchoolStaff, session: Database, now: Now) -> None:
+        self.request, self.person, self.session, self.now = request, person, session, now
+        self.speak = words.choose(request)
+        self.zone = zone_of(request)
+
+    @property
+    def connection(self) -> Connection[Any]:
+        """The connection of the session."""
+        return driver(self.session)
+
+    @property
+    def actor(self) -> Actor:
+        """Who is noted as having done what is done."""
+        return Actor(self.person.user, self.person.role.value, self.now)
+
+    def tell(self, figures: dict[str, Any] | None, name: str) -> str:
+        """Write a figure of a plan with its unit."""
+        value = None if figures is None else figures.get(name)
+        if value is None:
+            return NONE
+        if name == "cents":
+            return price_in(self.speak)(value)
+        if name.startswith("ride_"):
+            return f"{round(value / 60)}\u00a0min"
+        text = f"{value:,}".replace(",", "\u202f")
+        text = text.replace(".", ",") if self.speak.language == "fr" else text
+        unit = {"loaded_km": "km", "empty_km": "km", "hours": "h", "co2_kg": "kg"}.get(name)
+        return f"{text}\u00a0{unit}" if unit else text
+
+    def page(self, template: str, *, status: int = 200, **values: Any) -> Response:  # noqa: ANN401  templates take anything
+        """Write a page that nobody keeps."""
+        answer = page(
+            self.request,
+            template,
+            self.speak,
+            status=status,
+            person=self.person,
+            zone=self.zone,
+            now=self.now,
+            tell=self.tell,
+            figure_names=FIGURES,
+            **values,
+        )
+        answer.headers["Cache-Control"] = "no-store"
+        return answer
+
+    def local(self, instant: datetime) -> datetime:
+        """Return an instant in the zone of the network."""
+        return instant.astimezone(self.zone)
+
+
+AtOffice = Annotated[Office, Depends(Office)]
+
+
+# ── years ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@router.api_route("", methods=READ)
+def list_years(at: AtOffice) -> Response:
+    """Show the school years, the latest first."""
+    return _years(at)
+
+
+@router.post("/years")
+def begin_year(at: AtOffice, form: Fields) -> Response:
+    """Begin a year: empty, or with the network of another."""
+    year, source = form.get("year"), form.get("from")
+    try:
+        if source:
+            register_service.roll_over(at.connection, source, year)
+        else:
+            register_service.begin_year(at.connection, year)
+    except MobigoError as error:
+        at.session.rollback()
+        return _years(at, problem=str(error))
+    return RedirectResponse(f"{HOME}/years/{year}", 303)
+
+
+def _years(at: Office, problem: str = "") -> Response:
+    years = [
+        {
+            "id": one.id,
+            "first": one.first,
+            "last": one.last,
+            "counts": register_store.count_rows(at.connection, one.id),
+            "published": _name_published(at, one.id),
+        }
+        for one in sorted(register_store.list_years(at.connection), key=lambda one: one.id, reverse=True)
+    ]
+    begins = at.now.year + (1 if at.now.month >= 3 else 0)  # noqa: PLR2004 - from spring on the next year is prepared
+    return at.page(
+        "school_years.html",
+        status=409 if problem else 200,
+        years=years,
+        problem=problem,
+        proposed=f"{begins}-{begins + 1}",
+    )
+
+
+def _name_published(at: Office, year: str) -> str:
+    found = scenario_store.find_published(at.connection, year)
+    return "" if found is None else scenario_store.get_scenario(at.connection, found).name
+
+
+# ── a year ────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@router.api_route("/years/{year}", methods=READ)
+def show_year(at: AtOffice, year: str) -> Response:
+    """Show a year: its lists, what they lack, and its scenarios side by side."""
+    return _year(at, year)
+
+
+@router.post("/years/{year}/import")
+def import_lists(
+    at: AtOffice, year: str, file: UploadFile, *, replace: Annotated[str, Form(max_length=1)] = ""
+) -> Response:
+    """Take the lists of a file over, or say everything that is wrong with it."""
+    content = file.file.read(LARGEST + 1)
+    name = (file.filename or "file").rpartition("/")[2].replace("\0", "")[-200:] or "file"
+    try:
+        report = register_service.import_file(at.connection, year, content, name, at.actor, replace=replace == "1")
+    except Refused as error:
+        at.session.rollback()
+        faults = error.members.get("faults")
+        return _year(at, year, problem=str(error), faults=faults if isinstance(faults, list) else [])
+    except MobigoError as error:
+        at.session.rollback()
+        return _year(at, year, problem=str(error))
+    return _year(at, year, imported={"name": name, "counts": report.counts, "notes": report.notes})
+
+
+@router.api_route("/years/{year}/lists.xlsx", methods=READ)
+def give_workbook(at: AtOffice, year: str) -> Response:
+    """Give all lists as a workbook, without names."""
+    return register_api.export_school_workbook(session=at.session, now=at.now, person=at.person, year=year)
+
+
+def _year(
+    at: Office,
+    year: str,
+    *,
+    problem: str = "",
+    faults: Sequence[Any] = (),
+    imported: dict[str, Any] | None = None,
+) -> Response:
+    register_service.get_year(at.connection, year)
+    found = find_gaps(at.connection, year)
+    scenarios = [
+        {"scenario": one, "plan": next((plan for plan in plans if plan.state == "done"), None), "latest": plans[:1]}
+        for one in scenario_store.list_scenarios(at.connection, year)
+        for plans in [scenario_store.list_plans(at.connection, one.id)]
+    ]
+    return at.page(
+        "school_year.html",
+        status=409 if problem else 200,
+        year=year,
+        counts=register_store.count_rows(at.connection, year),
+        lists=list(SHEETS),
+        imports=register_store.list_imports(at.connection, year, 5),
+        gaps=_group(found),
+        gap_count=len(found),
+        scenarios=scenarios,
+        local=at.local,
+        problem=problem,
+        faults=faults[:FAULTS_SHOWN],
+        more_faults=max(0, len(faults) - FAULTS_SHOWN),
+        imported=imported,
+    )
+
+
+def _group(found: Sequence[Gap]) -> list[dict[str, Any]]:
+    """Put gaps of a kind together."""
+    counts = Counter(gap.code for gap in found)
+    return [
+        {
+            "code": code,
+            "count": count,
+            "shown": [gap for gap in found if gap.code == code][:GAPS_SHOWN],
+            "more": max(0, count - GAPS_SHOWN),
+        }
+        for code, count in sorted(counts.items())
+    ]

@@ -1,0 +1,440 @@
+"""School transport for its staff: scenarios changed, planned, compared, tried by hand, approved and published.
+
+Pages work without scripts; with them a plan's progress and bound come by themselves, and stops are dragged on the map.
+"""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, Body, Path, Response
+from fastapi.responses import JSONResponse, RedirectResponse
+from pydantic import TypeAdapter, ValidationError
+
+from mobigo.jobs.queue import enqueue
+from mobigo.jobs.schedule import LONG
+from mobigo.kit.errors import InvalidInput, MobigoError
+from mobigo.school import outputs_api, register_service, register_store, scenario_store, scenarios, scenarios_api
+from mobigo.school.cells import write_clock
+from mobigo.school.demand import MORNING
+from mobigo.school.register import SHEETS
+from mobigo.school.scenario_store import Planned, Scenario
+from mobigo.school.scenarios_api import Changes
+from mobigo.school.yearplan import Effort
+from mobigo.web.forms import Fields, Form
+from mobigo.web.html import READ
+from mobigo.web.school import HOME, AtOffice, Office
+
+router = APIRouter(prefix=HOME, include_in_schema=False)
+
+ScenarioId = Annotated[str, Path(pattern=r"^[0-9a-f]{16}$")]
+PlanId = Annotated[int, Path(ge=1, le=2**62)]
+
+CHANGES: TypeAdapter[Any] = TypeAdapter(Changes)
+
+LEVELS = ("primary", "college", "lycee")
+MOVED_SHOWN = 200
+"""Pupils of a comparison who are listed; the others are counted, and are in the workbook."""
+TROUBLES_SHOWN = 50
+SECONDS, LONGEST = 300, 7_200
+"""That a plan may take, unless somebody says otherwise; and at most."""
+
+
+def _address(scenario: str) -> str:
+    return f"{HOME}/scenarios/{scenario}"
+
+
+# ── scenarios ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@router.post("/years/{year}/scenarios")
+def make_scenario(at: AtOffice, year: str, form: Form) -> Response:
+    """Make a scenario of a year, empty or as a copy."""
+    register_service.get_year(at.connection, year)
+    name = form.get("name", long=100) or at.speak("school.unnamed")
+    made = scenarios.make_scenario(at.connection, year, name, at.actor, copy_of=form.get("copy_of") or None)
+    return RedirectResponse(_address(made.id), 303)
+
+
+@router.api_route("/scenarios/{scenario}", methods=READ)
+def show_scenario(at: AtOffice, scenario: ScenarioId) -> Response:
+    """Show a scenario: its changes, its latest plan with what it lacks, and what can be done with it."""
+    return _scenario(at, scenario)
+
+
+@router.post("/scenarios/{scenario}/changes")
+def change_scenario(at: AtOffice, scenario: ScenarioId, form: Form) -> Response:
+    """Add a change to a draft, or only try what it would break."""
+    try:
+        change = _read_change(form)
+        if form.get("act") == "try":
+            return _scenario(at, scenario, tried=[change])
+        _add(at, scenario, [change])
+    except MobigoError as error:
+        at.session.rollback()
+        return _scenario(at, scenario, problem=str(error))
+    return RedirectResponse(f"{_address(scenario)}#changes", 303)
+
+
+@router.post("/scenarios/{scenario}/changes/remove")
+def remove_change(at: AtOffice, scenario: ScenarioId, form: Form) -> Response:
+    """Leave one change of a draft out."""
+
+    def work() -> None:
+        found = scenario_store.get_scenario(at.connection, scenario)
+        changes = scenario_store.get_changes(at.connection, scenario, found.revision)
+        number = form.count("number", len(changes))
+        if not 1 <= number <= len(changes) or form.get("revision") != str(found.revision):
+            raise InvalidInput(at.speak("school.changed_meanwhile"), code="changed_meanwhile")
+        left = [*changes[: number - 1], *changes[number:]]
+        scenarios.change_scenario(at.connection, scenario, left, at.actor, revision=found.revision)
+
+    return _do(at, scenario, work, "changes")
+
+
+@router.post("/scenarios/{scenario}/take-back")
+def take_back(at: AtOffice, scenario: ScenarioId, form: Form) -> Response:
+    """Go back to the changes of a former revision."""
+    revision = form.count("revision", 9_999)
+    return _do(at, scenario, lambda: scenarios.take_back(at.connection, scenario, revision, at.actor), "changes")
+
+
+@router.post("/scenarios/{scenario}/plan")
+def plan_scenario(at: AtOffice, scenario: ScenarioId, form: Form) -> Response:
+    """Have a draft planned in the background."""
+    seconds = min(max(form.count("minutes", LONGEST // 60) * 60, 60), LONGEST) if "minutes" in form else SECONDS
+
+    def work() -> None:
+        number = scenarios.ask_plan(at.connection, scenario, Effort(seconds=float(seconds)), at.actor)
+        enqueue(at.session, "school.plan", {"plan": number}, queue=LONG)
+
+    return _do(at, scenario, work, "plan")
+
+
+@router.post("/scenarios/{scenario}/{step}")
+def decide(
+    at: AtOffice,
+    scenario: ScenarioId,
+    step: Literal["approve", "reopen", "publish", "withdraw"],
+    form: Form,
+) -> Response:
+    """Approve a planned draft, reopen it, publish its circuits into the register, or withdraw them again."""
+
+    def work() -> None:
+        scenarios_api.decide_school_scenario(
+            session=at.session,
+            now=at.now,
+            person=at.person,
+            scenario=scenario,
+            step=step,
+            tell=form.get("tell") == "1",
+        )
+
+    return _do(at, scenario, work, "decide")
+
+
+def _do(at: Office, scenario: str, work: Any, anchor: str) -> Response:  # noqa: ANN401 - what it returns is not used
+    try:
+        work()
+    except MobigoError as error:
+        at.session.rollback()
+        return _scenario(at, scenario, problem=str(error))
+    return RedirectResponse(f"{_address(scenario)}#{anchor}", 303)
+
+
+def _add(at: Office, scenario: str, changes: Sequence[Mapping[str, Any]]) -> Scenario:
+    found = scenario_store.get_scenario(at.connection, scenario)
+    known = scenario_store.get_changes(at.connection, scenario, found.revision)
+    return scenarios.change_scenario(at.connection, scenario, [*known, *changes], at.actor, revision=found.revision)
+
+
+def _read_change(form: Fields) -> dict[str, Any]:
+    """Read one change as the API takes it.
+
+    Raises
+    ------
+    InvalidInput
+        Naming the field.
+    """
+    kind = form.get("kind")
+    raw: dict[str, Any] = {"kind": kind}
+    for name in ("school", "trip", "at", "stop", "pupil", "circuit", "lat", "lon"):
+        if form.get(name):
+            raw[name] = form.get(name).replace(",", ".") if name in {"lat", "lon"} else form.get(name)
+    if kind == "stop" and form.get("open"):
+        raw["open"] = form.get("open") == "yes"
+    if kind == "pupil" and form.get("home"):
+        raw["home"] = form.count("home", 9)
+    if kind == "lock":
+        raw["locked"] = form.get("locked") != "no"
+    if kind == "stops":
+        raw["keep"] = form.get("keep") == "yes"
+    if kind == "limits":
+        raw |= {"seats": form.count("seats", 999)} if form.get("seats") else {}
+        for name, unit in (("ride", 60), ("walk", 1)):
+            found = {
+                level: unit * form.count(f"{name}_{level}", 9_999) for level in LEVELS if form.get(f"{name}_{level}")
+            }
+            raw |= {name: found} if found else {}
+    return _read_changes([raw])[0]
+
+
+def _read_changes(raw: object) -> list[dict[str, Any]]:
+    try:
+        return [one.plain() for one in CHANGES.validate_python(raw)]
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"][2:]) or "kind"
+        raise InvalidInput(f"{where}: {first['msg']}; correct it and try again") from None
+
+
+# ── plans ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@router.api_route("/plans/{plan}/progress", methods=READ)
+def tell_progress(at: AtOffice, plan: PlanId) -> Response:
+    """Tell how far a plan is, for scripts: vehicles and bound by session."""
+    found = scenario_store.get_plan(at.connection, plan)
+    return JSONResponse(_progress(at, found), headers={"Cache-Control": "no-store"})
+
+
+def _progress(at: Office, plan: Planned) -> dict[str, Any]:
+    begun = plan.started_at or plan.asked_at
+    seconds = ((plan.ended_at or at.now) - begun).total_seconds()
+    return {
+        "state": plan.state,
+        "cancelled": plan.is_cancelled,
+        "seconds": max(0, round(seconds)),
+        "most": round(plan.effort["seconds"]),
+        "sessions": [
+            {"name": name, "title": _name_session(at, name), "vehicles": one["vehicles"], "bound": one["bound"]}
+            for name, one in sorted(plan.progress.items())
+        ],
+    }
+
+
+@router.post("/plans/{plan}/cancel")
+def cancel_plan(at: AtOffice, plan: PlanId) -> Response:
+    """Take the best that was found so far."""
+    scenario = scenario_store.get_plan(at.connection, plan).scenario
+    return _do(at, scenario, lambda: scenarios.cancel_plan(at.connection, plan, at.actor), "plan")
+
+
+@router.api_route("/plans/{plan}/plan.xlsx", methods=READ)
+def give_workbook(at: AtOffice, plan: PlanId) -> Response:
+    """Give a plan as a workbook."""
+    return outputs_api.export_school_plan(session=at.session, person=at.person, plan=plan)
+
+
+@router.api_route("/plans/{plan}/map.json", methods=READ)
+def give_map(at: AtOffice, plan: PlanId) -> Response:
+    """Give a plan for the map: schools, stops and runs; homes at which pupils are fetched are left out."""
+    found = scenario_store.get_plan(at.connection, plan)
+    scenario = scenario_store.get_scenario(at.connection, found.scenario)
+    return JSONResponse(
+        _draw(at, scenario, scenario_store.get_document(at.connection, plan)), headers={"Cache-Control": "no-store"}
+    )
+
+
+@router.post("/plans/{plan}/check")
+def check(at: AtOffice, plan: PlanId, body: Annotated[dict[str, Any], Body()]) -> Response:
+    """Try changes on a plan at once, for scripts: the runs with their new times, and what breaks."""
+    runs, breaks = scenarios.check_changes(
+        at.connection, plan, _read_changes(body.get("changes")), at.request.app.state.school_roads
+    )
+    return JSONResponse(
+        {
+            "runs": [{"id": run["id"], "session": run["session"]} for run in runs],
+            "breaks": [{**one._asdict(), "text": one.text} for one in breaks],
+        },
+        headers={"Cache-Control": "no-store"},
+    )
+
+
+def _draw(at: Office, scenario: Scenario, document: Mapping[str, Any]) -> dict[str, Any]:
+    """Write a plan as the map's script takes it; lines are straight from halt to halt."""
+    changes = scenario_store.get_changes(at.connection, scenario.id, scenario.revision)
+    moved = {one["stop"]: one for one in changes if one["kind"] == "stop" and "lat" in one}
+    stops = {}
+    for row in register_store.list_rows(at.connection, scenario.year, SHEETS["stops"], doors=False):
+        new = moved.get(row["id"], row)
+        stops[row["id"]] = {"name": row["name"], "at": [new.get("lon", row["lon"]), new["lat"]]}
+    schools = {
+        row["id"]: {"name": row["name"], "at": [row["lon"], row["lat"]]}
+        for row in register_store.list_rows(at.connection, scenario.year, SHEETS["schools"])
+        if row["lat"] is not None and row["lon"] is not None
+    }
+    waiting: Counter[str] = Counter()
+    for stop in document["stops"].values():
+        waiting[stop] += 1
+    return {
+        "schools": [{"id": id_, **one} for id_, one in schools.items()],
+        "stops": [{"id": id_, **one, "pupils": waiting[id_]} for id_, one in stops.items()],
+        "sessions": [
+            {
+                "name": session["name"],
+                "title": _name_session(at, session["name"]),
+                "runs": [_draw_run(run, session["way"], stops, schools) for run in session["runs"]],
+            }
+            for session in document["sessions"]
+        ],
+    }
+
+
+def _draw_run(
+    run: Mapping[str, Any],
+    way: str,
+    stops: Mapping[str, Any],
+    schools: Mapping[str, Any],
+) -> dict[str, Any]:
+    line = [stops[call["stop"]]["at"] for call in run["calls"] if call["stop"] in stops]
+    gate = [schools[run["school"]]["at"]] if run["school"] in schools else []
+    return {
+        "id": run["id"],
+        "vehicle": run["vehicle"] + 1,
+        "school": run["school"],
+        "pupils": sum(len(call["pupils"]) for call in run["calls"]),
+        "line": [*line, *gate] if way == MORNING else [*gate, *line],
+        "stops": [call["stop"] for call in run["calls"] if call["stop"] in stops],
+    }
+
+
+# ── the page of a scenario ────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _scenario(at: Office, id_: str, *, problem: str = "", tried: Sequence[Mapping[str, Any]] | None = None) -> Response:
+    found = scenario_store.get_scenario(at.connection, id_)
+    changes = scenario_store.get_changes(at.connection, id_, found.revision)
+    plans = scenario_store.list_plans(at.connection, id_)
+    done = next((one for one in plans if one.state == "done"), None)
+    document = scenario_store.get_document(at.connection, done.id) if done else None
+    rows = {
+        name: register_store.list_rows(at.connection, found.year, SHEETS[name], doors=False)
+        for name in ("schools", "stops", "circuits")
+    }
+    names = {(name[:-1], row["id"]): row["name"] for name, some in rows.items() for row in some}
+    breaks = None
+    if tried is not None and done is not None:
+        try:
+            _, breaks = scenarios.check_changes(at.connection, done.id, tried, at.request.app.state.school_roads)
+        except MobigoError as error:
+            problem = str(error)
+    troubles = document["troubles"] if document else []
+    return at.page(
+        "school_scenario.html",
+        status=409 if problem else 200,
+        scenario=found,
+        changes=[_say_change(at, one, names) for one in changes],
+        former=list(range(found.revision - 1, 0, -1)),
+        plan=plans[0] if plans else None,
+        done=done,
+        progress=_progress(at, plans[0]) if plans else None,
+        sessions=[_tell_session(at, one, names) for one in document["sessions"]] if document else [],
+        troubles=troubles[:TROUBLES_SHOWN],
+        more_troubles=max(0, len(troubles) - TROUBLES_SHOWN),
+        rows=rows,
+        levels=LEVELS,
+        breaks=breaks,
+        tried=[_say_change(at, one, names) for one in tried or ()],
+        others=[one for one in scenario_store.list_scenarios(at.connection, found.year) if one.id != id_],
+        history=scenario_store.list_history(at.connection, id_),
+        local=at.local,
+        problem=problem,
+        clock=write_clock,
+        map_address=f"{HOME}/plans/{done.id}/map.json" if done else "",
+    )
+
+
+def _tell_session(at: Office, session: Mapping[str, Any], names: Mapping[tuple[str, str], str]) -> dict[str, Any]:
+    vehicles, bound = session["vehicles"], session["bound"]
+    return {
+        "name": session["name"],
+        "title": _name_session(at, session["name"]),
+        "vehicles": vehicles,
+        "bound": bound,
+        "gap": 100 * (vehicles - bound) / vehicles if vehicles else 0.0,
+        "runs": [
+            {
+                **run,
+                "school_name": names.get(("school", run["school"]), run["school"]),
+                "pupils": sum(len(call["pupils"]) for call in run["calls"]),
+                "halts": [
+                    {
+                        "name": names.get(("stop", call["stop"]), at.speak("school.door")),
+                        "at": call["at"],
+                        "pupils": call["pupils"],
+                    }
+                    for call in run["calls"]
+                ],
+            }
+            for run in session["runs"]
+        ],
+    }
+
+
+def _name_session(at: Office, name: str) -> str:
+    """Say a session as people do: ``matin lun mar mer jeu ven``."""
+    way, _, days = name.partition(" ")
+    weekdays = at.speak("weekdays").split()
+    return f"{at.speak('school.way.' + way)} {' '.join(weekdays[int(day) - 1][:3] for day in days if day.isdigit())}"
+
+
+def _say_change(at: Office, one: Mapping[str, Any], names: Mapping[tuple[str, str], str]) -> str:
+    """Say a change in the reader's language."""
+    speak, kind = at.speak, one["kind"]
+    said: dict[str, Any] = {
+        name: names.get((name, one[name]), one[name]) for name in ("school", "stop", "circuit", "pupil") if name in one
+    }
+    if kind == "bell":
+        said |= {"trip": speak(f"school.trip.{one['trip']}"), "at": write_clock(one["at"])}
+    elif kind == "limits":
+        said["what"] = _say_limits(at, one)
+    elif kind == "stop":
+        kind = "moved" if "lat" in one or "lon" in one else "opened" if one.get("open") else "closed"
+    elif kind == "lock":
+        kind = "locked" if one.get("locked", True) else "unlocked"
+    elif kind == "stops":
+        kind = "keep" if one["keep"] else "anew"
+    return speak(f"school.change.{kind}", **said)
+
+
+def _say_limits(at: Office, one: Mapping[str, Any]) -> str:
+    speak = at.speak
+    parts = [speak("school.limit.seats", n=one["seats"])] if "seats" in one else []
+    for name, unit in (("ride", 60), ("walk", 1)):
+        parts += [
+            speak(f"school.limit.{name}", level=speak(f"school.level.{level}"), n=value // unit)
+            for level, value in one.get(name, {}).items()
+        ]
+    parts += [f"{name} {one[name]:g} s" for name in ("halt", "each", "unloading") if name in one]
+    return ", ".join(parts)
+
+
+# ── side by side ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@router.api_route("/comparison", methods=READ)
+def compare(at: AtOffice) -> Response:
+    """Show two plans side by side: figures, stops, every pupil who is moved and why."""
+    ends = [at.request.query_params.get(name, "") for name in ("before", "after")]
+    scenarios_of = [scenario_store.get_scenario(at.connection, one) for one in ends]
+    problem, found = "", None
+    try:
+        found = scenarios.compare_scenarios(at.connection, *ends)
+    except MobigoError as error:
+        problem = str(error)
+    names = scenarios.list_stop_names(at.connection, scenarios_of[0].year)
+    moved = found["moved"] if found else []
+    return at.page(
+        "school_comparison.html",
+        status=409 if problem else 200,
+        before=scenarios_of[0],
+        after=scenarios_of[1],
+        problem=problem,
+        found=found,
+        stops={name: [names.get(one, one) for one in found[name]] for name in ("opened", "closed")} if found else {},
+        session_title=lambda name: _name_session(at, name),
+        kinds=sorted(Counter(one["kind"] for one in moved).items()),
+        moved=moved[:MOVED_SHOWN],
+        more_moved=max(0, len(moved) - MOVED_SHOWN),
+    )

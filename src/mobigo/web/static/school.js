@@ -1,0 +1,24 @@
+// What pages of school transport gain from a script: a plan's progress and bound come by themselves.
+const EVERY = 1000; // milliseconds
+
+const box = document.querySelector('[data-progress]');
+
+function row({title, vehicles, bound}) {
+  const line = document.createElement('tr');
+  const head = Object.assign(document.createElement('th'), {scope: 'row', textContent: title});
+  const gap = bound && vehicles ? `${(100 * (vehicles - bound) / vehicles).toFixed(1)} %` : '–';
+  line.append(head, ...[vehicles, bound, gap].map(said => Object.assign(document.createElement('td'), {textContent: said})));
+  return line;
+}
+
+async function follow() {
+  const answer = await fetch(box.dataset.progress).catch(() => null);
+  if (answer?.ok) {
+    const told = await answer.json();
+    if (!['waiting', 'running'].includes(told.state)) { location.reload(); return; }
+    box.querySelector('progress').value = Math.min(told.seconds, told.most);
+    box.querySelector('tbody').replaceChildren(...told.sessions.map(row));
+  }
+  setTimeout(follow, EVERY);
+}
+if (box) follow();

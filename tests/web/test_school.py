@@ -1,0 +1,183 @@
+"""The pages of school transport's staff, without a browser: a year from its lists to a published plan and back."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+import psycopg
+import pytest
+from tests.conftest import AppClient, new_database, serve
+from tests.school.test_scenarios import LISTS, STREETS
+from tests.street_text import write_osm
+
+from mobigo.accounts.key import read_key
+from mobigo.accounts.model import Role
+from mobigo.accounts.token import issue
+from mobigo.db.engine import libpq_conninfo, open_engine
+from mobigo.jobs.worker import Worker
+from mobigo.kit.clock import Clock
+from mobigo.osm.load import load_osm
+from mobigo.school.scenarios import run_plan
+from mobigo.web.app import create_app
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    import httpx
+
+HOME = "/staff/school"
+YEAR = f"{HOME}/years/2026-2027"
+
+
+@pytest.fixture(scope="module")
+def office(test_cluster: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Office]:
+    folder = tmp_path_factory.mktemp("office")
+    with new_database(test_cluster) as url:
+        load_osm(write_osm(folder, STREETS), url, now=datetime(2026, 9, 1, tzinfo=UTC))
+        engine = open_engine(url)
+        app = create_app(engine=engine, clock=Clock(), home=folder)
+        with serve(app) as address, AppClient(base_url=address, timeout=60, follow_redirects=True) as http:
+            yield Office(http, url, folder)
+        engine.dispose()
+
+
+class Office:
+    """Staff at their pages, and the worker beside them."""
+
+    def __init__(self, http: AppClient, url: str, folder: Path) -> None:
+        self.http, self.url, self.folder = http, url, folder
+        self.sign_in(Role.SCHOOL)
+
+    def sign_in(self, role: Role, language: str = "fr") -> None:
+        token = issue(read_key(self.folder), "anne", role, datetime.now(UTC), timedelta(hours=1))
+        self.http.cookies.clear()
+        self.http.cookies.set("mobigo_token", token)
+        self.http.headers["Accept-Language"] = language
+
+    def get(self, path: str, expected: int = 200) -> str:
+        return check(self.http.get(path), expected)
+
+    def post(self, path: str, expected: int = 200, **fields: Any) -> str:  # noqa: ANN401
+        return check(self.http.post(path, data=fields), expected)
+
+    def send(self, name: str, expected: int = 200) -> str:
+        return check(self.http.post(f"{YEAR}/import", files={"file": (name, LISTS[name].encode())}), expected)
+
+    def make(self, name: str) -> str:
+        answer = self.http.post(f"{YEAR}/scenarios", data={"name": name})
+        assert answer.status_code == 200, answer.text
+        return answer.url.path
+
+    def plan(self, scenario: str) -> str:
+        self.post(f"{scenario}/plan", minutes=1)
+        conninfo = libpq_conninfo(self.url)
+
+        def task(plan: int) -> None:
+            with psycopg.connect(conninfo, autocommit=True) as connection:  # a minute is more than a test has
+                connection.execute("UPDATE school_plan SET effort = effort || '{\"work\": 2}' WHERE id = %s", [plan])
+            run_plan(
+                lambda: psycopg.connect(conninfo, autocommit=True), plan, self.folder / "school-roads", Clock(),
+                say=lambda _: None,
+            )  # fmt: skip
+
+        Worker(conninfo, {"school.plan": task}, clock=Clock()).run_waiting()
+        return self.get(scenario)
+
+
+def check(answer: httpx.Response, expected: int) -> str:
+    assert answer.status_code == expected, answer.text
+    return answer.text
+
+
+@pytest.fixture(scope="module")
+def filled(office: Office) -> Office:
+    """A year with its lists."""
+    office.post(f"{HOME}/years", year="2026-2027")
+    for name in LISTS:
+        office.send(name)
+    return office
+
+
+def test_who_has_not_signed_in_is_sent_to_do_so_and_other_staff_stay_out(office: Office) -> None:
+    office.http.cookies.clear()
+    answer = office.http.get(HOME, follow_redirects=False)
+    assert (answer.status_code, answer.headers["Location"]) == (303, "/sign-in?next=/staff/school")
+    office.sign_in(Role.DESK)
+    office.get(HOME, 403)
+    office.sign_in(Role.SCHOOL)
+
+
+def test_what_another_site_sends_is_refused(office: Office) -> None:
+    answer = office.http.post(
+        f"{HOME}/years", data={"year": "2030-2031"}, headers={"Origin": "https://elsewhere.example"}
+    )
+    assert answer.status_code == 403
+
+
+def test_a_year_is_begun_filled_and_shown_in_both_languages(filled: Office) -> None:
+    text = filled.get(YEAR)
+    assert "<strong>24</strong> élèves" in text
+    assert "Véhicule sans coût (1)" in text
+    filled.sign_in(Role.SCHOOL, "en")
+    assert "<strong>24</strong> pupils" in filled.get(YEAR)
+    filled.sign_in(Role.SCHOOL)
+
+
+def test_a_file_with_faults_is_refused_with_row_column_and_remedy(filled: Office) -> None:
+    file = ("bells.csv", b"UAI;Trajet;Jours;Heure\nE1;matin;lun;huit heures\n")
+    text = check(filled.http.post(f"{YEAR}/import", files={"file": file}), 409)
+    assert "ligne 2" in text
+    assert "Heure" in text
+    assert "08:05" in text
+
+
+def test_a_scenario_is_changed_planned_tried_approved_published_and_withdrawn(filled: Office) -> None:
+    scenario = filled.make("Rentrée")
+    text = filled.plan(scenario)
+    assert "Tous les élèves sont transportés" in text
+    plan = re.search(r"plans/(\d+)/plan.xlsx", text)
+    assert plan is not None
+    told = filled.http.get(f"{HOME}/plans/{plan[1]}/progress").json()
+    assert told["state"] == "done"
+    assert all(one["vehicles"] >= one["bound"] > 0 for one in told["sessions"])
+    drawn = filled.http.get(f"{HOME}/plans/{plan[1]}/map.json").json()
+    assert {one["id"] for one in drawn["stops"]} == {"S1", "S2", "S3", "S4"}
+    assert all(len(run["line"]) > 1 for session in drawn["sessions"] for run in session["runs"])
+    text = filled.post(f"{scenario}/changes", kind="stop", stop="S1", open="no", act="try")
+    assert "Arrêt fermé" in text
+    assert "Aucune : l’année telle qu’elle est" in text  # noqa: RUF001  as it is printed
+    text = filled.post(f"{scenario}/changes", kind="bell", school="E2", trip="morning", at="08:05", act="add")
+    assert "École : matin à 08:05" in text
+    assert "d’une version antérieure" in text  # noqa: RUF001  as it is printed
+    assert "revision 1" in filled.post(f"{scenario}/approve", 409)
+    filled.post(f"{scenario}/take-back", revision=1)
+    filled.plan(scenario)
+    filled.post(f"{scenario}/approve")
+    assert "publié" in filled.post(f"{scenario}/publish")
+    assert "Rentrée" in filled.get(HOME)
+    assert "retiré" in filled.post(f"{scenario}/withdraw")
+
+
+def test_a_change_that_cannot_be_read_is_said_and_nothing_changes(filled: Office) -> None:
+    scenario = filled.make("Illisible")
+    assert "at:" in filled.post(f"{scenario}/changes", 409, kind="bell", school="E1", trip="morning", at="25:00")
+    assert "unknown" in filled.post(f"{scenario}/changes", 409, kind="stop", stop="<b>", open="no").replace(
+        "does not have", "unknown"
+    )
+    assert "<b>" not in filled.get(scenario)
+    filled.post(f"{scenario}/changes/remove", 409, number=1, revision=1)
+
+
+def test_two_scenarios_are_compared(filled: Office) -> None:
+    before, after = filled.make("Avant"), filled.make("Après")
+    filled.plan(before)
+    filled.post(f"{after}/changes", kind="bell", school="E2", trip="morning", at="08:05", act="add")
+    filled.plan(after)
+    ends = [one.rpartition("/")[2] for one in (before, after)]
+    text = filled.get(f"{HOME}/comparison?before={ends[0]}&after={ends[1]}")
+    assert "changent d’heure" in text  # noqa: RUF001  as it is printed
+    assert "Avant → Après" in text
+    filled.get(f"{HOME}/comparison?before={ends[0]}&after=0", 404)
