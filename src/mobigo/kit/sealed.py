@@ -16,7 +16,7 @@ SIGNATURE = 16
 """Bytes of the signature (HMAC-SHA256, cut)."""
 
 LONGEST = 4_096
-"""Characters of a text that is looked at, at most."""
+"""Characters of a text that is looked at, at most, unless told otherwise."""
 
 
 def seal(key: bytes, purpose: bytes, content: list[Any]) -> str:
@@ -25,16 +25,21 @@ def seal(key: bytes, purpose: bytes, content: list[Any]) -> str:
     return _encode(_sign(key, purpose, packed) + packed)
 
 
-def unseal(key: bytes, purpose: bytes, text: str) -> list[Any]:
+def unseal(key: bytes, purpose: bytes, text: str, *, longest: int = LONGEST) -> list[Any]:
     """Read what `seal` wrote.
+
+    Parameters
+    ----------
+    longest : int
+        Characters of a text that is looked at, at most.
 
     Raises
     ------
     ValueError
         When this home did not write it for this purpose, or it was changed.
     """
-    if len(text) > LONGEST:
-        raise ValueError(f"{len(text)} characters, at most {LONGEST}")
+    if len(text) > longest:
+        raise ValueError(f"{len(text)} characters, at most {longest}")
     raw = urlsafe_b64decode(text.encode("ascii") + b"=" * (-len(text) % 4))
     if _encode(raw) != text:  # signs that are no letters of the code were passed over
         raise ValueError(text)
