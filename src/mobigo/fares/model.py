@@ -48,6 +48,8 @@ class FareRide:
     """Of what the service says for all together, each traveller's cents in their order; empty: `quoted` of each."""
     passes: tuple[str, ...] = ()
     """``source:stop_id`` of all calls, both ends included; empty: only the ends are known."""
+    stations: tuple[str | None, str | None] = (None, None)
+    """``source:stop_id`` of the stations where one boards and alights, where the stops are of one."""
 
 
 @dataclass(frozen=True)
