@@ -13,6 +13,10 @@ if TYPE_CHECKING:
     from datetime import date, datetime, timedelta
 
 
+class Malformed(ValueError):
+    """Bytes that are none of what they are read as."""
+
+
 class Format(StrEnum):
     """How a code is written."""
 
@@ -124,6 +128,8 @@ class Wanted:
     """User whose ticket it is; None: whoever has its key."""
     specimen: bool = False
     """A sample that nobody may travel with."""
+    item: str | None = None
+    """Part of an order that it is issued for: for the same one there is one ticket, however often it is asked."""
 
 
 @dataclass(frozen=True)
@@ -139,7 +145,7 @@ class Ticket:
     serial: int
     """Of its present code, from 1; codes of lower serials are refused."""
     phone: bytes | None
-    """Public key of the phone that its codes are bound to: 32 bytes Ed25519, 33 bytes P-256."""
+    """Public key of the phone that its codes are bound to: a point of P-256, compressed."""
     issued_at: datetime
     uses: int = 0
     """Rides taken, by what devices have sent so far."""
