@@ -606,8 +606,8 @@ class Tariff:
 class Catalogue:
     """One version of all that is sold."""
 
-    __pydantic_config__: ClassVar = {"extra": "forbid"}
-    """Documents with words that are not here are refused (`fares.document`)."""
+    __pydantic_config__: ClassVar = {"extra": "forbid", "use_attribute_docstrings": True}
+    """Documents with words that are not here are refused, and described by what stands here (`fares.document`)."""
 
     id: str
     """Of the series of versions: ``region``, or the feed it was imported from."""

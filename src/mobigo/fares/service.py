@@ -55,13 +55,25 @@ def get_product(session: Session, version: int, product: str) -> tuple[Catalogue
         ``unknown_catalogue``, ``unknown_product``.
     """
     catalogue = get_catalogue(session, version)
+    return catalogue, find_product(catalogue, product)
+
+
+def find_product(catalogue: Catalogue, product: str) -> Product:
+    """Return a product of a catalogue.
+
+    Raises
+    ------
+    NotFound
+        ``unknown_product``.
+    """
     found = next((one for one in catalogue.products if one.id == product), None)
     if found is None:
         raise NotFound(
-            f"version {version} of the fares has no product {product!r}; GET /v1/fares/products lists those in force",
+            f"version {catalogue.version} of the fares has no product {product!r}; GET /v1/fares/products lists what is"
+            " sold",
             code="unknown_product",
         )
-    return catalogue, found
+    return found
 
 
 def note_sold(session: Session, version: int, *, now: datetime) -> None:
@@ -122,6 +134,15 @@ def draft_catalogue(
         by=by,
         now=now,
     )
+
+
+def copy(connection: Connection[Any], number: int, *, valid_from: date | None, by: str, now: datetime) -> Version:
+    """Add a draft with the content of another version, maybe from another day on; as `get_version`."""
+    version = get_version(connection, number)
+    document = store.read_content(connection, number)
+    if valid_from is not None:
+        document["valid_from"] = valid_from.isoformat()
+    return draft(connection, document, series=version.series, origin=f"copy of version {number}", by=by, now=now)
 
 
 def change(
