@@ -32,6 +32,7 @@ from mobigo.carpool import (
 )
 from mobigo.carpool.supply import Cars
 from mobigo.db.engine import POOL_SIZE
+from mobigo.fares import catalogue_api as fares_api
 from mobigo.journeys import api as journeys_api
 from mobigo.journeys import follow_api, nearby_api
 from mobigo.journeys.hails import Hails
@@ -136,6 +137,7 @@ def create_app(
         replanning_api,
         outbox_api,
         webhook_api,
+        fares_api,
         ledger_api,
         lines_api,
         runs_api,
