@@ -39,6 +39,7 @@ def upgrade() -> None:
     op.execute("""
         CREATE TABLE mobigo.opendata_set (
             id text NOT NULL CONSTRAINT opendata_set_pkey PRIMARY KEY,
+            described jsonb NOT NULL,
             current integer,
             checked_at timestamptz NOT NULL,
             failed_at timestamptz,

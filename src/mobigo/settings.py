@@ -59,6 +59,15 @@ class Settings:
     register_siret: str | None = None
     """``MOBIGO_REGISTER_SIRET``: 14 digits of the authority that pays drivers; None: no incentive is named there."""
 
+    publisher_name: str = "Région Bourgogne-Franche-Comté"
+    """``MOBIGO_PUBLISHER_NAME``: who publishes the open data."""
+    publisher_website: str = "https://www.bourgognefranchecomte.fr"
+    """``MOBIGO_PUBLISHER_WEBSITE``: what feeds name as the publisher's address."""
+    publisher_email: str | None = None
+    """``MOBIGO_PUBLISHER_EMAIL``: where reusers of the open data write to."""
+    public_url: str = ""
+    """``MOBIGO_PUBLIC_URL``: where this instance is reached from outside; empty: as each request found it."""
+
     @property
     def sandbox(self) -> bool:
         """Whether this home was started as a sandbox, whose clock may be moved."""
@@ -109,6 +118,10 @@ def read_settings() -> Settings:
         register_url=os.environ.get("MOBIGO_REGISTER_URL") or None,
         register_token=os.environ.get("MOBIGO_REGISTER_TOKEN") or Settings.register_token,
         register_siret=_read_siret(os.environ.get("MOBIGO_REGISTER_SIRET", "")),
+        publisher_name=os.environ.get("MOBIGO_PUBLISHER_NAME") or Settings.publisher_name,
+        publisher_website=os.environ.get("MOBIGO_PUBLISHER_WEBSITE") or Settings.publisher_website,
+        publisher_email=os.environ.get("MOBIGO_PUBLISHER_EMAIL") or None,
+        public_url=os.environ.get("MOBIGO_PUBLIC_URL", "").rstrip("/"),
         test_data=Path(os.environ.get("MOBIGO_TEST_DATA") or "../shared/data").resolve(),
     )
 

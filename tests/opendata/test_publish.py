@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
 DEMONSTRATION = Path(__file__).parents[2] / "gtfs/demonstration"
-REGION = Publisher("La Région", "https://region.example/opendata", "fr", "contact@region.example")
+REGION = Publisher("La Région", "https://region.example", email="contact@region.example")
 ONE = Dataset("one", {"fr": "Un", "en": "One"}, {"fr": "", "en": ""}, "places")
 
 
@@ -163,7 +163,7 @@ def test_licences_are_kept_apart(press: Press, database_url: str, connection: ps
     done = {one.dataset: one.outcome for one in press.publish()}
     names = ("gtfs", "gtfs-odbl", "gtfs-free", "gtfs-free2", "gtfs-alike", "gtfs-dumb")
     assert {name: done[name] for name in names} == dict.fromkeys(names, Outcome.PUBLISHED)
-    current = {one.dataset: one.current for one in store.list_standings(connection)}
+    current = {one.dataset.id: one.current for one in store.list_standings(connection)}
     told = {name: one.said for name, one in current.items() if one}
     assert told["gtfs"].licence == "etalab-2.0"
     assert told["gtfs"].attributions == ("Who made free", "Who made free2")

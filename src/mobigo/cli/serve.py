@@ -31,6 +31,7 @@ def serve(*, host: str, port: int, fd: int | None, leash: bool) -> None:
     from mobigo.db.engine import open_engine
     from mobigo.ledger.sepa import Account
     from mobigo.settings import read_settings
+    from mobigo.cli.opendata import read_publisher
     from mobigo.web.app import create_app
 
     if leash:
@@ -44,6 +45,7 @@ def serve(*, host: str, port: int, fd: int | None, leash: bool) -> None:
         allow_hosts=settings.allow_hosts,
         operator=settings.operator,
         payer=Account(settings.payer_name, settings.payer_iban),
+        publisher=read_publisher(settings),
     )
     threading.Thread(target=_rehearse, args=(app,), daemon=True).start()
     config = uvicorn.Config(

@@ -121,7 +121,7 @@ def _make(parts: Sequence[gtfs_writer.Part], making: Making) -> Draft:
     licences = find_licences(making.connection)
     own = [licences[part.source] for part in parts]
     publisher = gtfs_writer.Publisher(
-        making.publisher.name, making.publisher.url, making.publisher.language, making.publisher.email
+        making.publisher.name, making.publisher.website, making.publisher.language, making.publisher.email
     )
     counts = gtfs_writer.write_gtfs(making.connection, parts, path, publisher, attributions=_credit(own))
     first, last = gtfs_writer.find_period(making.connection, parts)

@@ -20,8 +20,10 @@ class Publisher:
     """Who publishes, as every format says it somewhere."""
 
     name: str
-    url: str
-    """Of the platform, without a slash at its end: every permanent address begins with it."""
+    website: str
+    """What feeds name as the publisher's."""
+    url: str = ""
+    """Of the platform, without a slash at its end: addresses begin with it. Empty: where it is served."""
     language: str = "fr"
     email: str | None = None
 

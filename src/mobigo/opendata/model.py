@@ -143,19 +143,6 @@ class Version:
 
 
 @dataclass(frozen=True)
-class Standing:
-    """How a data set stands."""
-
-    dataset: str
-    current: Version | None
-    checked_at: datetime
-    """When it was made last, changed or not."""
-    failed_at: datetime | None = None
-    problems: tuple[Problem, ...] = ()
-    """Why the last one made was not put in place."""
-
-
-@dataclass(frozen=True)
 class Dataset:
     """What is published under one address."""
 
@@ -168,3 +155,16 @@ class Dataset:
     and says what the national access point calls it."""
     period: str = "P1D"
     """How often it is made, ISO 8601."""
+
+
+@dataclass(frozen=True)
+class Standing:
+    """How a data set stands."""
+
+    dataset: Dataset
+    current: Version | None
+    checked_at: datetime
+    """When it was made last, changed or not."""
+    failed_at: datetime | None = None
+    problems: tuple[Problem, ...] = ()
+    """Why the last one made was not put in place."""

@@ -18,7 +18,7 @@ from mobigo.kit.errors import Conflict, NotFound
 from mobigo.opendata import store
 from mobigo.opendata.gtfs_sets import list_gtfs
 from mobigo.opendata.making import Making
-from mobigo.opendata.model import Piece, Problem, Severity, Version
+from mobigo.opendata.model import Dataset, Piece, Problem, Severity, Version
 from mobigo.opendata.shelf import Shelf
 
 if TYPE_CHECKING:
@@ -122,7 +122,7 @@ class Press:
             yield
 
     def _publish(self, maker: Maker) -> Published:
-        id_ = maker.dataset.id
+        dataset = maker.dataset
         with TemporaryDirectory(prefix="mobigo-publish-") as scratch:
             try:
                 with self._connect() as reading:
@@ -131,47 +131,47 @@ class Press:
                     making = Making(reading, self.database, Path(scratch), self.home, self.now, self.publisher)
                     draft = maker.make(making)
                     if draft is None:
-                        return Published(id_, Outcome.EMPTY, None)
+                        return Published(dataset.id, Outcome.EMPTY, None)
                     key = _name(draft)
-                    if (same := self._touch(id_, key)) is not None:
-                        return Published(id_, Outcome.UNCHANGED, same)
+                    if (same := self._touch(dataset, key)) is not None:
+                        return Published(dataset.id, Outcome.UNCHANGED, same)
                     found = [*draft.problems, *(one for check in maker.checks for one in check(making, draft))]
             except Exception as error:  # noqa: BLE001 - whatever one data set stumbles over, the others go on
-                structlog.get_logger().exception("a data set could not be made", dataset=id_)
-                return self._fail(id_, [Problem("mobigo", "not_made", Severity.ERROR, 1, _tell(error))])
+                structlog.get_logger().exception("a data set could not be made", dataset=dataset.id)
+                return self._fail(dataset, [Problem("mobigo", "not_made", Severity.ERROR, 1, _tell(error))])
             if any(problem.severity is Severity.ERROR for problem in found):
-                return self._fail(id_, found)
-            return self._put(id_, replace(draft, problems=tuple(found)), key)
+                return self._fail(dataset, found)
+            return self._put(dataset, replace(draft, problems=tuple(found)), key)
 
-    def _touch(self, id_: str, key: str) -> int | None:
+    def _touch(self, dataset: Dataset, key: str) -> int | None:
         """Note that what is in place is still what would be made, if it is; return its number."""
         with self._connect() as connection:
-            current = store.lock_set(connection, id_, self.now).current
+            current = store.lock_set(connection, dataset, self.now).current
             if current is None or current.key != key:
                 return None
-            store.put_in_place(connection, id_, current.number, self.now)
+            store.put_in_place(connection, dataset.id, current.number, self.now)
             return current.number
 
-    def _put(self, id_: str, draft: Draft, key: str) -> Published:
+    def _put(self, dataset: Dataset, draft: Draft, key: str) -> Published:
         """Take the files to the shelf, then let the database point to them: killed between, the sweep removes them."""
         pieces = []
         for file in draft.files:
             name, size = self.shelf.put(file.path, file.media_type)
             pieces.append(Piece(file.name, file.media_type, file.format, size, name, file.standard))
         with self._connect() as connection:
-            standing = store.lock_set(connection, id_, self.now)
-            newest = next(iter(store.list_versions(connection, id_)), None)
+            standing = store.lock_set(connection, dataset, self.now)
+            newest = next(iter(store.list_versions(connection, dataset.id)), None)
             said = replace(draft.said, problems=draft.problems, changed=_compare(standing.current, draft))
             number = newest.number + 1 if newest else 1
-            store.add_version(connection, Version(id_, number, key, self.now, said, tuple(pieces)))
-        return Published(id_, Outcome.PUBLISHED, number, draft.problems)
+            store.add_version(connection, Version(dataset.id, number, key, self.now, said, tuple(pieces)))
+        return Published(dataset.id, Outcome.PUBLISHED, number, draft.problems)
 
-    def _fail(self, id_: str, problems: Sequence[Problem]) -> Published:
+    def _fail(self, dataset: Dataset, problems: Sequence[Problem]) -> Published:
         with self._connect() as connection:
-            standing = store.lock_set(connection, id_, self.now)
-            store.note_failure(connection, id_, problems, self.now)
+            standing = store.lock_set(connection, dataset, self.now)
+            store.note_failure(connection, dataset.id, problems, self.now)
         number = standing.current.number if standing.current else None
-        return Published(id_, Outcome.FAILED, number, tuple(problems))
+        return Published(dataset.id, Outcome.FAILED, number, tuple(problems))
 
 
 def _tell(error: Exception) -> str:

@@ -1,8 +1,8 @@
 """Published versions in the database.
 
 ``opendata_licence``: under what a loaded ``source`` may be published, said by whom.
-``opendata_set``: a data set; ``current`` the number of the version in place, ``checked_at`` when it was made last,
-``failure`` why the last one was not put in place.
+``opendata_set``: a data set, ``described`` (`model.Dataset`); ``current`` the number of the version in place,
+``checked_at`` when it was made last, ``failure`` why the last one was not put in place.
 ``opendata_version``: ``number`` from 1, ``key`` of the content, ``said`` (`model.Said`) and ``files`` (`model.Piece`).
 """
 
@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from psycopg.types.json import Jsonb
 
 from mobigo.opendata.licences import list_licences
-from mobigo.opendata.model import Piece, Problem, Said, Severity, SourceLicence, Standing, Version
+from mobigo.opendata.model import Dataset, Piece, Problem, Said, Severity, SourceLicence, Standing, Version
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -28,7 +28,7 @@ _VERSIONS = """
 """
 
 _STANDINGS = """
-    SELECT one.id, one.checked_at, one.failed_at, one.failure,
+    SELECT one.described, one.checked_at, one.failed_at, one.failure,
            version.set_id, version.number, version.key, version.made_at, version.said, version.files
     FROM opendata_set AS one
     LEFT JOIN opendata_version AS version ON version.set_id = one.id AND version.number = one.current
@@ -40,13 +40,14 @@ def _version(row: tuple[Any, ...]) -> Version:
     return Version(dataset, number, key, made_at, Said.from_json(said), tuple(Piece(**one) for one in files))
 
 
-def lock_set(connection: Connection[Any], dataset: str, now: datetime) -> Standing:
+def lock_set(connection: Connection[Any], dataset: Dataset, now: datetime) -> Standing:
     """Return how a data set stands, there from now on, and keep others from changing it until the commit."""
     connection.execute(
-        "INSERT INTO opendata_set (id, checked_at) VALUES (%s, %s) ON CONFLICT (id) DO NOTHING", [dataset, now]
+        "INSERT INTO opendata_set (id, described, checked_at) VALUES (%s, %s, %s)"
+        " ON CONFLICT (id) DO UPDATE SET described = excluded.described",
+        [dataset.id, Jsonb(asdict(dataset)), now],
     )
-    connection.execute("SELECT FROM opendata_set WHERE id = %s FOR UPDATE", [dataset])
-    found = find_standing(connection, dataset)
+    found = find_standing(connection, dataset.id)
     assert found is not None
     return found
 
@@ -64,13 +65,13 @@ def list_standings(connection: Connection[Any], dataset: str | None = None) -> l
     )
     return [
         Standing(
-            id_,
+            Dataset(**described),
             _version(tuple(version)) if version[0] is not None else None,
             checked_at,
             failed_at,
             tuple(Problem(**{**one, "severity": Severity(one["severity"])}) for one in failure or ()),
         )
-        for id_, checked_at, failed_at, failure, *version in rows
+        for described, checked_at, failed_at, failure, *version in rows
     ]
 
 

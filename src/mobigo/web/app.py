@@ -43,11 +43,15 @@ from mobigo.ledger.sepa import Account
 from mobigo.messages import outbox_api, webhook_api
 from mobigo.ondemand import availability_api, booking_api, fleet_api, replanning_api, series_api, services_api
 from mobigo.ondemand.catalogue import Catalogues
+from mobigo.opendata import api as opendata_api
+from mobigo.opendata.making import Publisher
+from mobigo.opendata.shelf import Shelf
 from mobigo.places import api as places_api
 from mobigo.school import outputs_api as school_outputs_api
 from mobigo.school import register_api as school_register_api
 from mobigo.school import scenarios_api
 from mobigo.school.roads import RoadsKeeper
+from mobigo.school.scenarios import Bench
 from mobigo.settings import Settings
 from mobigo.transit import api as transit_api
 from mobigo.transit import board_api, disturbance_api, live_api
@@ -80,6 +84,9 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
 SAMPLE = Account(Settings.payer_name, Settings.payer_iban)
 """Who pays drivers, unless an instance says so: an account of nobody."""
 
+PUBLISHER = Publisher(Settings.publisher_name, Settings.publisher_website)
+"""Who publishes open data, unless an instance says so."""
+
 
 def create_app(
     *,
@@ -89,6 +96,7 @@ def create_app(
     allow_hosts: Sequence[str] = (),
     payer: Account = SAMPLE,
     operator: str = "mobigo.localhost",
+    publisher: Publisher = PUBLISHER,
 ) -> FastAPI:
     """Assemble the application from what it needs; tests hand it theirs.
 
@@ -111,13 +119,15 @@ def create_app(
     app.state.payer = payer
     app.state.allow_hosts = tuple(allow_hosts)
     app.state.operator = operator
+    app.state.publisher = publisher
+    app.state.shelf = Shelf(home)
     app.state.networks = Networks(home, clock)
     app.state.catalogues = Catalogues()
     app.state.hails = Hails(engine, app.state.token_key, clock)
     app.state.supplies = app.state.hails.supplies
     app.state.cars = Cars(engine, clock)
     app.state.lifts = Lifts(app.state.cars, app.state.token_key)
-    app.state.school_roads = RoadsKeeper(home)
+    app.state.school_bench = Bench(RoadsKeeper(home))
     app.state.turns = asyncio.Semaphore(POOL_SIZE // 2)
     errors.install(app)
     apis = (
@@ -158,6 +168,7 @@ def create_app(
         school_register_api,
         school_outputs_api,
         scenarios_api,
+        opendata_api,
         accounts_api,
     )
     for room in apis:

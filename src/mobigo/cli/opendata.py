@@ -1,0 +1,137 @@
+"""``mobigo opendata``: publish, list what is published, say under what sources may be."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from mobigo.opendata.making import Publisher
+    from mobigo.settings import Settings
+
+
+@click.group()
+def opendata() -> None:
+    """What is published for everybody under /opendata."""
+
+
+def read_publisher(settings: Settings) -> Publisher:
+    """Return who publishes, by the settings."""
+    from mobigo.opendata.making import Publisher
+
+    return Publisher(
+        settings.publisher_name,
+        settings.publisher_website,
+        f"{settings.public_url}/opendata" if settings.public_url else "",
+        email=settings.publisher_email,
+    )
+
+
+@opendata.command()
+@click.argument("datasets", nargs=-1)
+@click.option("--json", "as_json", is_flag=True, help="Print a list of objects instead of a table.")
+def publish(datasets: tuple[str, ...], *, as_json: bool) -> None:
+    """Make data sets (all, or DATASETS), have them validated, and put them in place.
+
+    What a validator refuses is not put in place: the version before stays online, and the exit code is 1.
+    """
+    import sys
+    from dataclasses import asdict
+
+    from rich.console import Console
+    from rich.progress import Progress
+    from rich.table import Table
+
+    from mobigo.cli.context import open_database
+    from mobigo.opendata.service import Outcome, Press
+    from mobigo.settings import read_settings
+
+    settings = read_settings()
+    press = Press(open_database(), settings.home, read_publisher(settings), settings.open_clock().now())
+    with Progress(console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("", total=None)
+        done = press.publish(
+            datasets, lambda name, number, total: bar.update(task, description=name, completed=number, total=total)
+        )
+    if as_json:
+        print(json.dumps([asdict(one) for one in done], ensure_ascii=False, indent=1))
+    else:
+        table = Table("data set", "outcome", "version", "errors", "warnings")
+        for one in done:
+            wrong = [problem for problem in one.problems if problem.severity in {"error", "known"}]
+            warnings = sum(problem.severity == "warning" for problem in one.problems)
+            said = ", ".join(f"{problem.code} ({problem.count})" for problem in wrong)
+            table.add_row(one.dataset, one.outcome, str(one.version or "-"), said, str(warnings))
+        Console().print(table)
+    if any(one.outcome is Outcome.FAILED for one in done):
+        sys.exit(1)
+
+
+@opendata.command(name="list")
+@click.option("--json", "as_json", is_flag=True, help="Print a list of objects instead of a table.")
+def list_(*, as_json: bool) -> None:
+    """List data sets with the version in place, and what stands in the way of a newer one."""
+    import psycopg
+    from rich.console import Console
+    from rich.table import Table
+
+    from mobigo.cli.context import open_database
+    from mobigo.db.engine import libpq_conninfo
+    from mobigo.opendata import store
+
+    with psycopg.connect(libpq_conninfo(open_database())) as connection:
+        found = store.list_standings(connection)
+    rows = [
+        {
+            "dataset": one.dataset.id,
+            "title": one.dataset.title["fr"],
+            "version": one.current.number if one.current else None,
+            "made_at": one.current.made_at.isoformat() if one.current else None,
+            "licence": one.current.said.licence if one.current else None,
+            "last_day": str(one.current.said.last_day) if one.current and one.current.said.last_day else None,
+            "checked_at": one.checked_at.isoformat(),
+            "failure": [problem.code for problem in one.problems],
+        }
+        for one in found
+    ]
+    if as_json:
+        print(json.dumps(rows, ensure_ascii=False, indent=1))
+        return
+    table = Table("data set", "title", "version", "made", "licence", "until", "not replaced because of")
+    for row in rows:
+        cells = ("dataset", "title", "version", "made_at", "licence", "last_day")
+        refused = ", ".join(row["failure"]) if isinstance(row["failure"], list) else ""
+        table.add_row(*(str(row[cell] or "-") for cell in cells), refused)
+    Console().print(table)
+
+
+@opendata.command()
+@click.argument("source")
+@click.argument("licence")
+@click.option("--attribution", default="", help="Whom to credit, as they ask to be.")
+@click.option("--hide", is_flag=True, help="Do not publish this source at all.")
+def licence(source: str, licence: str, attribution: str, *, hide: bool) -> None:
+    """Say under what LICENCE (SPDX id or name) the timetables of SOURCE may be published, and whom to credit."""
+    import psycopg
+
+    from mobigo.cli.context import open_database
+    from mobigo.db.engine import libpq_conninfo
+    from mobigo.kit.errors import InvalidInput
+    from mobigo.opendata import store
+    from mobigo.opendata.licences import UNSTATED, find_licence, list_licences
+    from mobigo.opendata.model import SourceLicence
+    from mobigo.settings import read_settings
+    from mobigo.transit.load import check_source
+
+    check_source(source)
+    found = find_licence(licence)
+    if found.id == UNSTATED and licence != UNSTATED:
+        raise InvalidInput(f"{licence!r} is no licence we know; use one of {', '.join(list_licences())}")
+    said = SourceLicence(
+        source, found, attribution, published=not hide, said_by="cli", said_at=read_settings().open_clock().now()
+    )
+    with psycopg.connect(libpq_conninfo(open_database())) as connection:
+        store.set_source_licence(connection, said)
+    print(f"{source}: {found.id}{', not published' if hide else ''}; `mobigo opendata publish` makes it so")

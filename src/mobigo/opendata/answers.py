@@ -1,0 +1,87 @@
+"""Files over HTTP: with entity tags, byte ranges, a packed twin, open to every page, the same for HEAD and GET."""
+
+from __future__ import annotations
+
+from email.utils import format_datetime, parsedate_to_datetime
+from typing import TYPE_CHECKING
+
+from starlette.responses import FileResponse, Response
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from starlette.requests import Request
+
+    from mobigo.opendata.model import Piece
+    from mobigo.opendata.shelf import Shelf
+
+OPEN = {
+    "Access-Control-Allow-Origin": "*",
+    "Access-Control-Expose-Headers": "ETag, Last-Modified, Content-Length, Content-Range, Accept-Ranges",
+    "Cross-Origin-Resource-Policy": "cross-origin",
+    "X-Content-Type-Options": "nosniff",
+}
+"""Every page of the world may read it."""
+FOR_GOOD = "public, max-age=31536000, immutable"
+"""At the address of a version."""
+FOR_NOW = "public, max-age=60, must-revalidate"
+"""At the permanent address, where the next version will be."""
+
+
+def send_file(request: Request, shelf: Shelf, piece: Piece, made_at: datetime, *, lasting: bool) -> Response:
+    """Send a published file, a part of it, or the word that nothing changed."""
+    packed = None
+    if "range" not in request.headers and takes_gzip(request):
+        packed = shelf.find_packed(piece.sha256)
+    tag = f'"{piece.sha256}{"-gzip" if packed else ""}"'
+    headers = {
+        **OPEN,
+        "ETag": tag,
+        "Last-Modified": format_datetime(made_at, usegmt=True),
+        "Cache-Control": FOR_GOOD if lasting else FOR_NOW,
+        "Vary": "Accept-Encoding",
+    }
+    if is_known(request, (f'"{piece.sha256}"', f'"{piece.sha256}-gzip"'), made_at):
+        return Response(status_code=304, headers=headers)
+    if packed:
+        headers["Content-Encoding"] = "gzip"
+    return FileResponse(
+        packed or shelf.find(piece.sha256), headers=headers, media_type=piece.media_type, filename=piece.name
+    )
+
+
+def send_text(request: Request, text: str | bytes, media_type: str, tag: str, made_at: datetime) -> Response:
+    """Send what is written on demand, or the word that nothing changed."""
+    headers = {
+        **OPEN,
+        "ETag": f'"{tag}"',
+        "Last-Modified": format_datetime(made_at, usegmt=True),
+        "Cache-Control": FOR_NOW,
+        "Vary": "Accept-Encoding",
+    }
+    if is_known(request, (f'"{tag}"',), made_at):
+        return Response(status_code=304, headers=headers)
+    return Response(text, headers=headers, media_type=media_type)
+
+
+def takes_gzip(request: Request) -> bool:
+    """Tell whether the client takes packed answers."""
+    for part in request.headers.get("accept-encoding", "").split(","):
+        name, _, weight = part.partition(";")
+        if name.strip().lower() in {"gzip", "*"}:
+            return weight.replace(" ", "") not in {"q=0", "q=0.0", "q=0.00", "q=0.000"}
+    return False
+
+
+def is_known(request: Request, tags: tuple[str, ...], made_at: datetime) -> bool:
+    """Tell whether the client has it already (RFC 9110, 13.2.2): by its tag, else by its date."""
+    said = request.headers.get("if-none-match")
+    if said is not None:
+        return said.strip() == "*" or any(one.strip().removeprefix("W/") in tags for one in said.split(","))
+    since = request.headers.get("if-modified-since")
+    if since is None:
+        return False
+    try:
+        return made_at.replace(microsecond=0) <= parsedate_to_datetime(since)
+    except (ValueError, TypeError):
+        return False

@@ -1,0 +1,82 @@
+"""The platform over HTTP: permanent addresses, tags, ranges, HEAD; the last good version stays online."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+from xml.etree import ElementTree as ET
+
+import pytest
+
+from mobigo.opendata.making import Publisher
+from mobigo.opendata.service import Outcome, Press
+from mobigo.transit.load import load_gtfs
+
+if TYPE_CHECKING:
+    from tests.conftest import AppClient
+
+NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
+DEMONSTRATION = Path(__file__).parents[2] / "gtfs/demonstration"
+
+
+@pytest.fixture
+def platform(client: AppClient, database_url: str, home: Path) -> AppClient:
+    load_gtfs(DEMONSTRATION, "demonstration", database_url, now=NOW)
+    done = Press(database_url, home, Publisher("La Région", "https://region.example"), NOW).publish()
+    assert {one.outcome for one in done} == {Outcome.PUBLISHED}, done
+    return client
+
+
+URL = "/opendata/gtfs-demonstration/gtfs.zip"
+
+
+def test_a_file_is_served_with_tags_ranges_and_head(platform: AppClient) -> None:
+    whole = platform.get(URL)
+    assert whole.status_code == 200
+    assert whole.headers["access-control-allow-origin"] == "*"
+    tag, body = whole.headers["etag"], whole.content
+    head = platform.head(URL)
+    assert (head.status_code, head.content) == (200, b"")
+    for name in ("etag", "last-modified", "content-length", "content-type", "accept-ranges"):
+        assert head.headers[name] == whole.headers[name], name
+    for said in (tag, f'"other", W/{tag}', "*"):
+        known = platform.get(URL, headers={"If-None-Match": said})
+        assert (known.status_code, known.content, known.headers["etag"]) == (304, b"", tag)
+    assert platform.get(URL, headers={"If-None-Match": '"other"'}).status_code == 200
+    assert platform.get(URL, headers={"If-Modified-Since": whole.headers["last-modified"]}).status_code == 304
+    assert platform.get(URL, headers={"If-Modified-Since": "yesterday"}).status_code == 200
+    part = platform.get(URL, headers={"Range": "bytes=10-19"})
+    assert (part.status_code, part.content) == (206, body[10:20])
+    assert part.headers["content-range"] == f"bytes 10-19/{len(body)}"
+    assert platform.get(URL, headers={"Range": f"bytes={len(body)}-"}).status_code == 416
+    assert platform.get(URL, headers={"Range": "bytes=-5", "If-Range": tag}).content == body[-5:]
+    assert platform.get(URL, headers={"Range": "bytes=0-4", "If-Range": '"old"'}).content == body
+
+
+def test_a_version_has_its_own_address_for_good(platform: AppClient) -> None:
+    versions = platform.get("/opendata/gtfs-demonstration/versions.json").json()["versions"]
+    assert [one["number"] for one in versions] == [1]
+    (file,) = versions[0]["files"]
+    lasting = platform.get(file["version_url"])
+    assert lasting.content == platform.get(file["url"]).content
+    assert "immutable" in lasting.headers["cache-control"]
+    assert platform.get("/opendata/gtfs-demonstration/versions/2/gtfs.zip").json()["code"] == "unknown_version"
+    assert platform.get("/opendata/gtfs-demonstration/nothing.zip").json()["code"] == "unknown_file"
+    assert platform.get("/opendata/nothing/nothing.zip").json()["code"] == "unknown_dataset"
+
+
+def test_catalogues_list_what_is_there(platform: AppClient) -> None:
+    (one,) = platform.get("/opendata/datasets.json").json()["datasets"]
+    assert one["current"]["counts"]["trips"] > 100
+    assert one["current"]["features"]["flex"]
+    for name, kind in (("jsonld", "application/ld+json"), ("ttl", "text/turtle")):
+        found = platform.get(f"/opendata/catalog.{name}")
+        assert found.headers["content-type"].startswith(kind)
+        assert f"{str(platform.base_url).rstrip('/')}{URL}" in found.text
+        assert platform.head(f"/opendata/catalog.{name}").status_code == 200
+        again = platform.get(f"/opendata/catalog.{name}", headers={"If-None-Match": found.headers["etag"]})
+        assert again.status_code == 304
+    feed = ET.fromstring(platform.get("/opendata/atom.xml").text)
+    assert len(feed.findall("{http://www.w3.org/2005/Atom}entry")) == 1
+    assert platform.get("/opendata/gtfs-demonstration/diff/1/1").json()["same_files"] == ["gtfs.zip"]
