@@ -262,7 +262,7 @@ def test_a_change_by_hand_is_checked_at_once(school: School) -> None:
         assert answer.status_code == 200, answer.text
         return dict(answer.json())
 
-    assert check() == {"runs": [], "breaks": []}
+    assert check() == {"runs": [], "breaks": [], "relinked": []}
     lon, lat = lonlat(3_000, 2_400)
     dragged = check({"kind": "stop", "stop": "S2", "lat": lat, "lon": lon})
     runs = {run["id"]: run for session in document["sessions"] for run in session["runs"]}

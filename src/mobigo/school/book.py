@@ -17,7 +17,7 @@ from mobigo.school.register import SHEETS, Bell, Call, Circuit, Run, School, Sea
 from mobigo.school.register_store import list_rows
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     import psycopg
 
@@ -57,29 +57,61 @@ class Book:
 
 def read_book(connection: psycopg.Connection[Any], year: str) -> Book:
     """Read a year; no names, no addresses, nothing but keys and places."""
+    rows = _Rows(connection, year).read
+    return replace(
+        read_frame(connection, year, None), vehicles=rows("vehicles"), runs=rows("runs"), calls=rows("calls"),
+        seats=rows("seats"),
+    )  # fmt: skip
 
-    def rows(name: str) -> tuple[Any, ...]:
-        sheet = SHEETS[name]
-        return tuple(sheet.noun(**row) for row in list_rows(connection, year, sheet))
 
+def read_frame(connection: psycopg.Connection[Any], year: str, pupils: Collection[str] | None) -> Book:
+    """Read what a change of a plan is checked with: no circuits as they are driven, and only some pupils.
+
+    Parameters
+    ----------
+    pupils
+        Keys; those who are fetched at their doors are read too. None: everybody.
+    """
+    rows = _Rows(connection, year).read
+    wanted = {"year": year, "all": pupils is None, "pupils": list(pupils or ())}
     homes: dict[str, tuple[Home, ...]] = {}
-    for pupil, lat, lon, weekdays, second_lat, second_lon, second_weekdays in connection.execute(
-        "SELECT pupil, lat, lon, weekdays, second_lat, second_lon, second_weekdays FROM school_person WHERE year = %s",
-        [year],
+    for pupil, lat, lon, weekdays, weeks, second_lat, second_lon, second_weekdays, second_weeks in connection.execute(
+        """
+        SELECT pupil, lat, lon, weekdays, weeks, second_lat, second_lon, second_weekdays, second_weeks
+        FROM school_person
+        WHERE year = %(year)s AND (%(all)s OR pupil IN (
+            SELECT key FROM school_pupil WHERE year = %(year)s AND (key = ANY(%(pupils)s) OR 'door' = ANY(needs))
+        ))
+        """,
+        wanted,
     ):
-        first = Home(1, None if lat is None or lon is None else Point(lon, lat), frozenset(weekdays))
+        first = Home(1, None if lat is None or lon is None else Point(lon, lat), frozenset(weekdays), weeks)
         homes[pupil] = (first,)
         if second_weekdays:
             place = None if second_lat is None or second_lon is None else Point(second_lon, second_lat)
-            homes[pupil] += (Home(2, place, frozenset(second_weekdays)),)
+            homes[pupil] += (Home(2, place, frozenset(second_weekdays), second_weeks or "all"),)
     riders = tuple(
-        Rider(row["key"], row["school"], row["level"], row["boarding"], tuple(row["needs"]), homes.get(row["key"], ()))
-        for row in list_rows(connection, year, SHEETS["pupils"])
+        Rider(key, school, level, boarding, tuple(needs), homes.get(key, ()))
+        for key, school, level, boarding, needs in connection.execute(
+            """
+            SELECT key, school, level, boarding, needs FROM school_pupil
+            WHERE year = %(year)s AND (%(all)s OR key = ANY(%(pupils)s) OR 'door' = ANY(needs)) ORDER BY key
+            """,
+            wanted,
+        )
     )
-    return Book(
-        rows("schools"), rows("bells"), rows("stops"), rows("vehicles"), rows("circuits"), rows("runs"), rows("calls"),
-        rows("seats"), riders,
-    )  # fmt: skip
+    return Book(rows("schools"), rows("bells"), rows("stops"), (), rows("circuits"), (), (), (), riders)
+
+
+class _Rows:
+    """The lists of a year, as nouns."""
+
+    def __init__(self, connection: psycopg.Connection[Any], year: str) -> None:
+        self._connection, self._year = connection, year
+
+    def read(self, name: str) -> tuple[Any, ...]:
+        sheet = SHEETS[name]
+        return tuple(sheet.noun(**row) for row in list_rows(self._connection, self._year, sheet))
 
 
 def change(book: Book, changes: Sequence[Mapping[str, Any]]) -> Book:

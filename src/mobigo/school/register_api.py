@@ -466,7 +466,7 @@ def list_school_eligibility(
     """Tell who is entitled to transport, from which home, and why; by the rules of a day and the shortest road."""
     connection = driver(session)
     service.get_year(connection, year)
-    lengths = request.app.state.school_roads.find(connection).lengths()
+    lengths = request.app.state.school_bench.roads.find(connection).lengths()
     found = service.judge_pupils(connection, year, lengths, day=day, school=school, pupil=pupil)
     return EntitledsAnswer(pupils=[_entitled(one) for one in found])
 

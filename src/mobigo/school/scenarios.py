@@ -8,16 +8,17 @@ from __future__ import annotations
 
 import secrets
 import time
-from dataclasses import asdict
-from typing import TYPE_CHECKING, Any
+from dataclasses import asdict, dataclass, field
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from mobigo.kit.errors import Conflict, InvalidInput
 from mobigo.school import register_store, scenario_store
-from mobigo.school.book import change, read_book
+from mobigo.school.book import change, read_book, read_frame
 from mobigo.school.comparing import compare
 from mobigo.school.demand import MORNING
 from mobigo.school.rechecking import Break, recheck
 from mobigo.school.register import SHEETS, Stop
+from mobigo.school.relinking import Relinked, relink
 from mobigo.school.roads import open_roads
 from mobigo.school.scenario_store import Scenario
 from mobigo.school.yearplan import Effort, Told, list_doors, plan_year
@@ -206,18 +207,41 @@ def list_stop_names(connection: Connection[Any], year: str) -> dict[str, str]:
     return {row["id"]: row["name"] for row in register_store.list_rows(connection, year, SHEETS["stops"])}
 
 
-def check_changes(
-    connection: Connection[Any], plan: int, changes: Sequence[Mapping[str, Any]], roads: RoadsKeeper
-) -> tuple[list[dict[str, Any]], list[Break]]:
-    """Try changes on a plan that is done, without planning anew; see `mobigo.school.rechecking`."""
+@dataclass
+class Bench:
+    """What changes are tried on: the roads, and the documents of plans that were read lately."""
+
+    roads: RoadsKeeper
+    documents: scenario_store.Documents = field(default_factory=scenario_store.Documents)
+
+
+class Tried(NamedTuple):
+    """A plan after changes by hand."""
+
+    runs: list[dict[str, Any]]
+    """Those that change, as in the document and with the ``session``."""
+    breaks: list[Break]
+    relinked: list[Relinked]
+    """Of sessions with changed runs: the vehicles that it takes when runs may change theirs."""
+
+
+def check_changes(connection: Connection[Any], plan: int, changes: Sequence[Mapping[str, Any]], bench: Bench) -> Tried:
+    """Try changes on a plan that is done, without planning anew.
+
+    See Also
+    --------
+    mobigo.school.rechecking, mobigo.school.relinking
+    """
     asked = scenario_store.get_plan(connection, plan)
-    document = scenario_store.get_document(connection, plan)
+    document = bench.documents.get(connection, plan)
     scenario = scenario_store.get_scenario(connection, asked.scenario)
-    planned = change(
-        read_book(connection, scenario.year), scenario_store.get_changes(connection, scenario.id, asked.revision)
-    )
+    made_with = scenario_store.get_changes(connection, scenario.id, asked.revision)
+    pupils = {one["pupil"] for one in (*made_with, *changes) if one["kind"] == "pupil"}
+    planned = change(read_frame(connection, scenario.year, pupils), made_with)
     after = change(planned, changes)
-    return recheck(planned, after, document, lambda period: roads.find(connection).drives(period))
+    roads = bench.roads.find(connection)
+    runs, breaks = recheck(planned, after, document, roads.drives)
+    return Tried(runs, breaks, relink(after, document, runs, roads.drives))
 
 
 # ── decided ───────────────────────────────────────────────────────────────────────────────────────────────────────────

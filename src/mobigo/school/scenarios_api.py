@@ -233,11 +233,22 @@ class BreakAnswer(BaseModel):
     text: str
 
 
+class RelinkedAnswer(BaseModel):
+    """A session whose runs change, when each may be driven by another vehicle."""
+
+    session: str
+    before: int = Field(description="Vehicles of the plan")
+    after: int = Field(description="The fewest that can drive these runs")
+    vehicles: dict[str, int] = Field(description="By run")
+    moved: list[str] = Field(description="Runs that another vehicle drives")
+
+
 class CheckAnswer(BaseModel):
     """A plan after changes, without planning anew."""
 
     runs: list[dict[str, Any]] = Field(description="Those that change, with their new times")
-    breaks: list[BreakAnswer]
+    breaks: list[BreakAnswer] = Field(description="While every run keeps its vehicle")
+    relinked: list[RelinkedAnswer]
 
 
 class ComparisonAnswer(BaseModel):
@@ -339,8 +350,12 @@ def check_school_plan(
 ) -> CheckAnswer:
     """Try changes on a plan at once: new times of its runs, and a sentence for everything that breaks."""
     changes = [one.plain() for one in body.changes]
-    runs, breaks = scenarios.check_changes(driver(session), plan, changes, request.app.state.school_roads)
-    return CheckAnswer(runs=runs, breaks=[BreakAnswer(**one._asdict()) for one in breaks])
+    found = scenarios.check_changes(driver(session), plan, changes, request.app.state.school_bench)
+    return CheckAnswer(
+        runs=found.runs,
+        breaks=[BreakAnswer(**one._asdict()) for one in found.breaks],
+        relinked=[RelinkedAnswer(**one._asdict()) for one in found.relinked],
+    )
 
 
 @router.post("/plans/{plan}/cancel", responses=problems(401, 403, 404, 409, 422))

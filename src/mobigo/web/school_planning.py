@@ -239,13 +239,14 @@ def give_map(at: AtOffice, plan: PlanId) -> Response:
 @router.post("/plans/{plan}/check")
 def check(at: AtOffice, plan: PlanId, body: Annotated[dict[str, Any], Body()]) -> Response:
     """Try changes on a plan at once, for scripts: the runs with their new times, and what breaks."""
-    runs, breaks = scenarios.check_changes(
-        at.connection, plan, _read_changes(body.get("changes")), at.request.app.state.school_roads
+    found = scenarios.check_changes(
+        at.connection, plan, _read_changes(body.get("changes")), at.request.app.state.school_bench
     )
     return JSONResponse(
         {
-            "runs": [{"id": run["id"], "session": run["session"]} for run in runs],
-            "breaks": [{**one._asdict(), "text": one.text} for one in breaks],
+            "runs": [{"id": run["id"], "session": run["session"]} for run in found.runs],
+            "breaks": [one._asdict() for one in found.breaks],
+            "relinked": [{"session": one.session, "before": one.before, "after": one.after} for one in found.relinked],
         },
         headers={"Cache-Control": "no-store"},
     )
@@ -307,7 +308,7 @@ def _scenario(at: Office, id_: str, *, problem: str = "", tried: Sequence[Mappin
     changes = scenario_store.get_changes(at.connection, id_, found.revision)
     plans = scenario_store.list_plans(at.connection, id_)
     done = next((one for one in plans if one.state == "done"), None)
-    document = scenario_store.get_document(at.connection, done.id) if done else None
+    document = at.request.app.state.school_bench.documents.get(at.connection, done.id) if done else None
     rows = {
         name: register_store.list_rows(at.connection, found.year, SHEETS[name], doors=False)
         for name in ("schools", "stops", "circuits")
@@ -316,7 +317,7 @@ def _scenario(at: Office, id_: str, *, problem: str = "", tried: Sequence[Mappin
     breaks = None
     if tried is not None and done is not None:
         try:
-            _, breaks = scenarios.check_changes(at.connection, done.id, tried, at.request.app.state.school_roads)
+            breaks = scenarios.check_changes(at.connection, done.id, tried, at.request.app.state.school_bench).breaks
         except MobigoError as error:
             problem = str(error)
     troubles = document["troubles"] if document else []
