@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from mobigo.school.book import Book
+from mobigo.school.rechecking import Break
 from mobigo.school.register import School, Stop
 from mobigo.school.relinking import relink
 
@@ -79,8 +80,8 @@ def test_as_few_vehicles_drive_the_runs_as_can(way: str, seed: int) -> None:
         for n in range(7)
     ]
     session = {"name": way, "way": way, "weekdays": [1], "locked": 0, "runs": runs}
-    changed = [{**runs[0], "session": way}]
-    (found,) = relink(BOOK, {"sessions": [session]}, changed, lambda _: Grid())  # type: ignore[arg-type,return-value]
+    changed, late = [{**runs[0], "session": way}], [Break("link", way, "R0", "late")]
+    (found,) = relink(BOOK, {"sessions": [session]}, changed, late, lambda _: Grid())  # type: ignore[arg-type,return-value]
     assert (found.before, found.after) == (7, fewest(runs, way))
     assert len(set(found.vehicles.values())) == found.after
 
@@ -90,7 +91,7 @@ def test_vehicles_that_can_go_on_keep_their_runs_and_their_numbers() -> None:
     other = run(3, "morning", 2, 100, 2, vehicle=0)
     session = {"name": "m", "way": "morning", "weekdays": [1], "locked": 2, "runs": [early, late, other]}
     later = {**other, "calls": [{**other["calls"][0], "at": 160}], "bell": 760, "session": "m"}
-    (found,) = relink(BOOK, {"sessions": [session]}, [later], lambda _: Grid())  # type: ignore[arg-type,return-value]
+    (found,) = relink(BOOK, {"sessions": [session]}, [later], [], lambda _: Grid())  # type: ignore[arg-type,return-value]
     assert (found.before, found.after, found.moved) == (4, 4, ())
     assert found.vehicles == {"R1": 3, "R2": 3, "R3": 0}
 
@@ -99,7 +100,7 @@ def test_a_vehicle_that_would_come_too_late_leaves_its_run_to_another() -> None:
     early, late = run(1, "morning", 0, 0, 0, vehicle=0), run(2, "morning", 0, 700, 0, vehicle=0)
     session = {"name": "m", "way": "morning", "weekdays": [1], "locked": 0, "runs": [early, late]}
     moved = {**early, "calls": [{**early["calls"][0], "at": 300}], "bell": 900, "session": "m"}
-    (found,) = relink(BOOK, {"sessions": [session]}, [moved], lambda _: Grid())  # type: ignore[arg-type,return-value]
+    (found,) = relink(BOOK, {"sessions": [session]}, [moved], [], lambda _: Grid())  # type: ignore[arg-type,return-value]
     assert (found.before, found.after, found.moved) == (1, 2, ("R2",))
 
 
@@ -107,8 +108,8 @@ def test_runs_driven_together_stay_together_and_kinds_apart() -> None:
     together = [{**run(n, "morning", n, 0, n, vehicle=0), "tour": "T", "kind": 1} for n in (0, 1)]
     later = [{**run(n, "morning", 0, 2_000, 0, vehicle=n), "kind": n - 2} for n in (2, 3)]
     session = {"name": "m", "way": "morning", "weekdays": [1], "locked": 0, "runs": [*together, *later]}
-    changed = [{**together[0], "session": "m"}]
-    (found,) = relink(BOOK, {"sessions": [session]}, changed, lambda _: Grid())  # type: ignore[arg-type,return-value]
+    changed, late = [{**together[0], "session": "m"}], [Break("link", "m", "R0", "late")]
+    (found,) = relink(BOOK, {"sessions": [session]}, changed, late, lambda _: Grid())  # type: ignore[arg-type,return-value]
     assert found.vehicles["R0"] == found.vehicles["R1"] == found.vehicles["R3"]
     assert found.vehicles["R2"] != found.vehicles["R0"]
     assert found.after == len({found.vehicles[one] for one in ("R0", "R2")}) == 2

@@ -77,6 +77,10 @@ class _Session:
         }
         self._shut = {id_ for id_, stop in self._stops.items() if not stop.open and id_ in was and was[id_].open}
         self._schools = {school.id: school for school in after.schools}
+        self._bells: dict[tuple[str, str, str], list[int]] = defaultdict(list)
+        for bell in after.bells:
+            if set(session["weekdays"]) <= set(bell.weekdays):
+                self._bells[bell.school, bell.trip, bell.riders].append(bell.at)
 
     @property
     def changed(self) -> list[dict[str, Any]]:
@@ -130,13 +134,7 @@ class _Session:
                 self._time(run, bell, here)
 
     def _find_bell(self, run: Mapping[str, Any]) -> int:
-        days = set(self._session["weekdays"])
-        bells = [
-            bell.at
-            for bell in self._book.bells
-            if (bell.school, bell.trip, bell.riders) == (run["school"], run["trip"], run["riders"])
-            and days <= set(bell.weekdays)
-        ]
+        bells = self._bells[run["school"], run["trip"], run["riders"]]
         return min(bells, key=lambda at: abs(at - run["bell"]), default=run["bell"])
 
     def _time(self, run: dict[str, Any], bell: int, moved: Sequence[bool]) -> None:

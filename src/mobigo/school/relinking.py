@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from mobigo.school.book import Book
+    from mobigo.school.rechecking import Break
     from mobigo.street.drives import Drives, Place
 
 
@@ -58,9 +59,10 @@ def relink(
     book: Book,
     document: Mapping[str, Any],
     changed: Sequence[Mapping[str, Any]],
+    broken: Sequence[Break],
     find_drives: Callable[[Period], Drives],
 ) -> list[Relinked]:
-    """Give the runs of all sessions that changed to as few vehicles as possible.
+    """Give the runs of sessions in which bells moved, or vehicles would come too late, to as few as possible.
 
     Parameters
     ----------
@@ -68,14 +70,19 @@ def relink(
         With the changes.
     changed
         Runs with their new times, as `mobigo.school.rechecking.recheck` returns them.
+    broken
+        What it says that breaks.
     """
     by_session: dict[str, dict[str, Mapping[str, Any]]] = defaultdict(dict)
     for run in changed:
         by_session[run["session"]][run["id"]] = run
+    late = {one.session for one in broken if one.kind == "link"}
     return [
-        _relink(book, session, by_session[session["name"]], find_drives)
+        _relink(book, session, mine, find_drives)
         for session in document["sessions"]
-        if session["name"] in by_session
+        for mine in [by_session[session["name"]]]
+        if session["name"] in late
+        or any(run["id"] in mine and mine[run["id"]]["bell"] != run["bell"] for run in session["runs"])
     ]
 
 

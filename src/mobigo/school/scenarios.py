@@ -222,7 +222,7 @@ class Tried(NamedTuple):
     """Those that change, as in the document and with the ``session``."""
     breaks: list[Break]
     relinked: list[Relinked]
-    """Of sessions with changed runs: the vehicles that it takes when runs may change theirs."""
+    """Of sessions in which bells moved or a vehicle would come too late: what it takes when runs change vehicles."""
 
 
 def check_changes(connection: Connection[Any], plan: int, changes: Sequence[Mapping[str, Any]], bench: Bench) -> Tried:
@@ -241,7 +241,7 @@ def check_changes(connection: Connection[Any], plan: int, changes: Sequence[Mapp
     after = change(planned, changes)
     roads = bench.roads.find(connection)
     runs, breaks = recheck(planned, after, document, roads.drives)
-    return Tried(runs, breaks, relink(after, document, runs, roads.drives))
+    return Tried(runs, breaks, relink(after, document, runs, breaks, roads.drives))
 
 
 # ── decided ───────────────────────────────────────────────────────────────────────────────────────────────────────────
