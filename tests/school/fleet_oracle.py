@@ -99,9 +99,11 @@ def cost_of_route(problem: Problem, before: int | None, kind: Kind, stops: Seque
     assert problem.metres is not None
     metres = float(problem.metres.to_school[stops[-1]])
     metres += sum(float(problem.metres.drive[pair]) for pair in itertools.pairwise(stops))
-    if before is None:
-        return kind.day + kind.metre * metres
-    return kind.metre * (metres + float(problem.metres.from_school[before, stops[0]]))
+    seconds = float(problem.dwell[stops[0]]) + ride_of(problem, stops)
+    if before is not None:
+        metres += float(problem.metres.from_school[before, stops[0]])
+        seconds += float(problem.from_school[before, stops[0]])
+    return kind.day * (before is None) + kind.metre * metres + kind.second * seconds
 
 
 def check_plan(problem: Problem, plan: Plan) -> tuple[int, float]:

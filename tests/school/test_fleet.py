@@ -10,9 +10,9 @@ from mobigo.school.economy import solve
 from mobigo.school.model import Kind
 from mobigo.school.optimise import list_large
 
-COACH = Kind(14, day=19_000, metre=0.13)
+COACH = Kind(14, day=19_000, metre=0.13, second=0.8)
 MIDI = Kind(10, 1, 2, day=15_000, metre=0.11)
-MINIBUS = Kind(8, 2, 0, day=9_000, metre=0.07)
+MINIBUS = Kind(8, 2, 0, day=9_000, metre=0.07, second=0.8)
 
 
 @pytest.mark.parametrize("seed", range(24))

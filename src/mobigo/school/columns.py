@@ -136,10 +136,11 @@ def part(problem: Problem, school: int, kind: int, room: Room, costs: Costs | No
     bit, seen, keep = _memories(drive)
     cost, home_cost, lead_cost = np.zeros((len(stops), len(stops))), np.zeros(len(stops)), np.zeros_like(lead)
     if costs is not None:
-        metre = problem.kinds[kind].metre
-        cost = np.ascontiguousarray(metre * costs.drive[np.ix_(stops, stops)])
-        home_cost = metre * costs.to_school[stops]
-        lead_cost[1:] = metre * costs.from_school[origin[1:]][:, stops]
+        metre, second = problem.kinds[kind].metre, problem.kinds[kind].second
+        cost = np.ascontiguousarray(metre * costs.drive[np.ix_(stops, stops)] + second * (drive + dwell))
+        home_cost = metre * costs.to_school[stops] + second * home
+        lead_cost[:] = second * dwell
+        lead_cost[1:] += metre * costs.from_school[origin[1:]][:, stops] + second * lead[1:]
     pickups = Pickups(
         room.load[stops], dwell, drive, home, bit, seen, keep, np.ascontiguousarray(room.more[stops]), cost, home_cost
     )

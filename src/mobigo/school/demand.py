@@ -26,7 +26,7 @@ class Trouble(NamedTuple):
 
     kind: str
     """``no_address``, ``no_bell``, ``no_place``, ``no_stop``, ``stop_unreached``, ``ride_too_long``, ``stop_overfull``,
-    ``vehicle_too_small``."""
+    ``no_wheelchair_place``."""
     about: str
     """Key of the pupil, id of the school or the stop."""
     text: str
@@ -53,6 +53,8 @@ class Home:
     point: Point | None
     weekdays: frozenset[int]
     """1 is Monday; those on which one leaves from it, or comes back to it."""
+    weeks: str = "all"
+    """``all``, ``even`` or ``odd``."""
 
 
 class Service(NamedTuple):

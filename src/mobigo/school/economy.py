@@ -95,7 +95,7 @@ def solve(
         if progress is not None:
             progress(plan.buses, bound, cost, least)
 
-    priced = problem.metres is not None and any(kind.day or kind.metre for kind in problem.kinds)
+    priced = problem.metres is not None and any(kind.day or kind.metre or kind.second for kind in problem.kinds)
     plan, certificate = optimise(
         problem,
         time_limit=time_limit * SHARE if priced else time_limit,

@@ -33,6 +33,8 @@ class Kind(NamedTuple):
     """Cost of a bus."""
     metre: float = 0.0
     """Cost of a metre."""
+    second: float = 0.0
+    """Cost of a second of driving or halting; waiting is not counted."""
 
     def holds(self, riders: NDArray[np.int32]) -> bool:
         """Tell whether riders fit, int32[2, 2]: by week, those who sit and those in wheelchairs."""
@@ -142,10 +144,11 @@ class Problem:
     def cost(self, source: int, route: Route) -> float:
         """Cost of a route, from the school its bus comes from or with a bus of its own."""
         kind = self.kinds[route.kind]
+        cost = kind.metre * self.length(route) + kind.second * self.service(route)
         if source == DEPOT:
-            return kind.day + kind.metre * self.length(route)
+            return kind.day + cost
         lead = 0.0 if self.metres is None else float(self.metres.from_school[source, route.stops[0]])
-        return kind.metre * (lead + self.length(route))
+        return cost + kind.metre * lead + kind.second * float(self.from_school[source, route.stops[0]])
 
     def ride(self, route: Route) -> float:
         """Seconds from leaving the first stop to arriving at the school."""

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from mobigo.school.demand import MORNING, Session, Trip, Trouble
-from mobigo.school.model import Kind, Plan, Problem, Route
+from mobigo.school.model import Kind, Metres, Plan, Problem, Route
 from mobigo.street.drives import NO_WAY
 
 if TYPE_CHECKING:
@@ -31,6 +31,7 @@ class Limits:
     """What every run keeps to."""
 
     seats: int = 55
+    """Of the largest vehicle."""
     ride: Mapping[str, int] = field(default_factory=lambda: {"primary": 2_700, "college": 2_700, "lycee": 3_600})
     """Seconds aboard, by level of the school."""
     halt: float = 19.0
@@ -53,6 +54,25 @@ class Ground:
     """Row of each school, by id."""
     levels: Mapping[str, str]
     """Of each school, by id."""
+
+
+class Space(NamedTuple):
+    """What a pupil takes up of a vehicle."""
+
+    weeks: str = "all"
+    """``all``, ``even`` or ``odd``."""
+    rolls: bool = False
+    """A place for a wheelchair, instead of a seat."""
+    escorted: bool = False
+    """A seat more, for the one who goes along."""
+
+    def tally(self) -> NDArray[np.int32]:
+        """Tally it, int32[2, 2]: by week (even, odd), seats and places for wheelchairs."""
+        one = [int(not self.rolls) + int(self.escorted), int(self.rolls)]
+        return np.array([one if self.weeks != "odd" else [0, 0], one if self.weeks != "even" else [0, 0]], np.int32)
+
+
+SEAT = Space()
 
 
 class Load(NamedTuple):
@@ -93,6 +113,8 @@ class Run:
     """Seconds after midnight, at the school."""
     vehicle: int
     """Number of the vehicle of the session; it drives its runs one after another."""
+    kind: int
+    """Of the vehicle."""
     metres: int
     """Loaded."""
     empty: int
@@ -100,7 +122,14 @@ class Run:
 
 
 def lay_out(
-    session: Session, trips: Sequence[Sequence[Trip]], stops: Mapping[Trip, int], ground: Ground, limits: Limits
+    session: Session,
+    trips: Sequence[Sequence[Trip]],
+    stops: Mapping[Trip, int],
+    ground: Ground,
+    limits: Limits,
+    *,
+    kinds: Sequence[Kind] = (),
+    places: Mapping[Trip, Space] | None = None,
 ) -> tuple[Layout, list[Trouble]]:
     """Lay a session out for the optimiser.
 
@@ -110,12 +139,18 @@ def lay_out(
         Of each service.
     stops
         Row of the table at which each trip begins or ends; a trip without one is left out.
+    kinds
+        Of vehicles; without any, there is one that has the limits' seats.
+    places
+        What trips take up, where it is not a seat.
 
     Returns
     -------
     Layout, list of Trouble
         Without the loads that no vehicle can serve.
     """
+    kinds = tuple(kinds) or (Kind(limits.seats),)
+    fitter = _Fitter(kinds, places or {})
     troubles: list[Trouble] = []
     loads: list[Load] = []
     schools = tuple(ground.schools[one.school] for one in session.services)
@@ -131,20 +166,86 @@ def lay_out(
             if found is not None:
                 troubles.append(found)
                 continue
-            parts = math.ceil(len(here) / limits.seats)
-            if parts > 1:
-                troubles.append(_overfull(ground.names[stop], ground.names[schools[service]], len(here), limits.seats))
-            size = math.ceil(len(here) / parts)
-            loads += [Load(service, stop, tuple(here[n : n + size])) for n in range(0, len(here), size)]
-    return Layout(session, tuple(loads), schools, _state(session, loads, schools, ground, limits)), troubles
+            left = [trip for trip in here if not fitter.takes(trip)]
+            troubles += [_unplaced(trip.pupil) for trip in left]
+            groups = [
+                [trip for trip in here if fitter.rolls(trip) == rolling and trip not in left]
+                for rolling in (False, True)
+            ]
+            for group in groups:
+                parts = fitter.part(group)
+                if len(parts) > 1 and group is groups[0]:
+                    seats = max(kind.seats for kind in kinds)
+                    names = ground.names[stop], ground.names[schools[service]]
+                    troubles.append(_overfull(*names, len(group), seats, len(parts)))
+                loads += [Load(service, stop, tuple(one)) for one in parts]
+    problem = _state(session, loads, schools, ground, limits)
+    return Layout(session, tuple(loads), schools, replace(problem, kinds=kinds, riders=fitter.count(loads))), troubles
 
 
-def _overfull(stop: str, school: str, pupils: int, seats: int) -> Trouble:
+class _Fitter:
+    """Parts the pupils of a stop into loads, each of which some kind of vehicle takes."""
+
+    def __init__(self, kinds: Sequence[Kind], places: Mapping[Trip, Space]) -> None:
+        self._kinds, self._places = kinds, places
+
+    def rolls(self, trip: Trip) -> bool:
+        """Tell whether a pupil needs a place for a wheelchair."""
+        return self._places.get(trip, SEAT).rolls
+
+    def takes(self, trip: Trip) -> bool:
+        """Tell whether any vehicle takes a pupil."""
+        return self._fits([trip])
+
+    def _sum(self, trips: Sequence[Trip]) -> NDArray[np.int32]:
+        total = np.zeros((2, 2), np.int32)
+        for trip in trips:
+            total += self._places.get(trip, SEAT).tally()
+        return total
+
+    def _fits(self, trips: Sequence[Trip]) -> bool:
+        aboard = self._sum(trips)
+        return any(kind.holds(aboard) for kind in self._kinds)
+
+    def part(self, trips: Sequence[Trip]) -> list[list[Trip]]:
+        """Part pupils evenly into as few loads as each fit a vehicle; those of one week beside those of the other."""
+        if not trips:
+            return []
+        order = sorted(trips, key=lambda trip: ("all", "even", "odd").index(self._places.get(trip, SEAT).weeks))
+        plain = all(trip not in self._places for trip in trips)
+        for count in range(1, len(trips) + 1):
+            size = math.ceil(len(trips) / count)
+            parts = (
+                [trips[n : n + size] for n in range(0, len(trips), size)]
+                if plain
+                else [order[n::count] for n in range(count)]
+            )
+            if all(self._fits(part) for part in parts):
+                return [sorted(part) for part in parts]
+        raise AssertionError("a pupil alone fits, or is left out before")
+
+    def count(self, loads: Sequence[Load]) -> NDArray[np.int32] | None:
+        """Count what loads take up; None where everybody has a seat every week."""
+        if not any(trip in self._places for load in loads for trip in load.trips):
+            return None
+        return np.array([self._sum(load.trips) for load in loads], np.int32)
+
+
+def _unplaced(pupil: str) -> Trouble:
+    return Trouble(
+        "no_wheelchair_place",
+        pupil,
+        f"pupil {pupil} needs a place for a wheelchair, and no vehicle of the register has one; add a vehicle with one,"
+        " or bring this pupil otherwise",
+    )
+
+
+def _overfull(stop: str, school: str, pupils: int, seats: int, vehicles: int) -> Trouble:
     return Trouble(
         "stop_overfull",
         stop,
         f"{pupils} pupils wait at stop {stop} for {school}, and a vehicle has {seats} seats:"
-        f" {math.ceil(pupils / seats)} vehicles call there; open a second stop, or use a larger vehicle",
+        f" {vehicles} vehicles call there; open a second stop, or use a larger vehicle",
     )
 
 
@@ -172,6 +273,7 @@ def _judge(ends: tuple[int, int], names: tuple[str, str], table: Table, longest:
 def _state(session: Session, loads: Sequence[Load], schools: Sequence[int], ground: Ground, limits: Limits) -> Problem:
     """State the optimiser's problem; of ways home in reversed time."""
     drives = ground.table.seconds if session.way == MORNING else ground.table.seconds.T
+    lengths = ground.table.metres if session.way == MORNING else ground.table.metres.T
     stop = np.array([one.stop for one in loads], np.int32)
     service = np.array([one.service for one in loads], np.int32)
     school = np.array(schools, np.int32)
@@ -188,11 +290,16 @@ def _state(session: Session, loads: Sequence[Load], schools: Sequence[int], grou
         drive=_reached(drives[np.ix_(stop, stop)]),
         to_school=_reached(drives[stop, school[service]]),
         from_school=_reached(drives[np.ix_(school, stop)]),
+        metres=Metres(
+            _reached(lengths[np.ix_(stop, stop)]),
+            _reached(lengths[stop, school[service]]),
+            _reached(lengths[np.ix_(school, stop)]),
+        ),
     )
 
 
 def _reached(seconds: NDArray[np.int32]) -> NDArray[np.float64]:
-    """Return seconds in which no way takes longer than any plan."""
+    """Return seconds, or metres, in which no way takes more than any plan."""
     return np.where(seconds == NO_WAY, 1e7, seconds).astype(np.float64)
 
 
@@ -225,8 +332,8 @@ def _tell_run(layout: Layout, route: Route, vehicle: int, table: Table) -> Run:
         calls.append(Call(load.stop, clock if forwards else -clock - dwell, load.trips))
         reached = load.stop
     if forwards:
-        return Run(service, tuple(reversed(calls)), at, vehicle, metres, 0)
-    return Run(service, tuple(calls), -at, vehicle, metres, 0)
+        return Run(service, tuple(reversed(calls)), at, vehicle, route.kind, metres, 0)
+    return Run(service, tuple(calls), -at, vehicle, route.kind, metres, 0)
 
 
 def _start(run: Run, layout: Layout) -> int:

@@ -94,7 +94,7 @@ class Pool:
         kinds = np.array([route.kind for route in routes])
         worth += prices.release[kinds * problem.n_schools + schools] + prices.route[schools]
         if money:
-            worth -= np.array([problem.kinds[route.kind].metre * problem.length(route) for route in routes])
+            worth -= np.array([problem.cost(DEPOT, route) - problem.kinds[route.kind].day for route in routes])
         counts = np.array([len(self._sources[route]) for route in routes])
         sources = np.concatenate([self._sources[route] for route in routes])
         owner = np.repeat(np.arange(len(routes)), counts)
@@ -103,7 +103,9 @@ class Pool:
         if money and problem.metres is not None:
             first = np.array([route.stops[0] for route in routes])[owner]
             metre = np.array([one.metre for one in problem.kinds])[kind]
-            release = release + metre * problem.metres.from_school[np.maximum(sources, 0), first]
+            second = np.array([one.second for one in problem.kinds])[kind]
+            way = np.maximum(sources, 0), first
+            release = release + metre * problem.metres.from_school[way] + second * problem.from_school[way]
         cost = np.where(sources == DEPOT, prices.bus[kind], release) - worth[owner]
         kept = np.flatnonzero(cost <= most)
         kept = kept[np.argsort(cost[kept], kind="stable")]

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from mobigo.kit.geo import Point
 from mobigo.school.comparing import list_halts
 from mobigo.school.demand import MORNING, Session, list_sessions
+from mobigo.school.fleet import list_models, number_vehicles
 from mobigo.school.register import DOOR
 from mobigo.school.yearplan import list_doors, reckon
 from mobigo.street.coach import Period, Stand
@@ -35,6 +36,9 @@ def tell_today(book: Book, roads: Roads) -> dict[str, Any]:
     aboard: dict[tuple[str, str], list[str]] = defaultdict(list)
     for seat in book.seats:
         aboard[seat.run, seat.stop].append(f"{seat.pupil}/{seat.home}")
+    fleet = list_models(book.vehicles, book.limits.seats)
+    numbers = number_vehicles(book.vehicles, fleet, book.limits.seats)
+    kinds = {circuit.id: numbers.get(str(circuit.vehicle), 0) for circuit in book.circuits}
     told = []
     for session in sessions:
         period = Period.MORNING if session.way == MORNING else Period.at(max(one.at for one in session.services))
@@ -44,6 +48,7 @@ def tell_today(book: Book, roads: Roads) -> dict[str, Any]:
         ]
         circuits = {name: number for number, name in enumerate(dict.fromkeys(run["vehicle"] for run in runs))}
         for run in runs:
+            run["kind"] = kinds.get(run["vehicle"], 0)
             run["vehicle"] = circuits[run["vehicle"]]
         _count_empty(runs, session, ground)
         told.append(
@@ -53,12 +58,21 @@ def tell_today(book: Book, roads: Roads) -> dict[str, Any]:
                 "weekdays": list(session.weekdays),
                 "vehicles": len(circuits),
                 "bound": 0,
+                "cost": 0,
+                "cost_bound": 0,
                 "locked": 0,
                 "runs": runs,
             }
         )
     stops = {pupil: halt.stop for (pupil, _), halt in list_halts({"sessions": told}).items()}
-    return {"sessions": told, "stops": stops, "walks": {}, "troubles": [], "figures": reckon(book, told)}
+    return {
+        "fleet": [one.plain() for one in fleet],
+        "sessions": told,
+        "stops": stops,
+        "walks": {},
+        "troubles": [],
+        "figures": reckon(fleet, book.limits, told),
+    }
 
 
 def _list_places(book: Book) -> tuple[list[Place], dict[str, int]]:

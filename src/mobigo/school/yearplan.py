@@ -14,23 +14,22 @@ import numpy as np
 
 from mobigo.kit.geo import Point
 from mobigo.school.demand import MORNING, Session, Trip, Trouble, list_homeless, list_sessions, list_trips
+from mobigo.school.fleet import CO2_GRAMS, is_priced, list_models, to_kinds
 from mobigo.school.model import Route
-from mobigo.school.planning import Ground, Layout, lay_out, tell
+from mobigo.school.planning import SEAT, Ground, Layout, Space, lay_out, tell
 from mobigo.school.register import DOOR
 from mobigo.street.coach import Period, Stand
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from mobigo.school.book import Book
     from mobigo.school.demand import Rider
+    from mobigo.school.fleet import Model
     from mobigo.school.planning import Limits, Run
     from mobigo.school.register import Run as Circulation
     from mobigo.school.roads import Roads
     from mobigo.street.drives import Place
-
-CO2_GRAMS = 850
-"""Per kilometre, of a coach of which nothing else is known (class of 12 m, diesel; the register's figure wins)."""
 
 
 @dataclass(frozen=True)
@@ -50,6 +49,9 @@ class Told(NamedTuple):
     session: str
     vehicles: int
     bound: int
+    cost: float = 0.0
+    """0 while vehicles are counted only."""
+    cost_bound: float = 0.0
 
 
 def plan_year(
@@ -65,11 +67,13 @@ def plan_year(
     Returns
     -------
     dict
-        ``sessions`` (each ``name, way, weekdays, vehicles, bound, locked, runs``; a run is ``id, vehicle, school, trip,
-        riders, bell, at, metres, empty, longest_ride, calls``; a call ``stop, at, pupils``), ``stops`` (by
-        ``key/home``), ``walks`` (metres likewise), ``troubles`` (``kind, about, text``), ``figures``.
+        ``fleet`` (kinds of vehicles), ``sessions`` (each ``name, way, weekdays, vehicles, bound, cost, cost_bound,
+        locked, runs``; a run is ``id, vehicle, kind, school, trip, riders, bell, at, metres, empty, longest_ride,
+        calls``, its kind a place in the fleet; a call ``stop, at, pupils``), ``stops`` (by ``key/home``), ``walks``
+        (metres likewise), ``troubles`` (``kind, about, text``), ``figures``. Costs are of a session of one day, in
+        cents with half a day of each vehicle; in metres where the register has no costs.
     """
-    from mobigo.school.optimise import optimise  # noqa: PLC0415 - OR-Tools takes a second, and no server plans
+    from mobigo.school.economy import solve  # noqa: PLC0415 - OR-Tools takes a second, and no server plans
 
     placed = [school for school in book.schools if school.lat is not None and school.lon is not None]
     troubles = [
@@ -87,6 +91,8 @@ def plan_year(
     troubles += found
     places, names, row = _list_places(book, placed, set(stops.values()))
     levels = {school.id: school.level for school in placed}
+    fleet = list_models(book.vehicles, book.limits.seats)
+    kinds, seated = to_kinds(fleet), list_spaces(book.riders)
     told = []
     for number, session in enumerate(sessions):
         trips = list_trips(session, book.riders)
@@ -96,21 +102,21 @@ def plan_year(
             roads.measure(places, period), names, {one.id: row[f"school:{one.id}"] for one in placed}, levels
         )
         at = {trip: row[stops[trip]] for some in left for trip in some if trip in stops}
-        layout, found = lay_out(session, left, at, ground, book.limits)
+        layout, found = lay_out(session, left, at, ground, book.limits, kinds=kinds, places=seated)
         troubles += found
         if layout.loads:
-            plan, certificate = optimise(
+            plan, certificate, cost, cost_bound = solve(
                 layout.problem,
                 time_limit=effort.seconds / len(sessions),
                 seed=effort.seed + number,
                 work=effort.work,
                 present=_present(book, layout, row),
-                progress=lambda buses, bound, name=session.name: progress(Told(name, buses, bound)),  # type: ignore[misc]
+                progress=lambda buses, bound, *costs, name=session.name: progress(Told(name, buses, bound, *costs)),
                 stopped=stopped,
             )
             runs, vehicles, bound = tell(layout, plan, ground.table), plan.buses, certificate.bound
         else:
-            runs, vehicles, bound = [], 0, 0
+            runs, vehicles, bound, cost, cost_bound = [], 0, 0, 0.0, 0.0
         ids = {row[name]: name for name in row}
         told.append(
             {
@@ -119,17 +125,30 @@ def plan_year(
                 "weekdays": list(session.weekdays),
                 "vehicles": vehicles + locked,
                 "bound": bound + locked,
+                "cost": round(cost),
+                "cost_bound": math.ceil(cost_bound - 1e-3),
                 "locked": locked,
                 "runs": [_tell_run(run, layout, ids, nth, book.limits) for nth, run in enumerate(runs, 1)],
             }
         )
     return {
+        "fleet": [one.plain() for one in fleet],
         "sessions": told,
         "stops": {f"{trip.pupil}/{trip.home}": stop for trip, stop in sorted(stops.items())},
         "walks": {f"{trip.pupil}/{trip.home}": metres for trip, metres in sorted(walks.items())},
         "troubles": [one._asdict() for one in dict.fromkeys(troubles)],
-        "figures": reckon(book, told),
+        "figures": reckon(fleet, book.limits, told),
     }
+
+
+def list_spaces(riders: Iterable[Rider]) -> dict[Trip, Space]:
+    """List what pupils take up of a vehicle, where it is not a seat every week."""
+    found = {
+        Trip(rider.key, home.number): Space(home.weeks, "wheelchair" in rider.needs, "escort" in rider.needs)
+        for rider in riders
+        for home in rider.homes
+    }
+    return {trip: place for trip, place in found.items() if place != SEAT}
 
 
 # ── stops ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -280,6 +299,7 @@ def _tell_run(run: Run, layout: Layout, ids: dict[int, str], nth: int, limits: L
     return {
         "id": f"{session.way[0].upper()}{''.join(map(str, session.weekdays))}-{nth:03}",
         "vehicle": run.vehicle,
+        "kind": run.kind,
         "school": service.school,
         "trip": service.trip,
         "riders": service.riders,
@@ -310,31 +330,33 @@ def list_rides(session: dict[str, Any], limits: Limits) -> list[int]:
     ]
 
 
-def reckon(book: Book, sessions: Sequence[dict[str, Any]]) -> dict[str, Any]:
+def reckon(fleet: Sequence[Model], limits: Limits, sessions: Sequence[dict[str, Any]]) -> dict[str, Any]:
     """Reckon what a plan takes: vehicles (of the fullest session), and by week kilometres, hours, cost, CO2; rides.
 
-    Cost is by the median price of the register's vehicles, and unknown where it has none.
+    Cost is by the prices of each vehicle's kind, and unknown where the register has none; its bound is of plans with no
+    more vehicles in any session, and counts no waiting.
     """
     loaded = sum(run["metres"] * len(one["weekdays"]) for one in sessions for run in one["runs"])
     empty = sum(run["empty"] * len(one["weekdays"]) for one in sessions for run in one["runs"])
-    rides = sorted(ride for one in sessions for ride in list_rides(one, book.limits))
-    vehicles = max((one["vehicles"] for one in sessions), default=0)
+    grams = sum(
+        (run["metres"] + run["empty"]) / 1000 * len(one["weekdays"]) * _grams(fleet, run)
+        for one in sessions
+        for run in one["runs"]
+    )
+    rides = sorted(ride for one in sessions for ride in list_rides(one, limits))
     hours = sum(_vehicle_seconds(one) * len(one["weekdays"]) for one in sessions) / 3600
-    days = len({day for one in sessions for day in one["weekdays"]})
-    day, km, hour = (_median(book, name) for name in ("day_cents", "km_cents", "hour_cents"))
-    grams = _median(book, "grams")
-    cents = None
-    if not day is km is hour is None:
-        cents = round((day or 0) * vehicles * days + (km or 0) * (loaded + empty) / 1000 + (hour or 0) * hours)
+    priced = is_priced(fleet)
+    bounds = [one.get("cost_bound", 0) * len(one["weekdays"]) for one in sessions]
     return {
-        "vehicles": vehicles,
+        "vehicles": max((one["vehicles"] for one in sessions), default=0),
         "bound": max((one["bound"] for one in sessions), default=0),
         "runs": sum(len(one["runs"]) for one in sessions),
         "loaded_km": round(loaded / 1000, 1),
         "empty_km": round(empty / 1000, 1),
         "hours": round(hours, 1),
-        "cents": cents,
-        "co2_kg": round((loaded + empty) / 1000 * (CO2_GRAMS if grams is None else grams) / 1000, 1),
+        "cents": _sum_costs(fleet, sessions) if priced else None,
+        "cents_bound": sum(bounds) if priced else None,
+        "co2_kg": round(grams / 1000, 1),
         "pupils": len(
             {pupil for one in sessions for run in one["runs"] for c in run["calls"] for pupil in c["pupils"]}
         ),
@@ -345,14 +367,30 @@ def reckon(book: Book, sessions: Sequence[dict[str, Any]]) -> dict[str, Any]:
     }
 
 
+def _grams(fleet: Sequence[Model], run: dict[str, Any]) -> int:
+    return fleet[run["kind"]].grams if fleet else CO2_GRAMS
+
+
+def _sum_costs(fleet: Sequence[Model], sessions: Sequence[dict[str, Any]]) -> int:
+    """Sum the cents of a week: half a day of a vehicle in each session, kilometres, hours from first to last halt."""
+    total = 0.0
+    for one in sessions:
+        spans = _list_spans(one)
+        kinds = {run["vehicle"]: fleet[run["kind"]] for run in one["runs"]}
+        day = sum((kind.day_cents or 0) / 2 for kind in kinds.values())
+        hours = sum((kinds[vehicle].hour_cents or 0) * span / 3600 for vehicle, span in spans.items())
+        way = sum((run["metres"] + run["empty"]) / 1000 * (fleet[run["kind"]].km_cents or 0) for run in one["runs"])
+        total += (day + hours + way) * len(one["weekdays"])
+    return round(total)
+
+
 def _vehicle_seconds(session: dict[str, Any]) -> float:
-    """Seconds from each vehicle's first halt or school to its last."""
-    spans: dict[int, list[int]] = defaultdict(list)
+    return float(sum(_list_spans(session).values()))
+
+
+def _list_spans(session: dict[str, Any]) -> dict[int, int]:
+    """List the seconds from each vehicle's first halt or school to its last."""
+    times: dict[int, list[int]] = defaultdict(list)
     for run in session["runs"]:
-        spans[run["vehicle"]] += [run["at"], *(call["at"] for call in run["calls"])]
-    return float(sum(max(span) - min(span) for span in spans.values()))
-
-
-def _median(book: Book, name: str) -> float | None:
-    known = [value for one in book.vehicles if (value := getattr(one, name)) is not None]
-    return float(np.median(known)) if known else None
+        times[run["vehicle"]] += [run["at"], *(call["at"] for call in run["calls"])]
+    return {vehicle: max(some) - min(some) for vehicle, some in times.items()}
