@@ -59,8 +59,7 @@ def read_book(connection: psycopg.Connection[Any], year: str) -> Book:
     """Read a year; no names, no addresses, nothing but keys and places."""
     rows = _Rows(connection, year).read
     return replace(
-        read_frame(connection, year, None), vehicles=rows("vehicles"), runs=rows("runs"), calls=rows("calls"),
-        seats=rows("seats"),
+        read_frame(connection, year, None), runs=rows("runs"), calls=rows("calls"), seats=rows("seats"),
     )  # fmt: skip
 
 
@@ -100,7 +99,9 @@ def read_frame(connection: psycopg.Connection[Any], year: str, pupils: Collectio
             wanted,
         )
     )
-    return Book(rows("schools"), rows("bells"), rows("stops"), (), rows("circuits"), (), (), (), riders)
+    vehicles = rows("vehicles")
+    limits = Limits(seats=max((one.seats for one in vehicles), default=Limits.seats))
+    return Book(rows("schools"), rows("bells"), rows("stops"), vehicles, rows("circuits"), (), (), (), riders, limits)
 
 
 class _Rows:

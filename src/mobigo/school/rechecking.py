@@ -49,7 +49,7 @@ def recheck(
     """
     changed, broken = [], []
     for session in document["sessions"]:
-        one = _Session(before, after, session, find_drives)
+        one = _Session(before, after, session, find_drives, [kind["seats"] for kind in document.get("fleet", ())])
         one.move_pupils(document["stops"])
         one.move_times()
         changed += one.changed
@@ -61,8 +61,14 @@ class _Session:
     """The runs of one session while they are changed."""
 
     def __init__(
-        self, before: Book, after: Book, session: Mapping[str, Any], find_drives: Callable[[Period], Drives]
+        self,
+        before: Book,
+        after: Book,
+        session: Mapping[str, Any],
+        find_drives: Callable[[Period], Drives],
+        seats: Sequence[int],
     ) -> None:
+        self._seats = dict(enumerate(seats))
         self._book, self._session, self._find_drives = after, session, find_drives
         self._name, self._forwards = session["name"], session["way"] == MORNING
         self._runs = [{**run, "calls": [{**call} for call in run["calls"]]} for run in session["runs"]]
@@ -212,8 +218,9 @@ class _Session:
             if run["id"] not in self._touched:
                 continue
             pupils = sum(len(call["pupils"]) for call in run["calls"])
-            if pupils > limits.seats:
-                text = f"run {run['id']} takes {pupils} pupils and has {limits.seats} seats"
+            seats = min(limits.seats, self._seats.get(run.get("kind", -1), limits.seats))
+            if pupils > seats:
+                text = f"run {run['id']} takes {pupils} pupils and has {seats} seats"
                 self._break("seats", run, f"{text}; send some to another run, or plan anew")
             longest = limits.ride[self._schools[run["school"]].level]
             if run["longest_ride"] > longest:
