@@ -73,11 +73,11 @@ def _taps() -> None:
             last_digits text CONSTRAINT tap_card_last_digits_check CHECK (last_digits ~ '^[0-9]{4}$'),
             account text,
             category text,
-            checked_at timestamptz,
             denied_at timestamptz,
             denied_because text,
             carried jsonb,
             carried_until date,
+            carried_cents bigint NOT NULL DEFAULT 0,
             first_day date NOT NULL,
             last_day date NOT NULL,
             CONSTRAINT tap_card_denied_check CHECK ((denied_at IS NULL) = (denied_because IS NULL)),
@@ -117,11 +117,13 @@ def _taps() -> None:
         CREATE TABLE mobigo.tap_day (
             card text NOT NULL CONSTRAINT tap_day_card_fkey REFERENCES mobigo.tap_card ON DELETE CASCADE,
             day date NOT NULL,
+            part smallint NOT NULL,
             ways jsonb NOT NULL,
             rides jsonb NOT NULL,
             vat bigint NOT NULL,
+            open boolean NOT NULL,
             counted_at timestamptz NOT NULL,
-            CONSTRAINT tap_day_pkey PRIMARY KEY (card, day)
+            CONSTRAINT tap_day_pkey PRIMARY KEY (card, day, part)
         )
     """)
     op.execute("CREATE INDEX tap_day_day_index ON mobigo.tap_day (day)")

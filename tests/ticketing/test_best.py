@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mobigo.ticketing.best import START, Day, Offer, Window, carry, find_ways, settle
+from mobigo.ticketing.best import START, Alike, Day, Offer, Window, carry, find_ways, settle
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -25,12 +25,15 @@ GOOGLE = {"day": DAY, "week": WEEK}
 def coach(number: int, rides: int, offers: Mapping[str, Offer] = GOOGLE, single: int = 100) -> Day:
     """A day with some rides of one price, that every offer covers."""
 
-    def cost(held: Mapping[str, int | None]) -> int:
-        if any(left is None for left in held.values()):
+    def cost(held: Sequence[tuple[Alike, int | None]]) -> int:
+        if any(left is None for _, left in held):
             return 0
-        return single * max(0, rides - sum(left or 0 for left in held.values()))
+        return single * max(0, rides - sum(left or 0 for _, left in held))
 
-    return Day(MONDAY + timedelta(days=number), find_ways(rides, cost, list(offers.values())))
+    passes = tuple(key for key, offer in offers.items() if offer.rides is None)
+    kinds = [Alike((key,), offer.rides, (0,) * rides) for key, offer in offers.items() if offer.rides is not None]
+    kinds += [Alike(passes, None, (0,) * rides)] if passes else []
+    return Day(MONDAY + timedelta(days=number), find_ways((single,) * rides, cost, kinds))
 
 
 def charge(days: Sequence[Day], offers: Mapping[str, Offer]) -> list[int]:
@@ -165,6 +168,22 @@ def try_everything(days: Mapping[int, Sequence[str]], chosen: Sequence[str]) -> 
     return least
 
 
+def keep(number: int, rides: Sequence[str], chosen: Sequence[str]) -> Day:
+    """What is kept of a day: offers that do the same are together."""
+
+    def cost(held: Sequence[tuple[Alike, int | None]]) -> int:
+        return price_day(rides, {one.keys[0]: left for one, left in held})
+
+    alike: dict[object, list[str]] = {}
+    for key in chosen:
+        having = {key: 1 if OFFERS[key].rides else None}
+        alone = tuple(price_day([ride], having) for ride in rides)
+        alike.setdefault((alone, OFFERS[key].rides and key), []).append(key)
+    kinds = [Alike(tuple(keys), OFFERS[keys[0]].rides, alone) for (alone, _), keys in alike.items()]
+    base = tuple(price_day([ride], {}) for ride in rides)
+    return Day(MONDAY + timedelta(days=number), find_ways(base, cost, kinds))
+
+
 @settings(max_examples=60, deadline=None)
 @given(
     days=st.dictionaries(
@@ -175,13 +194,7 @@ def try_everything(days: Mapping[int, Sequence[str]], chosen: Sequence[str]) -> 
 def test_the_sum_of_the_charges_is_what_trying_everything_finds(days: dict[int, list[str]], chosen: list[str]) -> None:
     days = dict(sorted(days.items()))
     offers = {key: OFFERS[key] for key in chosen}
-    kept = [
-        Day(
-            MONDAY + timedelta(days=n),
-            find_ways(len(rides), lambda held, r=rides: price_day(r, held), list(offers.values())),
-        )
-        for n, rides in days.items()
-    ]
+    kept = [keep(n, rides, chosen) for n, rides in days.items()]
     charges = charge(kept, offers)
     assert min(charges) >= 0
     assert sum(charges) == try_everything(days, chosen)
@@ -196,13 +209,7 @@ def test_the_sum_of_the_charges_is_what_trying_everything_finds(days: dict[int, 
 )
 def test_charges_go_on_alike_when_the_past_is_forgotten(days: dict[int, list[str]], cut: int) -> None:
     days = dict(sorted(days.items()))
-    kept = [
-        Day(
-            MONDAY + timedelta(days=n),
-            find_ways(len(rides), lambda held, r=rides: price_day(r, held), list(OFFERS.values())),
-        )
-        for n, rides in days.items()
-    ]
+    kept = [keep(n, rides, list(OFFERS)) for n, rides in days.items()]
     cut_day = MONDAY + timedelta(days=cut)
     old, new = [one for one in kept if one.day <= cut_day], [one for one in kept if one.day > cut_day]
     labels = settle(START, old, OFFERS)

@@ -14,16 +14,16 @@ from __future__ import annotations
 from calendar import monthrange
 from collections import defaultdict
 from dataclasses import dataclass, replace
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from enum import StrEnum
 from itertools import combinations, product
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
-MOST_OFFERS = 7
-"""Offers that are combined for one day; of more that would help, those that help most by themselves."""
+MOST_OFFERS = 8
+"""Kinds of offers that are combined for one day; of more that would help, those that help most by themselves."""
 
 
 class Window(StrEnum):
@@ -55,9 +55,16 @@ class Offer:
     first: date = date.min
     """From which day it is sold."""
     last: date = date.max
+    ends: date | None = None
+    """Last day, where it does not hang on the first use: of a season."""
+    since: datetime | None = None
+    till: datetime | None = None
+    """Of what is counted in hours: the instants between which it holds."""
 
     def until(self, day: date) -> date:
         """Return the last day of what is first used on a day."""
+        if self.ends is not None:
+            return self.ends
         if self.window is Window.DAYS:
             return day + timedelta(days=self.length - 1)
         if self.window is Window.WEEKS:
@@ -77,8 +84,8 @@ class Way:
 
     cents: int
     """Beside what it needs."""
-    needs: tuple[tuple[str, int], ...] = ()
-    """Keys of offers, sorted, and how many rides of each are used up: 0 where they are not counted."""
+    needs: tuple[tuple[tuple[str, ...], int], ...] = ()
+    """Keys of offers, any one of which will do, and how many rides of it are used up: 0 where they are not counted."""
 
 
 @dataclass(frozen=True)
@@ -150,8 +157,8 @@ def settle(labels: Sequence[Label], days: Iterable[Day], offers: Mapping[str, Of
     dropped where another one, after buying what it lacks of the first, has paid no more.
     """
     for day in days:
-        grown = [_pay(label, way, day.day, offers) for label in labels for way in day.ways]
-        labels = _undominated([one for one in grown if one is not None], day.day, offers)
+        grown = [one for label in labels for way in day.ways for one in _pay(label, way, day.day, offers)]
+        labels = _undominated(grown, day.day, offers)
     return tuple(labels)
 
 
@@ -168,67 +175,89 @@ def carry(labels: Sequence[Label], day: date) -> tuple[Label, ...]:
     return tuple(sorted((Label(cents, items) for items, cents in kept.items()), key=lambda one: (one.cents, one.items)))
 
 
-def find_ways(rides: int, cost: Callable[[Mapping[str, int | None]], int], offers: Sequence[Offer]) -> tuple[Way, ...]:
+class Alike(NamedTuple):
+    """Offers that do the same for the rides of a day."""
+
+    keys: tuple[str, ...]
+    rides: int | None
+    """Of a carnet, which is alone."""
+    alone: tuple[int, ...]
+    """What each ride would cost by itself to who holds one, cents."""
+
+
+def find_ways(
+    base: tuple[int, ...], cost: Callable[[Sequence[tuple[Alike, int | None]]], int], offers: Sequence[Alike]
+) -> tuple[Way, ...]:
     """List the ways to pay for a day that may ever be the cheapest.
 
     Parameters
     ----------
-    rides : int
-        Of that day.
+    base : tuple of int
+        What each ride costs by itself to who holds nothing, cents.
     cost : callable
-        What the day costs to whoever holds offers: keys with the rides left of each (None: not counted). Never more
-        for holding more.
-    offers : sequence
-        Those that cover or cheapen at least one of the rides.
+        What the day costs to who holds some offers, with the rides left of each (None: not counted). Never more for
+        holding more.
     """
-    base = Way(cost({}))
-    single = {offer.key: cost({offer.key: offer.rides}) for offer in offers}
-    useful = sorted(offers, key=lambda one: (single[one.key], one.cents, one.key))[:MOST_OFFERS]
-    ways = [base]
+    helping = [one for one in offers if any(cents < alone for cents, alone in zip(one.alone, base, strict=True))]
+    useful = sorted(helping, key=lambda one: (sum(one.alone), one.keys))[:MOST_OFFERS]
+    ways = [Way(cost(()))]
     for size in range(1, len(useful) + 1):
-        for chosen in combinations(sorted(useful, key=lambda one: one.key), size):
-            if not _may_help(ways, {offer.key for offer in chosen}):
+        for chosen in combinations(useful, size):
+            if any(_is_idle(one, other) for one in chosen for other in chosen if one is not other):
                 continue
-            counts = [(None,) if offer.rides is None else range(1, min(rides, offer.rides) + 1) for offer in chosen]
+            counts = [(None,) if one.rides is None else range(1, min(len(base), one.rides) + 1) for one in chosen]
             for left in product(*counts):
-                needs = tuple((offer.key, count or 0) for offer, count in zip(chosen, left, strict=True))
-                cents = cost({offer.key: count for offer, count in zip(chosen, left, strict=True)})
+                needs = tuple(sorted((one.keys, count or 0) for one, count in zip(chosen, left, strict=True)))
+                cents = cost(tuple(zip(chosen, left, strict=True)))
                 if cents < min(way.cents for way in ways if _is_within(way.needs, needs)):
                     ways.append(Way(cents, needs))
     return tuple(ways)
 
 
-def _may_help(ways: Sequence[Way], keys: set[str]) -> bool:
-    """Tell whether more than the ways with some of these offers may be gained: one that costs nothing ends it."""
-    return not any(
-        way.cents == 0 and not any(uses for _, uses in way.needs) and {key for key, _ in way.needs} <= keys
-        for way in ways
-    )
+def _is_idle(one: Alike, other: Alike) -> bool:
+    """Tell whether an offer does nothing beside another one that does as much for every ride."""
+    return other.rides is None and all(b <= a for a, b in zip(one.alone, other.alone, strict=True))
 
 
-def _is_within(less: tuple[tuple[str, int], ...], more: tuple[tuple[str, int], ...]) -> bool:
+def _is_within(less: tuple[tuple[tuple[str, ...], int], ...], more: tuple[tuple[tuple[str, ...], int], ...]) -> bool:
     there = dict(more)
     return all(key in there and uses <= there[key] for key, uses in less)
 
 
-def _pay(label: Label, way: Way, day: date, offers: Mapping[str, Offer]) -> Label | None:
-    """Pay for a day in a way, buying what is not held; None where that was not sold."""
-    items = [item for item in label.items if item.until >= day]
-    cents, bought = label.cents + way.cents, []
-    for key, uses in way.needs:
-        offer = offers[key]
-        missing = _use(items, key, uses) if offer.rides is not None else not any(item.key == key for item in items)
-        if not missing:
+def _pay(label: Label, way: Way, day: date, offers: Mapping[str, Offer]) -> list[Label]:
+    """Pay for a day in a way, buying what is not held: in each way that it can be bought."""
+    items = tuple(item for item in label.items if item.until >= day)
+    found = [_Buying(label.cents + way.cents, items, ())]
+    for keys, uses in way.needs:
+        if not uses and any(item.key in keys for item in items):
             continue
-        if not offer.first <= day <= offer.last:
-            return None
-        count = -(-missing // (offer.rides or 1))
-        cents += count * offer.cents
-        bought += [key] * count
-        left = None if offer.rides is None else count * offer.rides - missing
-        if left is None or left > 0:
-            items.append(Item(key, offer.until(day), left))
-    return Label(cents, tuple(sorted(items, key=_order)), Step(day, tuple(bought), way, label.past))
+        found = [after for one in found for key in keys for after in _buy(one, offers[key], uses, day)]
+    return [
+        Label(one.cents, tuple(sorted(one.items, key=_order)), Step(day, one.bought, way, label.past)) for one in found
+    ]
+
+
+class _Buying(NamedTuple):
+    """Somebody who is buying."""
+
+    cents: int
+    items: tuple[Item, ...]
+    bought: tuple[str, ...]
+
+
+def _buy(one: _Buying, offer: Offer, uses: int, day: date) -> list[_Buying]:
+    """Buy as many of an offer as are missing; nothing where it is not sold."""
+    items = list(one.items)
+    missing = _use(items, offer.key, uses) if offer.rides is not None else 1
+    if not missing:
+        return [_Buying(one.cents, tuple(items), one.bought)]
+    if not offer.first <= day <= offer.last:
+        return []
+    count = -(-missing // (offer.rides or 1))
+    left = None if offer.rides is None else count * offer.rides - missing
+    if left is None or left > 0:
+        items.append(Item(offer.key, offer.until(day), left))
+    return [_Buying(one.cents + count * offer.cents, tuple(items), one.bought + (offer.key,) * count)]
 
 
 def _use(items: list[Item], key: str, uses: int) -> int:
