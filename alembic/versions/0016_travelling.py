@@ -53,6 +53,11 @@ def upgrade() -> None:
     _taps()
     _charges()
     _guard()
+    op.execute("""
+        INSERT INTO mobigo.ledger_account (code, kind, name) VALUES
+            ('fares_lost', 'expense', 'Trajets par carte bancaire non recouvrés')
+        ON CONFLICT DO NOTHING
+    """)
 
 
 def _taps() -> None:
@@ -224,7 +229,7 @@ def _guard() -> None:
 
 
 def downgrade() -> None:
-    """Drop them."""
+    """Drop them; the account of the ledger stays, as everything there."""
     for table in reversed(TABLES):
         op.execute(f"DROP TABLE mobigo.{table}")
     for function in FUNCTIONS:
