@@ -191,3 +191,54 @@ def test_a_stop_closed_sends_its_pupils_elsewhere(book: Book) -> None:
 def test_changes_name_what_the_year_has(book: Book, one: dict[str, Any]) -> None:
     with pytest.raises(InvalidInput, match=r"change 1 names .* 'Z', which this year does not have"):
         change(book, [one])
+
+
+def test_bells_move_within_their_windows_where_that_spares_vehicles(book: Book) -> None:
+    # twenty pupils of each school at far ends: lycée B rings 25 minutes after A, too soon for the same vehicles
+    later = {"at": EIGHT + 1_500, "earliest": EIGHT, "latest": EIGHT + 3_600}
+    bells = tuple(replace(one, **later) if (one.school, one.trip) == ("B", "morning") else one for one in book.bells)
+    tight = replace(book, bells=bells)
+    stays, moves = plan(tight), plan(change(tight, [{"kind": "limits", "shift": 2_100}]))
+    assert [one["bells"] for one in stays["sessions"]] == [[], [], []]
+    (moved,) = moves["sessions"][0]["bells"]
+    assert (moved["school"], moved["trip"], moved["was"], moved["weekdays"]) == (
+        "B",
+        "morning",
+        EIGHT + 1_500,
+        [1, 2, 3, 4, 5],
+    )
+    assert EIGHT + 1_500 < moved["at"] <= EIGHT + 3_600
+    before, after = stays["sessions"][0], moves["sessions"][0]
+    assert after["bound"] <= after["vehicles"] < before["vehicles"]
+    assert {run["bell"] for run in after["runs"] if run["school"] == "B"} == {moved["at"]}
+    assert "minutes later, from 08:25 to" in moved["text"]
+    assert "économise" in moved["text_fr"]
+
+
+def test_kinds_of_vehicles_wheelchairs_and_weeks_are_kept_to(book: Book) -> None:
+    fleet = (
+        Vehicle("v1", "o", "coach", 20, day_cents=20_000, km_cents=100, hour_cents=2_800, grams=800),
+        Vehicle("v2", "o", "minibus", 8, wheelchairs=1, day_cents=9_000, km_cents=60, hour_cents=2_800, grams=250),
+    )
+    riders = [replace(one, needs=("wheelchair",)) if one.key in {"p00", "p20"} else one for one in book.riders]
+    riders[1] = replace(riders[1], homes=(replace(riders[1].homes[0], weeks="even"),))
+    result = plan(replace(book, vehicles=fleet, riders=tuple(riders)))
+    assert [(one["make"], one["seats"], one["wheelchairs"]) for one in result["fleet"]] == [
+        ("coach", 20, 0),
+        ("minibus", 8, 1),
+    ]
+    for session in result["sessions"]:
+        for run in session["runs"]:
+            kind = result["fleet"][run["kind"]]
+            aboard = [pupil for call in run["calls"] for pupil in call["pupils"]]
+            rolling = {"p00/1", "p20/1"} & set(aboard)
+            assert len(rolling) <= kind["wheelchairs"]
+            assert len(aboard) - len(rolling) <= kind["seats"]
+        assert sum(len(c["pupils"]) for run in session["runs"] for c in run["calls"]) == 30
+        assert 0 < session["cost_bound"] <= session["cost"]
+    figures = result["figures"]
+    assert 0 < figures["cents_bound"] <= figures["cents"]
+    without = plan(replace(book, vehicles=fleet[:1], riders=tuple(riders)))
+    assert {(one["kind"], one["about"]) for one in without["troubles"]} == {
+        ("no_wheelchair_place", "p00"), ("no_wheelchair_place", "p20")}  # fmt: skip
+    assert without["figures"]["pupils"] == 28

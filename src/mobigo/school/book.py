@@ -122,7 +122,7 @@ def change(book: Book, changes: Sequence[Mapping[str, Any]]) -> Book:
     ----------
     changes
         Each with a ``kind``: ``bell`` (school, trip, at, weekdays), ``stop`` (stop, open, lat, lon, bearing), ``pupil``
-        (pupil, home, stop), ``limits`` (seats, ride, halt, each, unloading, walk), ``lock`` (circuit, locked),
+        (pupil, home, stop), ``limits`` (seats, ride, halt, each, unloading, shift, walk), ``lock`` (circuit, locked),
         ``stops`` (keep).
 
     Raises
@@ -178,7 +178,7 @@ def _pin_pupil(book: Book, one: Mapping[str, Any], number: int) -> Book:
 
 
 def _set_limits(book: Book, one: Mapping[str, Any], _number: int) -> Book:
-    plain = {name: one[name] for name in ("seats", "halt", "each", "unloading") if one.get(name) is not None}
+    plain = {name: one[name] for name in ("seats", "halt", "each", "unloading", "shift") if one.get(name) is not None}
     limits = replace(book.limits, **plain, ride={**book.limits.ride, **(one.get("ride") or {})})
     return replace(book, limits=limits, walk={**book.walk, **(one.get("walk") or {})})
 

@@ -8,7 +8,7 @@ planned anew as in `mobigo.school.optimise`, with cost instead of buses.
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -21,13 +21,14 @@ from mobigo.school.neighbourhoods import Neighbourhoods
 from mobigo.school.optimise import optimise
 from mobigo.school.patience import Patience
 from mobigo.school.program import Pool, Program, price_all
+from mobigo.school.task import Solved
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from numpy.typing import NDArray
 
-    from mobigo.school.model import Certificate, Problem
+    from mobigo.school.model import Problem
     from mobigo.school.program import Prices
 
 SHARE = 0.7
@@ -56,17 +57,6 @@ MOST_COLUMNS = 4_000
 
 SECONDS, NODES = 5.0, 200
 """Of a program in whole numbers, at most."""
-
-
-class Solved(NamedTuple):
-    """A plan with its proofs."""
-
-    plan: Plan
-    certificate: Certificate
-    """Of the number of buses."""
-    cost: float
-    cost_bound: float
-    """No plan with as few buses costs less; 0 where there are no costs."""
 
 
 def solve(

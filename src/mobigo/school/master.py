@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from datetime import timedelta
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -329,3 +330,72 @@ def assign_sources(supply: Sequence[int], depot: Sequence[int], links: Sequence[
         if flow.flow(arc):
             source[route] = place
     return source
+
+
+class Timing(NamedTuple):
+    """What is known of bells and routes before bells are moved; times are whole steps."""
+
+    usual: Sequence[int]
+    """Of each bell."""
+    earliest: Sequence[int]
+    latest: Sequence[int]
+    school: Sequence[int]
+    """Of each route, the bell it serves ..."""
+    kind: Sequence[int]
+    """... and the kind of bus, which the next one shares."""
+    needs: Sequence[tuple[int, int, int]]
+    """Bell, route, and how much later than that bell the route's own must be for a bus of the former to drive it."""
+
+
+MOVED, STEP_MOVED = 20, 1
+"""What a bell that is moved, and each step of it, weighs where no bus is spared by it."""
+
+
+def choose_bells(timing: Timing, *, work: float, seed: int) -> list[int]:
+    """Move bells so that most routes have a bus from another one, and no more bells, no further, than that takes.
+
+    Parameters
+    ----------
+    work
+        OR-Tools' deterministic seconds at most: the same input is moved the same on every machine.
+    """
+    model = cp_model.CpModel()
+    bells = [model.new_int_var(low, high, "") for low, high in zip(timing.earliest, timing.latest, strict=True)]
+    places = sorted({*zip(timing.school, timing.kind, strict=True)})
+    by_place: dict[tuple[int, int], list[cp_model.IntVar]] = {place: [] for place in places}
+    by_route: list[list[cp_model.IntVar]] = [[] for _ in timing.school]
+    for bell, route, need in timing.needs:
+        own = timing.school[route]
+        place = bell, timing.kind[route]
+        if timing.latest[own] - timing.earliest[bell] < need or place not in by_place:
+            continue
+        linked = model.new_bool_var("")
+        by_place[place].append(linked)
+        by_route[route].append(linked)
+        if timing.earliest[own] - timing.latest[bell] < need:
+            model.add(bells[own] - bells[bell] >= need).only_enforce_if(linked)
+    released = Counter(zip(timing.school, timing.kind, strict=True))
+    for place, variables in by_place.items():
+        model.add(sum(variables) <= released[place])
+    for variables in by_route:
+        model.add_at_most_one(variables)
+    effort: list[cp_model.LinearExpr] = []
+    most = 0
+    for bell, usual, low, high in zip(bells, timing.usual, timing.earliest, timing.latest, strict=True):
+        model.add_hint(bell, usual)
+        if low < high:
+            far, moved = model.new_int_var(0, high - low, ""), model.new_bool_var("")
+            model.add_abs_equality(far, bell - usual)
+            model.add(far <= (high - low) * moved)
+            effort += [MOVED * moved, STEP_MOVED * far]
+            most += MOVED + STEP_MOVED * (high - low)
+    model.maximize((most + 1) * sum(linked for some in by_route for linked in some) - sum(effort))
+    solver = cp_model.CpSolver()
+    solver.parameters.num_workers = 1
+    solver.parameters.random_seed = seed % 2**31
+    solver.parameters.linearization_level = 2
+    solver.parameters.max_deterministic_time = work
+    solver.parameters.catch_sigint_signal = False
+    if solver.solve(model) not in {cp_model.OPTIMAL, cp_model.FEASIBLE}:
+        return list(timing.usual)
+    return [int(solver.value(bell)) for bell in bells]

@@ -16,6 +16,7 @@ import numpy as np
 
 from mobigo.school.demand import MORNING, Session, Trip, Trouble
 from mobigo.school.model import Kind, Metres, Plan, Problem, Route
+from mobigo.school.task import narrow
 from mobigo.street.drives import NO_WAY
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from mobigo.school.task import Windows
     from mobigo.street.drives import Table
 
 
@@ -40,6 +42,8 @@ class Limits:
     """... and of each pupil who gets on or off."""
     unloading: float = 154.0
     """Seconds at the school before the bell, or after it."""
+    shift: int = 0
+    """Seconds by which planning may move a bell, within what the register allows for it."""
 
 
 @dataclass(frozen=True)
@@ -301,6 +305,24 @@ def _state(session: Session, loads: Sequence[Load], schools: Sequence[int], grou
 def _reached(seconds: NDArray[np.int32]) -> NDArray[np.float64]:
     """Return seconds, or metres, in which no way takes more than any plan."""
     return np.where(seconds == NO_WAY, 1e7, seconds).astype(np.float64)
+
+
+def find_windows(layout: Layout, most: int) -> Windows | None:
+    """Find within what a session's bells may be moved by at most so many seconds; None: not at all."""
+    services = layout.session.services
+    ends = [[one.at, one.earliest, one.latest] for one in services]
+    if layout.session.way != MORNING:
+        ends = [[-at, -latest, -earliest] for at, earliest, latest in ends]
+    bell, earliest, latest = np.array(ends, np.float64).reshape(-1, 3).T
+    found = narrow(bell, earliest, latest, most)
+    return found if found.open else None
+
+
+def ring(layout: Layout, problem: Problem) -> Layout:
+    """Return a session with the bells of a problem that was made of it."""
+    bells = problem.bell if layout.session.way == MORNING else -problem.bell
+    services = [one._replace(at=round(float(at))) for one, at in zip(layout.session.services, bells, strict=True)]
+    return layout._replace(session=replace(layout.session, services=tuple(services)), problem=problem)
 
 
 def tell(layout: Layout, plan: Plan, table: Table) -> list[Run]:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -16,12 +16,13 @@ from mobigo.kit.geo import Point
 from mobigo.school.demand import MORNING, Session, Trip, Trouble, list_homeless, list_sessions, list_trips
 from mobigo.school.fleet import CO2_GRAMS, is_priced, list_models, to_kinds
 from mobigo.school.model import Route
-from mobigo.school.planning import SEAT, Ground, Layout, Space, lay_out, tell
+from mobigo.school.planning import SEAT, Ground, Layout, Space, find_windows, lay_out, ring, tell
 from mobigo.school.register import DOOR
+from mobigo.school.task import Task
 from mobigo.street.coach import Period, Stand
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from mobigo.school.book import Book
     from mobigo.school.demand import Rider
@@ -29,7 +30,8 @@ if TYPE_CHECKING:
     from mobigo.school.planning import Limits, Run
     from mobigo.school.register import Run as Circulation
     from mobigo.school.roads import Roads
-    from mobigo.street.drives import Place
+    from mobigo.school.task import Outcome
+    from mobigo.street.drives import Place, Table
 
 
 @dataclass(frozen=True)
@@ -68,12 +70,13 @@ def plan_year(
     -------
     dict
         ``fleet`` (kinds of vehicles), ``sessions`` (each ``name, way, weekdays, vehicles, bound, cost, cost_bound,
-        locked, runs``; a run is ``id, vehicle, kind, school, trip, riders, bell, at, metres, empty, longest_ride,
-        calls``, its kind a place in the fleet; a call ``stop, at, pupils``), ``stops`` (by ``key/home``), ``walks``
-        (metres likewise), ``troubles`` (``kind, about, text``), ``figures``. Costs are of a session of one day, in
-        cents with half a day of each vehicle; in metres where the register has no costs.
+        bells, locked, runs``; a moved bell is ``school, trip, riders, weekdays, was, at, text, text_fr``; a run is
+        ``id, vehicle, kind, school, trip, riders, bell, at, metres, empty, longest_ride, calls``, its kind a place in
+        the fleet; a call ``stop, at, pupils``), ``stops`` (by ``key/home``), ``walks`` (metres likewise), ``troubles``
+        (``kind, about, text``), ``figures``. Costs are of a session of one day, in cents with half a day of each
+        vehicle; in metres where the register has no costs.
     """
-    from mobigo.school.economy import solve  # noqa: PLC0415 - OR-Tools takes a second, and no server plans
+    from mobigo.school.solving import solve_task  # noqa: PLC0415 - OR-Tools takes a second, and no server plans
 
     placed = [school for school in book.schools if school.lat is not None and school.lon is not None]
     troubles = [
@@ -93,8 +96,10 @@ def plan_year(
     levels = {school.id: school.level for school in placed}
     fleet = list_models(book.vehicles, book.limits.seats)
     kinds, seated = to_kinds(fleet), list_spaces(book.riders)
-    told = []
-    for number, session in enumerate(sessions):
+    rung: dict[tuple[str, str, str, int], int] = {}
+    told: dict[str, dict[str, Any]] = {}
+    for number, usual in sorted(enumerate(sessions), key=lambda one: -len(one[1].weekdays)):
+        session = _ring(usual, rung)
         trips = list_trips(session, book.riders)
         locked, left = _keep_locked(book, session, trips)
         period = Period.MORNING if session.way == MORNING else Period.at(max(one.at for one in session.services))
@@ -104,40 +109,105 @@ def plan_year(
         at = {trip: row[stops[trip]] for some in left for trip in some if trip in stops}
         layout, found = lay_out(session, left, at, ground, book.limits, kinds=kinds, places=seated)
         troubles += found
+        outcome = None
         if layout.loads:
-            plan, certificate, cost, cost_bound = solve(
-                layout.problem,
-                time_limit=effort.seconds / len(sessions),
-                seed=effort.seed + number,
-                work=effort.work,
-                present=_present(book, layout, row),
+            outcome = solve_task(
+                Task(
+                    layout.problem,
+                    tuple(_present(book, layout, row)),
+                    effort.seconds / len(sessions),
+                    effort.work,
+                    effort.seed + number,
+                    find_windows(layout, book.limits.shift),
+                ),
                 progress=lambda buses, bound, *costs, name=session.name: progress(Told(name, buses, bound, *costs)),
                 stopped=stopped,
             )
-            runs, vehicles, bound = tell(layout, plan, ground.table), plan.buses, certificate.bound
-        else:
-            runs, vehicles, bound, cost, cost_bound = [], 0, 0, 0.0, 0.0
-        ids = {row[name]: name for name in row}
-        told.append(
-            {
-                "name": session.name,
-                "way": session.way,
-                "weekdays": list(session.weekdays),
-                "vehicles": vehicles + locked,
-                "bound": bound + locked,
-                "cost": round(cost),
-                "cost_bound": math.ceil(cost_bound - 1e-3),
-                "locked": locked,
-                "runs": [_tell_run(run, layout, ids, nth, book.limits) for nth, run in enumerate(runs, 1)],
-            }
+        told[session.name] = _tell_session(
+            usual, layout, outcome, table=ground.table, ids={row[name]: name for name in row}, book=book
         )
+        told[session.name]["vehicles"] += locked
+        told[session.name]["bound"] += locked
+        told[session.name]["locked"] = locked
+        for bell in told[session.name]["bells"]:
+            rung[bell["school"], bell["trip"], bell["riders"], bell["was"]] = bell["at"]
+    in_order = [told[session.name] for session in sessions]
     return {
         "fleet": [one.plain() for one in fleet],
-        "sessions": told,
+        "sessions": in_order,
         "stops": {f"{trip.pupil}/{trip.home}": stop for trip, stop in sorted(stops.items())},
         "walks": {f"{trip.pupil}/{trip.home}": metres for trip, metres in sorted(walks.items())},
         "troubles": [one._asdict() for one in dict.fromkeys(troubles)],
-        "figures": reckon(fleet, book.limits, told),
+        "figures": reckon(fleet, book.limits, in_order),
+    }
+
+
+def _ring(session: Session, rung: Mapping[tuple[str, str, str, int], int]) -> Session:
+    """Give a session the bells that another one decided: a bell is moved on all its days, or on none."""
+    services = []
+    for one in session.services:
+        at = rung.get((one.school, one.trip, one.riders, one.at))
+        services.append(one if at is None else one._replace(at=at, earliest=at, latest=at))
+    return replace(session, services=tuple(services))
+
+
+def _tell_session(
+    usual: Session, layout: Layout, outcome: Outcome | None, *, table: Table, ids: dict[int, str], book: Book
+) -> dict[str, Any]:
+    """Tell what came of a session; without an outcome nobody rides."""
+    session = layout.session
+    told: dict[str, Any] = {"name": session.name, "way": session.way, "weekdays": list(session.weekdays)}
+    if outcome is None:
+        return {**told, "vehicles": 0, "bound": 0, "cost": 0, "cost_bound": 0, "bells": [], "runs": []}
+    rung = ring(layout, outcome.problem)
+    solved = outcome.solved
+    runs = tell(rung, solved.plan, table)
+    spared = outcome.usual - solved.plan.buses
+    return {
+        **told,
+        "vehicles": solved.plan.buses,
+        "bound": outcome.bound,
+        "cost": round(solved.cost),
+        "cost_bound": math.ceil(solved.cost_bound - 1e-3),
+        "bells": _tell_bells(usual, rung.session, spared, {school.id: school.name for school in book.schools}),
+        "runs": [_tell_run(run, rung, ids, nth, book.limits) for nth, run in enumerate(runs, 1)],
+    }
+
+
+def _tell_bells(before: Session, after: Session, spared: int, names: Mapping[str, str]) -> list[dict[str, Any]]:
+    """Tell the bells that were moved, as changes that staff could have made, each with a sentence."""
+    moved = [(was, now) for was, now in zip(before.services, after.services, strict=True) if was.at != now.at]
+    return [
+        {
+            "school": now.school,
+            "trip": now.trip,
+            "riders": now.riders,
+            "weekdays": list(after.weekdays),
+            "was": was.at,
+            "at": now.at,
+            **say_bell(names[now.school], was.at, now.at, spared, len(moved)),
+        }
+        for was, now in moved
+    ]
+
+
+def say_bell(school: str, was: int, now: int, spared: int, together: int) -> dict[str, str]:
+    """Say in English and French why a bell is moved."""
+    minutes, clocks = abs(now - was) // 60, [f"{at // 3600:02}:{at // 60 % 60:02}" for at in (was, now)]
+    later = now > was
+    text = (
+        f"{school}: the bell moves {minutes} minutes {'later' if later else 'earlier'}, from {clocks[0]} to {clocks[1]}"
+    )
+    moved = "retardé" if later else "avancé"
+    text_fr = f"{school} : l'horaire est {moved} de {minutes} minutes, de {clocks[0]} à {clocks[1]}"
+    if spared <= 0:
+        return {"text": f"{text}, as on other days", "text_fr": f"{text_fr}, comme les autres jours"}
+    others = f"together with {together - 1} more, this" if together > 1 else "this"
+    autres = f"avec {together - 1} autres, ce changement" if together > 1 else "ce changement"
+    return {
+        "text": f"{text}; {others} lets vehicles come from another school in time, and {spared} fewer are needed",
+        "text_fr": f"{text_fr} ; {autres} permet d'enchaîner des circuits et économise {spared}"
+        f" véhicule{'s' if spared > 1 else ''}",
     }
 
 
