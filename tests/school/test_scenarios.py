@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import psycopg
@@ -293,3 +294,42 @@ def test_a_change_by_hand_is_checked_at_once(school: School) -> None:
     assert all(run["bell"] == 8 * 3600 for run in together["runs"])
     far = check({"kind": "stop", "stop": "S1", "lat": 10.0, "lon": 10.0})
     assert {one["kind"] for one in far["breaks"]} == {"unreached"}
+
+
+def test_a_change_that_holds_is_kept_without_planning_and_one_that_breaks_is_not(school: School) -> None:
+    id_ = school.make("Gardé")
+    plan = school.plan(id_)
+    address = f"/v1/school/plans/{plan['id']}/keep"
+    lon, lat = lonlat(3_000, 2_100)
+    broken = school.http.post(address, json={"changes": [{"kind": "stop", "stop": "S2", "open": False}]})
+    assert (broken.status_code, broken.json()["code"]) == (409, "plan_breaks")
+    assert {one["kind"] for one in broken.json()["breaks"]} == {"stop_closed"}
+    dragged = {"kind": "stop", "stop": "S2", "lat": lat, "lon": lon}
+    later = {"kind": "bell", "school": "E2", "trip": "morning", "at": "08:50"}
+    kept = school.http.post(address, json={"changes": [dragged, later]})
+    assert kept.status_code == 201, kept.text
+    found = school.http.get(f"/v1/school/plans/{kept.json()['id']}/document").json()
+    assert (found["state"], found["revision"]) == ("done", 2)
+    was = {run["id"]: run for session in plan["document"]["sessions"] for run in session["runs"]}
+    now = {run["id"]: run for session in found["document"]["sessions"] for run in session["runs"]}
+    assert set(was) == set(now)
+    moved = {id_ for id_, run in was.items() if any(call["stop"] == "S2" for call in run["calls"])}
+    assert all(abs(now[one]["metres"] - was[one]["metres"]) <= 250 for one in moved)
+    assert any(now[one]["calls"] != was[one]["calls"] for one in moved)
+    assert all(
+        now[one]["bell"] == 8 * 3600 + 50 * 60
+        for one in now
+        if (now[one]["school"], now[one]["trip"]) == ("E2", "morning")
+    )
+    for session in found["document"]["sessions"]:
+        mine = sorted(session["runs"], key=lambda run: (run["vehicle"], run["at"]))
+        for first, second in pairwise(mine):
+            if session["way"] == "morning" and first["vehicle"] == second["vehicle"]:
+                assert first["bell"] <= second["calls"][0]["at"]
+    assert found["figures"]["pupils"] == plan["figures"]["pupils"]
+    late = school.http.post(address, json={"changes": []})
+    assert (late.status_code, late.json()["code"]) == (409, "plan_outdated")
+    assert school.decide(id_, "approve")["plan"] == kept.json()["id"]
+    assert school.decide(id_, "publish")["state"] == "published"
+    assert any(abs(row["lat"] - lat) < 1e-9 for row in school.rows("stops"))
+    school.decide(id_, "withdraw")

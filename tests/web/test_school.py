@@ -149,12 +149,23 @@ def test_a_scenario_is_changed_planned_tried_approved_published_and_withdrawn(fi
     text = filled.post(f"{scenario}/changes", kind="stop", stop="S1", open="no", act="try")
     assert "Arrêt fermé" in text
     assert "Aucune : l’année telle qu’elle est" in text  # noqa: RUF001  as it is printed
+    text = filled.post(f"{scenario}/changes", kind="stop", stop="S1", lat="47,0001", lon="5,0719", act="try")
+    assert "Rien ne casse" in text
+    assert "Garder ainsi" in text
+    tried = filled.http.post(
+        f"{HOME}/plans/{plan[1]}/check",
+        json={"changes": [{"kind": "stop", "stop": "S1", "lat": 10.0, "lon": 10.0}]},
+    )
+    assert [one["kind"] for one in tried.json()["breaks"]] == ["unreached"] * len(tried.json()["breaks"])
+    assert filled.http.post(f"{HOME}/plans/{plan[1]}/check", json={"changes": 3}).status_code == 400
     text = filled.post(f"{scenario}/changes", kind="bell", school="E2", trip="morning", at="08:05", act="add")
     assert "École : matin à 08:05" in text
     assert "d’une version antérieure" in text  # noqa: RUF001  as it is printed
     assert "revision 1" in filled.post(f"{scenario}/approve", 409)
     filled.post(f"{scenario}/take-back", revision=1)
     filled.plan(scenario)
+    text = filled.post(f"{scenario}/changes", kind="bell", school="E2", trip="morning", at="08:50", act="adopt")
+    assert "plan gardé tel que modifié" in text
     filled.post(f"{scenario}/approve")
     assert "publié" in filled.post(f"{scenario}/publish")
     assert "Rentrée" in filled.get(HOME)
@@ -180,4 +191,6 @@ def test_two_scenarios_are_compared(filled: Office) -> None:
     text = filled.get(f"{HOME}/comparison?before={ends[0]}&after={ends[1]}")
     assert "changent d’heure" in text  # noqa: RUF001  as it is printed
     assert "Avant → Après" in text
+    drawn = filled.http.get(f"{HOME}/comparison.json?before={ends[0]}&after={ends[1]}").json()
+    assert {one["id"] for one in drawn["schools"]} == {"E1", "E2"}
     filled.get(f"{HOME}/comparison?before={ends[0]}&after=0", 404)

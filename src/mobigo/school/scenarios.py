@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from mobigo.kit.errors import Conflict, InvalidInput
 from mobigo.school import register_store, scenario_store
+from mobigo.school.adopting import adopt
 from mobigo.school.book import change, read_book, read_frame
 from mobigo.school.comparing import compare
 from mobigo.school.demand import MORNING
@@ -242,6 +243,44 @@ def check_changes(connection: Connection[Any], plan: int, changes: Sequence[Mapp
     roads = bench.roads.find(connection)
     runs, breaks = recheck(planned, after, document, roads.drives)
     return Tried(runs, breaks, relink(after, document, runs, breaks, roads.drives))
+
+
+def keep_by_hand(
+    connection: Connection[Any], plan: int, changes: Sequence[Mapping[str, Any]], bench: Bench, actor: Actor
+) -> int:
+    """Add changes to a draft and keep its latest plan as they leave it, with vehicles linked anew; the new plan.
+
+    Raises
+    ------
+    Conflict
+        ``not_a_draft``; ``plan_outdated``: of another revision, or not the latest; ``plan_breaks``: with the ``breaks``
+        that no linking mends.
+    """
+    asked = scenario_store.get_plan(connection, plan)
+    found = _lock_draft(connection, asked.scenario)
+    if asked.revision != found.revision or find_plan(connection, found.id) != plan:
+        raise Conflict(
+            f"plan {plan} is not the latest of {found.name!r} as it is by now; try the changes on that",
+            code="plan_outdated",
+        )
+    tried = check_changes(connection, plan, changes, bench)
+    broken = [one for one in tried.breaks if one.kind != "link"]
+    if broken:
+        raise Conflict(
+            f"{len(broken)} things break, the first: {broken[0].text}",
+            code="plan_breaks",
+            members={"breaks": [one._asdict() for one in broken]},
+        )
+    known = [*scenario_store.get_changes(connection, found.id, found.revision), *changes]
+    book = change(read_book(connection, found.year), known)
+    roads = bench.roads.find(connection)
+    document = adopt(book, bench.documents.get(connection, plan), tried.runs, tried.relinked, roads.drives)
+    changed = change_scenario(connection, found.id, known, actor, revision=found.revision)
+    number = scenario_store.ask_plan(connection, changed, asked.effort, actor.user, actor.now)
+    scenario_store.begin_plan(connection, number, actor.now)
+    scenario_store.end_plan(connection, number, document, actor.now)
+    scenario_store.note(connection, found.id, actor.now, actor.user, "adopted", plan=number, revision=changed.revision)
+    return number
 
 
 # ── decided ───────────────────────────────────────────────────────────────────────────────────────────────────────────

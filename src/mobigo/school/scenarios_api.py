@@ -87,6 +87,9 @@ class LimitsChange(Change):
     halt: float | None = Field(None, ge=0, le=600, description="Seconds of a stop ...")
     each: float | None = Field(None, ge=0, le=120, description="... and of each pupil there")
     unloading: float | None = Field(None, ge=0, le=3600, description="Seconds at the school before the bell, or after")
+    shift: int | None = Field(
+        None, ge=0, le=3600, description="Seconds by which planning may move bells, within their windows"
+    )
     ride: dict[Level, Seconds] | None = Field(None, description="Longest, by level")
     walk: dict[Level, Metres] | None = Field(None, description="Longest to a stop, by level")
 
@@ -356,6 +359,17 @@ def check_school_plan(
         breaks=[BreakAnswer(**one._asdict()) for one in found.breaks],
         relinked=[RelinkedAnswer(**one._asdict()) for one in found.relinked],
     )
+
+
+@router.post("/plans/{plan}/keep", status_code=201, responses=problems(400, 401, 403, 404, 409, 422))
+def keep_school_plan(
+    *, request: Request, session: Database, now: Now, person: Staff, plan: PlanId, body: CheckBody
+) -> PlanAnswer:
+    """Add changes that were tried to the draft, and keep its plan as they leave it; nothing is planned anew."""
+    connection = driver(session)
+    changes = [one.plain() for one in body.changes]
+    kept = scenarios.keep_by_hand(connection, plan, changes, request.app.state.school_bench, _actor(person, now))
+    return _plan(scenario_store.get_plan(connection, kept))
 
 
 @router.post("/plans/{plan}/cancel", responses=problems(401, 403, 404, 409, 422))

@@ -68,7 +68,11 @@ def change_scenario(at: AtOffice, scenario: ScenarioId, form: Form) -> Response:
     try:
         change = _read_change(form)
         if form.get("act") == "try":
-            return _scenario(at, scenario, tried=[change])
+            return _scenario(at, scenario, tried=[change], form=form)
+        if form.get("act") == "adopt":
+            plan = scenarios.find_plan(at.connection, scenario)
+            scenarios.keep_by_hand(at.connection, plan, [change], at.request.app.state.school_bench, at.actor)
+            return RedirectResponse(f"{_address(scenario)}#plan", 303)
         _add(at, scenario, [change])
     except MobigoError as error:
         at.session.rollback()
@@ -203,6 +207,7 @@ def _progress(at: Office, plan: Planned) -> dict[str, Any]:
     seconds = ((plan.ended_at or at.now) - begun).total_seconds()
     return {
         "state": plan.state,
+        "said": at.speak(f"school.plan_state.{plan.state}"),
         "cancelled": plan.is_cancelled,
         "seconds": max(0, round(seconds)),
         "most": round(plan.effort["seconds"]),
@@ -260,16 +265,10 @@ def _draw(at: Office, scenario: Scenario, document: Mapping[str, Any]) -> dict[s
     for row in register_store.list_rows(at.connection, scenario.year, SHEETS["stops"], doors=False):
         new = moved.get(row["id"], row)
         stops[row["id"]] = {"name": row["name"], "at": [new.get("lon", row["lon"]), new["lat"]]}
-    schools = {
-        row["id"]: {"name": row["name"], "at": [row["lon"], row["lat"]]}
-        for row in register_store.list_rows(at.connection, scenario.year, SHEETS["schools"])
-        if row["lat"] is not None and row["lon"] is not None
-    }
-    waiting: Counter[str] = Counter()
-    for stop in document["stops"].values():
-        waiting[stop] += 1
+    schools = {one["id"]: one for one in _list_schools(at, scenario.year)}
+    waiting = Counter(document["stops"].values())
     return {
-        "schools": [{"id": id_, **one} for id_, one in schools.items()],
+        "schools": list(schools.values()),
         "stops": [{"id": id_, **one, "pupils": waiting[id_]} for id_, one in stops.items()],
         "sessions": [
             {
@@ -303,7 +302,14 @@ def _draw_run(
 # ── the page of a scenario ────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def _scenario(at: Office, id_: str, *, problem: str = "", tried: Sequence[Mapping[str, Any]] | None = None) -> Response:
+def _scenario(
+    at: Office,
+    id_: str,
+    *,
+    problem: str = "",
+    tried: Sequence[Mapping[str, Any]] | None = None,
+    form: Fields | None = None,
+) -> Response:
     found = scenario_store.get_scenario(at.connection, id_)
     changes = scenario_store.get_changes(at.connection, id_, found.revision)
     plans = scenario_store.list_plans(at.connection, id_)
@@ -314,10 +320,10 @@ def _scenario(at: Office, id_: str, *, problem: str = "", tried: Sequence[Mappin
         for name in ("schools", "stops", "circuits")
     }
     names = {(name[:-1], row["id"]): row["name"] for name, some in rows.items() for row in some}
-    breaks = None
+    checked = None
     if tried is not None and done is not None:
         try:
-            breaks = scenarios.check_changes(at.connection, done.id, tried, at.request.app.state.school_bench).breaks
+            checked = scenarios.check_changes(at.connection, done.id, tried, at.request.app.state.school_bench)
         except MobigoError as error:
             problem = str(error)
     troubles = document["troubles"] if document else []
@@ -335,15 +341,31 @@ def _scenario(at: Office, id_: str, *, problem: str = "", tried: Sequence[Mappin
         more_troubles=max(0, len(troubles) - TROUBLES_SHOWN),
         rows=rows,
         levels=LEVELS,
-        breaks=breaks,
+        breaks=checked.breaks if checked else None,
+        relinked=[
+            {
+                "title": _name_session(at, one.session),
+                "before": one.before,
+                "after": one.after,
+                "moved": len(one.moved),
+            }
+            for one in (checked.relinked if checked else ())
+        ],
         tried=[_say_change(at, one, names) for one in tried or ()],
+        tried_fields={name: form.get(name) for name in form.values if name != "act"} if form else {},
         others=[one for one in scenario_store.list_scenarios(at.connection, found.year) if one.id != id_],
         history=scenario_store.list_history(at.connection, id_),
         local=at.local,
         problem=problem,
         clock=write_clock,
-        map_address=f"{HOME}/plans/{done.id}/map.json" if done else "",
+        script_words=_script_words(at),
     )
+
+
+def _script_words(at: Office) -> dict[str, str]:
+    """Return what the map's script says."""
+    own = ("school.map.", "map", "school.adopt", "school.nothing_breaks")
+    return {key: said for key, said in at.speak.catalogue.items() if key.startswith(own)}
 
 
 def _tell_session(at: Office, session: Mapping[str, Any], names: Mapping[tuple[str, str], str]) -> dict[str, Any]:
@@ -438,4 +460,47 @@ def compare(at: AtOffice) -> Response:
         kinds=sorted(Counter(one["kind"] for one in moved).items()),
         moved=moved[:MOVED_SHOWN],
         more_moved=max(0, len(moved) - MOVED_SHOWN),
+        script_words=_script_words(at),
     )
+
+
+@router.api_route("/comparison.json", methods=READ)
+def draw_comparison(at: AtOffice) -> Response:
+    """Give what differs between two plans for the map: stops opened and closed, and from where to where pupils move."""
+    ends = [at.request.query_params.get(name, "") for name in ("before", "after")]
+    year = scenario_store.get_scenario(at.connection, ends[1]).year
+    documents = [
+        at.request.app.state.school_bench.documents.get(at.connection, scenarios.find_plan(at.connection, one))
+        for one in ends
+    ]
+    waiting = [Counter(document["stops"].values()) for document in documents]
+    moves = Counter(
+        (stop, documents[1]["stops"][pupil])
+        for pupil, stop in documents[0]["stops"].items()
+        if documents[1]["stops"].get(pupil, stop) != stop
+    )
+    shifted = {stop for ends_of in moves for stop in ends_of}
+    rows = register_store.list_rows(at.connection, year, SHEETS["stops"], doors=False)
+    places = {row["id"]: [row["lon"], row["lat"]] for row in rows}
+    stops = []
+    for row in rows:
+        was, now = (one[row["id"]] for one in waiting)
+        kind = "closed" if was and not now else "opened" if now and not was else "moved"
+        if was != now or row["id"] in shifted:
+            stops.append({"id": row["id"], "name": row["name"], "at": places[row["id"]], "pupils": now, "kind": kind})
+    lines = [
+        {"line": [places[one], places[other]], "pupils": count, "color": "#a35b00"}
+        for (one, other), count in sorted(moves.items())
+        if one in places and other in places
+    ]
+    return JSONResponse(
+        {"schools": _list_schools(at, year), "stops": stops, "lines": lines}, headers={"Cache-Control": "no-store"}
+    )
+
+
+def _list_schools(at: Office, year: str) -> list[dict[str, Any]]:
+    return [
+        {"id": row["id"], "name": row["name"], "at": [row["lon"], row["lat"]]}
+        for row in register_store.list_rows(at.connection, year, SHEETS["schools"])
+        if row["lat"] is not None and row["lon"] is not None
+    ]

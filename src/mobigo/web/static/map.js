@@ -1,7 +1,7 @@
 // The map: the loaded OpenStreetMap extract as ground, our stops, and the journey chosen in the list.
 
-const colourScheme = matchMedia('(prefers-color-scheme: dark)');
-const still = matchMedia('(prefers-reduced-motion: reduce)').matches;
+export const colourScheme = matchMedia('(prefers-color-scheme: dark)');
+export const still = matchMedia('(prefers-reduced-motion: reduce)').matches;
 const NOTHING = {type: 'FeatureCollection', features: []};
 const FITTING = {padding: {top: 60, bottom: 60, left: 60, right: 70}, maxZoom: 16};
 const VEHICLES_EVERY = 20_000; // milliseconds
@@ -15,7 +15,7 @@ function coloured(value, colours) {
   return value;
 }
 
-function style({colours, layers}, ground) {
+export function style({colours, layers}, ground) {
   const tiles = address => location.origin + address; // the worker has no address of its own to complete it with
   return {
     version: 8,
@@ -46,7 +46,7 @@ function features(journey) {
 
 const pointsOf = journey => journey.legs.flatMap(leg => leg.coordinates);
 
-function box(points) {
+export function box(points) {
   const [lons, lats] = [points.map(point => point[0]), points.map(point => point[1])];
   return [Math.min(...lons), Math.min(...lats), Math.max(...lons), Math.max(...lats)];
 }
