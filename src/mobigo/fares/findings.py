@@ -248,8 +248,12 @@ class _Look:
                 if group is not None and group not in groups:
                     yield f"{here}: {group!r} is no group of the tariff's leg rules"
             yield from self.known(f"{here}.product", "products", rule.product)
-            if (rule.count is None) != (rule.from_group != rule.to_group) or (rule.count or 1) < -1 or rule.count == 0:
+            within = rule.from_group is not None and rule.from_group == rule.to_group
+            among = rule.from_group is None and rule.to_group is None
+            if (within and rule.count is None) or (not within and not among and rule.count is not None):
                 yield f"{here}.count: how many in a row (-1: any number), exactly where both groups are the same"
+            if rule.count is not None and (rule.count < -1 or rule.count == 0):
+                yield f"{here}.count: {rule.count} is no number of transfers (-1: any number)"
             if (rule.seconds is None) != (rule.limit is None):
                 yield f"{here}: seconds and limit go together"
             yield from _range(f"{here}.seconds", rule.seconds, 1, MOST_SECONDS)

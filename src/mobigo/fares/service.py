@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from mobigo.db.session import driver
 from mobigo.fares import store
+from mobigo.fares.catalogue import Catalogue, Words
 from mobigo.fares.document import read_document, write_document
+from mobigo.fares.feed_rows import read_loaded
+from mobigo.fares.gtfs_read import read_fares
 from mobigo.fares.store import REGION, State, Version
 from mobigo.kit.errors import Conflict, InvalidInput, NotFound, Refused
 
@@ -17,7 +21,10 @@ if TYPE_CHECKING:
     from psycopg import Connection
     from sqlalchemy.orm import Session
 
-    from mobigo.fares.catalogue import Catalogue, Product
+    from mobigo.fares.catalogue import Product
+
+AUTHOR = "mobigo"
+"""Who publishes what a feed brings, as the history says."""
 
 
 def find_catalogue(session: Session, day: date, series: str = REGION) -> Catalogue | None:
@@ -32,6 +39,12 @@ def find_in_force(connection: Connection[Any], day: date, series: str = REGION) 
     """Find the catalogue in force, on a connection of one's own; as `find_catalogue`."""
     version = store.find_in_force(connection, series, day)
     return None if version is None else store.read_catalogue(connection, version)
+
+
+def list_in_force(connection: Connection[Any], day: date) -> tuple[Catalogue, ...]:
+    """List the catalogues in force: the region's first, then those of feeds that bring their own fares, by name."""
+    found = [store.read_catalogue(connection, one) for one in store.list_series(connection, day)]
+    return tuple(sorted(found, key=lambda one: (one.id != REGION, one.id)))
 
 
 def get_catalogue(session: Session, version: int) -> Catalogue:
@@ -194,6 +207,43 @@ def publish(
         )
     read_document(store.read_content(connection, number), id_=version.series, version=number)
     return store.publish(connection, version, by=by, now=now)
+
+
+def publish_feed(
+    connection: Connection[Any], source: str, *, now: datetime, today: date
+) -> tuple[int, list[str]] | None:
+    """Publish the fares that a feed in service brings, as the series of its name, where they changed.
+
+    Returns
+    -------
+    (int, list of str) or None
+        The new version, and what of the feed it leaves out; None where the feed has no fares, or the same as before.
+        Of a feed that has none any more an empty one is published: its rides have no price then.
+
+    Raises
+    ------
+    NotFound
+        ``unknown_feed``.
+    InvalidInput
+        ``invalid_catalogue``: no catalogue can be made of them.
+    """
+    rows = read_loaded(connection, source)
+    store.lock_series(connection, source)
+    before = store.find_in_force(connection, source, today)
+    if before is None and not rows.speaks_of_fares:
+        return None
+    first = today if before is None else before.valid_from
+    if rows.speaks_of_fares:
+        catalogue, notes = read_fares(rows, valid_from=first)
+    else:
+        catalogue, notes = Catalogue(id=source, version=0, name=Words(f"Sans tarifs ({source})"), valid_from=first), []
+    if before is not None and store.read_content(connection, before.number) == write_document(catalogue):
+        return None
+    version = draft_catalogue(
+        connection, replace(catalogue, valid_from=today), origin=f"fares of feed {source}", by=AUTHOR, now=now
+    )
+    publish(connection, version.number, seen=version.revision, by=AUTHOR, now=now, today=today)
+    return version.number, notes
 
 
 def take_back(connection: Connection[Any], number: int, *, by: str, now: datetime) -> Version:

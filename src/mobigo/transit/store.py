@@ -126,6 +126,8 @@ def store_file(staging: Staging, file: File, version: int) -> int:
     columns = {column.name: _typed(column) for column in file.columns}
     if file.name == "agency":
         columns["agency_id"] = "coalesce(s.agency_id, '')"
+    if file.name == "fare_leg_rules" and "rule_priority" in staging.files[file.name].present:
+        columns["rule_priority"] = "coalesce(s.rule_priority::integer, 0)"  # that the column is there means something
     if file.name in NUMBERED:
         columns["line"] = "s.line"
     if file.name == "stops":
