@@ -87,7 +87,6 @@ MOVES = {
         "fulfilled": ("refund_ongoing", "refunded", "exchange_ongoing", "exchanged"),
         "refund_ongoing": ("refunded",),
         "exchange_ongoing": ("exchanged", "fulfilled"),
-        "released": (),
     },
 }
 """By table and state: those that may follow, as the code has them."""
@@ -248,7 +247,7 @@ def _orders() -> None:
             state text NOT NULL CONSTRAINT ticket_order_state_check CHECK (state IN (
                 'held', 'paying', 'paid', 'issued', 'ended', 'cancelled', 'expired', 'compensating', 'compensated'
             )),
-            catalogue text NOT NULL,
+            version integer NOT NULL,
             currency text NOT NULL,
             cents bigint NOT NULL CONSTRAINT ticket_order_cents_check CHECK (cents >= 0),
             credit bigint NOT NULL DEFAULT 0 CONSTRAINT ticket_order_credit_check CHECK (credit >= 0),
@@ -284,6 +283,7 @@ def _orders() -> None:
             trip text,
             metres integer NOT NULL,
             alone bigint NOT NULL,
+            booking text,
             CONSTRAINT order_ride_pkey PRIMARY KEY (order_id, number)
         )
     """)
@@ -307,10 +307,9 @@ def _orders() -> None:
             vat bigint NOT NULL,
             valid_from timestamptz,
             valid_until timestamptz,
-            document jsonb NOT NULL,
             rides smallint[] NOT NULL,
+            areas text[] NOT NULL,
             medium text,
-            booking text,
             ticket text,
             split jsonb NOT NULL DEFAULT '{}',
             earn_from date,
@@ -351,8 +350,7 @@ def _orders() -> None:
             why text NOT NULL,
             payments text[] NOT NULL,
             made_by text NOT NULL,
-            at timestamptz NOT NULL,
-            approved_by text
+            at timestamptz NOT NULL
         )
     """)
     op.execute("CREATE INDEX order_refund_order_id_index ON mobigo.order_refund (order_id)")

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 KEPT = timedelta(days=2)
 
-Table = Literal["ondemand_answer", "carpool_answer"]
+Table = Literal["ondemand_answer", "carpool_answer", "ticketing_answer"]
 
 
 @dataclass(frozen=True)

@@ -38,6 +38,7 @@ from mobigo.journeys import follow_api, nearby_api
 from mobigo.journeys.hails import Hails
 from mobigo.journeys.lifts import Lifts
 from mobigo.journeys.network import Networks
+from mobigo.journeys.pricing import Fares
 from mobigo.ledger import api as ledger_api
 from mobigo.ledger.sepa import Account
 from mobigo.messages import outbox_api, webhook_api
@@ -46,6 +47,7 @@ from mobigo.ondemand.catalogue import Catalogues
 from mobigo.opendata import api as opendata_api
 from mobigo.opendata.making import Publisher
 from mobigo.opendata.shelf import Shelf
+from mobigo.payments.sandbox import Sandbox
 from mobigo.places import api as places_api
 from mobigo.school import outputs_api as school_outputs_api
 from mobigo.school import register_api as school_register_api
@@ -53,6 +55,9 @@ from mobigo.school import scenarios_api
 from mobigo.school.roads import RoadsKeeper
 from mobigo.school.scenarios import Bench
 from mobigo.settings import Settings
+from mobigo.ticketing import orders_api
+from mobigo.ticketing.asking import find_places_in
+from mobigo.ticketing.counter import Counter
 from mobigo.transit import api as transit_api
 from mobigo.transit import board_api, disturbance_api, live_api
 from mobigo.web import errors, pages
@@ -66,6 +71,7 @@ if TYPE_CHECKING:
     from sqlalchemy.engine import Engine
 
     from mobigo.kit.clock import Clock
+    from mobigo.payments.provider import Provider
 
 
 def _operation_id(route: APIRoute) -> str:
@@ -79,6 +85,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     yield
     app.state.supplies.close()
     app.state.cars.close()
+    app.state.fares.close()
 
 
 SAMPLE = Account(Settings.payer_name, Settings.payer_iban)
@@ -97,6 +104,7 @@ def create_app(
     payer: Account = SAMPLE,
     operator: str = "mobigo.localhost",
     publisher: Publisher = PUBLISHER,
+    provider: Provider | None = None,
 ) -> FastAPI:
     """Assemble the application from what it needs; tests hand it theirs.
 
@@ -126,6 +134,10 @@ def create_app(
     app.state.hails = Hails(engine, app.state.token_key, clock)
     app.state.supplies = app.state.hails.supplies
     app.state.cars = Cars(engine, clock)
+    app.state.fares = Fares(engine)
+    app.state.counter = Counter(
+        engine, provider or Sandbox(engine, read_key(home, "payments").hex()), lambda: find_places_in(app.state)
+    )
     app.state.lifts = Lifts(app.state.cars, app.state.token_key)
     app.state.school_bench = Bench(RoadsKeeper(home))
     app.state.turns = asyncio.Semaphore(POOL_SIZE // 2)
@@ -148,6 +160,7 @@ def create_app(
         outbox_api,
         webhook_api,
         fares_api,
+        orders_api,
         ledger_api,
         lines_api,
         runs_api,
@@ -174,5 +187,5 @@ def create_app(
     for room in apis:
         app.include_router(room.router)
     pages.install(app)
-    app.add_middleware(Fresh, copies=(app.state.supplies, app.state.cars))
+    app.add_middleware(Fresh, copies=(app.state.supplies, app.state.cars, app.state.fares))
     return app

@@ -1,0 +1,230 @@
+"""What orders do to the ledger; every entry in the transaction of what it is about, under a key of its own.
+
+=======================  ==================================================================================
+money came               Dr provider (or till) / Cr prepaid: nothing is sold yet
+issued                   Dr prepaid / Cr deferred (without VAT) and vat; of booked rides Cr travellers: their debt
+earned                   Dr deferred / Cr fares, day by day (`earnings`)
+refunded                 Dr deferred, vat and, where it was earned, fares / Cr refunds; what is kept is earned
+cannot be issued         Dr prepaid / Cr refunds
+refund went out          Dr refunds / Cr provider (or till)
+contested                Dr contested / Cr provider; back, or to contested_lost, when it is decided
+=======================  ==================================================================================
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from mobigo.ledger import service as ledger
+from mobigo.ledger.model import Chart, Posting
+from mobigo.payments.model import What
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+
+    from sqlalchemy.orm import Session
+
+    from mobigo.payments.model import Happening
+    from mobigo.ticketing.model import Order, Part
+
+PROVIDER, TILL, PREPAID, REFUNDS, VAT = "provider", "till", "prepaid", "refunds", "vat"
+CONTESTED, CONTESTED_LOST = "contested", "contested_lost"
+"""Accounts."""
+
+RECEIVED, SOLD, SETTLED, COVERED = "order_paid", "order_issued", "booking_paid", "booking_covered"
+RETURNED, WENT_OUT, CAME_BACK = "order_refunded", "refund_paid", "refund_returned"
+FAILED, MOVED_OVER = "order_not_issued", "order_exchanged"
+"""Kinds of entries."""
+
+
+def reference(order: Order) -> str:
+    """What entries about an order say they are about."""
+    return f"order:{order.reference}"
+
+
+def split_vat(cents: int, permille: int) -> int:
+    """Return the VAT within a price, rounded half up."""
+    whole = 1000 + permille
+    return (2 * cents * permille + whole) // (2 * whole)
+
+
+def product_party(product: str) -> str:
+    """Whom revenue of a product concerns."""
+    return f"product:{product}"
+
+
+def _post(
+    session: Session, order: Order, kind: str, postings: Sequence[Posting], *, key: str, by: str, at: datetime
+) -> None:
+    kept = [one for one in postings if one.cents]
+    if kept:
+        ledger.post(
+            session, kind=kind, reference=reference(order), postings=kept, key=f"order/{order.id}/{key}", by=by, at=at
+        )
+
+
+def receive(session: Session, order: Order, cents: int, account: str, *, key: str, by: str, at: datetime) -> None:
+    """Post that money came for an order."""
+    _post(
+        session,
+        order,
+        RECEIVED,
+        [Posting(account, cents), Posting(PREPAID, -cents, reference(order))],
+        key=f"{key}/received",
+        by=by,
+        at=at,
+    )
+
+
+def sell(session: Session, order: Order, part: Part, *, by: str, at: datetime) -> None:
+    """Post that a part was issued: paid in advance until it is travelled."""
+    product = product_party(part.product)
+    _post(
+        session,
+        order,
+        SOLD,
+        [
+            Posting(PREPAID, part.cents, reference(order)),
+            Posting(Chart.DEFERRED, -part.net, product),
+            Posting(VAT, -part.vat, product),
+        ],
+        key=f"{part.id}/issued",
+        by=by,
+        at=at,
+    )
+
+
+def pay_booking(session: Session, order: Order, part: Part, debtor: str, *, by: str, at: datetime) -> None:
+    """Post that a part pays what somebody owes for a booked ride."""
+    _post(
+        session,
+        order,
+        SETTLED,
+        [Posting(PREPAID, part.cents, reference(order)), Posting(Chart.TRAVELLERS, -part.cents, debtor)],
+        key=f"{part.id}/issued",
+        by=by,
+        at=at,
+    )
+
+
+def cover_booking(
+    session: Session, order: Order, cents: int, debtor: str, product: str, *, key: str, by: str, at: datetime
+) -> None:
+    """Post that a product's revenue pays for a booked ride that it covers."""
+    _post(
+        session,
+        order,
+        COVERED,
+        [Posting(Chart.FARES, cents, product_party(product)), Posting(Chart.TRAVELLERS, -cents, debtor)],
+        key=f"{key}/covered",
+        by=by,
+        at=at,
+    )
+
+
+def give_up(session: Session, order: Order, cents: int, *, key: str, by: str, at: datetime) -> None:
+    """Post that money that came is owed back."""
+    _post(
+        session,
+        order,
+        FAILED,
+        [Posting(PREPAID, cents, reference(order)), Posting(REFUNDS, -cents, reference(order))],
+        key=f"{key}/owed_back",
+        by=by,
+        at=at,
+    )
+
+
+def refund_part(
+    session: Session, order: Order, part: Part, cents: int, *, towards: str, key: str, by: str, at: datetime
+) -> int:
+    """Post that cents of an issued part are given back; return the cents of revenue that this adds (below zero: takes).
+
+    Parameters
+    ----------
+    towards : str
+        Account that owes them now: `REFUNDS`, or `PREPAID` of an exchange.
+    """
+    vat = split_vat(cents, part.vat_permille)
+    unearned = part.net - part.earned
+    kept = unearned - (cents - vat)
+    product = product_party(part.product)
+    _post(
+        session,
+        order,
+        RETURNED if towards == REFUNDS else MOVED_OVER,
+        [
+            Posting(Chart.DEFERRED, unearned, product),
+            Posting(VAT, vat, product),
+            Posting(Chart.FARES, -kept, product),
+            Posting(towards, -cents, reference(order)),
+        ],
+        key=f"{part.id}/{key}",
+        by=by,
+        at=at,
+    )
+    return kept
+
+
+def refund_booking(
+    session: Session,
+    order: Order,
+    part: Part,
+    cents: int,
+    debtor: str,
+    *,
+    towards: str,
+    key: str,
+    by: str,
+    at: datetime,
+) -> None:
+    """Post that cents that somebody has paid for a booked ride, and does not owe any more, are given back."""
+    _post(
+        session,
+        order,
+        RETURNED if towards == REFUNDS else MOVED_OVER,
+        [Posting(Chart.TRAVELLERS, cents, debtor), Posting(towards, -cents, reference(order))],
+        key=f"{part.id}/{key}",
+        by=by,
+        at=at,
+    )
+
+
+def hand_back(session: Session, order: Order, cents: int, *, key: str, by: str, at: datetime) -> None:
+    """Post that a desk gave money back."""
+    _post(
+        session,
+        order,
+        WENT_OUT,
+        [Posting(REFUNDS, cents, reference(order)), Posting(TILL, -cents)],
+        key=f"{key}/handed_back",
+        by=by,
+        at=at,
+    )
+
+
+def follow(order: Order, what: Happening, *, by: str) -> None:
+    """Post what has become of money at the provider, but for what came: that is for the order to say."""
+    party = reference(order)
+    entries: dict[What, tuple[str, list[Posting], str]] = {}
+    if what.refund is not None:
+        cents, key = what.refund.cents, what.refund.id
+        entries[What.REFUNDED] = (WENT_OUT, [Posting(REFUNDS, cents, party), Posting(PROVIDER, -cents)], key)
+        entries[What.REFUND_RETURNED] = (CAME_BACK, [Posting(PROVIDER, cents), Posting(REFUNDS, -cents, party)], key)
+    if what.dispute is not None:
+        cents, key = what.dispute.cents, what.dispute.id
+        entries[What.DISPUTED] = ("contested", [Posting(CONTESTED, cents, party), Posting(PROVIDER, -cents)], key)
+        entries[What.DISPUTE_WON] = (
+            "contested_won",
+            [Posting(PROVIDER, cents), Posting(CONTESTED, -cents, party)],
+            key,
+        )
+        entries[What.DISPUTE_LOST] = (
+            "contested_lost",
+            [Posting(CONTESTED_LOST, cents, party), Posting(CONTESTED, -cents, party)],
+            key,
+        )
+    if what.what in entries:
+        kind, postings, key = entries[what.what]
+        _post(what.session, order, kind, postings, key=f"{key}/{what.what}", by=by, at=what.at)
