@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
     from mobigo.journeys.liftleg import Lift
     from mobigo.journeys.model import Brief, Journey, JourneyRequest, Leg, NotNow, Plan, RoundTrip, Suggestion, ToBook
     from mobigo.journeys.network import Network
+    from mobigo.journeys.pricing import Priced, Till
     from mobigo.journeys.rideleg import Hail
     from mobigo.kit.clock import Clock
     from mobigo.settings import Settings
@@ -84,6 +86,7 @@ OPTIONS: list[Callable[[Callable[..., None]], Callable[..., None]]] = [
     click.option("--booking-time", metavar="TIME", help="When one would book. Default: now."),
     click.option("--from-name", default="", help="What to call --from on the driver's sheet."),
     click.option("--to-name", default="", help="What to call --to there."),
+    click.option("--travellers", multiple=True, metavar="CATEGORY[+PRODUCT...]", help="Who pays, and what they have."),
     click.option("--max-journeys", type=int, default=6, show_default=True, help="Journeys to describe."),
     click.option("--all", "all", is_flag=True, help="Describe every journey that no other beats."),
     click.option("--budget-ms", type=int, default=1000, show_default=True, help="Computing time, at most."),
@@ -131,34 +134,39 @@ def plan(*, back: bool, stay_minutes: int, back_by: str | None, as_json: bool, *
     zone = network.manifest.zone
     request = question.request(clock.now(), zone)
     service.rehearse(network, clock.now())  # what is compiled is loaded before the time of the question runs
-    hail, lift = _open_booked(settings, network, request, clock)
+    hail, lift, till = _open_booked(settings, network, request, clock, question.travellers)
     if back:
-        trip = service.plan_round_trip(network, request, hail, lift, **question.back(zone))
+        trip = service.plan_round_trip(network, request, hail, lift, till, **question.back(zone))
         print(_as_text(round_trip_as_json(trip)) if as_json else _describe_round_trip(trip))
     else:
-        found = service.plan(network, request, hail, lift)
+        found = service.plan(network, request, hail, lift, till)
         print(_as_text(plan_as_json(found)) if as_json else _describe(found))
 
 
 def _open_booked(
-    settings: Settings, network: Network, request: JourneyRequest, clock: Clock
-) -> tuple[Hail | None, Lift | None]:
-    """Look into the database for what can be booked, if it runs; without it journeys go by the timetable."""
+    settings: Settings, network: Network, request: JourneyRequest, clock: Clock, travellers: list[str]
+) -> tuple[Hail | None, Lift | None, Till | None]:
+    """Look into the database for what can be booked and what is sold, if it runs; without it there is the timetable."""
     from mobigo.accounts.key import read_key
     from mobigo.carpool.supply import Cars
     from mobigo.db import cluster
     from mobigo.db.engine import open_engine
     from mobigo.journeys.hails import Hails
     from mobigo.journeys.lifts import Lifts
+    from mobigo.journeys.pricing import Fares, open_till
 
     url = settings.database_url or cluster.find_url(settings.home)
     if url is None:
-        return None, None
+        return None, None, None
     engine, key, now = open_engine(url, pool_size=1), read_key(settings.home), request.booking_at or clock.now()
-    return (
-        Hails(engine, key, clock).at(network, now) if request.ondemand else None,
-        Lifts(Cars(engine, clock), key).at(network, now) if request.carpool else None,
-    )
+    hails = Hails(engine, key, clock)
+    with closing(Fares(engine)) as fares, closing(Cars(engine, clock)) as cars, closing(hails.supplies):
+        shelf = fares.current(clock.now())
+        return (
+            hails.at(network, now) if request.ondemand else None,
+            Lifts(cars, key).at(network, now) if request.carpool else None,
+            None if shelf is None else open_till(shelf, travellers, request.party.persons),
+        )
 
 
 def _as_text(answer: dict[str, Any]) -> str:
@@ -223,8 +231,33 @@ def _describe_journey(journey: Journey) -> str:
     changes = {0: "no change", 1: "1 change"}.get(journey.transfers, f"{journey.transfers} changes")
     co2 = f", {journey.co2} g CO2" if journey.rides and journey.co2 is not None else ""
     labels = f"  [{', '.join(label.replace('_', ' ') for label in journey.labels)}]" if journey.labels else ""
-    head = f"{journey.departure:%Y-%m-%d %H:%M} → {_clock(journey.arrival)}  {minutes} min, {changes}{co2}{labels}"
-    return "\n".join([head, *(_describe_leg(leg) for leg in journey.legs)])
+    cost = "" if journey.priced is None else f", {_price(journey.priced)}"
+    head = (
+        f"{journey.departure:%Y-%m-%d %H:%M} → {_clock(journey.arrival)}  {minutes} min, {changes}{co2}{cost}{labels}"
+    )
+    return "\n".join([head, *(_describe_leg(leg) for leg in journey.legs), *_describe_price(journey.priced)])
+
+
+def _price(priced: Priced) -> str:
+    from mobigo.fares.explain import say_money
+
+    found = priced.price
+    money = say_money(found.cents, found.currency, "en")
+    return money if found.complete else f"at least {money}"
+
+
+def _describe_price(priced: Priced | None) -> list[str]:
+    """Say what is bought or used, and why."""
+    from mobigo.fares.explain import say, say_money
+
+    if priced is None:
+        return []
+    found, _, shelf = priced
+    return [
+        f"    {say_money(item.cents, found.currency, 'en')}  "
+        + " ".join(say(shelf.book_of(item.version), item, why, "en") for why in item.why)
+        for item in found.items
+    ]
 
 
 def _describe_leg(leg: Leg) -> str:

@@ -456,7 +456,7 @@ def _ticket_item(asked: _Asked, fellow: Fellow, ticket: Ticket, use: tuple[int, 
 
 
 def _pool_items(asked: _Asked, pool: Pool, count: int, taken: list[tuple[int, int]]) -> Iterator[Item]:
-    """Write tickets for several: who fills the first goes on it, the others on the next."""
+    """Write tickets for several: travellers are spread evenly, rides of a carnet fill one after the other."""
     product, held = pool.product, pool.held
     version = asked.book.catalogue.version if held is None else held.version
     since, until = (
@@ -466,7 +466,7 @@ def _pool_items(asked: _Asked, pool: Pool, count: int, taken: list[tuple[int, in
     )
     units = sorted({n for n, _ in taken}) if pool.seats else taken
     for number in range(count):
-        mine = units[number * pool.size : (number + 1) * pool.size]
+        mine = units[number::count] if pool.seats else units[number * pool.size : (number + 1) * pool.size]
         uses = [one for one in taken if (one[0] if pool.seats else one) in mine]
         code = "held" if held is not None else "group" if pool.seats else "carnet"
         about: dict[str, str | int] = {

@@ -5,9 +5,10 @@ Read many times, written once; the same catalogue always opens to the same book.
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import OrderedDict, defaultdict
 from datetime import UTC, datetime, timezone
-from functools import cached_property, lru_cache
+from functools import cached_property
+from threading import Lock
 from typing import TYPE_CHECKING, NamedTuple
 from zoneinfo import ZoneInfo
 
@@ -248,9 +249,17 @@ class PriceBook:
                 left, boarded = (before.alight, before.stations[1]), (after.board, after.stations[0])
                 if rule.from_stop in left and rule.to_stop in boarded:
                     return True
-            elif rule.from_network is not None or rule.to_network is not None:
+            elif _meets(before, after):
                 return True
         return False
+
+    def knows(self, ride: FareRide) -> bool:
+        """Whether the catalogue speaks of a ride: a network holds it, or a tariff its feed."""
+        source = source_of(ride)
+        line = ride.kind is RideKind.LINE
+        return bool(self.networks_of(ride)) or (
+            line and any(source in tariff.sources for tariff in self.catalogue.tariffs)
+        )
 
     def holds_through(self, through: ThroughFare, rides: Sequence[FareRide]) -> bool:
         """Whether a through fare holds for rides one after the other."""
@@ -347,6 +356,11 @@ class PriceBook:
         """Return a category and those whose prices it may pay too."""
         return frozenset((category, *self._also.get(category, ())))
 
+    def reduction_name(self, reduction: str, language: str) -> str:
+        """Return what a reduction is called."""
+        found = next((one.name.of(language) for one in self.catalogue.reductions if one.id == reduction), None)
+        return reduction if found is None else found
+
     def _by_distance(self, scale: str, metres: int) -> int | None:
         found = self._scales.get(scale)
         return None if found is None else by_distance(found, metres)
@@ -428,6 +442,12 @@ def _name(tariff: Tariff) -> _Named:
     )
 
 
+def _meets(before: FareRide, after: FareRide) -> bool:
+    """Whether one changes within a stop or a station."""
+    left, boarded = before.stations[1] or before.alight, after.stations[0] or after.board
+    return left is not None and left == boarded
+
+
 def _rides_of(product: Product) -> int | None:
     return 1 if product.rides is None and product.kind in RIDE_KINDS else product.rides
 
@@ -465,7 +485,19 @@ def round_to(value: int, per: int, step: int) -> int:
     return (2 * value + whole) // (2 * whole) * step
 
 
-@lru_cache(maxsize=8)
+_open: OrderedDict[int, PriceBook] = OrderedDict()
+"""By the identity of the catalogue, which the book keeps alive: comparing two catalogues would take longer."""
+_opening = Lock()
+MOST_OPEN = 8
+
+
 def open_book(catalogue: Catalogue) -> PriceBook:
-    """Lay out a catalogue, once for each."""
-    return PriceBook(catalogue)
+    """Lay out a catalogue, once for each object."""
+    with _opening:
+        book = _open.pop(id(catalogue), None)
+        if book is None:
+            book = PriceBook(catalogue)
+        _open[id(catalogue)] = book
+        while len(_open) > MOST_OPEN:
+            _open.popitem(last=False)
+    return book

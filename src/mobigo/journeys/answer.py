@@ -23,6 +23,7 @@ from mobigo.journeys.model import (
     Suggestion,
     ToBook,
 )
+from mobigo.journeys.pricing import price_as_json
 from mobigo.ondemand.model import How, PinSide
 from mobigo.transit.answers import AlertAnswer
 from mobigo.transit.live import Alert
@@ -164,6 +165,43 @@ class LegAnswer(BaseModel):
     booking: BookingAnswer | None = Field(description="Of a ride that has to be booked; it can be, now.")
 
 
+class WhyAnswer(BaseModel):
+    """Why a price is what it is."""
+
+    code: str = Field(examples=["leg_rule", "transfer", "reduction", "ticket_cheaper"])
+    about: dict[str, str | int]
+    text: dict[str, str] = Field(description="In a sentence, by language.")
+
+
+class PriceItemAnswer(BaseModel):
+    """Something bought, or held and used, for some rides of some travellers."""
+
+    product: str
+    name: dict[str, str] = Field(description="By language.")
+    version: int = Field(description="Of the catalogue.")
+    travellers: list[str] = Field(description="`1`, `2`, ... in the order of `travellers`.")
+    legs: list[int] = Field(description="Which of the journey's legs it covers, from 0; none: a card that pays off.")
+    cents: int = Field(description="With VAT; 0 of what is held.")
+    vat_permille: int
+    valid_from: datetime | None
+    valid_until: datetime | None
+    medium: str | None = Field(description="What it must be on; null: anything.")
+    held: str | None = Field(description="Of something held: its id in the question.")
+    why: list[WhyAnswer]
+
+
+class PriceAnswer(BaseModel):
+    """What a journey costs all who travel, each cent explained."""
+
+    cents: int
+    currency: str
+    complete: bool = Field(description="False: nothing is sold for some ride; `cents` is then the price of the others.")
+    demonstration: bool = Field(description="These are example prices.")
+    version: int = Field(description="Of the catalogue.")
+    items: list[PriceItemAnswer]
+    unknown_legs: list[int]
+
+
 class JourneyAnswer(BaseModel):
     """One way to get there."""
 
@@ -174,6 +212,7 @@ class JourneyAnswer(BaseModel):
     labels: list[Label] = Field(description="What it is best at among `journeys`.")
     walking_seconds: int
     co2: int | None = Field(description="Grams of CO2 equivalent for one traveller; null: a leg has no factor.")
+    price: PriceAnswer | None = Field(description="The cheapest lawful way to pay for it; null: nothing is sold here.")
     legs: list[LegAnswer]
 
 
@@ -190,6 +229,7 @@ class BriefAnswer(BaseModel):
         " `like` is as good as this one with fewer changes or less trouble; `worse`: enough others are better."
     )
     like: str | None = Field(description="Id of a journey of `journeys`.")
+    cents: int | None = Field(description="What it costs all who travel; null: not known of every ride.")
 
 
 class SuggestionAnswer(BaseModel):
@@ -333,6 +373,7 @@ def journey_as_json(journey: Journey) -> dict[str, Any]:
         "labels": journey.labels,
         "walking_seconds": journey.walking,
         "co2": journey.co2,
+        "price": price_as_json(journey.priced),
         "legs": legs,
     }
 
@@ -346,6 +387,7 @@ def _brief_as_json(brief: Brief) -> dict[str, Any]:
         "lines": brief.lines,
         "why": brief.left,
         "like": brief.like,
+        "cents": brief.cents,
     }
 
 

@@ -1,5 +1,6 @@
 """HTTP: journeys, round trips and health."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Annotated, Literal
 
@@ -14,6 +15,7 @@ from mobigo.journeys.liftleg import Lift
 from mobigo.journeys.model import JourneyRequest
 from mobigo.journeys.network import Network
 from mobigo.journeys.parameters import Asked, AskedBack
+from mobigo.journeys.pricing import Till, open_till
 from mobigo.journeys.rideleg import Hail
 from mobigo.kit.problems import problems
 from mobigo.kit.requests import Now
@@ -42,7 +44,11 @@ def journeys(request: Request, now: Now, asked: Annotated[Asked, Query()]) -> Re
     network = request.app.state.networks.current()
     question = asked.request(now, network.manifest.zone)
     found = service.plan(
-        network, question, hail(request, network, question, now), lift(request, network, question, now)
+        network,
+        question,
+        hail(request, network, question, now),
+        lift(request, network, question, now),
+        till(request, question, now, asked.travellers),
     )
     return Response(orjson.dumps(plan_as_json(found)), media_type="application/json")
 
@@ -62,6 +68,7 @@ def round_trips(request: Request, now: Now, asked: Annotated[AskedBack, Query()]
         question,
         hail(request, network, question, now),
         lift(request, network, question, now),
+        till(request, question, now, asked.travellers),
         **asked.back(zone),
     )
     return Response(orjson.dumps(round_trip_as_json(found)), media_type="application/json")
@@ -81,6 +88,12 @@ def lift(request: Request, network: Network, question: JourneyRequest, now: date
         return None
     found: Lift | None = request.app.state.lifts.at(network, question.booking_at or now)
     return found
+
+
+def till(request: Request, question: JourneyRequest, now: datetime, travellers: Sequence[str] = ()) -> Till | None:
+    """Return what journeys are priced with; None where nothing is sold."""
+    shelf = request.app.state.fares.current(now)
+    return None if shelf is None else open_till(shelf, travellers, question.party.persons)
 
 
 @router.get("/health")

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from mobigo.journeys.access import Access, Direct
+    from mobigo.journeys.hailing import Hailing
     from mobigo.journeys.model import JourneyRequest
     from mobigo.journeys.network import Network
     from mobigo.journeys.streetlegs import Part
@@ -112,6 +113,17 @@ def find_hails(found: TransitJourney, doors: Doors) -> dict[int, Hailed]:
     return hails
 
 
+def describe_booked(network: Network, part: Ride | Walk, doors: Doors, hailing: Hailing | None) -> list[Leg]:
+    """Describe a part of a journey if it must be booked; an empty list of all others."""
+    if isinstance(part, Walk):
+        booked = isinstance(_way_of(part, doors), Fetched | FetchedAll | Crossed | Lifted | LiftedAll)
+        return describe_walk(network, part, doors) if booked else []
+    if hailing is None or not hailing.must_book(part):
+        return []
+    alone = TransitJourney(part.departure, part.arrival, 0, (part,))
+    return list(hailing.tell_lines(alone, describe(network, alone, doors)).legs)
+
+
 def _way_of(walk: Walk, doors: Doors) -> object:
     """Return what describes a way between an end and a stop, or both ends."""
     if walk.from_stop == DOOR and walk.to_stop == DOOR:
@@ -184,6 +196,13 @@ def label(journeys: Sequence[Journey], *, arrive_by: bool = False) -> tuple[Jour
         Label.FEWEST_TRANSFERS: min(journeys, key=lambda one: (one.transfers, one.arrival - one.departure)),
         Label.LEAST_WALKING: min(journeys, key=lambda one: (one.walking, one.arrival - one.departure)),
     }
+    costing = [
+        (one.priced.price.cents, one.arrival - one.departure, one)
+        for one in journeys
+        if one.priced is not None and one.priced.price.complete
+    ]
+    if len({cents for cents, _, _ in costing}) > 1:
+        best[Label.CHEAPEST] = min(costing, key=lambda one: one[:2])[2]
     emitting = [(one.co2, one.arrival - one.departure, one) for one in journeys if one.rides and one.co2 is not None]
     if len({grams for grams, _, _ in emitting}) > 1:
         best[Label.GREENEST] = min(emitting, key=lambda one: one[:2])[2]

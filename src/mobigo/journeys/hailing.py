@@ -587,6 +587,10 @@ class Hailing:
             self._lines[ride] = self._ask_line(ride)
         return self._lines[ride]
 
+    def must_book(self, ride: Ride) -> bool:
+        """Tell whether a ride by timetable can be booked, and must be."""
+        return bool(self.hail.served.lines) and isinstance(self.offer_line(ride), Offered)
+
     def _ask_line(self, ride: Ride) -> Offered | Declined | None:
         timetable = self.network.timetable
         name = timetable.trip_ids.at(ride.trip)

@@ -11,6 +11,7 @@ from mobigo.ondemand.model import Party
 if TYPE_CHECKING:
     from datetime import date, datetime
 
+    from mobigo.journeys.pricing import Priced
     from mobigo.kit.geo import Point
     from mobigo.ondemand.model import How, Pin
     from mobigo.transit.live import Alert
@@ -110,6 +111,7 @@ class Label(StrEnum):
     FEWEST_TRANSFERS = "fewest_transfers"
     LEAST_WALKING = "least_walking"
     GREENEST = "greenest"
+    CHEAPEST = "cheapest"
 
 
 class Access(StrEnum):
@@ -385,6 +387,8 @@ class Journey:
     transfers: int
     legs: tuple[Leg, ...]
     labels: tuple[Label, ...] = ()
+    priced: Priced | None = None
+    """What it costs those who travel; None: nothing is sold, or no ride is paid for."""
 
     @property
     def rides(self) -> bool:
@@ -416,6 +420,8 @@ class Brief:
     left: Left
     like: str | None = None
     """Id of the described journey that takes the same way, or makes this one unnecessary."""
+    cents: int | None = None
+    """What it costs those who travel; None: not known of every ride."""
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ from pydantic import BaseModel, Field
 
 from mobigo.journeys.model import Access, Criterion, JourneyRequest, Mode, OfDay, Realtime
 from mobigo.journeys.paging import CURSOR_PATTERN
+from mobigo.journeys.pricing import MOST_TRAVELLERS
 from mobigo.kit.parameters import INSTANT_PATTERN, read_instant
 from mobigo.ondemand.model import Party
 
@@ -153,6 +154,13 @@ class Asked(BaseModel):
     )
     from_name: str = Field(default="", max_length=200, description="What to call `from` on the driver's sheet")
     to_name: str = Field(default="", max_length=200, description="What to call `to` there")
+    travellers: list[Annotated[str, Field(min_length=1, max_length=1000)]] = Field(
+        default_factory=list,
+        max_length=MOST_TRAVELLERS,
+        description="Who pays: per traveller a category of `/v1/fares/categories`, and what they have after plus signs."
+        " Default: all of the party at the full fare",
+        examples=[["adult", "youth+rail_card"]],
+    )
     max_journeys: int = Field(default=6, ge=1, le=100, description="Journeys to describe; the others are in `more`")
     all: bool = Field(
         default=False, description="Describe every journey that none beats, without choosing a small set among them"

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from mobigo.journeys.liftleg import Lift
     from mobigo.journeys.model import End, JourneyRequest
     from mobigo.journeys.network import Network
+    from mobigo.journeys.pricing import Till
     from mobigo.journeys.rideleg import Hail
     from mobigo.transit.days import DayViews
     from mobigo.transit.model import TransitJourney
@@ -98,6 +99,8 @@ class Search:
     """True once a journey by vehicle was left out because walking is better."""
     hailing: Hailing | None = None
     """Rides that are booked; None: none is wanted, or none is near."""
+    till: Till | None = None
+    """What journeys are priced with; None: they have no price."""
     lifting: Lifting | None = None
     """Rides in cars of others; None: none is wanted, or there are none."""
     _crossed: bool = field(default=False, repr=False)
@@ -379,6 +382,8 @@ def open_search(
     deadline: float,
     hail: Hail | None = None,
     lift: Lift | None = None,
+    *,
+    till: Till | None = None,
 ) -> Search:
     """Find the ends of a question and what is asked of the way.
 
@@ -411,6 +416,7 @@ def open_search(
         preferences,
         request.max_transfers,
         deadline,
+        till=till,
         hailing=_open_hailing(hail, network, request, ends, (origins, destinations)),
         lifting=_open_lifting(lift, network, request, ends, (origins, destinations)),
     )

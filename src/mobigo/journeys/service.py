@@ -14,6 +14,7 @@ from mobigo.journeys.choose import WALKING, Chosen, Traits, choose
 from mobigo.journeys.combine import DOOR
 from mobigo.journeys.model import Brief, Criterion, JourneyRequest, Mode, Pair, Plan, RoundTrip
 from mobigo.journeys.paging import Page, day_of, direction_of, find_page, write_cursor
+from mobigo.journeys.pricing import add_price, find_cents
 from mobigo.journeys.remedies import explain
 from mobigo.journeys.search import open_search
 from mobigo.journeys.snapshot import add_drives, build_network
@@ -26,8 +27,9 @@ if TYPE_CHECKING:
     from mobigo.journeys.access import Direct
     from mobigo.journeys.combine import Doors
     from mobigo.journeys.liftleg import Lift
-    from mobigo.journeys.model import Journey, Left, NotNow
+    from mobigo.journeys.model import Journey, Left, Leg, NotNow
     from mobigo.journeys.network import Network
+    from mobigo.journeys.pricing import Till
     from mobigo.journeys.rideleg import Hail
     from mobigo.journeys.search import Candidate, Search
     from mobigo.transit.live import Alert
@@ -50,7 +52,13 @@ def rehearse(network: Network, now: datetime) -> None:
         plan(network, JourneyRequest(origin, destination, now))
 
 
-def plan(network: Network, request: JourneyRequest, hail: Hail | None = None, lift: Lift | None = None) -> Plan:
+def plan(
+    network: Network,
+    request: JourneyRequest,
+    hail: Hail | None = None,
+    lift: Lift | None = None,
+    till: Till | None = None,
+) -> Plan:
     """Plan journeys from door to door.
 
     The answer holds journeys that none other beats in departure, arrival and changes, less those during which one
@@ -63,7 +71,7 @@ def plan(network: Network, request: JourneyRequest, hail: Hail | None = None, li
         When an end is no point and no stop, a wish names what is not there, or the cursor is none.
     """
     network = network.seen(request.realtime)
-    search = open_search(network, request, time.monotonic() + request.budget, hail, lift)
+    search = open_search(network, request, time.monotonic() + request.budget, hail, lift, till=till)
     return _answer(search, request, find_page(search, request, network.manifest.zone))
 
 
@@ -72,6 +80,7 @@ def plan_round_trip(
     request: JourneyRequest,
     hail: Hail | None = None,
     lift: Lift | None = None,
+    till: Till | None = None,
     *,
     stay: int,
     back_by: datetime | None,
@@ -87,7 +96,7 @@ def plan_round_trip(
     back_by : datetime, optional
         Aware; None: four in the morning after the day of the arrival there.
     """
-    out = plan(network, request, hail, lift)
+    out = plan(network, request, hail, lift, till)
     network = network.seen(request.realtime)
     zone = network.manifest.zone
     ready = [there.arrival + timedelta(seconds=stay) for there in out.journeys]
@@ -110,7 +119,7 @@ def plan_round_trip(
         names=request.names[::-1],
         car_parks=tuple(sorted({park for park in parks if park is not None})),
     )
-    search = open_search(network, home, time.monotonic() + request.budget, hail, lift)
+    search = open_search(network, home, time.monotonic() + request.budget, hail, lift, till=till)
     found = [
         one
         for one in search.between(first, last, Direction.ARRIVE)
@@ -177,7 +186,8 @@ def _answer_with(
         doors = search.doors_of(one)
         tidied = one.journey if doors.rides else tidy(network, one.journey, search.preferences)
         told = combine.describe(network, tidied, doors)
-        described[index] = told if search.hailing is None else search.hailing.tell_lines(tidied, told)
+        told = told if search.hailing is None else search.hailing.tell_lines(tidied, told)
+        described[index] = told if search.till is None else add_price(network, told, search.till)
     journeys = list(described.values())
     on_foot = None
     if walk is not None and request.cursor is None and (not described or walk.seconds <= request.max_walk):
@@ -280,16 +290,22 @@ def _brief(search: Search, one: Candidate, why: Left, like: Journey | None) -> B
     """Name a journey."""
     timetable = search.network.timetable
     journey = one.journey
+    doors, hailing = search.doors_of(one), search.hailing
+
+    def told(leg: Ride | Walk) -> list[Leg]:
+        return combine.describe_booked(search.network, leg, doors, hailing)
+
     rides = (leg for leg in journey.legs if isinstance(leg, Ride))
     routes = [int(timetable.trip_route[ride.trip]) for ride in rides]
     return Brief(
-        combine.name(search.network, journey, search.doors_of(one)),
+        combine.name(search.network, journey, doors),
         _local(search.network, journey.departure),
         _local(search.network, journey.arrival),
         journey.transfers,
         tuple(timetable.route_short_names.at(route) or timetable.route_long_names.at(route) for route in routes),
         why,
         like.id if like is not None else None,
+        None if search.till is None else find_cents(search.network, journey, search.till, told),
     )
 
 

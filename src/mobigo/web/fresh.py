@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
     from mobigo.carpool.supply import Cars
+    from mobigo.journeys.pricing import Fares
     from mobigo.ondemand.supply import Supplies
 
 
@@ -22,10 +23,10 @@ class Fresh:
     ----------
     app : ASGIApp
     copies : sequence
-        Of rides on demand, and of cars.
+        Of rides on demand, of cars, and of what is sold.
     """
 
-    def __init__(self, app: ASGIApp, copies: Sequence[Supplies | Cars]) -> None:
+    def __init__(self, app: ASGIApp, copies: Sequence[Supplies | Cars | Fares]) -> None:
         self._app = app
         self._copies = copies
 

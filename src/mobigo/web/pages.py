@@ -14,6 +14,7 @@ from mobigo.journeys import service as journeys
 from mobigo.journeys.liftleg import Lift
 from mobigo.journeys.model import Plan
 from mobigo.journeys.network import Network
+from mobigo.journeys.pricing import Till, open_till
 from mobigo.journeys.rideleg import Hail
 from mobigo.kit.errors import InvalidInput, MobigoError
 from mobigo.kit.requests import Now
@@ -35,7 +36,7 @@ from mobigo.web import (
 )
 from mobigo.web.desk import price_in
 from mobigo.web.html import READ, page
-from mobigo.web.planner import map_journeys, say_alerts, step_text, view_plan
+from mobigo.web.planner import map_journeys, say_alerts, step_text, view_fare, view_plan
 from mobigo.web.question import (
     ACCESS,
     CHANGES,
@@ -108,7 +109,9 @@ def planner(request: Request, now: Now) -> Response:
     if network and question.ready:
         try:
             state = request.app.state
-            booked = _Booked(state.hails.at(network, now), state.lifts.at(network, now))
+            shelf = state.fares.current(now)
+            till = None if shelf is None else open_till(shelf, (), 1)
+            booked = _Booked(state.hails.at(network, now), state.lifts.at(network, now), till)
             plan = _plan(network, question, booked)
         except MobigoError as error:
             problem = str(error)
@@ -139,6 +142,7 @@ def planner(request: Request, now: Now) -> Response:
         remedies=_remedies(fields, plan, speak, question) if plan else [],
         homeward=_homeward(network, question, plan, fields, booked) if network and plan else None,
         price=price_in(speak),
+        fare=lambda priced: view_fare(priced, speak.language),
         key=secrets.token_urlsafe(12),
         here=address(fields),
         step_text=step_text,
@@ -176,6 +180,8 @@ class _Booked(NamedTuple):
 
     hail: Hail | None = None
     lift: Lift | None = None
+    till: Till | None = None
+    """What journeys are priced with."""
 
 
 def _plan(network: Network, question: Question, booked: _Booked) -> Plan:
@@ -262,7 +268,7 @@ def _homeward(
         return None
     day = min(arrivals).astimezone(question.at.tzinfo)
     back = replace(question, origin=question.destination, destination=question.origin, via=None, by="last", at=day)
-    homeward = _plan(network, back, booked).journeys
+    homeward = _plan(network, back, booked._replace(till=None)).journeys
     last = [one.departure for one in homeward if one.rides and one.departure > min(arrivals)]
     turned = {"from": fields.get("to"), "from_place": fields.get("to_place")}
     turned |= {"to": fields.get("from"), "to_place": fields.get("from_place"), "date": day.date().isoformat()}

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
+from mobigo.fares.explain import say, say_money
 from mobigo.journeys.model import Booked, Mode
 from mobigo.web.colours import paint
 from mobigo.web.words import full_minute
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from mobigo.journeys.model import Journey, Leg, Line, Plan, Step, ToBook
+    from mobigo.journeys.pricing import Priced
     from mobigo.transit.live import Alert
     from mobigo.web.colours import Paint
     from mobigo.web.question import Question
@@ -96,6 +98,42 @@ class JourneyView:
     def days(self) -> int:
         """Midnights between departure and arrival."""
         return (self.arrival.date() - self.journey.departure.date()).days
+
+
+class FareLine(NamedTuple):
+    """One thing that is paid, or used."""
+
+    amount: str
+    text: str
+
+
+class FareView(NamedTuple):
+    """What a journey costs, in words."""
+
+    total: str
+    complete: bool
+    demonstration: bool
+    lines: tuple[FareLine, ...]
+
+
+def view_fare(priced: Priced, language: str) -> FareView:
+    """Put a price into words."""
+    found, _, shelf = priced
+
+    def money(cents: int) -> str:
+        return say_money(cents, found.currency, language).replace(" ", "\u00a0")
+
+    return FareView(
+        money(found.cents),
+        found.complete,
+        any(shelf.book_of(item.version).catalogue.demonstration for item in found.items),
+        tuple(
+            FareLine(
+                money(item.cents), " ".join(say(shelf.book_of(item.version), item, why, language) for why in item.why)
+            )
+            for item in found.items
+        ),
+    )
 
 
 @dataclass(frozen=True)
