@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -17,6 +18,9 @@ SAMPLE_IBAN = "FR7630006000011234567890189"
 """The French banks' sample of an account number: no bank carries out a transfer from it."""
 
 SIRET_DIGITS = 14
+
+MOST_RICS = 32_000
+"""Codes of railway companies go up to it."""
 
 
 @dataclass(frozen=True)
@@ -67,6 +71,16 @@ class Settings:
     """``MOBIGO_PUBLISHER_EMAIL``: where reusers of the open data write to."""
     public_url: str = ""
     """``MOBIGO_PUBLIC_URL``: where this instance is reached from outside; empty: as each request found it."""
+
+    ticket_issuer: str = "mobigo"
+    """``MOBIGO_TICKET_ISSUER``: who signs tickets, as their codes name it: a RICS code, or a word agreed on."""
+
+    stripe_key: str | None = field(default=None, repr=False)
+    """``MOBIGO_STRIPE_KEY``: secret key of an account with Stripe; None: the embedded provider, no money moves."""
+    stripe_webhook_secrets: tuple[str, ...] = field(default=(), repr=False)
+    """``MOBIGO_STRIPE_WEBHOOK_SECRET``: what signs its events; several, parted by commas, while it changes."""
+    stripe_url: str = "https://api.stripe.com"
+    """``MOBIGO_STRIPE_URL``: where Stripe's interface is."""
 
     @property
     def sandbox(self) -> bool:
@@ -122,6 +136,12 @@ def read_settings() -> Settings:
         publisher_website=os.environ.get("MOBIGO_PUBLISHER_WEBSITE") or Settings.publisher_website,
         publisher_email=os.environ.get("MOBIGO_PUBLISHER_EMAIL") or None,
         public_url=os.environ.get("MOBIGO_PUBLIC_URL", "").rstrip("/"),
+        ticket_issuer=_read_issuer(os.environ.get("MOBIGO_TICKET_ISSUER", "")),
+        stripe_key=os.environ.get("MOBIGO_STRIPE_KEY") or None,
+        stripe_webhook_secrets=tuple(
+            one.strip() for one in os.environ.get("MOBIGO_STRIPE_WEBHOOK_SECRET", "").split(",") if one.strip()
+        ),
+        stripe_url=os.environ.get("MOBIGO_STRIPE_URL") or Settings.stripe_url,
         test_data=Path(os.environ.get("MOBIGO_TEST_DATA") or "../shared/data").resolve(),
     )
 
@@ -138,3 +158,15 @@ def _read_siret(text: str) -> str | None:
     if digits and not (digits.isascii() and digits.isdigit() and len(digits) == SIRET_DIGITS):
         raise InvalidInput(f"MOBIGO_REGISTER_SIRET={text!r} is no SIRET; write its {SIRET_DIGITS} digits")
     return digits or None
+
+
+def _read_issuer(text: str) -> str:
+    """Read who signs tickets."""
+    issuer = text.strip() or Settings.ticket_issuer
+    number = issuer.isascii() and issuer.isdecimal()
+    if not re.fullmatch(r"[A-Za-z0-9._-]{1,20}", issuer) or (number and not 1 <= int(issuer) <= MOST_RICS):
+        raise InvalidInput(
+            f"MOBIGO_TICKET_ISSUER={text!r} names no issuer; write a RICS code (1 to {MOST_RICS}) or a word of at most"
+            " 20 plain letters and digits"
+        )
+    return issuer

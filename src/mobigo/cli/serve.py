@@ -28,24 +28,27 @@ def serve(*, host: str, port: int, fd: int | None, leash: bool) -> None:
 
     from mobigo.cli.context import open_database
     from mobigo.cli.logs import write_logs
+    from mobigo.cli.opendata import read_publisher
+    from mobigo.cli.selling import open_provider
     from mobigo.db.engine import open_engine
     from mobigo.ledger.sepa import Account
     from mobigo.settings import read_settings
-    from mobigo.cli.opendata import read_publisher
     from mobigo.web.app import create_app
 
     if leash:
         hold_leash()
     write_logs()
     settings = read_settings()
+    engine = open_engine(open_database())
     app = create_app(
-        engine=open_engine(open_database()),
+        engine=engine,
         clock=settings.open_clock(),
         home=settings.home,
         allow_hosts=settings.allow_hosts,
         operator=settings.operator,
         payer=Account(settings.payer_name, settings.payer_iban),
         publisher=read_publisher(settings),
+        provider=open_provider(engine, settings, settings.home),
     )
     threading.Thread(target=_rehearse, args=(app,), daemon=True).start()
     config = uvicorn.Config(

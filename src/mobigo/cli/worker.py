@@ -64,8 +64,13 @@ def worker(*, leash: bool) -> None:
         Periodic("carpool.keep", timedelta(seconds=LIVE_EVERY), at_once=True, queue=PROMPT),
         Periodic("carpool.lay", timedelta(hours=1), at_once=True),
         Periodic("carpool.forget_doors", timedelta(days=1), timedelta(hours=1)),
+        Periodic("tickets.keep", timedelta(seconds=LIVE_EVERY), at_once=True, queue=PROMPT),
+        Periodic("tickets.forget", timedelta(days=1), timedelta(hours=1)),
         Periodic("carpool.waiting", timedelta(seconds=LIVE_EVERY), at_once=True, queue=PROMPT),
         Periodic("carpool.forget", timedelta(days=1), timedelta(hours=1)),
+        Periodic("ticketing.tend", timedelta(seconds=LIVE_EVERY), at_once=True, queue=PROMPT),
+        Periodic("ticketing.earn", timedelta(days=1), timedelta(hours=3, minutes=30), at_once=True),
+        Periodic("ticketing.forget", timedelta(days=1), timedelta(hours=1)),
     ]
     working = Worker(libpq_conninfo(url), list_tasks(url, settings), schedule, clock=settings.open_clock())
 
@@ -93,6 +98,8 @@ def list_tasks(url: str, settings: Settings) -> Mapping[str, Callable[..., objec
     from mobigo.cli.proving import Prover
     from mobigo.cli.school_planning import plan_apart
     from mobigo.cli.school_register import forget_pupils
+    from mobigo.cli.selling import Selling
+    from mobigo.cli.signing import Signing
     from mobigo.cli.tending import Tending
     from mobigo.db.engine import libpq_conninfo
     from mobigo.transit import live_store
@@ -134,8 +141,16 @@ def list_tasks(url: str, settings: Settings) -> Mapping[str, Callable[..., objec
                 structlog.get_logger().warning("a system of shared bicycles failed", system=one.system, why=one.problem)
 
     tending, prover = Tending(url, settings), Prover(url, settings)
+    signing = Signing(url, settings)
     people, rides = CarpoolPeople(url, settings), CarpoolRides(url, settings)
+    selling = Selling(url, settings)
     return {
+        "ticketing.tend": selling.tend,
+        "ticketing.earn": selling.earn,
+        "ticketing.forget": selling.forget,
+        "tickets.sign": signing.sign,
+        "tickets.keep": signing.keep,
+        "tickets.forget": signing.forget,
         "carpool.keep": rides.keep,
         "carpool.lay": rides.lay,
         "carpool.forget_doors": rides.forget,
