@@ -257,12 +257,10 @@ def _devices() -> None:
             ticket text NOT NULL,
             began_at timestamptz NOT NULL,
             ended_at timestamptz NOT NULL,
-            device text NOT NULL,
-            seq bigint NOT NULL,
-            CONSTRAINT ticket_use_pkey PRIMARY KEY (device, seq)
+            CONSTRAINT ticket_use_pkey PRIMARY KEY (ticket, began_at),
+            CONSTRAINT ticket_use_times_check CHECK (began_at <= ended_at)
         )
     """)
-    op.execute("CREATE INDEX ticket_use_ticket_idx ON mobigo.ticket_use (ticket, began_at)")
     op.execute("""
         CREATE TABLE mobigo.ticket_flag (
             id bigint GENERATED ALWAYS AS IDENTITY CONSTRAINT ticket_flag_pkey PRIMARY KEY,

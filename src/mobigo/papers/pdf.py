@@ -29,6 +29,17 @@ class Table:
 
 
 @dataclass(frozen=True)
+class Picture:
+    """A drawing beside what is said."""
+
+    svg: str
+    alt: str
+    """What it shows, read aloud in its place."""
+    centimetres: float
+    """Wide."""
+
+
+@dataclass(frozen=True)
 class Paper:
     """What a paper says, in order."""
 
@@ -39,6 +50,8 @@ class Paper:
     texts: tuple[str, ...]
     tables: tuple[Table, ...]
     footnote: str | None = None
+    pictures: tuple[Picture, ...] = ()
+    """Below the facts, one beside the other."""
 
 
 def write_pdf(paper: Paper, *, at: datetime) -> bytes:

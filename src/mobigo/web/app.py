@@ -58,6 +58,8 @@ from mobigo.settings import Settings
 from mobigo.ticketing import orders_api
 from mobigo.ticketing.asking import find_places_in
 from mobigo.ticketing.counter import Counter
+from mobigo.tickets import api as tickets_api
+from mobigo.tickets import devices_api as tickets_devices_api
 from mobigo.transit import api as transit_api
 from mobigo.transit import board_api, disturbance_api, live_api
 from mobigo.web import errors, pages
@@ -182,6 +184,8 @@ def create_app(
         school_outputs_api,
         scenarios_api,
         opendata_api,
+        tickets_devices_api,
+        tickets_api,
         accounts_api,
     )
     for room in apis:
