@@ -152,6 +152,9 @@ class DayView(NamedTuple):
     units of SECONDS_PER_UNIT; NO_WAY when impossible."""
     cell_rides: NDArray[np.uint8]
     """uint8[n_cells, n_cells], lower bound on further rides for the same; NO_RIDE when impossible."""
+    position_key: NDArray[np.int32]
+    """int32[n_positions], less than n_positions, what arrivals are compared by: a number of the stop, another one where
+    changes from there are special for the line's class, one of its own where the line was there before."""
     places: NDArray[np.int64]
     """int64[n_fields, 3], where the fields before this one lie in the memory of this process; see `kernels.places`."""
 
@@ -183,6 +186,11 @@ class Scratch(NamedTuple):
     """int32[n_lines + 1], see `Goal`; its last 0 at rest."""
     chosen: NDArray[np.int32]
     """int32[AT_A_TIME], hops that lead on."""
+    arrived: NDArray[np.int32]
+    """int32[n_positions * stride]: the earliest arrival whose hops were tried, by `DayView.position_key` and rides from
+    1; NEVER at rest."""
+    came: NDArray[np.int32]
+    """int32[n_positions + 2]: how many follow, 0 at rest; where in `arrived` those begin that are not at rest."""
     places: NDArray[np.int64]
     """int64[n_fields, 3], as in `DayView`."""
 
@@ -913,6 +921,10 @@ def _spread(
 ) -> tuple[Int, Int, Int]:
     """Ride on from the segments `begin` to `size`, one ride more at a time, noting arrivals at the destination.
 
+    From a stop nobody changes who came there no earlier, and with no fewer rides, than somebody before: the hops of
+    that arrival, and of what its trip does later, lead as far. Who comes back to a stop with the same trip is not
+    compared, or the two might each leave the change to the other.
+
     Parameters
     ----------
     levels : int
@@ -931,29 +943,34 @@ def _spread(
     """
     postponed = NO_RIDE
     # names of their own: reading a field costs each time
-    reached, segment, marked, touched, seated = (
+    reached, segment, marked, touched = (
         scratch.reached,
         scratch.segment,
         scratch.marked,
         scratch.touched,
-        scratch.seated,
     )
-    trip_shift, line_trip, line_position = view.trip_shift, view.line_trip, view.line_position
+    line_position = view.line_position
     first_at, hop_at, there_at = address_of(view.hop_first), address_of(view.hop), address_of(goal.there)
     ahead_at, limit_at, chosen_at = address_of(goal.ahead), address_of(limit), address_of(scratch.chosen)
     line_at, board_at = address_of(view.position_line), address_of(view.position_stop)
-    reached_at = address_of(scratch.reached)
+    reached_at, seated_at = address_of(scratch.reached), address_of(scratch.seated)
+    line_trip_at = address_of(view.line_trip)
+    shift_at, segment_at = address_of(view.trip_shift), address_of(scratch.segment)
     blocks = len(view.onward_table) > 0
     last = min(budget, rides)
+    key_at, arrived_at, came_at = address_of(view.position_key), address_of(scratch.arrived), address_of(scratch.came)
+    n_came = int32_at(came_at, 0)
     ride: Int = np.int64(1)
     while begin < size <= len(segment):
         end = size
         level = min(ride + 1, levels)
+        level_here = min(ride, levels) - 1
         for at in range(begin, end):
-            shift = np.int64(trip_shift[segment[at, 0]])
-            left, stop = np.int64(segment[at, 1]), np.int64(segment[at, 2]) + 1
+            shift = int32_at(shift_at, int32_at(segment_at, 6 * at))
+            left, stop = int32_at(segment_at, 6 * at + 1), int32_at(segment_at, 6 * at + 2) + 1
             if at + NEXT < end:
-                further = np.int64(trip_shift[segment[at + NEXT, 0]]) + segment[at + NEXT, 1] + 1
+                further = int32_at(shift_at, int32_at(segment_at, 6 * (at + NEXT)))
+                further += int32_at(segment_at, 6 * (at + NEXT) + 1) + 1
                 prefetch(hop_at, 3 * int32_at(first_at, 2 * further))
             if blocks and int32_at(ahead_at, left) == UNKNOWN:  # a line one came to by staying seated
                 _look_ahead(view, goal, left)
@@ -987,6 +1004,15 @@ def _spread(
                     if need > last:
                         postponed = min(postponed, need)
                         break
+                    key = int32_at(key_at, z) * stride
+                    if int32_at(arrived_at, key + level_here) <= arrival:  # from there the same was tried, or better
+                        break
+                    put_int32(came_at, n_came + 1, key)
+                    n_came += int32_at(arrived_at, key + levels - 1) == NEVER
+                    for more in range(key + level_here, key + levels):
+                        if int32_at(arrived_at, more) <= arrival:
+                            break
+                        put_int32(arrived_at, more, arrival)
                     z += 1
                 first = int32_at(first_at, 2 * (shift + x))
                 beyond = int32_at(first_at, 2 * (shift + z))
@@ -1010,6 +1036,11 @@ def _spread(
                         place = int32_at(hop_at, 3 * h)
                         y = place & (GOES_ON - 1)
                         number = int32_at(hop_at, 3 * h + 1)
+                        line = int32_at(line_at, y)
+                        trip = int32_at(line_trip_at, line) + number
+                        fresh = uint16_at(reached_at, y * stride + level - 1) > number
+                        if not fresh and (place >= 0 or int32_at(seated_at, line * stride + level - 1) <= trip):
+                            continue
                         distance = int32_at(ahead_at, y)
                         if distance == UNKNOWN:
                             distance = _look_ahead(view, goal, y)
@@ -1021,10 +1052,8 @@ def _spread(
                             continue
                         while int32_at(first_at, 2 * (shift + x + 1)) <= h:
                             x += 1
-                        line = int32_at(line_at, y)
-                        trip = line_trip[line] + number
                         new: Int = np.int64(-1)
-                        if uint16_at(reached_at, y * stride + level - 1) > number:  # as `_board`: calls are slow here
+                        if fresh:  # as `_board`: calls are slow here
                             new = size
                             if not marked[line]:
                                 marked[line] = 1
@@ -1033,12 +1062,14 @@ def _spread(
                             end_of_line = np.int64(line_position[line + 1])
                             w = y
                             while w < end_of_line and uint16_at(reached_at, w * stride + level - 1) > number:
-                                for mark in range(w * stride + level - 1, w * stride + levels):
-                                    if uint16_at(reached_at, mark) <= number:
-                                        break
+                                mark = w * stride + level - 1
+                                while True:
                                     reached[mark] = number
+                                    mark += 1
+                                    if mark >= w * stride + levels or uint16_at(reached_at, mark) <= number:
+                                        break
                                 w += 1
-                            prefetch(first_at, 2 * (np.int64(trip_shift[trip]) + y + 1))
+                            prefetch(first_at, 2 * (int32_at(shift_at, trip) + y + 1))
                             if size < len(segment):
                                 segment[size, 0] = trip
                                 segment[size, 1] = y
@@ -1047,13 +1078,14 @@ def _spread(
                                 segment[size, 4] = x
                                 segment[size, 5] = trip
                             size += 1
-                        if place < 0 and seated[line * stride + level - 1] > trip:
+                        if place < 0 and int32_at(seated_at, line * stride + level - 1) > trip:
                             size, n_touched = _stay(
                                 view, scratch, stride, level, levels, trip, y, at, x, new, size, n_touched
                             )
                 x = z + 1
         begin = end
         ride += 1
+    put_int32(came_at, 0, n_came)
     return size, n_touched, postponed
 
 
@@ -1065,6 +1097,10 @@ def _rest(view: DayView, scratch: Scratch, stride: Int, n_touched: Int) -> None:
         scratch.marked[line] = 0
         scratch.seated[line * stride : (line + 1) * stride] = NEVER
         scratch.reached[view.line_position[line] * stride : view.line_position[line + 1] * stride] = MOST_TRIPS
+    for at in range(1, scratch.came[0] + 1):
+        key = scratch.came[at]
+        scratch.arrived[key : key + stride] = NEVER
+    scratch.came[0] = 0
 
 
 @inner_kernel
@@ -1264,6 +1300,7 @@ def _view_at(places: NDArray[np.int64]) -> DayView:
         stop_cell=integers(places[38]),
         cell_seconds=table_of_short_integers(places[39]),
         cell_rides=table_of_small_integers(places[40]),
+        position_key=integers(places[41]),
         places=places,
     )
 
@@ -1283,6 +1320,8 @@ def _scratch_at(places: NDArray[np.int64]) -> Scratch:
         whole=integers(places[8]),
         whole_known=integers(places[9]),
         chosen=integers(places[10]),
+        arrived=integers(places[11]),
+        came=integers(places[12]),
         places=places,
     )
 

@@ -743,6 +743,7 @@ def _index(timetable: Timetable, lines: _Lines, walks: _Walks, direction: Direct
         stop_cell=stop_cell,
         cell_seconds=np.zeros((0, 0), np.uint16),
         cell_rides=np.zeros((0, 0), np.uint8),
+        position_key=nothing,
         places=np.zeros((0, 3), np.int64),
     )
     return freeze(view), n_cells
@@ -754,7 +755,15 @@ def _finish(view: DayView, lines: _Lines, n_cells: int) -> DayView:
     key, n_keys = _tell_apart(view)
     hop_first, hop = kernels.link_trips(view, key, n_keys)
     cell_seconds, cell_rides = _bound(view, lines, n_cells)
-    return freeze(view._replace(hop_first=hop_first, hop=hop, cell_seconds=cell_seconds, cell_rides=cell_rides))
+    return freeze(
+        view._replace(
+            hop_first=hop_first,
+            hop=hop,
+            cell_seconds=cell_seconds,
+            cell_rides=cell_rides,
+            position_key=_tell_again(view, key, n_keys),
+        )
+    )
 
 
 def _count_changes(view: DayView) -> int:
@@ -788,6 +797,16 @@ def _tell_apart(view: DayView) -> tuple[NDArray[np.int32], int]:
     row = np.minimum(np.searchsorted(apart, own), len(apart) - 1)
     key = np.where(apart[row] == own, n_stops + row, view.position_stop)
     return key.astype(np.int32), n_stops + len(apart)
+
+
+def _tell_again(view: DayView, key: NDArray[np.int32], n_keys: int) -> NDArray[np.int32]:
+    """Number the positions by `key`, from 0, those where their line has been before each for itself."""
+    pairs = view.position_line.astype(np.int64) * n_keys + key
+    _, first = np.unique(pairs, return_index=True)
+    again = np.ones(len(key), np.bool_)
+    again[first] = False
+    apart = np.where(again, n_keys + np.cumsum(again), key)
+    return np.unique(apart, return_inverse=True)[1].astype(np.int32)
 
 
 def _least_change(view: DayView) -> NDArray[np.int32]:

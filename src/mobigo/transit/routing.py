@@ -192,6 +192,8 @@ def _scratch(n_positions: int, n_lines: int, stride: int, segments: int) -> Scra
         whole=np.full(n_lines, kernels.UNKNOWN, np.int32),
         whole_known=np.zeros(n_lines + 1, np.int32),
         chosen=np.zeros(kernels.AT_A_TIME, np.int32),
+        arrived=np.full(n_positions * stride, NEVER, np.int32),
+        came=np.zeros(n_positions + 2, np.int32),
         places=np.zeros((0, 3), np.int64),
     )
     return scratch._replace(places=locate(scratch[:-1]))
