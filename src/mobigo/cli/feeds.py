@@ -111,6 +111,7 @@ def report(source: str, *, version: int | None, as_json: bool) -> None:
 def rollback(source: str, *, to: int | None, as_json: bool, no_build: bool) -> None:
     """Put an earlier version of a feed back in service."""
     from mobigo.cli.context import open_database
+    from mobigo.cli.fares import keep_fares
     from mobigo.settings import read_settings
     from mobigo.transit.service import roll_back
 
@@ -118,6 +119,7 @@ def rollback(source: str, *, to: int | None, as_json: bool, no_build: bool) -> N
     now = settings.open_clock().now()
     url = open_database()
     version = roll_back(url, source, now=now, to=to)
+    keep_fares(url, now, sandbox=settings.sandbox)
     if not no_build:
         from mobigo.journeys.service import build_network
 

@@ -46,6 +46,10 @@ def gtfs(feed: str, *, source: str, shift_dates: str | None, as_json: bool, no_b
     give_way()
     with _watched() as progress:
         report = _load(feed, source, url=url, settings=settings, shift_to=shift_to, progress=progress)
+    if report.status != "rejected":
+        from mobigo.cli.fares import keep_fares
+
+        keep_fares(url, settings.open_clock().now(), sandbox=settings.sandbox)
     if report.status == "active" and not no_build:
         from mobigo.journeys.service import build_network
 

@@ -13,6 +13,7 @@ import click
 def prepare(*, region: str | None, sources: Path | None) -> None:
     """Migrate; load a region, or the demonstration into an empty database; build the network if it is out of date."""
     from mobigo.cli.context import open_database
+    from mobigo.cli.fares import keep_fares
     from mobigo.cli.instance import find_network_version
     from mobigo.cli.region import load_demonstration, load_region
     from mobigo.journeys.service import build_network
@@ -25,6 +26,7 @@ def prepare(*, region: str | None, sources: Path | None) -> None:
         load_region(region, sources)
     else:
         load_demonstration(url, clock)
+    keep_fares(url, clock.now(), sandbox=settings.sandbox)
     served_before = find_network_version(settings.home) is not None
     build_network(url, settings.home, clock.now(), drives=served_before)  # at a first start the worker adds them
     if settings.sandbox:

@@ -34,12 +34,15 @@ from mobigo.kit.requests import Now
 
 router = APIRouter(prefix="/v1/fares", tags=["fares"])
 
+SERIES = r"^[^:\s\x00-\x1f]{1,60}$"
+"""As names of feeds."""
+
 Reader = Annotated[Person, Depends(require(Role.FINANCE, Role.DESK, Role.PUBLISHER))]
 Writer = Annotated[Person, Depends(require(Role.FINANCE))]
 Series = Annotated[
     str,
     Query(
-        pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,59}$",
+        pattern=SERIES,
         description="Which catalogue: `region`, or the feed whose own fares it holds",
     ),
 ]
@@ -184,7 +187,7 @@ class DraftBody(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     document: Annotated[dict[str, Any], Field(description="As `GET /v1/fares/schema` describes it")]
-    series: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,59}$")] = REGION
+    series: Annotated[str, Field(pattern=SERIES)] = REGION
 
 
 # ── for all ───────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -297,9 +300,7 @@ def list_fare_versions(
     *,
     session: Database,
     person: Reader,  # noqa: ARG001 - only guards
-    series: Annotated[
-        str | None, Query(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,59}$", description="Only of this catalogue")
-    ] = None,
+    series: Annotated[str | None, Query(pattern=SERIES, description="Only of this catalogue")] = None,
 ) -> VersionsAnswer:
     """List versions of catalogues, drafts too, the newest first."""
     return VersionsAnswer(versions=[_version(one) for one in store.list_versions(driver(session), series)])

@@ -63,8 +63,13 @@ class FeedRows:
         return bool(self.of("fare_products") or self.of("fare_attributes"))
 
 
-def read_loaded(connection: Connection[Any], source: str) -> FeedRows:
+def read_loaded(connection: Connection[Any], source: str, *, whole: bool = False) -> FeedRows:
     """Read a feed in service.
+
+    Parameters
+    ----------
+    whole : bool
+        Read routes and stops also where there are no fares.
 
     Raises
     ------
@@ -74,9 +79,15 @@ def read_loaded(connection: Connection[Any], source: str) -> FeedRows:
     found = connection.execute("SELECT active_version FROM feed WHERE source = %s", [source]).fetchone()
     if found is None or found[0] is None:
         raise NotFound(f"no feed {source!r} is in service; `mobigo feeds` lists them", code="unknown_feed")
-    tables: dict[str, list[Row]] = {}
+    tables: dict[str, list[Row]] = {"fare_leg_rules": []}
+    priced = connection.execute(
+        "SELECT EXISTS (SELECT FROM fare_products WHERE version_id = %(version)s)"
+        " OR EXISTS (SELECT FROM fare_attributes WHERE version_id = %(version)s)",
+        {"version": found[0]},
+    ).fetchone()
+    everything = whole or (priced is not None and priced[0])
     with connection.cursor(row_factory=dict_row) as cursor:
-        for name in FILES:
+        for name in FILES if everything else ():
             columns = ", ".join(NEEDED.get(name, [column.name for column in BY_NAME[name].columns]))
             query = f"SELECT {columns} FROM {name} WHERE version_id = %s".encode()  # noqa: S608 - names of GTFS
             tables[name] = list(cursor.execute(query, found))

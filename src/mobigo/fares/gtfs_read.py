@@ -35,6 +35,7 @@ from mobigo.fares.catalogue import (
     Words,
 )
 from mobigo.fares.findings import MOST_CENTS, MOST_SECONDS, ONE_DAY, list_findings
+from mobigo.fares.tables import digits_of
 from mobigo.kit.errors import InvalidInput, NotFound
 from mobigo.transit.gtfs import WEEKDAYS
 
@@ -48,23 +49,11 @@ FRANCE = "Europe/Paris"
 VAT_OF_TRANSPORT = 100
 """Permille, of passenger transport in France (code général des impôts, article 279 b quater)."""
 
-WITHOUT_CENTS = frozenset({
-    "BIF", "CLP", "DJF", "GNF", "ISK", "JPY", "KMF", "KRW", "PYG", "RWF", "UGX", "UYI", "VND", "VUV",
-    "XAF", "XOF", "XPF",
-})  # fmt: skip
-THOUSANDTHS = frozenset({"BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND"})
-"""Currencies whose minor unit is not a hundredth (ISO 4217)."""
-
 STATION = 1
 """``location_type``."""
 
 ANY_NUMBER = -1
 """``transfer_count``: without limit."""
-
-
-def digits_of(currency: str) -> int:
-    """Return how many digits a currency has after the point."""
-    return 0 if currency in WITHOUT_CENTS else 3 if currency in THOUSANDTHS else 2
 
 
 def read_fares(rows: FeedRows, *, valid_from: date, series: str | None = None) -> tuple[Catalogue, list[str]]:

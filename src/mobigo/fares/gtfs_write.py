@@ -16,9 +16,8 @@ from typing import TYPE_CHECKING
 
 from mobigo.fares.catalogue import LimitKind, MediumKind, TransferKind
 from mobigo.fares.findings import ONE_DAY
-from mobigo.fares.gtfs_read import digits_of
 from mobigo.fares.model import RideKind
-from mobigo.fares.tables import holds
+from mobigo.fares.tables import digits_of, holds
 from mobigo.transit.gtfs import BY_NAME, WEEKDAYS
 
 if TYPE_CHECKING:

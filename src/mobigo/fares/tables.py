@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -62,11 +63,12 @@ def write_prices(catalogue: Catalogue, day: date | None = None) -> str:
         begin = (product.id, product.name.fr, product.name.of("en"), product.kind.value, row.category, row.medium,
                  row.since, row.until, catalogue.currency)  # fmt: skip
         end = (product.vat_permille / 10, int(catalogue.demonstration))
-        amounts: list[tuple[object, ...]] = [(_amount(row.cents), None, None, None, None)]
+        money = partial(write_amount, currency=catalogue.currency)
+        amounts: list[tuple[object, ...]] = [(money(row.cents or 0), None, None, None, None)]
         if scale is not None:
-            least, step = _amount(scale.minimum), _amount(scale.step)
+            least, step = money(scale.minimum), money(scale.step)
             amounts = [
-                (_amount(one.cents), one.up_to, _amount(one.millicents_per_km / 1000, 5), least, step)
+                (money(one.cents), one.up_to, money(one.millicents_per_km / 1000, more=3), least, step)
                 for one in scale.bands
             ]
         for columns in amounts:
@@ -135,5 +137,20 @@ def _is_number(text: str) -> bool:
     return True
 
 
-def _amount(cents: float | None, digits: int = 2) -> str | None:
-    return None if cents is None else f"{cents / 100:.{digits}f}"
+def write_amount(cents: float, currency: str, *, more: int = 0) -> str:
+    """Write money with a decimal point and the digits of its currency (`more`: digits besides)."""
+    digits = digits_of(currency)
+    return f"{cents / 10**digits:.{digits + more}f}"
+
+
+WITHOUT_CENTS = frozenset({
+    "BIF", "CLP", "DJF", "GNF", "ISK", "JPY", "KMF", "KRW", "PYG", "RWF", "UGX", "UYI", "VND", "VUV",
+    "XAF", "XOF", "XPF",
+})  # fmt: skip
+THOUSANDTHS = frozenset({"BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND"})
+"""Currencies whose minor unit is not a hundredth (ISO 4217)."""
+
+
+def digits_of(currency: str) -> int:
+    """Return how many digits a currency has after the point."""
+    return 0 if currency in WITHOUT_CENTS else 3 if currency in THOUSANDTHS else 2
