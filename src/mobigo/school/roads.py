@@ -196,6 +196,7 @@ class RoadsKeeper:
     """
 
     def __init__(self, home: Path) -> None:
+        self.home = home
         self._folder = home / FOLDER
         self._roads: Roads | None = None
         self._opening = threading.Lock()
