@@ -242,3 +242,27 @@ def test_kinds_of_vehicles_wheelchairs_and_weeks_are_kept_to(book: Book) -> None
     assert {(one["kind"], one["about"]) for one in without["troubles"]} == {
         ("no_wheelchair_place", "p00"), ("no_wheelchair_place", "p20")}  # fmt: skip
     assert without["figures"]["pupils"] == 28
+
+
+def test_vehicles_that_serve_both_schools_at_once(book: Book) -> None:
+    together = tuple(replace(one, at=EIGHT) if one.trip == "morning" else one for one in book.bells)
+    near = replace(book, bells=together, riders=tuple(one for one in book.riders if one.key[1] in "02"))
+    apart, mixed = plan(near), plan(change(near, [{"kind": "limits", "mixed": 1_200}]))
+    before, after = apart["sessions"][0], mixed["sessions"][0]
+    assert after["bound"] <= after["vehicles"] < before["vehicles"]
+    assert {run["tour"] for run in before["runs"]} == {None}
+    tours = Counter(run["tour"] for run in after["runs"] if run["tour"] is not None)
+    assert max(tours.values()) == 2
+    for tour in tours:
+        runs = sorted((run for run in after["runs"] if run["tour"] == tour), key=lambda run: run["at"])
+        assert len({run["vehicle"] for run in runs}) == 1
+        assert {run["school"] for run in runs} == {"A", "B"}
+        assert all(EIGHT - 1_200 <= run["at"] <= EIGHT - 154 for run in runs)
+        times = [call["at"] for run in runs for call in run["calls"]]
+        assert min(call["at"] for call in runs[1]["calls"]) < runs[0]["at"]
+        assert max(times) < runs[1]["at"]
+        assert sum(len(call["pupils"]) for run in runs for call in run["calls"]) <= 20
+        assert all(run["longest_ride"] <= 2_700 for run in runs)
+    assert sum(len(call["pupils"]) for run in after["runs"] for call in run["calls"]) == 12
+    evening = mixed["sessions"][1]
+    assert all(call["at"] > run["at"] for run in evening["runs"] for call in run["calls"])

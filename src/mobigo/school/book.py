@@ -122,8 +122,8 @@ def change(book: Book, changes: Sequence[Mapping[str, Any]]) -> Book:
     ----------
     changes
         Each with a ``kind``: ``bell`` (school, trip, at, weekdays), ``stop`` (stop, open, lat, lon, bearing), ``pupil``
-        (pupil, home, stop), ``limits`` (seats, ride, halt, each, unloading, shift, walk), ``lock`` (circuit, locked),
-        ``stops`` (keep).
+        (pupil, home, stop), ``limits`` (seats, ride, halt, each, unloading, shift, mixed, walk), ``lock`` (circuit,
+        locked), ``stops`` (keep).
 
     Raises
     ------
@@ -132,6 +132,24 @@ def change(book: Book, changes: Sequence[Mapping[str, Any]]) -> Book:
     """
     for number, one in enumerate(changes, 1):
         book = _CHANGES[one["kind"]](book, one, number)
+    return book
+
+
+def ring(book: Book, document: Mapping[str, Any]) -> Book:
+    """Return a year with the bells that a plan moved, where they are still as the plan found them."""
+    for session in document["sessions"]:
+        for one in session.get("bells", ()):
+            days, bells = set(one["weekdays"]), []
+            for bell in book.bells:
+                mine = days.intersection(bell.weekdays)
+                if (bell.school, bell.trip, bell.riders, bell.at) != tuple(
+                    one[name] for name in ("school", "trip", "riders", "was")
+                ):
+                    mine = set()
+                rest = tuple(day for day in bell.weekdays if day not in mine)
+                bells += [replace(bell, weekdays=rest)] if rest else []
+                bells += [replace(bell, weekdays=tuple(sorted(mine)), at=one["at"])] if mine else []
+            book = replace(book, bells=tuple(bells))
     return book
 
 
@@ -178,7 +196,8 @@ def _pin_pupil(book: Book, one: Mapping[str, Any], number: int) -> Book:
 
 
 def _set_limits(book: Book, one: Mapping[str, Any], _number: int) -> Book:
-    plain = {name: one[name] for name in ("seats", "halt", "each", "unloading", "shift") if one.get(name) is not None}
+    names = ("seats", "halt", "each", "unloading", "shift", "mixed")
+    plain = {name: one[name] for name in names if one.get(name) is not None}
     limits = replace(book.limits, **plain, ride={**book.limits.ride, **(one.get("ride") or {})})
     return replace(book, limits=limits, walk={**book.walk, **(one.get("walk") or {})})
 

@@ -16,7 +16,7 @@ import numpy as np
 
 from mobigo.school.demand import MORNING, Session, Trip, Trouble
 from mobigo.school.model import Kind, Metres, Plan, Problem, Route
-from mobigo.school.task import narrow
+from mobigo.school.task import Mixture, narrow
 from mobigo.street.drives import NO_WAY
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from mobigo.school.task import Windows
+    from mobigo.school.task import Tour, Toured, Windows
     from mobigo.street.drives import Table
 
 
@@ -44,6 +44,8 @@ class Limits:
     """Seconds at the school before the bell, or after it."""
     shift: int = 0
     """Seconds by which planning may move a bell, within what the register allows for it."""
+    mixed: int = 0
+    """Seconds from the bell that pupils may be at a school where a vehicle serves several at once; 0: none does."""
 
 
 @dataclass(frozen=True)
@@ -119,6 +121,8 @@ class Run:
     """Number of the vehicle of the session; it drives its runs one after another."""
     kind: int
     """Of the vehicle."""
+    tour: int
+    """Number of the vehicle's tour: runs with the same number are driven at once."""
     metres: int
     """Loaded."""
     empty: int
@@ -332,10 +336,85 @@ def tell(layout: Layout, plan: Plan, table: Table) -> list[Run]:
     """
     runs = []
     for vehicle, block in enumerate(plan.blocks()):
-        mine = sorted((_tell_run(layout, plan.routes[n], vehicle, table) for n in block), key=lambda one: one.at)
+        told = [replace(_tell_run(layout, plan.routes[n], vehicle, table), tour=n) for n in block]
+        mine = sorted(told, key=lambda one: one.at)
         runs.append(mine[0])
         for before, after in pairwise(mine):
             runs.append(replace(after, empty=int(table.metres[_end(before, layout), _start(after, layout)])))
+    return runs
+
+
+def find_mixture(layout: Layout, ground: Ground, limits: Limits) -> Mixture | None:
+    """State what mixed loads need to know; None where they are not wanted. Primary schools never meet lycées."""
+    if not limits.mixed:
+        return None
+    forwards = layout.session.way == MORNING
+    seconds = ground.table.seconds if forwards else ground.table.seconds.T
+    metres = ground.table.metres if forwards else ground.table.metres.T
+    stop, school = np.array([one.stop for one in layout.loads], np.int32), np.array(layout.schools, np.int32)
+    levels = [ground.levels[one.school] for one in layout.session.services]
+    together = [[{a, b} != {"primary", "lycee"} for b in levels] for a in levels]
+    return Mixture(
+        float(limits.mixed),
+        np.array(together, np.bool_),
+        _reached(seconds[np.ix_(stop, school)]),
+        _reached(seconds[np.ix_(school, school)]),
+        _reached(metres[np.ix_(stop, school)]),
+        _reached(metres[np.ix_(school, school)]),
+    )
+
+
+def tell_tours(layout: Layout, toured: Toured, ground: Ground) -> list[Run]:
+    """Tell tours as `tell` does routes: a tour to several schools is a run to each, driven at once."""
+    mine: list[Run] = []
+    for vehicle, block in enumerate(toured.blocks()):
+        told = [_tell_tour(layout, toured.tours[n], n, vehicle, ground.table) for n in block]
+        in_order = sorted(told, key=lambda runs: max(run.at for run in runs))
+        ends = [_find_ends(layout, toured.tours[runs[0].tour]) for runs in in_order]
+        for number, runs in enumerate(in_order):
+            empty = int(ground.table.metres[ends[number - 1][1], ends[number][0]]) if number else 0
+            first = min(range(len(runs)), key=lambda at: min(call.at for call in runs[at].calls))
+            mine += [replace(run, empty=empty) if at == first else run for at, run in enumerate(runs)]
+    return mine
+
+
+def _find_ends(layout: Layout, tour: Tour) -> tuple[int, int]:
+    """Return the places where a tour begins and ends, as it is driven."""
+    ends = [
+        layout.loads[one].stop if one >= 0 else layout.schools[-1 - one] for one in (tour.visits[0], tour.visits[-1])
+    ]
+    return (ends[0], ends[1]) if layout.session.way == MORNING else (ends[1], ends[0])
+
+
+def _tell_tour(layout: Layout, tour: Tour, number: int, vehicle: int, table: Table) -> list[Run]:
+    """Tell a tour as late as the bells of its schools allow, on the way home as early; a run for each school."""
+    problem, forwards = layout.problem, layout.session.way == MORNING
+    seconds = table.seconds if forwards else table.seconds.T
+    place = [layout.loads[one].stop if one >= 0 else layout.schools[-1 - one] for one in tour.visits]
+    at, clock = [0.0], 0.0
+    for n, (here, there) in enumerate(pairwise(place)):
+        visit = tour.visits[n]
+        clock += float(problem.dwell[visit] if visit >= 0 else problem.unloading[-1 - visit]) + float(
+            seconds[here, there]
+        )
+        at.append(clock)
+    schools = {-1 - visit: n for n, visit in enumerate(tour.visits) if visit < 0}
+    start = min(float(problem.bell[school] - problem.unloading[school]) - at[n] for school, n in schools.items())
+    begin, runs = 0, []
+    for school, end in schools.items():
+        metres = sum(
+            int(table.metres[(place[n], place[n + 1]) if forwards else (place[n + 1], place[n])])
+            for n in range(begin, end)
+        )
+        begin = end
+        calls = []
+        for n, visit in enumerate(tour.visits):
+            if visit >= 0 and int(problem.school[visit]) == school:
+                comes = start + at[n] if forwards else -(start + at[n]) - float(problem.dwell[visit])
+                calls.append(Call(place[n], comes, layout.loads[visit].trips))
+        reaches = start + at[end] if forwards else -(start + at[end])
+        ordered = tuple(calls if forwards else reversed(calls))
+        runs.append(Run(school, ordered, reaches, vehicle, tour.kind, number, metres, 0))
     return runs
 
 
@@ -354,8 +433,8 @@ def _tell_run(layout: Layout, route: Route, vehicle: int, table: Table) -> Run:
         calls.append(Call(load.stop, clock if forwards else -clock - dwell, load.trips))
         reached = load.stop
     if forwards:
-        return Run(service, tuple(reversed(calls)), at, vehicle, route.kind, metres, 0)
-    return Run(service, tuple(calls), -at, vehicle, route.kind, metres, 0)
+        return Run(service, tuple(reversed(calls)), at, vehicle, route.kind, 0, metres, 0)
+    return Run(service, tuple(calls), -at, vehicle, route.kind, 0, metres, 0)
 
 
 def _start(run: Run, layout: Layout) -> int:

@@ -48,6 +48,7 @@ def tell_today(book: Book, roads: Roads) -> dict[str, Any]:
         ]
         circuits = {name: number for number, name in enumerate(dict.fromkeys(run["vehicle"] for run in runs))}
         for run in runs:
+            run["tour"] = None
             run["kind"] = kinds.get(run["vehicle"], 0)
             run["vehicle"] = circuits[run["vehicle"]]
         _count_empty(runs, session, ground)

@@ -6,7 +6,7 @@ Everything is by keys and ids; the plan is a document that is kept, compared and
 from __future__ import annotations
 
 import math
-from collections import defaultdict
+from collections import Counter, defaultdict
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -16,7 +16,18 @@ from mobigo.kit.geo import Point
 from mobigo.school.demand import MORNING, Session, Trip, Trouble, list_homeless, list_sessions, list_trips
 from mobigo.school.fleet import CO2_GRAMS, is_priced, list_models, to_kinds
 from mobigo.school.model import Route
-from mobigo.school.planning import SEAT, Ground, Layout, Space, find_windows, lay_out, ring, tell
+from mobigo.school.planning import (
+    SEAT,
+    Ground,
+    Layout,
+    Space,
+    find_mixture,
+    find_windows,
+    lay_out,
+    ring,
+    tell,
+    tell_tours,
+)
 from mobigo.school.register import DOOR
 from mobigo.school.task import Task
 from mobigo.street.coach import Period, Stand
@@ -31,7 +42,7 @@ if TYPE_CHECKING:
     from mobigo.school.register import Run as Circulation
     from mobigo.school.roads import Roads
     from mobigo.school.task import Outcome
-    from mobigo.street.drives import Place, Table
+    from mobigo.street.drives import Place
 
 
 @dataclass(frozen=True)
@@ -71,10 +82,11 @@ def plan_year(
     dict
         ``fleet`` (kinds of vehicles), ``sessions`` (each ``name, way, weekdays, vehicles, bound, cost, cost_bound,
         bells, locked, runs``; a moved bell is ``school, trip, riders, weekdays, was, at, text, text_fr``; a run is
-        ``id, vehicle, kind, school, trip, riders, bell, at, metres, empty, longest_ride, calls``, its kind a place in
-        the fleet; a call ``stop, at, pupils``), ``stops`` (by ``key/home``), ``walks`` (metres likewise), ``troubles``
-        (``kind, about, text``), ``figures``. Costs are of a session of one day, in cents with half a day of each
-        vehicle; in metres where the register has no costs.
+        ``id, vehicle, kind, tour, school, trip, riders, bell, at, metres, empty, longest_ride, calls``, its kind a
+        place in the fleet, its tour the same for runs that are driven at once, else None; a call ``stop, at,
+        pupils``), ``stops`` (by ``key/home``), ``walks`` (metres likewise), ``troubles`` (``kind, about, text``),
+        ``figures``. Costs are of a session of one day, in cents with half a day of each vehicle; in metres where the
+        register has no costs; 0 is a bound that is not known.
     """
     from mobigo.school.solving import solve_task  # noqa: PLC0415 - OR-Tools takes a second, and no server plans
 
@@ -119,12 +131,13 @@ def plan_year(
                     effort.work,
                     effort.seed + number,
                     find_windows(layout, book.limits.shift),
+                    find_mixture(layout, ground, book.limits),
                 ),
                 progress=lambda buses, bound, *costs, name=session.name: progress(Told(name, buses, bound, *costs)),
                 stopped=stopped,
             )
         told[session.name] = _tell_session(
-            usual, layout, outcome, table=ground.table, ids={row[name]: name for name in row}, book=book
+            usual, layout, outcome, ground=ground, ids={row[name]: name for name in row}, book=book
         )
         told[session.name]["vehicles"] += locked
         told[session.name]["bound"] += locked
@@ -152,7 +165,7 @@ def _ring(session: Session, rung: Mapping[tuple[str, str, str, int], int]) -> Se
 
 
 def _tell_session(
-    usual: Session, layout: Layout, outcome: Outcome | None, *, table: Table, ids: dict[int, str], book: Book
+    usual: Session, layout: Layout, outcome: Outcome | None, *, ground: Ground, ids: dict[int, str], book: Book
 ) -> dict[str, Any]:
     """Tell what came of a session; without an outcome nobody rides."""
     session = layout.session
@@ -161,16 +174,24 @@ def _tell_session(
         return {**told, "vehicles": 0, "bound": 0, "cost": 0, "cost_bound": 0, "bells": [], "runs": []}
     rung = ring(layout, outcome.problem)
     solved = outcome.solved
-    runs = tell(rung, solved.plan, table)
+    toured = outcome.toured
+    runs = tell(rung, solved.plan, ground.table) if toured is None else tell_tours(rung, toured, ground)
+    alone = Counter(run.tour for run in runs)
     spared = outcome.usual - solved.plan.buses
     return {
         **told,
-        "vehicles": solved.plan.buses,
+        "vehicles": outcome.buses,
         "bound": outcome.bound,
-        "cost": round(solved.cost),
-        "cost_bound": math.ceil(solved.cost_bound - 1e-3),
+        "cost": round(solved.cost if toured is None else toured.cost),
+        "cost_bound": math.ceil(solved.cost_bound - 1e-3) if toured is None else 0,
         "bells": _tell_bells(usual, rung.session, spared, {school.id: school.name for school in book.schools}),
-        "runs": [_tell_run(run, rung, ids, nth, book.limits) for nth, run in enumerate(runs, 1)],
+        "runs": [
+            {
+                **_tell_run(run, rung, ids, nth, book.limits),
+                "tour": f"{session.name} {run.tour + 1}" if alone[run.tour] > 1 else None,
+            }
+            for nth, run in enumerate(runs, 1)
+        ],
     }
 
 
