@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import psycopg
 import pytest
+from psycopg.types.json import Jsonb
 from tests.conftest import AppClient, new_database, serve
 from tests.street_text import lonlat, write_osm
 
@@ -333,3 +334,33 @@ def test_a_change_that_holds_is_kept_without_planning_and_one_that_breaks_is_not
     assert school.decide(id_, "publish")["state"] == "published"
     assert any(abs(row["lat"] - lat) < 1e-9 for row in school.rows("stops"))
     school.decide(id_, "withdraw")
+
+
+def test_a_bell_that_a_plan_moved_is_checked_and_published_with_it(school: School) -> None:
+    id_ = school.make("Sonneries")
+    plan = school.plan(id_)
+    with psycopg.connect(libpq_conninfo(school.url)) as connection:
+        (document,) = connection.execute("SELECT document FROM school_plan WHERE id = %s", [plan["id"]]).fetchone() or (
+            {},
+        )
+        for session in document["sessions"]:
+            if session["way"] != "morning":
+                continue
+            days = session["weekdays"]
+            moved = {"school": "E2", "trip": "morning", "riders": "all", "weekdays": days, "was": 31_500, "at": 31_800}
+            session["bells"] = [{**moved, "text": "", "text_fr": ""}]
+            for run in session["runs"]:
+                if run["school"] == "E2":
+                    run["bell"], run["at"] = run["bell"] + 300, run["at"] + 300
+                    run["calls"] = [{**call, "at": call["at"] + 300} for call in run["calls"]]
+        connection.execute("UPDATE school_plan SET document = %s WHERE id = %s", [Jsonb(document), plan["id"]])
+    check = f"/v1/school/plans/{plan['id']}/check"
+    assert school.http.post(check, json={"changes": []}).json()["runs"] == []
+    back = {"kind": "bell", "school": "E2", "trip": "morning", "at": "08:45"}
+    assert {run["bell"] for run in school.http.post(check, json={"changes": [back]}).json()["runs"]} == {31_500}
+    before = school.rows("bells")
+    school.decide(id_, "approve")
+    school.decide(id_, "publish")
+    assert {row["at"] for row in school.rows("bells") if (row["school"], row["trip"]) == ("E2", "morning")} == {"08:50"}
+    school.decide(id_, "withdraw")
+    assert school.rows("bells") == before

@@ -107,7 +107,13 @@ def _adopt(
             )
             run["empty"] = _measure(drives, ends)
     vehicles = session["vehicles"] if links is None else links.after
-    return {**session, "runs": runs, "vehicles": vehicles, "bound": 0, "cost_bound": 0}
+    rung = {(bell.school, bell.trip, bell.riders, bell.at) for bell in book.bells}
+    bells = [
+        one
+        for one in session.get("bells", ())
+        if tuple(one[name] for name in ("school", "trip", "riders", "at")) in rung
+    ]
+    return {**session, "runs": runs, "vehicles": vehicles, "bound": 0, "cost_bound": 0, "bells": bells}
 
 
 class _Places:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from mobigo.kit.errors import Conflict, InvalidInput
 from mobigo.school import register_store, scenario_store
 from mobigo.school.adopting import adopt
-from mobigo.school.book import change, read_book, read_frame
+from mobigo.school.book import change, read_book, read_frame, ring
 from mobigo.school.comparing import compare
 from mobigo.school.demand import MORNING
 from mobigo.school.rechecking import Break, recheck
@@ -238,7 +238,7 @@ def check_changes(connection: Connection[Any], plan: int, changes: Sequence[Mapp
     scenario = scenario_store.get_scenario(connection, asked.scenario)
     made_with = scenario_store.get_changes(connection, scenario.id, asked.revision)
     pupils = {one["pupil"] for one in (*made_with, *changes) if one["kind"] == "pupil"}
-    planned = change(read_frame(connection, scenario.year, pupils), made_with)
+    planned = ring(change(read_frame(connection, scenario.year, pupils), made_with), document)
     after = change(planned, changes)
     roads = bench.roads.find(connection)
     runs, breaks = recheck(planned, after, document, roads.drives)
@@ -271,11 +271,11 @@ def keep_by_hand(
             code="plan_breaks",
             members={"breaks": [one._asdict() for one in broken]},
         )
-    known = [*scenario_store.get_changes(connection, found.id, found.revision), *changes]
-    book = change(read_book(connection, found.year), known)
-    roads = bench.roads.find(connection)
-    document = adopt(book, bench.documents.get(connection, plan), tried.runs, tried.relinked, roads.drives)
-    changed = change_scenario(connection, found.id, known, actor, revision=found.revision)
+    known = scenario_store.get_changes(connection, found.id, found.revision)
+    former = bench.documents.get(connection, plan)
+    book = change(ring(change(read_book(connection, found.year), known), former), changes)
+    document = adopt(book, former, tried.runs, tried.relinked, bench.roads.find(connection).drives)
+    changed = change_scenario(connection, found.id, [*known, *changes], actor, revision=found.revision)
     number = scenario_store.ask_plan(connection, changed, asked.effort, actor.user, actor.now)
     scenario_store.begin_plan(connection, number, actor.now)
     scenario_store.end_plan(connection, number, document, actor.now)
@@ -339,8 +339,8 @@ def publish(connection: Connection[Any], id_: str, actor: Actor) -> Scenario:
     before = {
         name: register_store.list_rows(connection, found.year, SHEETS[name]) for name in (*REPLACED, "bells", "stops")
     }
-    book = change(read_book(connection, found.year), changes)
     document = scenario_store.get_document(connection, found.plan)
+    book = ring(change(read_book(connection, found.year), changes), document)
     locked = {circuit.id for circuit in book.circuits if circuit.locked}
     _replace(connection, found.year, before, _write_circuits(document, locked))
     _write_changed(connection, found.year, before, book)
