@@ -90,6 +90,12 @@ class LimitsChange(Change):
     shift: int | None = Field(
         None, ge=0, le=3600, description="Seconds by which planning may move bells, within their windows"
     )
+    mixed: int | None = Field(
+        None,
+        ge=0,
+        le=3600,
+        description="Seconds from the bell that pupils may be at school where a vehicle serves several; 0: none does",
+    )
     ride: dict[Level, Seconds] | None = Field(None, description="Longest, by level")
     walk: dict[Level, Metres] | None = Field(None, description="Longest to a stop, by level")
 
