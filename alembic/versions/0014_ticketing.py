@@ -260,6 +260,7 @@ def _orders() -> None:
             attempts integer NOT NULL DEFAULT 0,
             booking text,
             exchanges text CONSTRAINT ticket_order_exchanges_fkey REFERENCES mobigo.ticket_order,
+            swaps jsonb,
             problem text,
             made_by text NOT NULL,
             created_at timestamptz NOT NULL

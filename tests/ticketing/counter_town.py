@@ -6,14 +6,18 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import psycopg
+from sqlalchemy.orm import Session
 
 from mobigo.db.engine import libpq_conninfo
+from mobigo.db.session import driver
 from mobigo.fares.demonstration import publish_demonstration
 from mobigo.payments.sandbox import Sandbox
+from mobigo.payments.store import get_payment
 
 if TYPE_CHECKING:
     from tests.ondemand.taxi_town import TaxiTown
 
+    from mobigo.payments.model import Payment
     from mobigo.ticketing.counter import Counter
 
 
@@ -78,3 +82,9 @@ class Shop:
             row = connection.execute("SELECT coalesce(sum(cents), 0)::bigint FROM sandbox_row").fetchone()
         assert row
         return int(row[0])
+
+    def payment(self) -> Payment:
+        """Return the only payment."""
+        with Session(self.counter.engine) as session:
+            (row,) = driver(session).execute("SELECT id FROM payment").fetchall()
+            return get_payment(driver(session), row[0])

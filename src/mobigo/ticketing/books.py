@@ -32,7 +32,8 @@ PROVIDER, TILL, PREPAID, REFUNDS, VAT = "provider", "till", "prepaid", "refunds"
 CONTESTED, CONTESTED_LOST = "contested", "contested_lost"
 """Accounts."""
 
-RECEIVED, SOLD, SETTLED, COVERED = "order_paid", "order_issued", "booking_paid", "booking_covered"
+RECEIVED, SOLD, SETTLED = "order_paid", "order_issued", "booking_paid"
+COVERED, UNCOVERED = "booking_covered", "booking_uncovered"
 RETURNED, WENT_OUT, CAME_BACK = "order_refunded", "refund_paid", "refund_returned"
 FAILED, MOVED_OVER = "order_not_issued", "order_exchanged"
 """Kinds of entries."""
@@ -118,6 +119,34 @@ def cover_booking(
         COVERED,
         [Posting(Chart.FARES, cents, product_party(product)), Posting(Chart.TRAVELLERS, -cents, debtor)],
         key=f"{key}/covered",
+        by=by,
+        at=at,
+    )
+
+
+def uncover_booking(
+    session: Session, order: Order, cents: int, debtor: str, product: str, *, key: str, by: str, at: datetime
+) -> None:
+    """Post that a product's revenue need not pay for a booked ride after all, but for what leaving it costs."""
+    _post(
+        session,
+        order,
+        UNCOVERED,
+        [Posting(Chart.TRAVELLERS, cents, debtor), Posting(Chart.FARES, -cents, product_party(product))],
+        key=f"{key}/uncovered",
+        by=by,
+        at=at,
+    )
+
+
+def move_over(session: Session, order: Order, other: Order, cents: int, *, by: str, at: datetime) -> None:
+    """Post that what is given back of one order pays for another."""
+    _post(
+        session,
+        order,
+        MOVED_OVER,
+        [Posting(PREPAID, cents, reference(order)), Posting(PREPAID, -cents, reference(other))],
+        key=f"{other.id}/moved_over",
         by=by,
         at=at,
     )

@@ -35,7 +35,7 @@ from mobigo.payments import store as payments_store
 from mobigo.payments.model import Payment, PaymentState, RefundState, What
 from mobigo.payments.sandbox import Sandbox
 from mobigo.payments.service import Payments
-from mobigo.ticketing import books, store
+from mobigo.ticketing import books, exchanges, store
 from mobigo.ticketing.issuing import find_earning, find_sold, find_split, want_ticket
 from mobigo.ticketing.model import OrderState, PartKind, PartState
 from mobigo.ticketing.service import NOBODY, Orders
@@ -212,7 +212,7 @@ class Counter:
                     f"order {order.reference} is being paid just now, its bank has not decided; ask again in a minute",
                     code="payment_open",
                 )
-            return orders.end_unpaid(order, OrderState.CANCELLED)
+            return self._end_unpaid(orders, order, OrderState.CANCELLED)
 
     def _call_off_payments(self, id_: str, buyer: Buyer, now: datetime) -> list[Payment]:
         with Session(self.engine) as session, session.begin():
@@ -282,6 +282,7 @@ class Counter:
                 details={"ticket": ticket.id},
             )
         self._settle_rides(orders, order)
+        exchanges.finish(orders, order)
         return orders.move(order, OrderState.ISSUED)
 
     def _confirm_rides(self, orders: Orders, order: Order) -> None:
@@ -343,6 +344,7 @@ class Counter:
                     orders.release(order)
             except MobigoError as problem:
                 log.warning("places of an order were not freed", order=order.reference, why=str(problem))
+            exchanges.undo(orders, order)
             orders.move_parts([part for part in order.parts if part.state is PartState.CONFIRMED], PartState.ERROR)
             order = orders.move(order, OrderState.COMPENSATING, problem=why)
             refunds = self._pay_all_back(orders, order)
@@ -406,7 +408,7 @@ class Counter:
         """Let an order be paid otherwise, or let it go where its time is over."""
         if order.state is OrderState.PAYING:
             if order.until <= orders.now:
-                orders.end_unpaid(order, OrderState.EXPIRED)
+                self._end_unpaid(orders, order, OrderState.EXPIRED)
             else:
                 orders.move(order, OrderState.HELD, next_at=order.until)
 
@@ -455,6 +457,10 @@ class Counter:
             else:
                 tickets.unblock(orders.session, ticket, why="payment confirmed", now=orders.now)
 
+    def _end_unpaid(self, orders: Orders, order: Order, state: OrderState) -> Order:
+        exchanges.undo(orders, order)
+        return orders.end_unpaid(order, state)
+
     # ── what is due ───────────────────────────────────────────────────────────────────────────────────────────────────
 
     def tend(self, now: datetime) -> int:
@@ -502,7 +508,7 @@ class Counter:
                 if any(one.state in live for one in known):
                     store.count_attempt(driver(session), id_, now + PAUSE)
                 else:
-                    orders.end_unpaid(order, OrderState.EXPIRED)
+                    self._end_unpaid(orders, order, OrderState.EXPIRED)
 
     def _orders(self, session: Session, buyer: Buyer, now: datetime) -> Orders:
         return Orders(session, self.find_places(), buyer, now)

@@ -21,11 +21,10 @@ from mobigo.carpool.service import Actor as CarpoolActor
 from mobigo.carpool.service import Rides, Wanted
 from mobigo.db.session import driver
 from mobigo.fares.model import RideKind
-from mobigo.kit.errors import Conflict, InvalidInput, Unavailable
-from mobigo.ondemand import conduct
+from mobigo.kit.errors import Conflict, Forbidden, InvalidInput, Unavailable
+from mobigo.ondemand import conduct, upkeep
 from mobigo.ondemand import quotes as ondemand_quotes
 from mobigo.ondemand import store as ondemand_store
-from mobigo.ondemand import upkeep
 from mobigo.ondemand.service import ALPHABET, REFERENCE, TRIES, Bookings
 from mobigo.ondemand.service import Actor as OndemandActor
 from mobigo.ondemand.service import Order as Booked
@@ -40,6 +39,7 @@ if TYPE_CHECKING:
     from psycopg import Connection
     from sqlalchemy.orm import Session
 
+    from mobigo.carpool.model import Seat
     from mobigo.ondemand.supply import Supply
     from mobigo.street.drives import Drives
     from mobigo.ticketing.model import OfferPart, OfferRide
@@ -353,6 +353,17 @@ class Orders:
             code="order_over" if ended else "order_paid",
         )
 
+    def require_staff(self) -> None:
+        """Refuse what only the staff does.
+
+        Raises
+        ------
+        Forbidden
+            To everybody else (``role_required``).
+        """
+        if not self.buyer.staff:
+            raise Forbidden("only the staff does that; ask the desk", code="role_required")
+
     def find_debt(self, ride: Ride) -> tuple[str, int] | None:
         """Tell whom the ledger names for a booked ride, and the cents its service asks for."""
         if ride.booking is None:
@@ -361,8 +372,12 @@ class Orders:
             leg = ondemand_store.get_leg(self._connection, ride.booking)
             booking = ondemand_store.get_booking(self._connection, leg.booking)
             return f"booking:{booking.reference}", leg.offer.cents or 0
-        seat = carpool_store.get_booking(self._connection, ride.booking)
+        seat = self.find_seat(ride.booking)
         return f"person:{seat.passenger}", seat.cents
+
+    def find_seat(self, booking: str) -> Seat:
+        """Return a place in a car."""
+        return carpool_store.get_booking(self._connection, booking)
 
     @property
     def seats(self) -> Rides:

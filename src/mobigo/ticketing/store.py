@@ -162,24 +162,12 @@ def find_by_reference(connection: Connection[Any], reference: str) -> Order | No
     return next(iter(_orders(connection, "WHERE reference = %s", [reference])), None)
 
 
-def find_by_ticket(connection: Connection[Any], ticket: str) -> Order | None:
-    """Find the order that a ticket is of."""
-    where = "WHERE id = (SELECT order_id FROM order_part WHERE ticket = %s LIMIT 1)"
-    return next(iter(_orders(connection, where, [ticket])), None)
-
-
 def list_orders(connection: Connection[Any], account: str, before: datetime | None, limit: int) -> list[Order]:
     """List the orders of an account, those made last first."""
     where = (
         "WHERE account = %s AND (%s::timestamptz IS NULL OR created_at < %s) ORDER BY created_at DESC, id DESC LIMIT %s"
     )
     return _orders(connection, where, [account, before, before, limit])
-
-
-def find_exchange(connection: Connection[Any], order: str) -> Order | None:
-    """Find the order for which parts of one are being exchanged now."""
-    where = "WHERE exchanges = %s AND state IN ('held', 'paying', 'paid')"
-    return next(iter(_orders(connection, where, [order])), None)
 
 
 def _orders(connection: Connection[Any], where: str, values: Sequence[object]) -> list[Order]:
@@ -233,14 +221,15 @@ def set_paid_at_desk(connection: Connection[Any], id_: str, cash: int, channel: 
     connection.execute("UPDATE ticket_order SET cash = %s, channel = %s WHERE id = %s", [cash, channel, id_])
 
 
-def set_contact(connection: Connection[Any], id_: str, contact: Contact) -> None:
-    """Write down who buys."""
-    connection.execute("UPDATE ticket_order SET contact = %s WHERE id = %s", [Jsonb(asdict(contact)), id_])
+def set_swaps(connection: Connection[Any], id_: str, swaps: Mapping[str, int]) -> None:
+    """Write down which parts of another order are given for one, and the cents that each counts."""
+    connection.execute("UPDATE ticket_order SET swaps = %s WHERE id = %s", [Jsonb(dict(swaps)), id_])
 
 
-def set_until(connection: Connection[Any], id_: str, until: datetime) -> None:
-    """Keep an order's places until an instant."""
-    connection.execute("UPDATE ticket_order SET until = %s, next_at = %s WHERE id = %s", [until, until, id_])
+def find_swaps(connection: Connection[Any], id_: str) -> Mapping[str, int]:
+    """Find which parts of another order are given for one."""
+    row = connection.execute("SELECT swaps FROM ticket_order WHERE id = %s", [id_]).fetchone()
+    return {} if row is None or row[0] is None else row[0]
 
 
 def count_attempt(connection: Connection[Any], id_: str, next_at: datetime) -> None:
@@ -354,6 +343,14 @@ def find_refunded_parts(connection: Connection[Any], payment_refund: str) -> tup
         "SELECT parts, payments FROM order_refund WHERE %s = ANY(payments)", [payment_refund]
     ).fetchone()
     return ([], []) if row is None else (list(row[0]), list(row[1]))
+
+
+def replace_refund(connection: Connection[Any], before: str, after: str) -> None:
+    """Write down that a refund of a payment was sent again as another."""
+    connection.execute(
+        "UPDATE order_refund SET payments = array_replace(payments, %s, %s) WHERE %s = ANY(payments)",
+        [before, after, before],
+    )
 
 
 def list_refunds(connection: Connection[Any], order: str) -> list[tuple[str, datetime, Mapping[str, int], int, str]]:
