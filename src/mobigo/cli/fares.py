@@ -135,7 +135,9 @@ def import_fares(*, source: str, series: str | None, valid_from: str | None, at_
 @click.option("--on", metavar="YYYY-MM-DD", help="Prices of this day of travel; today if not said.")
 def export_fares(*, version: int | None, series: str, file: Path, feeds: tuple[str, ...], on: str | None) -> None:
     """Write a catalogue: as a document, as a table of prices, or as files of GTFS Fares."""
+    from mobigo.fares import service
     from mobigo.fares.document import write_document
+    from mobigo.fares.gtfs_write import write_archive
     from mobigo.fares.tables import write_prices
     from mobigo.kit.errors import InvalidInput
 
@@ -149,7 +151,8 @@ def export_fares(*, version: int | None, series: str, file: Path, feeds: tuple[s
             case ".csv":
                 content = write_prices(catalogue, day).encode()
             case ".zip":
-                content, notes = _write_gtfs(connection, catalogue, feeds, day)
+                files = service.write_gtfs(connection, catalogue, feeds, day)
+                content, notes = write_archive(files), files.notes
             case _:
                 raise InvalidInput(f"{file} ends in none of .json, .csv, .zip; name it by what it shall be")
     try:
@@ -288,19 +291,6 @@ def _read_feed(
     name = series or path.name.partition(".")[0]
     rows = read_archive(path, name) if path.exists() else read_loaded(connection, source)
     return read_fares(rows, valid_from=first, series=series)
-
-
-def _write_gtfs(
-    connection: Connection[Any], catalogue: Catalogue, feeds: tuple[str, ...], day: date
-) -> tuple[bytes, list[str]]:
-    from mobigo.fares.feed_rows import read_loaded
-    from mobigo.fares.gtfs_write import write_archive, write_fares
-    from mobigo.transit.flex_store import list_active_versions
-
-    named = [source for tariff in catalogue.tariffs for source in tariff.sources]
-    wanted = feeds or tuple(dict.fromkeys(named)) or tuple(source for source, _ in list_active_versions(connection))
-    files = write_fares(catalogue, [read_loaded(connection, source, whole=True) for source in wanted], day)
-    return write_archive(files), files.notes
 
 
 def _describe(version: Version) -> dict[str, Any]:

@@ -26,6 +26,11 @@ from mobigo.fares.catalogue import (
     Words,
 )
 from mobigo.fares.document import describe_document
+from mobigo.fares.feed_rows import read_loaded
+from mobigo.fares.gtfs_read import read_fares
+from mobigo.fares.gtfs_write import write_archive
+from mobigo.fares.preview import Effect, JourneyChange, PartChange, ProductChange, preview
+from mobigo.fares.samples import MOST, list_samples
 from mobigo.fares.store import REGION, State, Version
 from mobigo.kit.errors import NotFound
 from mobigo.kit.parameters import Day
@@ -172,6 +177,34 @@ class FareHistoryAnswer(BaseModel):
     deeds: list[DeedAnswer]
 
 
+class PreviewAnswer(BaseModel):
+    """What changes for whom."""
+
+    version: int
+    instead_of: int | None = Field(description="What would be in force on its first day; null: nothing")
+    products: list[ProductChange] = Field(description="Prices by category before and after, cents; and what else")
+    parts: list[PartChange] = Field(description="Everything else, by id; rules in words")
+    effects: dict[str, dict[Effect, int]] = Field(description="Sample journeys by category and what becomes of them")
+    journeys: list[JourneyChange] = Field(description="Whose price changes most; straight distances between stops")
+
+
+class ImportBody(BaseModel):
+    """Fares of a loaded feed."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    feed: Annotated[str, Field(pattern=SERIES, description="Its source")]
+    series: Annotated[str | None, Field(pattern=SERIES, description="Catalogue; the feed's own if not said")] = None
+    valid_from: Annotated[Day | None, Field(description="First day of sale; today if not said")] = None
+
+
+class ImportAnswer(BaseModel):
+    """A draft of a feed's fares."""
+
+    version: VersionAnswer
+    left_out: list[str] = Field(description="What of the feed contradicts the specification or refers to nothing")
+
+
 class CopyBody(BaseModel):
     """A draft to be made of another version."""
 
@@ -276,6 +309,29 @@ def list_sales_points(
 
 
 @router.get(
+    "/gtfs.zip",
+    responses={200: {"content": {"application/zip": {}}}, **problems(404, 422)},
+    response_class=Response,
+)
+def export_gtfs_fares(
+    *,
+    session: Database,
+    now: Now,
+    on: On = None,
+    series: Series = REGION,
+    feed: Annotated[list[Annotated[str, Field(pattern=SERIES)]] | None, Query(max_length=50)] = None,
+) -> Response:
+    """Take away fares as files of GTFS, for the routes and stops of some feeds (all that the tariffs speak of)."""
+    day = on or _today(now)
+    files = service.write_gtfs(driver(session), _in_force(session, day, series), tuple(feed or ()), day)
+    return Response(
+        write_archive(files),
+        media_type="application/zip",
+        headers={"Content-Disposition": 'attachment; filename="fares.zip"'},
+    )
+
+
+@router.get(
     "/sales-points.csv",
     responses={200: {"content": {"text/csv": {}}}, **problems(404, 422)},
     response_class=Response,
@@ -317,6 +373,16 @@ def add_fare_version(*, session: Database, now: Now, person: Writer, body: Draft
     return _version(service.copy(connection, body.copy_of, valid_from=body.valid_from, by=person.user, now=now))
 
 
+@router.post("/imports", status_code=201, responses=problems(400, 401, 403, 404, 422))
+def import_feed_fares(*, session: Database, now: Now, person: Writer, body: ImportBody) -> ImportAnswer:
+    """Add a draft with the fares that a loaded feed brings (GTFS Fares v2, else v1)."""
+    connection = driver(session)
+    rows = read_loaded(connection, body.feed)
+    catalogue, notes = read_fares(rows, valid_from=body.valid_from or _today(now), series=body.series)
+    made = service.draft_catalogue(connection, catalogue, origin=f"fares of feed {body.feed}", by=person.user, now=now)
+    return ImportAnswer(version=_version(made), left_out=notes)
+
+
 @router.get("/versions/{version}", responses=problems(401, 403, 404, 422))
 def get_fare_version(*, session: Database, person: Reader, version: Number) -> ContentAnswer:  # noqa: ARG001
     """Read a version and its document."""
@@ -347,6 +413,29 @@ def list_fare_history(*, session: Database, person: Reader, version: Number) -> 
         service.get_version(driver(session), version)
     return FareHistoryAnswer(
         deeds=[DeedAnswer(did=one.did, revision=one.revision, by=one.by, at=one.at) for one in deeds]
+    )
+
+
+@router.get("/versions/{version}/preview", responses=problems(401, 403, 404, 422))
+def preview_fare_version(
+    *,
+    session: Database,
+    person: Reader,  # noqa: ARG001 - only guards
+    version: Number,
+    most: Annotated[int, Query(ge=0, le=MOST, description="Journeys whose change is listed")] = 50,
+) -> PreviewAnswer:
+    """Say what changes for whom: against what would be in force on its first day, prices and sample journeys."""
+    connection = driver(session)
+    after = service.get_catalogue(session, version)
+    before = service.find_before(connection, after)
+    found = preview(before, after, list_samples(connection, after.valid_from))
+    return PreviewAnswer(
+        version=version,
+        instead_of=None if before is None else before.version,
+        products=list(found.products),
+        parts=list(found.parts),
+        effects=found.effects,
+        journeys=list(found.journeys[:most]),
     )
 
 

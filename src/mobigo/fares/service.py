@@ -11,17 +11,20 @@ from mobigo.fares.catalogue import Catalogue, Words
 from mobigo.fares.document import read_document, write_document
 from mobigo.fares.feed_rows import read_loaded
 from mobigo.fares.gtfs_read import read_fares
+from mobigo.fares.gtfs_write import write_fares
 from mobigo.fares.store import REGION, State, Version
 from mobigo.kit.errors import Conflict, InvalidInput, NotFound, Refused
+from mobigo.transit.flex_store import list_active_versions
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from datetime import date, datetime
 
     from psycopg import Connection
     from sqlalchemy.orm import Session
 
     from mobigo.fares.catalogue import Product
+    from mobigo.fares.gtfs_write import FareFiles
 
 AUTHOR = "mobigo"
 """Who publishes what a feed brings, as the history says."""
@@ -45,6 +48,26 @@ def list_in_force(connection: Connection[Any], day: date) -> tuple[Catalogue, ..
     """List the catalogues in force: the region's first, then those of feeds that bring their own fares, by name."""
     found = [store.read_catalogue(connection, one) for one in store.list_series(connection, day)]
     return tuple(sorted(found, key=lambda one: (one.id != REGION, one.id)))
+
+
+def find_before(connection: Connection[Any], catalogue: Catalogue) -> Catalogue | None:
+    """Find what a version takes the place of: what would be in force on its first day without it."""
+    version = store.find_in_force(connection, catalogue.id, catalogue.valid_from, but=catalogue.version)
+    return None if version is None else store.read_catalogue(connection, version)
+
+
+def write_gtfs(connection: Connection[Any], catalogue: Catalogue, feeds: Sequence[str], day: date) -> FareFiles:
+    """Write fares as files of GTFS for feeds in service; without any for those that its tariffs speak of, else for all.
+
+    Raises
+    ------
+    NotFound
+        ``unknown_feed``.
+    """
+    active = [source for source, _ in list_active_versions(connection)]
+    named = {source for tariff in catalogue.tariffs for source in tariff.sources}
+    wanted = feeds or [source for source in active if source in named] or active
+    return write_fares(catalogue, [read_loaded(connection, source, whole=True) for source in wanted], day)
 
 
 def get_catalogue(session: Session, version: int) -> Catalogue:

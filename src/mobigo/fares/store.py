@@ -174,12 +174,18 @@ def lock_series(connection: Connection[Any], series: str) -> None:
     connection.execute("SELECT pg_advisory_xact_lock(hashtext('fare_version'), hashtext(%s))", [series])
 
 
-def find_in_force(connection: Connection[Any], series: str, day: date) -> Version | None:
-    """Find the version that a day's sales are made from: published, the last to begin, the newest of those."""
+def find_in_force(connection: Connection[Any], series: str, day: date, *, but: int | None = None) -> Version | None:
+    """Find the version that a day's sales are made from: published, the last to begin, the newest of those.
+
+    Parameters
+    ----------
+    but : int, optional
+        A version that is passed over.
+    """
     row = connection.execute(
-        f"{_VERSION} WHERE series = %s AND state = 'published' AND valid_from <= %s"
+        f"{_VERSION} WHERE series = %s AND state = 'published' AND valid_from <= %s AND version IS DISTINCT FROM %s"
         " ORDER BY valid_from DESC, version DESC LIMIT 1",
-        [series, day],
+        [series, day, but],
     ).fetchone()
     return _version(row) if row else None
 

@@ -113,6 +113,8 @@ CODES = {
     "unknown_wish": 404,
     "unknown_catalogue": 404,
     "unknown_product": 404,
+    "no_fares": 404,
+    "unknown_feed": 404,
     "unknown_ticket": 404,
     "unknown_key": 404,
     "unknown_device": 404,
