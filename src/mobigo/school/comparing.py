@@ -4,11 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from mobigo.school.demand import MORNING
+from mobigo.school.sentences import Said, say
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
 LITTLE = 300
 """Seconds: a change of time by less is none."""
+NAMED = 3
+"""Of the stops that a vehicle calls at in addition, those that are named."""
 
 
 class Halt(NamedTuple):
@@ -19,17 +24,24 @@ class Halt(NamedTuple):
     at: int
     aboard: int
     """Seconds."""
+    bell: int
+    between: tuple[str, ...]
+    """Stops between here and the school."""
 
 
 def list_halts(plan: Mapping[str, Any]) -> dict[tuple[str, str], Halt]:
     """List the halts of a plan by pupil's home (``key/home``) and session."""
-    return {
-        (pupil, session["name"]): Halt(session["name"], call["stop"], call["at"], abs(run["at"] - call["at"]))
-        for session in plan["sessions"]
-        for run in session["runs"]
-        for call in run["calls"]
-        for pupil in call["pupils"]
-    }
+    found: dict[tuple[str, str], Halt] = {}
+    for session in plan["sessions"]:
+        for run in session["runs"]:
+            way = [call["stop"] for call in run["calls"]]
+            for number, call in enumerate(run["calls"]):
+                between = way[number + 1 :] if session["way"] == MORNING else way[:number]
+                halt = Halt(
+                    session["name"], call["stop"], call["at"], abs(run["at"] - call["at"]), run["bell"], tuple(between)
+                )
+                found |= {(pupil, session["name"]): halt for pupil in call["pupils"]}
+    return found
 
 
 def compare(before: Mapping[str, Any], after: Mapping[str, Any], names: Mapping[str, str]) -> dict[str, Any]:
@@ -44,11 +56,12 @@ def compare(before: Mapping[str, Any], after: Mapping[str, Any], names: Mapping[
     -------
     dict
         ``figures`` (by name: ``before, after, difference``), ``sessions`` (vehicles and bound of each), ``opened`` and
-        ``closed`` (stops), ``moved`` (``pupil, session, kind, text``; the kinds are ``stop``, ``time``, ``ride``,
-        ``new``, ``lost``).
+        ``closed`` (stops), ``moved`` (``pupil, session, kind, text, text_fr``; the kinds are ``stop``, ``time``,
+        ``ride``, ``new``, ``lost``).
     """
-    moved = list(_list_moved(before, after, names))
-    served = [{halt.stop for halt in list_halts(plan).values()} for plan in (before, after)]
+    ends = [list_halts(plan) for plan in (before, after)]
+    moved = list(_list_moved(ends[0], ends[1], after, names))
+    served = [{halt.stop for halt in halts.values()} for halts in ends]
     return {
         "figures": {
             name: {"before": before["figures"].get(name), "after": value, "difference": _less(value, before, name)}
@@ -82,49 +95,66 @@ def _pair_sessions(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[
 
 
 def _list_moved(
-    before: Mapping[str, Any], after: Mapping[str, Any], names: Mapping[str, str]
+    old: Mapping[tuple[str, str], Halt],
+    new: Mapping[tuple[str, str], Halt],
+    after: Mapping[str, Any],
+    names: Mapping[str, str],
 ) -> Iterator[dict[str, Any]]:
-    old, new = list_halts(before), list_halts(after)
-    reasons = {(one["about"]): one["text"] for one in after["troubles"]}
+    reasons = {one["about"]: Said(one["text"], one.get("text_fr") or one["text"]) for one in after["troubles"]}
+    served = {halt.stop for halt in new.values()}
     for key in sorted(old.keys() | new.keys()):
         pupil, session = key
         was, now = old.get(key), new.get(key)
+        way, _, days = session.partition(" ")
+        values: dict[str, object] = {"pupil": pupil, "session": say(f"session_{way}", days=days)}
         if was is None and now is not None:
-            kind, text = "new", f"is brought from now on: stop {_name(now.stop, names)} at {_clock(now.at)}"
+            kind, values = "new", values | {"stop": _name(now.stop, names), "at": _clock(now.at)}
         elif now is None and was is not None:
-            why = reasons.get(pupil.partition("/")[0]) or reasons.get(was.stop)
+            why = reasons.get(pupil.partition("/")[0]) or reasons.get(_name(was.stop, names))
             kind = "lost"
-            text = f"is not brought any more from stop {_name(was.stop, names)}: {why or 'nobody drives this session'}"
+            values |= {"stop": _name(was.stop, names), "why": why or say("why_nobody_drives")}
         elif was is not None and now is not None:
-            found = _say_change(was, now, after, pupil, names)
+            found = _find_change(was, now, names)
             if found is None:
                 continue
-            kind, text = found
-        yield {"pupil": pupil, "session": session, "kind": kind, "text": f"pupil {pupil}, {session}: {text}"}
+            kind, values = found[0], values | found[1]
+            if kind == "stop":
+                metres = after["walks"].get(pupil)
+                values["walk"] = "" if metres is None else say("walk", metres=metres)
+                values["why"] = say("why_both_served" if was.stop in served else "why_not_served")
+        said = say(f"moved_{kind}", **values)
+        yield {"pupil": pupil, "session": session, "kind": kind, "text": said.en, "text_fr": said.fr}
 
 
-def _say_change(
-    was: Halt, now: Halt, after: Mapping[str, Any], pupil: str, names: Mapping[str, str]
-) -> tuple[str, str] | None:
+def _find_change(was: Halt, now: Halt, names: Mapping[str, str]) -> tuple[str, dict[str, object]] | None:
+    """Tell what is otherwise for a pupil; None where little is."""
+    times: dict[str, object] = {"at": _clock(now.at), "was": _clock(was.at)}
     if was.stop != now.stop:
-        served = {halt.stop for halt in list_halts(after).values()}
-        why = "both are served" if was.stop in served else "the former is not served any more"
-        walk = after["walks"].get(pupil)
-        on_foot = f", {walk} m on foot" if walk is not None else ""
-        return "stop", (
-            f"stop {_name(now.stop, names)} at {_clock(now.at)}{on_foot}, instead of {_name(was.stop, names)} at"
-            f" {_clock(was.at)}: {why}"
-        )
+        return "stop", {**times, "stop": _name(now.stop, names), "former": _name(was.stop, names)}
     if abs(now.at - was.at) >= LITTLE:
-        later = "later" if now.at > was.at else "earlier"
-        return "time", (
-            f"stop {_name(now.stop, names)} at {_clock(now.at)} instead of {_clock(was.at)}: the vehicle comes"
-            f" {abs(now.at - was.at) // 60} minutes {later}, its way or the bell has changed"
-        )
+        later = say("later" if now.at > was.at else "earlier")
+        minutes, why = abs(now.at - was.at) // 60, _find_reason(was, now, names)
+        return "time", {**times, "stop": _name(now.stop, names), "minutes": minutes, "later": later, "why": why}
     if abs(now.aboard - was.aboard) >= LITTLE:
-        longer = "longer" if now.aboard > was.aboard else "shorter"
-        return "ride", f"the ride is {abs(now.aboard - was.aboard) // 60} minutes {longer}: other halts are on the way"
+        longer = say("longer" if now.aboard > was.aboard else "shorter")
+        return "ride", {
+            "minutes": abs(now.aboard - was.aboard) // 60,
+            "longer": longer,
+            "why": _find_reason(was._replace(bell=now.bell), now, names),
+        }
     return None
+
+
+def _find_reason(was: Halt, now: Halt, names: Mapping[str, str]) -> Said:
+    """Say why a vehicle comes at another time: the bell, what it calls at meanwhile, or its way."""
+    if was.bell != now.bell:
+        return say("why_bell", bell=_clock(now.bell), was=_clock(was.bell))
+    more = len(now.between) - len(was.between)
+    if more > 0:
+        added = [_name(stop, names) for stop in now.between if stop not in was.between]
+        listed = ", ".join(added[:NAMED]) + (" \u2026" if len(added) > NAMED else "")
+        return say("why_more_halts", n=more, stops=listed)
+    return say("why_fewer_halts", n=-more) if more else say("why_other_way")
 
 
 def _name(stop: str, names: Mapping[str, str]) -> str:

@@ -10,6 +10,8 @@ from collections import defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
+from mobigo.school.sentences import say
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
@@ -30,6 +32,12 @@ class Trouble(NamedTuple):
     about: str
     """Key of the pupil, id of the school or the stop."""
     text: str
+    text_fr: str
+
+
+def trouble(kind: str, about: str, sentence: str | None = None, **values: object) -> Trouble:
+    """Return a trouble with its sentence in both languages, which is that of its kind unless another is named."""
+    return Trouble(kind, about, *say(sentence or kind, **values))
 
 
 @dataclass(frozen=True)
@@ -113,12 +121,7 @@ def list_sessions(schools: Iterable[School], bells: Iterable[Bell]) -> tuple[lis
         days[way, tuple(sorted(services))].append(weekday)
     sessions = [Session(way, tuple(weekdays), services) for (way, services), weekdays in days.items()]
     troubles = [
-        Trouble(
-            "no_bell",
-            school.id,
-            f"{school.name} ({school.id}) has no bell {'in the morning' if way == MORNING else 'when lessons end'}; its"
-            " pupils are left out there; give it one in the list of bells",
-        )
+        trouble("no_bell", school.id, f"no_bell_{way}", school=school.name, id=school.id)
         for school in schools
         for way in (MORNING, RETURN)
         if (school.id, way) not in belled
@@ -159,11 +162,7 @@ def _takes(rider: Rider, number: int, session: Session) -> bool:
 def list_homeless(riders: Sequence[Rider]) -> list[Trouble]:
     """List pupils of whom no home is known by its place."""
     return [
-        Trouble(
-            "no_address",
-            rider.key,
-            f"pupil {rider.key}: home {home.number} has no place; write its address or its latitude and longitude",
-        )
+        trouble("no_address", rider.key, pupil=rider.key, home=home.number)
         for rider in riders
         for home in rider.homes
         if home.point is None

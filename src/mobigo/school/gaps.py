@@ -12,6 +12,7 @@ from mobigo.kit.geo import Point, haversine
 from mobigo.school import register_store as store
 from mobigo.school.cells import write_clock
 from mobigo.school.register import SHEETS
+from mobigo.school.sentences import say
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -34,6 +35,12 @@ class Gap:
     code: str
     what: str
     """What it is and what to change."""
+    what_fr: str
+
+
+def _gap(list_: str, row: str, code: str, sentence: str | None = None, **values: object) -> Gap:
+    """Return a gap with its sentence in both languages, which is that of its code unless another is named."""
+    return Gap(list_, row, code, *say(sentence or code, **values))
 
 
 def find_gaps(connection: psycopg.Connection[Any], year: str) -> list[Gap]:
@@ -56,26 +63,21 @@ def _schools(rows: Mapping[str, list[Row]]) -> Iterator[Gap]:
         trips[bell["school"]].add(bell["trip"])
         at, earliest, latest = bell["at"], bell["earliest"], bell["latest"]
         if (earliest is not None and earliest > at) or (latest is not None and latest < at):
-            window = " to ".join("any" if one is None else write_clock(one) for one in (earliest, latest))
-            yield Gap(
-                "bells",
-                bell["school"],
-                "bell_outside_window",
-                f"the bell of {bell['school']} at {write_clock(at)} lies outside its window {window}; move one of them",
-            )
+            window: dict[str, Any] = {
+                name: say("any") if one is None else write_clock(one)
+                for name, one in (("earliest", earliest), ("latest", latest))
+            }
+            school = bell["school"]
+            yield _gap("bells", school, "bell_outside_window", school=school, at=write_clock(at), **window)
     wanted = Counter(pupil["school"] for pupil in rows["pupils"])
     for school in rows["schools"]:
         id_, pupils = school["id"], wanted[school["id"]]
         if school["lat"] is None or school["lon"] is None:
-            what = f"{school['name']} ({id_}) has no coordinates, so {pupils} pupils cannot be planned; give it a place"
-            yield Gap("schools", id_, "school_without_place", what)
+            yield _gap("schools", id_, "school_without_place", school=school["name"], id=id_, pupils=pupils)
         for trip in ("morning", "evening"):
             if trip not in trips[id_]:
-                what = (
-                    f"{school['name']} ({id_}) has no bell time for the {trip}, so its {pupils} pupils cannot be"
-                    f" planned; add a row to {SHEETS['bells'].titles[0]}"
-                )
-                yield Gap("schools", id_, "school_without_bell", what)
+                values = {"school": school["name"], "id": id_, "pupils": pupils, "sheet": SHEETS["bells"].titles[0]}
+                yield _gap("schools", id_, "school_without_bell", f"school_without_bell_{trip}", **values)
 
 
 def _far(rows: Mapping[str, list[Row]]) -> Iterator[Gap]:
@@ -92,11 +94,8 @@ def _far(rows: Mapping[str, list[Row]]) -> Iterator[Gap]:
     for name, row in placed:
         metres = haversine(middle, Point(row["lon"], row["lat"]))
         if metres > FAR:
-            what = (
-                f"{row['name']} ({row['id']}) lies {metres / 1000:.0f} km from the middle of all places; correct its"
-                " latitude and longitude, which may be exchanged"
-            )
-            yield Gap(name, row["id"], "place_far_away", what)
+            km = f"{metres / 1000:.0f}"
+            yield _gap(name, row["id"], "place_far_away", name=row["name"], id=row["id"], km=km)
 
 
 def _pupils(pupils: Iterable[Row], homes: Iterable[store.Home]) -> Iterator[Gap]:
@@ -107,19 +106,9 @@ def _pupils(pupils: Iterable[Row], homes: Iterable[store.Home]) -> Iterator[Gap]
         key = pupil["key"]
         found = mine[key]
         if not any(home.point for home in found):
-            yield Gap(
-                "pupils",
-                key,
-                "pupil_without_home",
-                f"pupil {key} has no address with coordinates; give the home a place",
-            )
+            yield _gap("pupils", key, "pupil_without_home", pupil=key)
         elif len(found) > 1 and not all(home.point for home in found):
-            yield Gap(
-                "pupils",
-                key,
-                "home_without_place",
-                f"a home of pupil {key} has no coordinates; give it a place, or remove it",
-            )
+            yield _gap("pupils", key, "home_without_place", pupil=key)
         days = Counter(
             (day, week)
             for home in found
@@ -127,15 +116,13 @@ def _pupils(pupils: Iterable[Row], homes: Iterable[store.Home]) -> Iterator[Gap]
             for week in (("even", "odd") if home.weeks == "all" else (home.weeks,))
         )
         if len(found) > 1 and max(days.values()) > 1:
-            what = f"pupil {key} has two homes on the same days; say for each home on which days or weeks it counts"
-            yield Gap("pupils", key, "homes_overlap", what)
+            yield _gap("pupils", key, "homes_overlap", pupil=key)
 
 
 def _vehicles(vehicles: Iterable[Row]) -> Iterator[Gap]:
     for vehicle in vehicles:
         if all(vehicle[one] is None for one in ("day_cents", "km_cents", "hour_cents")):
-            what = f"vehicle {vehicle['id']} has no cost; give it a cost per day, kilometre or hour"
-            yield Gap("vehicles", vehicle["id"], "vehicle_without_cost", what)
+            yield _gap("vehicles", vehicle["id"], "vehicle_without_cost", vehicle=vehicle["id"])
 
 
 def _calls(rows: Mapping[str, list[Row]]) -> Iterator[Gap]:
@@ -143,20 +130,18 @@ def _calls(rows: Mapping[str, list[Row]]) -> Iterator[Gap]:
     for call in rows["calls"]:
         of_run[call["run"]].append(call)
         if (call["stop"] is None) == (call["school"] is None):
-            named = "neither a stop nor a school" if call["stop"] is None else "a stop and a school"
-            what = f"call {call['position']} of run {call['run']} names {named}; name one of them"
-            yield Gap("calls", call["run"], "call_nowhere", what)
+            sentence = "call_nowhere" if call["stop"] is None else "call_twice"
+            run, position = call["run"], call["position"]
+            yield _gap("calls", run, "call_nowhere", sentence, run=run, position=position)
     for run in rows["runs"]:
         calls = of_run[run["id"]]
         if not any(call["school"] for call in calls):
-            yield Gap("runs", run["id"], "run_without_school", f"run {run['id']} calls at no school; add its calls")
+            yield _gap("runs", run["id"], "run_without_school", run=run["id"])
         for before, after in pairwise(calls):
             if after["at"] < before["at"]:
-                what = (
-                    f"call {after['position']} of run {run['id']} at {write_clock(after['at'])} comes before call"
-                    f" {before['position']} at {write_clock(before['at'])}; correct times or order"
-                )
-                yield Gap("calls", run["id"], "times_run_back", what)
+                times = {"at": write_clock(after["at"]), "was": write_clock(before["at"])}
+                places = {"position": after["position"], "before": before["position"]}
+                yield _gap("calls", run["id"], "times_run_back", run=run["id"], **places, **times)
 
 
 def _seats(rows: Mapping[str, list[Row]]) -> Iterator[Gap]:
@@ -168,15 +153,9 @@ def _seats(rows: Mapping[str, list[Row]]) -> Iterator[Gap]:
     for seat in rows["seats"]:
         aboard[seat["run"]] += seat["home"] == 1
         if (seat["run"], seat["stop"]) not in served:
-            what = (
-                f"pupil {seat['pupil']} is to get on run {seat['run']} at stop {seat['stop']}, where it does not call"
-            )
-            yield Gap("seats", seat["pupil"], "seat_off_run", f"{what}; give another stop or run")
+            names = {name: seat[name] for name in ("pupil", "run", "stop")}
+            yield _gap("seats", seat["pupil"], "seat_off_run", **names)
     for run, pupils in aboard.items():
         mine = vehicle.get(circuit[run])
         if mine is not None and pupils > seats[mine]:
-            what = (
-                f"run {run} has {pupils} pupils, vehicle {mine} has {seats[mine]} seats; take a larger vehicle or"
-                " another run for some"
-            )
-            yield Gap("runs", run, "run_overfull", what)
+            yield _gap("runs", run, "run_overfull", run=run, pupils=pupils, vehicle=mine, seats=seats[mine])

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from mobigo.school.demand import MORNING, Session, Trip, Trouble
+from mobigo.school.demand import MORNING, Session, Trip, Trouble, trouble
 from mobigo.school.model import Kind, Metres, Plan, Problem, Route
 from mobigo.school.task import Mixture, narrow
 from mobigo.street.drives import NO_WAY
@@ -240,21 +240,11 @@ class _Fitter:
 
 
 def _unplaced(pupil: str) -> Trouble:
-    return Trouble(
-        "no_wheelchair_place",
-        pupil,
-        f"pupil {pupil} needs a place for a wheelchair, and no vehicle of the register has one; add a vehicle with one,"
-        " or bring this pupil otherwise",
-    )
+    return trouble("no_wheelchair_place", pupil, pupil=pupil)
 
 
 def _overfull(stop: str, school: str, pupils: int, seats: int, vehicles: int) -> Trouble:
-    return Trouble(
-        "stop_overfull",
-        stop,
-        f"{pupils} pupils wait at stop {stop} for {school}, and a vehicle has {seats} seats:"
-        f" {vehicles} vehicles call there; open a second stop, or use a larger vehicle",
-    )
+    return trouble("stop_overfull", stop, pupils=pupils, stop=stop, school=school, seats=seats, vehicles=vehicles)
 
 
 def _judge(ends: tuple[int, int], names: tuple[str, str], table: Table, longest: int) -> Trouble | None:
@@ -262,19 +252,10 @@ def _judge(ends: tuple[int, int], names: tuple[str, str], table: Table, longest:
     stop, school = names
     seconds = int(table.seconds[ends])
     if seconds == NO_WAY or table.seconds[ends[::-1]] == NO_WAY:
-        return Trouble(
-            "stop_unreached",
-            stop,
-            f"no coach gets from stop {stop} to {school} and back: no street for coaches leads there; move the stop to"
-            " one that they may use",
-        )
+        return trouble("stop_unreached", stop, stop=stop, school=school)
     if seconds > longest:
-        return Trouble(
-            "ride_too_long",
-            stop,
-            f"between stop {stop} and {school} a coach takes {seconds / 60:.0f} minutes without any halt, and the"
-            f" longest ride is {longest / 60:.0f}; allow a longer one, or bring these pupils otherwise",
-        )
+        minutes = {"minutes": f"{seconds / 60:.0f}", "longest": f"{longest / 60:.0f}"}
+        return trouble("ride_too_long", stop, stop=stop, school=school, **minutes)
     return None
 
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from mobigo.kit.geo import Point
 from mobigo.school.demand import MORNING
+from mobigo.school.sentences import say
 from mobigo.street.coach import Period, Stand
 from mobigo.street.drives import NO_WAY
 
@@ -30,6 +31,7 @@ class Break(NamedTuple):
     session: str
     run: str
     text: str
+    text_fr: str
 
 
 def recheck(
@@ -114,8 +116,8 @@ class _Session:
             for call in run["calls"]:
                 if call["stop"] in self._shut and call["pupils"]:
                     self._touched.add(run["id"])
-                    text = f"stop {self._label(call['stop'])} is closed and {len(call['pupils'])} pupils wait there"
-                    self._break("stop_closed", run, f"{text}; send them to another stop, or plan anew")
+                    stop, pupils = self._label(call["stop"]), len(call["pupils"])
+                    self._break("stop_closed", run, stop=stop, pupils=pupils)
 
     def _seat(self, pupil: str, stop: str, former: Mapping[str, Any]) -> None:
         alike = ("school", "trip", "riders", "bell")
@@ -126,8 +128,7 @@ class _Session:
                         call["pupils"] = [*call["pupils"], pupil]
                         self._touched.add(run["id"])
                         return
-        text = f"no run to {self._school(former)} halts at {self._label(stop)}, where pupil {pupil} is sent"
-        self._break("no_run", former, f"{text}; choose a stop of the plan, or plan anew")
+        self._break("no_run", former, school=self._school(former), stop=self._label(stop), pupil=pupil)
 
     def move_times(self) -> None:
         """Give every touched run its times: bells that moved, stops that moved, halts with more or fewer pupils."""
@@ -191,8 +192,7 @@ class _Session:
             for number, seconds in zip(anew, found, strict=True):
                 if seconds == NO_WAY:
                     call = calls[number] if moved[min(number, len(calls) - 1)] else calls[max(0, number - 1)]
-                    text = f"no coach gets to stop {self._label(call['stop'])} where it is now"
-                    self._break("unreached", run, f"{text}; move it to a street that they may use")
+                    self._break("unreached", run, stop=self._label(call["stop"]))
                     return None
                 legs[number] = float(seconds)
         return legs
@@ -220,12 +220,11 @@ class _Session:
             pupils = sum(len(call["pupils"]) for call in run["calls"])
             seats = min(limits.seats, self._seats.get(run.get("kind", -1), limits.seats))
             if pupils > seats:
-                text = f"run {run['id']} takes {pupils} pupils and has {seats} seats"
-                self._break("seats", run, f"{text}; send some to another run, or plan anew")
+                self._break("seats", run, run=run["id"], pupils=pupils, seats=seats)
             longest = limits.ride[self._schools[run["school"]].level]
             if run["longest_ride"] > longest:
-                text = f"the ride of run {run['id']} takes {run['longest_ride'] / 60:.0f} minutes of at most"
-                self._break("ride", run, f"{text} {longest / 60:.0f}; take a halt out of it, or plan anew")
+                minutes = math.ceil(run["longest_ride"] / 60)
+                self._break("ride", run, run=run["id"], minutes=minutes, longest=longest // 60)
         self._check_links()
         return self._broken
 
@@ -241,10 +240,8 @@ class _Session:
                     continue
                 slack = self._slack(first, second, former)
                 if slack < 0:
-                    text = (
-                        f"the vehicle of run {first['id']} comes {-slack / 60:.0f} minutes late to run {second['id']}"
-                    )
-                    self._break("link", second, f"{text}; give one of them another vehicle, or plan anew")
+                    minutes = math.ceil(-slack / 60)
+                    self._break("link", second, first=first["id"], second=second["id"], minutes=minutes)
 
     def _slack(
         self, first: Mapping[str, Any], second: Mapping[str, Any], former: Mapping[str, Mapping[str, Any]]
@@ -269,8 +266,8 @@ class _Session:
         last = run["calls"][-1]
         return float(run["bell"]), last["at"] + self._halt(len(last["pupils"]))
 
-    def _break(self, kind: str, run: Mapping[str, Any], text: str) -> None:
-        self._broken.append(Break(kind, self._name, run["id"], text))
+    def _break(self, kind: str, about: Mapping[str, Any], **values: object) -> None:
+        self._broken.append(Break(kind, self._name, about["id"], *say(f"break_{kind}", **values)))
 
     def _label(self, stop: str) -> str:
         return f"{self._stops[stop].name} ({stop})" if stop in self._stops else stop

@@ -146,6 +146,7 @@ class GapAnswer(BaseModel):
     row: str = Field(description="What identifies the row; of pupils the key")
     code: str
     what: str = Field(description="What it is, and what to change")
+    what_fr: str
 
 
 class GapsAnswer(BaseModel):

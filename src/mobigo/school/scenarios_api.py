@@ -240,6 +240,7 @@ class BreakAnswer(BaseModel):
     session: str
     run: str
     text: str
+    text_fr: str
 
 
 class RelinkedAnswer(BaseModel):

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from mobigo.kit.geo import Point
-from mobigo.school.demand import MORNING, Session, Trip, Trouble, list_homeless, list_sessions, list_trips
+from mobigo.school.demand import MORNING, Session, Trip, list_homeless, list_sessions, list_trips, trouble
 from mobigo.school.fleet import CO2_GRAMS, is_priced, list_models, to_kinds
 from mobigo.school.model import Route
 from mobigo.school.planning import (
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from mobigo.school.book import Book
-    from mobigo.school.demand import Rider
+    from mobigo.school.demand import Rider, Trouble
     from mobigo.school.fleet import Model
     from mobigo.school.planning import Limits, Run
     from mobigo.school.register import Run as Circulation
@@ -92,11 +92,7 @@ def plan_year(
 
     placed = [school for school in book.schools if school.lat is not None and school.lon is not None]
     troubles = [
-        Trouble(
-            "no_place",
-            school.id,
-            f"{school.name} ({school.id}) has no place; write its latitude and longitude; its pupils are left out",
-        )
+        trouble("no_place", school.id, school=school.name, id=school.id)
         for school in book.schools
         if school not in placed
     ]
@@ -280,14 +276,7 @@ def assign_stops(book: Book, roads: Roads) -> tuple[dict[Trip, str], dict[Trip, 
         if stop >= 0:
             stops[trip], metres[trip] = served[stop].id, int(walked)
             continue
-        troubles.append(
-            Trouble(
-                "no_stop",
-                trip.pupil,
-                f"pupil {trip.pupil} (home {trip.home}) has no open stop within {most} m on foot without crossing a"
-                " fast road; open a stop nearby, or allow a longer walk",
-            )
-        )
+        troubles.append(trouble("no_stop", trip.pupil, pupil=trip.pupil, home=trip.home, most=most))
     return stops, metres, troubles
 
 

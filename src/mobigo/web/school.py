@@ -90,6 +90,14 @@ class Office:
         unit = {"loaded_km": "km", "empty_km": "km", "hours": "h", "co2_kg": "kg"}.get(name)
         return f"{text}\u00a0{unit}" if unit else text
 
+    def said(self, one: Any) -> str:  # noqa: ANN401  a dict of a plan or a dataclass
+        """Say what planning says of something in the reader's language."""
+        if not isinstance(one, dict):
+            one = {name: getattr(one, name) for name in ("text", "text_fr", "what", "what_fr") if hasattr(one, name)}
+        english = one.get("text") or one.get("what") or ""
+        french = one.get("text_fr") or one.get("what_fr") or english
+        return str(french if self.speak.language == "fr" else english)
+
     def page(self, template: str, *, status: int = 200, **values: Any) -> Response:  # noqa: ANN401  templates take anything
         """Write a page that nobody keeps."""
         answer = page(
@@ -101,6 +109,7 @@ class Office:
             zone=self.zone,
             now=self.now,
             tell=self.tell,
+            said=self.said,
             figure_names=FIGURES,
             **values,
         )

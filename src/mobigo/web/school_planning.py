@@ -250,7 +250,7 @@ def check(at: AtOffice, plan: PlanId, body: Annotated[dict[str, Any], Body()]) -
     return JSONResponse(
         {
             "runs": [{"id": run["id"], "session": run["session"]} for run in found.runs],
-            "breaks": [one._asdict() for one in found.breaks],
+            "breaks": [{"kind": one.kind, "text": at.said(one)} for one in found.breaks],
             "relinked": [{"session": one.session, "before": one.before, "after": one.after} for one in found.relinked],
         },
         headers={"Cache-Control": "no-store"},
