@@ -65,10 +65,17 @@ def certify_links(parts: Sequence[SchoolStops], problem: Problem, counts: NDArra
     return _round(np.zeros(problem.n_stops), prices[:n], prices[n:], counts)
 
 
-def count_routes(pricer: Pricer, school: int, problem: Problem, stopped: Callable[[], bool]) -> tuple[int, list[Route]]:
+def count_routes(
+    pricer: Pricer, school: int, problem: Problem, stopped: Callable[[], bool], may_prove: Callable[[], bool]
+) -> tuple[int, list[Route]]:
     """Bound the routes of one school by its own program, and list the routes that were met.
 
     The bound holds whenever it stops: with every route worth at most `1 + excess`, prices divided by that are a proof.
+
+    Parameters
+    ----------
+    stopped, may_prove
+        Asked between searches: whether to stop at once, and whether a long one that proves may begin.
     """
     part = pricer.parts[school]
     least = count_loads(pricer.parts, school, problem.n_schools)
@@ -98,12 +105,12 @@ def count_routes(pricer: Pricer, school: int, problem: Problem, stopped: Callabl
         ]
         if all(one.complete for one in found):
             least = max(least, math.ceil(value / (1 + max(one.excess for one in found)) - EXACT))
-        if sum([add(column.route) for one in found for column in one.columns]) == 0:
-            if exact or math.ceil(value - EXACT) <= least:
-                break
-            exact = True
-        elif stopped():
+        added = sum([add(column.route) for one in found for column in one.columns])
+        if not added and (exact or math.ceil(value - EXACT) <= least or not may_prove()):
             break
+        if stopped():
+            break
+        exact = not exact and not added
     return least, list(met)
 
 

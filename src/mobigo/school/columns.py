@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -26,8 +26,8 @@ if TYPE_CHECKING:
     from mobigo.kernels.pricing import Labels
     from mobigo.school.model import Problem
 
-NEIGHBOURS = 10
-"""Stops of an ng-set; a revisit is forgotten only outside it."""
+NEIGHBOURS = (10, 7, 4, 2)
+"""Stops of an ng-set; a revisit is forgotten only outside it. Fewer where there is no room for the labels."""
 
 WORD = 64
 """Bits of a memory."""
@@ -133,7 +133,7 @@ def part(problem: Problem, school: int, kind: int, room: Room, costs: Costs | No
     slacks = [np.inf, *(problem.slack(other, school) for other in origin[1:])]
     lead = np.zeros((len(origin), len(stops)))
     lead[1:] = problem.from_school[origin[1:]][:, stops]
-    bit, seen, keep = _memories(drive)
+    bit, seen, keep = _memories(drive, NEIGHBOURS[0])
     cost, home_cost, lead_cost = np.zeros((len(stops), len(stops))), np.zeros(len(stops)), np.zeros_like(lead)
     if costs is not None:
         metre, second = problem.kinds[kind].metre, problem.kinds[kind].second
@@ -149,12 +149,11 @@ def part(problem: Problem, school: int, kind: int, room: Room, costs: Costs | No
 
 
 def _memories(
-    drive: NDArray[np.float64],
+    drive: NDArray[np.float64], size: int
 ) -> tuple[NDArray[np.uint64], NDArray[np.uint64], NDArray[np.uint64]]:
     """Give stops bits so that no two of one neighbourhood share one; neighbourhoods shrink until the word suffices."""
     n = len(drive)
     nearest = np.argsort(drive + drive.T, axis=1, kind="stable")
-    size = NEIGHBOURS
     while True:
         hoods = [{int(k) for k in row[:size]} | {at} for at, row in enumerate(nearest)]
         together: list[set[int]] = [set() for _ in range(n)]
@@ -190,6 +189,7 @@ class Pricer:
             for school in range(problem.n_schools)
         ]
         """By node, see `Problem.node`."""
+        self._hoods = [0] * len(self.parts)
         resources = max(len(room.most) for room in rooms)
         self._labels = make_labels(MANY, resources)
         self._few = make_labels(FEW, resources)
@@ -222,9 +222,13 @@ class Pricer:
         sources = Sources(*(rows[: len(base)] for rows in part.sources))
         worth = price[part.stops]
         longest = float(self._problem.max_ride[part.school])
-        count, whole = label_routes(
-            part.pickups, sources, part.capacity, longest, worth, base, 0 if exact else WIDTH, labels, part.most
-        )
+        while True:
+            count, whole = label_routes(
+                part.pickups, sources, part.capacity, longest, worth, base, 0 if exact else WIDTH, labels, part.most
+            )
+            if whole or not exact or self._hoods[node] + 1 == len(NEIGHBOURS):
+                break
+            part = self._forget(node)
         best, gain = best_by_source(part.pickups, sources, labels, count, base)
         gain = np.where(best >= 0, gain, -np.inf)
         rows: list[int] = []
@@ -241,6 +245,14 @@ class Pricer:
         if exact and not whole:
             excess = bound_gain(part.pickups, part.capacity, longest, worth, float(base.min()))
         return Priced(columns, max(0.0, excess), complete=exact)
+
+    def _forget(self, node: int) -> SchoolStops:
+        """Shorten the memories of a school's labels: more revisits are allowed, and fewer labels needed."""
+        self._hoods[node] += 1
+        part = self.parts[node]
+        bit, seen, keep = _memories(part.pickups.drive, NEIGHBOURS[self._hoods[node]])
+        self.parts[node] = replace(part, pickups=part.pickups._replace(bit=bit, seen=seen, keep=keep))
+        return self.parts[node]
 
     def _trace(self, part: SchoolStops, labels: Labels, ends: Sequence[int]) -> list[Route]:
         found = trace_routes(labels, np.array(ends, np.int32), part.capacity + 1)

@@ -54,6 +54,9 @@ STEP = 1.15
 MOST_COLUMNS_PER_STOP = 12
 """Of the program that is dived into."""
 
+COUNTING = 0.25
+"""Of all time, after which no proof is begun of how many routes a school needs."""
+
 DIVING = 0.4
 """Of the time left, the most that is spent on the first dive."""
 
@@ -221,14 +224,15 @@ class _Search:
     def bound(self) -> None:
         """Bound routes, then buses; dive for a plan where the bound leaves room."""
         problem = self._problem
-        counts = []
-        for school in range(problem.n_schools):
-            least, met = count_routes(self._pricer, school, problem, self._limits.reached)
-            counts.append(least)
+        size = np.bincount(problem.school, minlength=problem.n_schools)
+        may_prove = self._limits.within(COUNTING)
+        counts = self._counts.copy()
+        for school in np.argsort(size, kind="stable").tolist():
+            counts[school], met = count_routes(self._pricer, school, problem, self._limits.reached, may_prove)
             for route in met:
                 if is_simple(route):
                     self._pool.add(route)
-        self._counts = np.array(counts, np.int32)
+        self._counts = counts
         self._prove(certify_links(self._pricer.parts, problem, self._counts))
         program = Program(problem, self._counts)
         program.add(Column(DEPOT, route) for route in self._pool)
@@ -258,7 +262,7 @@ class _Search:
             if last:
                 return prices, taken
             last = self._limits.near()
-            exact = exact or added <= NEARLY * len(program.columns)
+            exact = not exact and added <= NEARLY * len(program.columns)
 
     def _prove(self, found: Certificate) -> None:
         if found.value > self.certificate.value:

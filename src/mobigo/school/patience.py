@@ -49,6 +49,11 @@ class Patience:
         left = self.left() * (crowd if self.clock is time.process_time else 1.0)
         return min(seconds * crowd, left)
 
+    def within(self, share: float) -> Callable[[], bool]:
+        """Return what tells whether less than a share of the time from now has passed."""
+        end = math.inf if self.work is not None else self.clock() + share * max(0.0, self.left())
+        return lambda: self.clock() < end
+
     def near(self) -> bool:
         """Tell, at the end of a step, whether there is no time for another one that may take a little longer."""
         before, self._step = self._step, self.clock()
