@@ -1,0 +1,115 @@
+"""The price is the least that any lawful combination costs; and what follows from that."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from tests.fares.price_oracle import Town
+from tests.fares.small_catalogues import BEGIN, catalogues, journeys, travellers
+
+from mobigo.fares.model import Held
+from mobigo.fares.price import price
+from mobigo.fares.pricebook import PriceBook
+
+if TYPE_CHECKING:
+    from mobigo.fares.catalogue import Catalogue
+    from mobigo.fares.model import FareRide, Fellow, Price
+
+quick = settings(max_examples=250, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+slow = settings(quick, max_examples=80)
+
+
+def worth(found: Price) -> tuple[int, int]:
+    return len(found.unknown), found.cents
+
+
+def check(catalogue: Catalogue, rides: tuple[FareRide, ...], fellows: tuple[Fellow, ...]) -> None:
+    """Compare with every way to pay; the items are what the price says."""
+    found = price(PriceBook(catalogue), rides, fellows)
+    unknown, cents = Town(catalogue, rides, fellows).cheapest()
+    assert found.cents == sum(item.cents for item in found.items)
+    paid = [(fellow, ride) for item in found.items for fellow in item.fellows for ride in item.rides]
+    missing = {(fellow.id, n) for fellow in fellows for n in range(len(rides))} - set(paid)
+    assert {ride for _, ride in missing} == set(found.unknown)
+    assert (len(missing), found.cents) == (unknown, cents)
+
+
+@given(catalogues(shared=False), journeys(4), travellers(1))
+@quick
+def test_one_traveller_pays_the_least_that_is_lawful(
+    catalogue: Catalogue, rides: tuple[FareRide, ...], fellow: Fellow
+) -> None:
+    check(catalogue, rides, (fellow,))
+
+
+@pytest.mark.slow
+@given(catalogues(shared=False), journeys(5), travellers(1))
+@settings(quick, max_examples=5_000, derandomize=False)
+def test_one_traveller_pays_the_least_that_is_lawful_ever_so_often(
+    catalogue: Catalogue, rides: tuple[FareRide, ...], fellow: Fellow
+) -> None:
+    check(catalogue, rides, (fellow,))
+
+
+@pytest.mark.slow
+@given(catalogues(shared=True), journeys(3), st.tuples(travellers(1), travellers(2)))
+@settings(quick, max_examples=2_000, derandomize=False)
+def test_two_travellers_pay_the_least_that_is_lawful_ever_so_often(
+    catalogue: Catalogue, rides: tuple[FareRide, ...], fellows: tuple[Fellow, ...]
+) -> None:
+    check(catalogue, rides, fellows)
+
+
+@given(catalogues(shared=True), journeys(2), st.tuples(travellers(1), travellers(2)))
+@slow
+def test_two_travellers_pay_the_least_that_is_lawful(
+    catalogue: Catalogue, rides: tuple[FareRide, ...], fellows: tuple[Fellow, ...]
+) -> None:
+    check(catalogue, rides, fellows)
+
+
+@given(catalogues(shared=True), journeys(2), st.tuples(travellers(1), travellers(2), travellers(3)))
+@settings(slow, max_examples=40)
+def test_three_travellers_pay_the_least_that_is_lawful(
+    catalogue: Catalogue, rides: tuple[FareRide, ...], fellows: tuple[Fellow, ...]
+) -> None:
+    check(catalogue, rides, fellows)
+
+
+@given(catalogues(shared=False), journeys(5), travellers(1))
+@quick
+def test_a_journey_is_never_dearer_than_its_rides_one_by_one(
+    catalogue: Catalogue, rides: tuple[FareRide, ...], fellow: Fellow
+) -> None:
+    book = PriceBook(catalogue)
+    alone = replace(fellow, held=tuple(held for held in fellow.held if held.rides_left is None))
+    each = [worth(price(book, (ride,), (alone,))) for ride in rides]
+    whole = worth(price(book, rides, (alone,)))
+    assert whole <= (sum(unknown for unknown, _ in each), sum(cents for _, cents in each))
+
+
+@given(
+    catalogues(shared=True), journeys(3), st.tuples(travellers(1), travellers(2)), st.sampled_from(["month", "card"])
+)
+@quick
+def test_holding_more_is_never_dearer(
+    catalogue: Catalogue, rides: tuple[FareRide, ...], fellows: tuple[Fellow, ...], product: str
+) -> None:
+    book = PriceBook(catalogue)
+    more = replace(fellows[0], held=(*fellows[0].held, Held("more", product, 1, BEGIN, None)))
+    assert worth(price(book, rides, (more, *fellows[1:]))) <= worth(price(book, rides, fellows))
+
+
+@given(catalogues(shared=True), journeys(3), st.tuples(travellers(1), travellers(2)))
+@quick
+def test_together_is_never_dearer_than_apart(
+    catalogue: Catalogue, rides: tuple[FareRide, ...], fellows: tuple[Fellow, ...]
+) -> None:
+    book = PriceBook(catalogue)
+    apart = [worth(price(book, rides, (fellow,))) for fellow in fellows]
+    if not any(unknown for unknown, _ in apart):
+        assert worth(price(book, rides, fellows)) <= (0, sum(cents for _, cents in apart))
