@@ -26,6 +26,10 @@ MOST_OFFERS = 8
 """Kinds of offers that are combined for one day; of more that would help, those that help most by themselves."""
 
 
+LONG = 183
+"""Days: half a year."""
+
+
 class Window(StrEnum):
     """On which transport days a product is valid that is first used on one."""
 
@@ -57,12 +61,31 @@ class Offer:
     last: date = date.max
     ends: date | None = None
     """Last day, where it does not hang on the first use: of a season."""
+    covers: str = ""
+    """The same for all offers that do the same for every ride; empty: none other does."""
+    worth: int | None = None
+    """Of a carnet: what one of its rides saves at most, cents; None: not known."""
     since: datetime | None = None
     till: datetime | None = None
     """Of what is counted in hours: the instants between which it holds."""
 
+    @property
+    def group(self) -> str:
+        """What tells offers apart that do not do the same."""
+        return self.covers or self.key
+
     def until(self, day: date) -> date:
-        """Return the last day of what is first used on a day."""
+        """Return the last day of what is first used on a day.
+
+        What is valid for more than half a year is taken to last to the end of the month that it ends in: to the
+        traveller's favour, and one does not have to tell apart on which day it was bought.
+        """
+        last = self._until(day)
+        if (last - day).days <= LONG:
+            return last
+        return date(last.year + last.month // 12, last.month % 12 + 1, 1) - timedelta(days=1)
+
+    def _until(self, day: date) -> date:
         if self.ends is not None:
             return self.ends
         if self.window is Window.DAYS:
@@ -228,13 +251,25 @@ def _pay(label: Label, way: Way, day: date, offers: Mapping[str, Offer]) -> list
     """Pay for a day in a way, buying what is not held: in each way that it can be bought."""
     items = tuple(item for item in label.items if item.until >= day)
     found = [_Buying(label.cents + way.cents, items, ())]
+    groups = {offers[item.key].group for item in items if item.left is None}
     for keys, uses in way.needs:
-        if not uses and any(item.key in keys for item in items):
+        if not uses and any(offers[key].group in groups for key in keys):
             continue
-        found = [after for one in found for key in keys for after in _buy(one, offers[key], uses, day)]
+        choices = [offers[key] for key in keys] if uses else _choose(keys, offers, day)
+        found = [after for one in found for offer in choices for after in _buy(one, offer, uses, day)]
     return [
         Label(one.cents, tuple(sorted(one.items, key=_order)), Step(day, one.bought, way, label.past)) for one in found
     ]
+
+
+def _choose(keys: Sequence[str], offers: Mapping[str, Offer], day: date) -> list[Offer]:
+    """Of offers that do the same on a day, list those that none beats which costs no more and lasts as long."""
+    chosen: list[Offer] = []
+    for offer in sorted((offers[key] for key in keys), key=lambda one: (one.cents, -one.until(day).toordinal())):
+        sold = offer.first <= day <= offer.last
+        if sold and not any(one.group == offer.group and one.until(day) >= offer.until(day) for one in chosen):
+            chosen.append(offer)
+    return chosen
 
 
 class _Buying(NamedTuple):
@@ -278,41 +313,69 @@ def _order(item: Item) -> tuple[str, date, int]:
     return item.key, item.until, item.left or 0
 
 
+class _Wealth(NamedTuple):
+    """What a label holds after a day, by what it does."""
+
+    cents: int
+    lasting: dict[str, tuple[date, Offer]]
+    """By group: until when, and what it was bought as."""
+    counted: dict[str, list[Item]]
+    """Carnets, by key."""
+
+
 def _undominated(labels: Sequence[Label], day: date, offers: Mapping[str, Offer]) -> list[Label]:
-    kept: list[Label] = []
+    """Drop labels that can never become the cheapest: another one, after buying what it lacks, has paid no more."""
+    kept: list[tuple[Label, _Wealth]] = []
+    seen: set[tuple[Item, ...]] = set()
     for label in sorted(labels, key=lambda one: (one.cents, -len(one.items))):
-        if not any(_dominates(other, label, day, offers) for other in kept):
-            kept.append(label)
-    return kept
+        if label.items in seen:
+            continue  # the same was held for no more
+        seen.add(label.items)
+        wealth = _value(label, day, offers)
+        if not any(_dominates(other, wealth, offers) for _, other in kept):
+            kept.append((label, wealth))
+    return [label for label, _ in kept]
 
 
-def _dominates(one: Label, other: Label, day: date, offers: Mapping[str, Offer]) -> bool:
-    """Tell whether a label, buying what it lacks of another, has paid no more: then the other is never the cheapest."""
-    held: dict[str, list[Item]] = defaultdict(list)
-    for item in one.items:
-        held[item.key].append(item)
-    wanted: dict[str, list[Item]] = defaultdict(list)
-    for item in other.items:
-        if item.until > day:
-            wanted[item.key].append(item)
-    cents = one.cents
-    for key, items in wanted.items():
-        lacking = _count_lacking(held[key], items)
-        if not lacking:
+def _value(label: Label, day: date, offers: Mapping[str, Offer]) -> _Wealth:
+    lasting: dict[str, tuple[date, Offer]] = {}
+    counted: dict[str, list[Item]] = defaultdict(list)
+    for item in label.items:
+        if item.until <= day:
             continue
-        offer = offers[key]
-        if offer.last < max(item.until for item in items):
-            return False  # no longer sold when it is needed
-        cents += offer.cents * -(-lacking // (offer.rides or 1))
-        if cents > other.cents:
-            return False
-    return cents <= other.cents
+        offer = offers[item.key]
+        if item.left is not None:
+            counted[item.key].append(item)
+        elif offer.group not in lasting or lasting[offer.group][0] < item.until:
+            lasting[offer.group] = item.until, offer
+    return _Wealth(label.cents, lasting, counted)
+
+
+def _dominates(one: _Wealth, other: _Wealth, offers: Mapping[str, Offer]) -> bool:
+    cents = one.cents
+    for group, (until, offer) in other.lasting.items():
+        there = one.lasting.get(group)
+        if there is None or there[0] < until:
+            if offer.last < until:
+                return False  # no longer sold when it is needed
+            cents += offer.cents
+            if cents > other.cents:
+                return False
+    for key, items in other.counted.items():
+        lacking = _count_lacking(one.counted.get(key, ()), items)
+        if lacking:
+            offer = offers[key]
+            anew = offer.cents * -(-lacking // (offer.rides or 1)) if offer.last >= items[-1].until else None
+            rather = offer.worth * lacking if offer.worth is not None else None
+            least = min((one for one in (anew, rather) if one is not None), default=None)
+            if least is None or cents + least > other.cents:
+                return False
+            cents += least
+    return True
 
 
 def _count_lacking(held: Sequence[Item], wanted: Sequence[Item]) -> int:
-    """Count the rides that are lacking at some moment; of what is not counted, 1 where it is lacking."""
-    if wanted[0].left is None:
-        return int(max((item.until for item in held), default=date.min) < max(item.until for item in wanted))
+    """Count the rides of carnets that are lacking at some moment."""
     return max(
         0,
         *(

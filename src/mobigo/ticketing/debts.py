@@ -157,10 +157,6 @@ def ask_again(session: Session, till: Till, id_: str, now: datetime) -> Payment 
     if charge is None or charge.state not in (ChargeState.DECLINED, ChargeState.WAITING) or charge.card is None:
         return None
     card = taps_store.find_card(connection, charge.card)
-    policy = read_policy(connection)
-    if charge.attempts > len(policy.charge.retry_days):
-        _write_off(session, charge, now)
-        return None
     return None if card is None else _ask(session, till, charge, card, now)
 
 
@@ -181,6 +177,8 @@ def _ask(session: Session, till: Till, charge: Charge, card: Card, now: datetime
         after = replace(charge, attempts=charge.attempts + 1, next_at=_next(session, charge, now), problem="no_token")
         store.set_charge(driver(session), after)
         _deny(session, card, "unpaid", now)
+        if after.attempts > len(read_policy(driver(session)).charge.retry_days):
+            _write_off(session, after, now)
         return None
     method, customer = token
     payment = payments.intend(
@@ -342,7 +340,10 @@ def _end(session: Session, charge: Charge, account: str, payment: str | None, *,
 def _decline(session: Session, charge: Charge, problem: str, now: datetime) -> None:
     after = _move(session, charge, ChargeState.DECLINED, by=BY, now=now, details={"problem": problem})
     next_at = _next(session, replace(charge, attempts=charge.attempts - 1), now)
-    store.set_charge(driver(session), replace(after, next_at=next_at, problem=problem, settled_at=now))
+    after = replace(after, next_at=next_at, problem=problem, settled_at=now)
+    store.set_charge(driver(session), after)
+    if charge.attempts > len(read_policy(driver(session)).charge.retry_days):
+        _write_off(session, after, now)
     card = taps_store.find_card(driver(session), charge.card) if charge.card else None
     if card is not None:
         _deny(session, card, "declined", now)

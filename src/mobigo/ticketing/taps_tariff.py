@@ -179,11 +179,10 @@ class TapTariff:
         """List what could have been bought for a day or before, by key, and how it would be held."""
         found: dict[str, tuple[Offer, Held]] = {}
         for one in self.catalogue.products:
-            cents = self._least(one, who, day) if self._is_buyable(one, day) else None
-            if not cents:
+            if not self._is_buyable(one, day) or not self._least(one, who, day):
                 continue
             for areas in self._choices(one, rides):
-                for offer, having in self._place(one, cents, day, rides, areas):
+                for offer, having in self._place(one, who, day, rides, areas):
                     found[offer.key] = offer, having
         _drop_dearer(found, self.book)
         begins = day_begins(day, self.book.zone)
@@ -203,6 +202,21 @@ class TapTariff:
         prices = [self.book.cents(product, who, medium, day, 0) for medium in self.book.media(who)]
         return min((one for one in prices if one is not None), default=None)
 
+    def _worth(self, carnet: Product) -> int | None:
+        """Return what one ride of a carnet saves at most; None where prices hang on the distance."""
+        networks = carnet.covers.networks if carnet.covers is not None else ()
+        if not networks or any(one.throughs for one in self.catalogue.tariffs):
+            return None
+        named = {
+            rule.product
+            for tariff in self.catalogue.tariffs
+            for rule in tariff.legs
+            if rule.network is None or rule.network in networks
+        }
+        rows = [row for name in named if name in self.book.products for row in self.book.products[name].prices]
+        fixed = [row.cents for row in rows if row.cents is not None]
+        return max(fixed, default=0) if len(fixed) == len(rows) else None
+
     def _choices(self, product: Product, rides: Sequence[FareRide]) -> list[tuple[str, ...]]:
         """List what a buyer could choose so that it helps: areas of these rides."""
         choice = product.covers.choice if product.covers is not None else Choice.NOTHING
@@ -218,14 +232,18 @@ class TapTariff:
         return [one for one, _ in zip(combinations(areas, count), range(LONGEST_CHOICE), strict=False)] if count else []
 
     def _place(
-        self, product: Product, cents: int, day: date, rides: Sequence[FareRide], areas: tuple[str, ...]
+        self, product: Product, who: str, day: date, rides: Sequence[FareRide], areas: tuple[str, ...]
     ) -> list[tuple[Offer, Held]]:
         """Say when a product would be valid that is bought for a day: of hours, from each ride on."""
         key = f"{product.id}@{self.catalogue.version}" + (f"[{self._hide('/'.join(areas))}]" if areas else "")
-        validity = product.validity
+        validity, cents = product.validity, self._least(product, who, day) or 0
         if validity.unit not in HOURS or validity.mode is ValidityMode.FIXED:
             window, length = _window(validity)
-            offer = Offer(key, cents, window, length, product.rides, ends=validity.last)
+            offer = Offer(
+                key, cents, window, length, product.rides, ends=validity.last,
+                covers=self._hide(f"{product.covers}{areas}") if product.covers is not None else "",
+                worth=self._worth(product) if product.rides is not None else None,
+            )  # fmt: skip
             if validity.first is not None and not validity.first <= day <= (validity.last or day):
                 return []
             return [(offer, self._hold(offer, product.id, areas, day))]

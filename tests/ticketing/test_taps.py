@@ -1,0 +1,173 @@
+"""Bank cards held to readers: every ride is counted once, at the best price, and paid once."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from random import Random
+from typing import TYPE_CHECKING
+
+import pytest
+from tests.ticketing.tapping import COACH, MONDAY, TRAIN, Village, open_village
+
+from mobigo.db.session import driver
+from mobigo.ticketing import debts, debts_store
+from mobigo.ticketing.taps_policy import read_policy
+from mobigo.ticketing.taps_service import Taken
+
+if TYPE_CHECKING:
+    from sqlalchemy.engine import Engine
+
+
+@pytest.fixture
+def village(engine: Engine) -> Village:
+    return open_village(engine)
+
+
+def test_a_day_is_counted_when_it_is_over_and_the_first_charge_is_asked_for_at_once(village: Village) -> None:
+    village.go(MONDAY, "20:00")
+    assert village.send(village.tap("ana", "07:30"), village.tap("ana", "17:30")) == [Taken.STORED] * 2
+    village.know("ana")
+    assert village.count() == 0  # the day goes on until four
+    village.go(MONDAY + timedelta(days=1), "04:11")
+    assert village.count() == 300
+    assert village.count() == 0
+    village.collect()
+    assert village.charges("ana") == [(300, "paid")]
+    assert village.balances() == {"provider": 300, "fares": 272, "vat": 28}
+
+
+def test_what_is_sent_again_in_any_order_and_late_changes_only_what_it_should(village: Village) -> None:
+    taps = [village.tap("ana", f"{hour:02}:00") for hour in (7, 12, 18)]
+    assert village.send(*taps[::-1]) == [Taken.STORED] * 3
+    assert village.send(*taps) == [Taken.KNOWN] * 3
+    assert village.count() == 400  # the most of a day
+    late = village.tap("ana", "21:00")
+    assert village.send(late) == [Taken.STORED]
+    assert village.count() == 0
+    night = village.tap("ben", "23:30")
+    assert village.send(night, night) == [Taken.STORED, Taken.KNOWN]
+    assert village.send(village.tap("ben", "05:59", MONDAY + timedelta(days=1))) == [Taken.STORED]  # a minute ago
+    assert village.send(village.tap("ben", "06:03", MONDAY + timedelta(days=1))) == [Taken.AHEAD]
+    assert village.send(village.tap("cleo", "08:00", MONDAY - timedelta(days=20))) == [Taken.LATE]
+    assert village.count() == 150
+    assert village.owed("cleo") == 0
+
+
+def test_a_week_and_a_month_end_at_what_their_passes_cost(village: Village) -> None:
+    total = []
+    for number in range(8, 35):  # Tuesday 1 December to Sunday 27
+        day = MONDAY + timedelta(days=number)
+        village.go(day, "22:00")
+        village.send(*(village.tap("ana", f"{hour:02}:00", day) for hour in (7, 12, 18)))
+        village.go(day + timedelta(days=1), "05:00")
+        total.append(village.count())
+    assert total[:6] == [400, 400, 400, 0, 0, 0]  # the most of a week is 12.00
+    assert sum(total) == 4_000
+    assert village.owed("ana") == 4_000
+
+
+def test_a_card_whose_charge_is_declined_is_refused_until_it_is_paid(village: Village) -> None:
+    village.send(village.tap("ana", "08:00"))
+    village.know("ana", "pm_card_visa_chargeDeclined")
+    village.count()
+    village.collect()
+    assert village.charges("ana") == [(150, "declined")]
+    assert village.is_denied("ana")
+    village.go(MONDAY + timedelta(days=2), "05:00")
+    village.collect()
+    assert village.charges("ana") == [(150, "declined")]
+    village.know("ana")
+    village.go(MONDAY + timedelta(days=5), "06:00")
+    village.collect()
+    assert village.charges("ana") == [(150, "paid")]
+    assert not village.is_denied("ana")
+    assert village.balances() == {"provider": 150, "fares": 136, "vat": 14}
+
+
+def test_a_debt_nobody_pays_is_written_off_and_may_still_be_paid(village: Village) -> None:
+    village.send(village.tap("ana", "08:00"))
+    village.know("ana", "pm_card_chargeDeclinedInsufficientFunds")
+    village.count()
+    for number in range(1, 80):
+        village.go(MONDAY + timedelta(days=number), "06:00")
+        village.collect()
+    assert village.charges("ana") == [(150, "written_off")]
+    assert village.is_denied("ana")
+    assert village.balances() == {"fares_lost": 150, "fares": 136, "vat": 14}
+    with village.session() as session:
+        (charge,) = debts_store.list_charges(driver(session), village.id_of(session, "ana"))
+        assert debts.take_cash(session, charge.id, "desk", village.now).settled_at == village.now
+    assert not village.is_denied("ana")
+    assert village.balances() == {"till": 150, "fares": 136, "vat": 14}
+
+
+def test_a_contested_charge_stops_its_card(village: Village) -> None:
+    village.send(village.tap("ana", "08:00"))
+    village.know("ana", "pm_card_createDispute")
+    village.count()
+    village.collect()
+    assert village.charges("ana") == [(150, "paid")]
+    village.now += timedelta(minutes=5)
+    village.hear()
+    assert village.is_denied("ana")
+    assert village.balances() == {"contested": 150, "fares": 136, "vat": 14}
+
+
+def test_a_card_that_never_paid_is_stopped_after_some_rides(village: Village) -> None:
+    with village.session() as session:
+        policy = read_policy(driver(session))
+    village.send(*(village.tap("ana", f"08:{n:02}") for n in range(policy.charge.unproven_taps)))
+    with village.session() as session:
+        debts.deny_unproven(session, policy, {village.id_of(session, "ana")}, village.now)
+    assert not village.is_denied("ana")
+    village.send(village.tap("ana", "09:00"))
+    with village.session() as session:
+        debts.deny_unproven(session, policy, {village.id_of(session, "ana")}, village.now)
+    assert village.is_denied("ana")
+    village.know("ana")
+    village.count()
+    village.collect()
+    assert not village.is_denied("ana")
+
+
+def test_a_known_card_is_charged_when_it_is_worth_it_or_a_week_has_gone(village: Village) -> None:
+    for number in range(9):
+        day = MONDAY + timedelta(days=number)
+        village.go(day, "20:00")
+        village.send(village.tap("ana", "08:00", day))
+        village.know("ana")
+        village.go(day + timedelta(days=1), "05:00")
+        village.count()
+        village.collect()
+    # Monday at once; Tuesday to the next Monday after seven days, the last two as the week's most begins anew
+    assert village.charges("ana")[0] == (150, "paid")
+    assert sum(cents for cents, _ in village.charges("ana")) <= village.owed("ana")
+    assert len(village.charges("ana")) == 2
+
+
+def test_trains_are_cheaper_with_what_a_cheapest_traveller_would_have(village: Village) -> None:
+    for number in range(5):
+        day = MONDAY + timedelta(days=number)
+        village.go(day, "23:00")
+        village.send(village.tap("ana", "07:00", day, TRAIN), village.tap("ana", "18:00", day, TRAIN))
+    village.go(MONDAY + timedelta(days=6))
+    village.count()
+    assert village.owed("ana") == 10 * 180  # no timetable: each costs the least
+
+
+def test_random_days_never_cost_more_than_what_could_have_been_bought(village: Village) -> None:
+    draw = Random(11)
+    cards = [f"card{n}" for n in range(3)]
+    rides: dict[str, int] = dict.fromkeys(cards, 0)
+    for number in range(8, 22):
+        day = MONDAY + timedelta(days=number)
+        village.go(day, "23:30")
+        for card in cards:
+            hours = sorted(draw.sample(range(6, 22), draw.randrange(0, 6)))
+            rides[card] += len(hours)
+            village.send(*(village.tap(card, f"{hour:02}:15", day, COACH) for hour in hours))
+        village.go(day + timedelta(days=1), "05:00")
+        village.count()
+    for card, number in rides.items():
+        assert village.owed(card) <= min(150 * number, 4_000, 2 * 1_200, -(-number // 10) * 1_200)
+    assert village.balances()["travellers"] == sum(village.owed(card) for card in cards)
