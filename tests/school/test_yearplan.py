@@ -266,3 +266,21 @@ def test_vehicles_that_serve_both_schools_at_once(book: Book) -> None:
     assert sum(len(call["pupils"]) for run in after["runs"] for call in run["calls"]) == 12
     evening = mixed["sessions"][1]
     assert all(call["at"] > run["at"] for run in evening["runs"] for call in run["calls"])
+
+
+def test_no_vehicle_is_out_for_longer_than_a_driver_s_day(book: Book) -> None:
+    free, kept = plan(book), plan(change(book, [{"kind": "limits", "amplitude": 4_000}]))
+    assert free["figures"]["drivers"] == free["figures"]["vehicles"]
+
+    def spans(result: dict[str, Any], name: str) -> list[int]:
+        (session,) = [one for one in result["sessions"] if one["name"] == name]
+        times = defaultdict(list)
+        for run in session["runs"]:
+            times[run["vehicle"]] += [run["bell"], *(call["at"] for call in run["calls"])]
+        assert session["vehicles"] == len(times)
+        return [max(some) - min(some) for some in times.values()]
+
+    assert max(spans(free, "morning 12345")) > 4_000 >= max(spans(kept, "morning 12345"))
+    assert len(spans(kept, "morning 12345")) > len(spans(free, "morning 12345"))
+    day = change(book, [{"kind": "limits", "amplitude": 8 * 3600}])
+    assert plan(day)["figures"]["drivers"] > plan(day)["figures"]["vehicles"]

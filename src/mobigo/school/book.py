@@ -122,8 +122,8 @@ def change(book: Book, changes: Sequence[Mapping[str, Any]]) -> Book:
     ----------
     changes
         Each with a ``kind``: ``bell`` (school, trip, at, weekdays), ``stop`` (stop, open, lat, lon, bearing), ``pupil``
-        (pupil, home, stop), ``limits`` (seats, ride, halt, each, unloading, shift, mixed, walk), ``lock`` (circuit,
-        locked), ``stops`` (keep).
+        (pupil, home, stop), ``limits`` (seats, ride, halt, each, unloading, shift, amplitude, mixed, walk), ``lock``
+        (circuit, locked), ``stops`` (keep).
 
     Raises
     ------
@@ -196,7 +196,7 @@ def _pin_pupil(book: Book, one: Mapping[str, Any], number: int) -> Book:
 
 
 def _set_limits(book: Book, one: Mapping[str, Any], _number: int) -> Book:
-    names = ("seats", "halt", "each", "unloading", "shift", "mixed")
+    names = ("seats", "halt", "each", "unloading", "shift", "amplitude", "mixed")
     plain = {name: one[name] for name in names if one.get(name) is not None}
     limits = replace(book.limits, **plain, ride={**book.limits.ride, **(one.get("ride") or {})})
     return replace(book, limits=limits, walk={**book.walk, **(one.get("walk") or {})})

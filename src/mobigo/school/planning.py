@@ -44,6 +44,8 @@ class Limits:
     """Seconds at the school before the bell, or after it."""
     shift: int = 0
     """Seconds by which planning may move a bell, within what the register allows for it."""
+    amplitude: int | None = None
+    """Seconds of a driver's day, from the first halt to the last; None: any."""
     mixed: int = 0
     """Seconds from the bell that pupils may be at a school where a vehicle serves several at once; 0: none does."""
 

@@ -90,6 +90,9 @@ class LimitsChange(Change):
     shift: int | None = Field(
         None, ge=0, le=3600, description="Seconds by which planning may move bells, within their windows"
     )
+    amplitude: int | None = Field(
+        None, ge=3600, le=86_400, description="Seconds of a driver's day, from the first halt to the last"
+    )
     mixed: int | None = Field(
         None,
         ge=0,

@@ -39,6 +39,7 @@ def tell_today(book: Book, roads: Roads) -> dict[str, Any]:
     fleet = list_models(book.vehicles, book.limits.seats)
     numbers = number_vehicles(book.vehicles, fleet, book.limits.seats)
     kinds = {circuit.id: numbers.get(str(circuit.vehicle), 0) for circuit in book.circuits}
+    numbers_of = {circuit.id: number for number, circuit in enumerate(book.circuits)}
     told = []
     for session in sessions:
         period = Period.MORNING if session.way == MORNING else Period.at(max(one.at for one in session.services))
@@ -46,18 +47,18 @@ def tell_today(book: Book, roads: Roads) -> dict[str, Any]:
         runs: list[dict[str, Any]] = [
             found for run in book.runs if (found := _tell_run(run, calls[run.id], session, ground)) is not None
         ]
-        circuits = {name: number for number, name in enumerate(dict.fromkeys(run["vehicle"] for run in runs))}
+        driven = {run["vehicle"] for run in runs}
         for run in runs:
             run["tour"] = None
             run["kind"] = kinds.get(run["vehicle"], 0)
-            run["vehicle"] = circuits[run["vehicle"]]
+            run["vehicle"] = numbers_of[run["vehicle"]]
         _count_empty(runs, session, ground)
         told.append(
             {
                 "name": session.name,
                 "way": session.way,
                 "weekdays": list(session.weekdays),
-                "vehicles": len(circuits),
+                "vehicles": len(driven),
                 "bound": 0,
                 "cost": 0,
                 "cost_bound": 0,

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from mobigo.kit.geo import Point
+from mobigo.school.days import count_drivers
 from mobigo.school.demand import MORNING, Session, Trip, list_homeless, list_sessions, list_trips, trouble
 from mobigo.school.fleet import CO2_GRAMS, is_priced, list_models, to_kinds
 from mobigo.school.model import Route
@@ -88,6 +89,7 @@ def plan_year(
         ``figures``. Costs are of a session of one day, in cents with half a day of each vehicle; in metres where the
         register has no costs; 0 is a bound that is not known.
     """
+    from mobigo.school.duties import pair_sessions  # noqa: PLC0415 - likewise
     from mobigo.school.solving import solve_task  # noqa: PLC0415 - OR-Tools takes a second, and no server plans
 
     placed = [school for school in book.schools if school.lat is not None and school.lon is not None]
@@ -141,6 +143,7 @@ def plan_year(
         for bell in told[session.name]["bells"]:
             rung[bell["school"], bell["trip"], bell["riders"], bell["was"]] = bell["at"]
     in_order = [told[session.name] for session in sessions]
+    pair_sessions(in_order, book.limits.amplitude)
     return {
         "fleet": [one.plain() for one in fleet],
         "sessions": in_order,
@@ -164,6 +167,8 @@ def _tell_session(
     usual: Session, layout: Layout, outcome: Outcome | None, *, ground: Ground, ids: dict[int, str], book: Book
 ) -> dict[str, Any]:
     """Tell what came of a session; without an outcome nobody rides."""
+    from mobigo.school.duties import limit_spans  # noqa: PLC0415 - likewise
+
     session = layout.session
     told: dict[str, Any] = {"name": session.name, "way": session.way, "weekdays": list(session.weekdays)}
     if outcome is None:
@@ -172,11 +177,12 @@ def _tell_session(
     solved = outcome.solved
     toured = outcome.toured
     runs = tell(rung, solved.plan, ground.table) if toured is None else tell_tours(rung, toured, ground)
+    runs = limit_spans(rung, runs, ground.table, book.limits)
     alone = Counter(run.tour for run in runs)
     spared = outcome.usual - solved.plan.buses
     return {
         **told,
-        "vehicles": outcome.buses,
+        "vehicles": len({run.vehicle for run in runs}),
         "bound": outcome.bound,
         "cost": round(solved.cost if toured is None else toured.cost),
         "cost_bound": math.ceil(solved.cost_bound - 1e-3) if toured is None else 0,
@@ -429,6 +435,7 @@ def reckon(fleet: Sequence[Model], limits: Limits, sessions: Sequence[dict[str, 
     bounds = [one.get("cost_bound", 0) * len(one["weekdays"]) for one in sessions]
     return {
         "vehicles": max((one["vehicles"] for one in sessions), default=0),
+        "drivers": max(count_drivers(sessions, limits.amplitude).values(), default=0),
         "bound": max((one["bound"] for one in sessions), default=0),
         "runs": sum(len(one["runs"]) for one in sessions),
         "loaded_km": round(loaded / 1000, 1),
