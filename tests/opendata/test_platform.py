@@ -28,7 +28,7 @@ def platform(client: AppClient, database_url: str, home: Path) -> AppClient:
     return client
 
 
-URL = "/opendata/gtfs-demonstration/gtfs.zip"
+URL = "/opendata/timetables-demonstration/gtfs.zip"
 
 
 def test_a_file_is_served_with_tags_ranges_and_head(platform: AppClient) -> None:
@@ -55,14 +55,14 @@ def test_a_file_is_served_with_tags_ranges_and_head(platform: AppClient) -> None
 
 
 def test_a_version_has_its_own_address_for_good(platform: AppClient) -> None:
-    versions = platform.get("/opendata/gtfs-demonstration/versions.json").json()["versions"]
+    versions = platform.get("/opendata/timetables-demonstration/versions.json").json()["versions"]
     assert [one["number"] for one in versions] == [1]
-    (file,) = versions[0]["files"]
+    file, _ = versions[0]["files"]
     lasting = platform.get(file["version_url"])
     assert lasting.content == platform.get(file["url"]).content
     assert "immutable" in lasting.headers["cache-control"]
-    assert platform.get("/opendata/gtfs-demonstration/versions/2/gtfs.zip").json()["code"] == "unknown_version"
-    assert platform.get("/opendata/gtfs-demonstration/nothing.zip").json()["code"] == "unknown_file"
+    assert platform.get("/opendata/timetables-demonstration/versions/2/gtfs.zip").json()["code"] == "unknown_version"
+    assert platform.get("/opendata/timetables-demonstration/nothing.zip").json()["code"] == "unknown_file"
     assert platform.get("/opendata/nothing/nothing.zip").json()["code"] == "unknown_dataset"
 
 
@@ -79,4 +79,4 @@ def test_catalogues_list_what_is_there(platform: AppClient) -> None:
         assert again.status_code == 304
     feed = ET.fromstring(platform.get("/opendata/atom.xml").text)
     assert len(feed.findall("{http://www.w3.org/2005/Atom}entry")) == 1
-    assert platform.get("/opendata/gtfs-demonstration/diff/1/1").json()["same_files"] == ["gtfs.zip"]
+    assert platform.get("/opendata/timetables-demonstration/diff/1/1").json()["same_files"] == ["gtfs.zip", "netex.zip"]

@@ -161,19 +161,26 @@ def test_licences_are_kept_apart(press: Press, database_url: str, connection: ps
             store.set_source_licence(connection, said)
     connection.commit()
     done = {one.dataset: one.outcome for one in press.publish()}
-    names = ("gtfs", "gtfs-odbl", "gtfs-free", "gtfs-free2", "gtfs-alike", "gtfs-dumb")
+    names = (
+        "timetables",
+        "timetables-odbl",
+        "timetables-free",
+        "timetables-free2",
+        "timetables-alike",
+        "timetables-dumb",
+    )
     assert {name: done[name] for name in names} == dict.fromkeys(names, Outcome.PUBLISHED)
     current = {one.dataset.id: one.current for one in store.list_standings(connection)}
     told = {name: one.said for name, one in current.items() if one}
-    assert told["gtfs"].licence == "etalab-2.0"
-    assert told["gtfs"].attributions == ("Who made free", "Who made free2")
-    assert told["gtfs-odbl"].licence == "ODbL-1.0"
-    assert told["gtfs-odbl"].counts["trips"] == 3 * told["gtfs-dumb"].counts["trips"]
-    assert told["gtfs-dumb"].licence == "unstated"
+    assert told["timetables"].licence == "etalab-2.0"
+    assert told["timetables"].attributions == ("Who made free", "Who made free2")
+    assert told["timetables-odbl"].licence == "ODbL-1.0"
+    assert told["timetables-odbl"].counts["trips"] == 3 * told["timetables-dumb"].counts["trips"]
+    assert told["timetables-dumb"].licence == "unstated"
     hidden = SourceLicence("alike", find_licence("ODbL 1.0"), "", False, "staff", NOW + timedelta(1))
     store.set_source_licence(connection, hidden)
     connection.commit()
-    assert {"gtfs-alike", "gtfs-odbl"}.isdisjoint(one.dataset for one in press.publish())
+    assert {"timetables-alike", "timetables-odbl"}.isdisjoint(one.dataset for one in press.publish())
 
 
 def test_what_may_not_be_mixed() -> None:

@@ -16,10 +16,10 @@ import structlog
 from mobigo.db.engine import libpq_conninfo
 from mobigo.kit.errors import Conflict, NotFound
 from mobigo.opendata import store
-from mobigo.opendata.gtfs_sets import list_gtfs
 from mobigo.opendata.making import Making
 from mobigo.opendata.model import Dataset, Piece, Problem, Severity, Version
 from mobigo.opendata.shelf import Shelf
+from mobigo.opendata.timetables import list_timetables
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -57,7 +57,7 @@ class Published:
 
 def list_makers(connection: Connection[Any]) -> list[Maker]:
     """List all data sets that can be made from what the system holds, in the order of the catalogue."""
-    return list_gtfs(connection)
+    return list_timetables(connection)
 
 
 @dataclass(frozen=True)

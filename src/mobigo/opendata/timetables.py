@@ -1,4 +1,4 @@
-"""The timetables as GTFS: each network by itself, and together what may stand in one file."""
+"""The timetables as GTFS and NeTEx: each network by itself, and together what may stand in one file."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import zipfile
 from functools import partial
 from typing import TYPE_CHECKING
 
-from mobigo.opendata import gtfs_writer, store
+from mobigo.opendata import gtfs_writer, netex_writer, store
 from mobigo.opendata.archive import hash_members
 from mobigo.opendata.gate import check_gtfs
 from mobigo.opendata.licences import find_licence, join_licences
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from mobigo.opendata.making import Making
 
 GTFS = "https://gtfs.org/schedule/reference/"
+NETEX = "https://normes.transport.data.gouv.fr/normes/netex/"
 SAMPLED = ("agency", "routes", "stops", "trips", "stop_times")
 FEATURES = {
     "shapes": "shapes", "fares": "fare_products", "flex": "booking_rules", "pathways": "pathways",
@@ -35,7 +36,7 @@ FEATURES = {
 """Files whose rows make a feature."""
 
 
-def list_gtfs(connection: Connection[Any]) -> list[Maker]:
+def list_timetables(connection: Connection[Any]) -> list[Maker]:
     """List the data sets of timetables: one for each source in service that may be published, and those of several."""
     licences = find_licences(connection)
     active = [gtfs_writer.Part(*one) for one in list_active_versions(connection) if licences[one[0]].published]
@@ -60,8 +61,8 @@ def _source(part: gtfs_writer.Part) -> str:
 
 
 MERGED = Dataset(
-    "gtfs",
-    {"fr": "Horaires de la région (GTFS)", "en": "Timetables of the region (GTFS)"},
+    "timetables",
+    {"fr": "Horaires de la région", "en": "Timetables of the region"},
     {
         "fr": "Tous les réseaux dont la licence permet la réunion en un seul fichier, sous Licence Ouverte.",
         "en": "All networks whose licence allows one file together, under the Open Licence.",
@@ -69,10 +70,10 @@ MERGED = Dataset(
     "timetable",
 )
 MERGED_ALIKE = Dataset(
-    "gtfs-odbl",
+    "timetables-odbl",
     {
-        "fr": "Horaires de la région, avec les sources ODbL (GTFS)",
-        "en": "Timetables of the region with ODbL sources (GTFS)",
+        "fr": "Horaires de la région, avec les sources ODbL",
+        "en": "Timetables of the region with ODbL sources",
     },
     {
         "fr": "Les mêmes réseaux et ceux sous licence ODbL, réunis sous cette licence.",
@@ -84,8 +85,8 @@ MERGED_ALIKE = Dataset(
 
 def _describe_one(source: str, name: str) -> Dataset:
     return Dataset(
-        f"gtfs-{source}",
-        {"fr": f"Horaires {name} (GTFS)", "en": f"Timetables of {name} (GTFS)"},
+        f"timetables-{source}",
+        {"fr": f"Horaires {name}", "en": f"Timetables of {name}"},
         {
             "fr": f"Le réseau « {name} » tel qu'il est en service, identifiants « {source}:… ».",
             "en": f"The network “{name}” as it is in service, ids “{source}:…”.",
@@ -135,7 +136,15 @@ def _make(parts: Sequence[gtfs_writer.Part], making: Making) -> Draft:
         features={name: file in counts for name, file in FEATURES.items()} | _look(making.connection, parts),
         samples=read_samples(path),
     )
-    return Draft(said, (Made(path, path.name, "application/zip", "GTFS", hash_members(path), GTFS),))
+    netex = making.folder / "netex.zip"
+    netex_writer.write_netex(making.connection, parts, netex)
+    return Draft(
+        said,
+        tuple(
+            Made(one, one.name, "application/zip", form, hash_members(one), standard)
+            for one, form, standard in ((path, "GTFS", GTFS), (netex, "NeTEx", NETEX))
+        ),
+    )
 
 
 def _credit(own: Sequence[SourceLicence]) -> list[gtfs_writer.Row]:

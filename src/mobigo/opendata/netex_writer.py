@@ -1,0 +1,537 @@
+"""Timetables as NeTEx, French profile: operators, stops, lines, calendars, and the journeys of each line in a file.
+
+References
+----------
+NeTEx, CEN/TS 16614; French profile: NETEX_COMMUN, NETEX_ARRET, NETEX_RESEAU, NETEX_HORAIRE, NETEX_CALENDRIER.
+"""
+
+from __future__ import annotations
+
+import re
+import zipfile
+from hashlib import sha256
+from itertools import groupby
+from typing import IO, TYPE_CHECKING, Any
+
+from psycopg.rows import dict_row
+
+from mobigo.opendata.archive import add_member
+from mobigo.opendata.netex_xml import (
+    CLOSE,
+    access,
+    box,
+    clock,
+    duration,
+    open_delivery,
+    place,
+    refer,
+    text,
+    thing,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+    from datetime import datetime
+    from pathlib import Path
+
+    from psycopg import Connection
+
+    from mobigo.opendata.gtfs_writer import Part
+
+Row = dict[str, Any]
+
+WEEK = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
+BASIC = {
+    0: "tram", 1: "metro", 2: "rail", 3: "bus", 4: "water", 5: "tram", 6: "cableway", 7: "funicular", 11: "trolleyBus",
+    12: "rail",
+}  # fmt: skip
+EXTENDED = {
+    1: "rail", 2: "coach", 3: "rail", 4: "metro", 5: "metro", 6: "metro", 7: "bus", 8: "trolleyBus", 9: "tram",
+    10: "water", 11: "air", 12: "water", 13: "cableway", 14: "funicular", 15: "taxi", 17: "bus",
+}  # fmt: skip
+"""AllModes of NeTEx by route_type of GTFS, and by its hundreds."""
+SUBMODES = {
+    102: ("Rail", "longDistance"), 103: ("Rail", "interregionalRail"), 106: ("Rail", "regionalRail"),
+    109: ("Rail", "suburbanRailway"), 702: ("Bus", "expressBus"), 704: ("Bus", "localBus"),
+    712: ("Bus", "schoolBus"), 714: ("Bus", "railReplacementBus"), 715: ("Bus", "demandAndResponseBus"),
+}  # fmt: skip
+BY_REQUEST = (2, 3)
+"""pickup_type and drop_off_type of what must be asked for: by phone, of the driver."""
+BY_PHONE = 2
+STATION = 1
+ENTRANCE = 2
+FETCHED = 5_000
+"""Rows read at once."""
+FLEXIBLE = "location_id IS NOT NULL OR location_group_id IS NOT NULL OR start_pickup_drop_off_window IS NOT NULL"
+
+
+def write_netex(connection: Connection[Any], parts: Sequence[Part], path: Path) -> dict[str, int]:
+    """Write sources as one NeTEx delivery.
+
+    Parameters
+    ----------
+    connection : Connection
+        In a transaction of one snapshot.
+    parts : sequence of Part
+        Sources with the versions to write.
+    path : Path
+        Where the archive is written.
+
+    Returns
+    -------
+    dict
+        Objects by class.
+    """
+    counts: dict[str, int] = {}
+    with zipfile.ZipFile(path, "w", compresslevel=6) as archive:
+        for part in parts:
+            _Source(connection, part, archive, counts).write()
+    return counts
+
+
+def mode_of(route_type: int) -> str:
+    """Return the NeTEx mode of a route_type of GTFS."""
+    return BASIC.get(route_type) or EXTENDED.get(route_type // 100, "other")
+
+
+class _Source:
+    """One source being written."""
+
+    def __init__(
+        self, connection: Connection[Any], part: Part, archive: zipfile.ZipFile, counts: dict[str, int]
+    ) -> None:
+        self._connection = connection
+        self._part = part
+        self._archive = archive
+        self._counts = counts
+        self._stops = {row["stop_id"]: row for row in self._read("stops", "stop_id")}
+        self._agencies = self._read("agency", "agency_id")
+        self._zone = self._agencies[0]["agency_timezone"] if self._agencies else "Europe/Paris"
+        row = connection.execute("SELECT loaded_at FROM feed_version WHERE id = %s", [part.version]).fetchone()
+        assert row
+        self._made_at: datetime = row[0]
+
+    def _read(self, table: str, key: str) -> list[Row]:
+        with self._connection.cursor(row_factory=dict_row) as cursor:
+            query = f'SELECT * FROM {table} WHERE version_id = %s ORDER BY {key} COLLATE "C"'
+            return list(cursor.execute(query.encode(), [self._part.version]))
+
+    def _id(self, id_: str) -> str:
+        return f"{self._part.source}:{id_}"
+
+    def write(self) -> None:
+        """Write its files."""
+        self._file("commun", "NETEX_COMMUN", self._list_operators())
+        self._file("arrets", "NETEX_ARRET", self._list_stops())
+        self._file("lignes", "NETEX_RESEAU", self._list_lines())
+        self._file("calendriers", "NETEX_CALENDRIER", self._list_calendars())
+        self._file("correspondances", "NETEX_RESEAU", self._list_connections())
+        for number, (route, trips) in enumerate(self._group_trips(), 1):
+            self._write_offer(number, route, trips)
+
+    def _file(self, title: str, frame: str, members: Iterable[str]) -> None:
+        """Write a file of one frame; none without members."""
+        first = next(iterator := iter(members), None)
+        if first is None:
+            return
+        with add_member(self._archive, f"{self._part.source}_{title}.xml") as stream:
+            stream.write(open_delivery(frame, f"{self._part.source}-{title}", self._zone, self._made_at).encode())
+            stream.write(first.encode())
+            for member in iterator:
+                stream.write(member.encode())
+            stream.write(CLOSE.encode())
+
+    def _count(self, kind: str, many: int = 1) -> None:
+        self._counts[kind] = self._counts.get(kind, 0) + many
+
+    # ── operators, stops ──────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _list_operators(self) -> Iterator[str]:
+        for row in self._agencies:
+            self._count("Operator")
+            yield thing(
+                "Operator",
+                self._id(row["agency_id"]),
+                text("Name", row["agency_name"]),
+                box(
+                    "ContactDetails",
+                    text("Email", row["agency_email"]),
+                    text("Phone", row["agency_phone"]),
+                    text("Url", row["agency_url"]),
+                ),
+                text("OrganisationType", "operator"),
+            )
+
+    def _list_stops(self) -> Iterator[str]:
+        """Write stations with their quays; a stop alone is both."""
+        below: dict[str, list[Row]] = {}
+        for row in self._stops.values():
+            below.setdefault(self._find_station(row), []).append(row)
+        for station, rows in sorted(below.items()):
+            yield self._write_station(station, rows)
+            for row in rows:
+                if not row["location_type"]:
+                    yield self._write_quay(station, row)
+
+    def _find_station(self, row: Row) -> str:
+        """Find the highest place that a stop is part of."""
+        seen = {row["stop_id"]}
+        while (above := self._stops.get(row["parent_station"] or "")) is not None and above["stop_id"] not in seen:
+            row = above
+            seen.add(row["stop_id"])
+        return str(row["stop_id"])
+
+    def _write_station(self, station: str, rows: Sequence[Row]) -> str:
+        top = self._stops[station]
+        doors = [row for row in rows if row["location_type"] == ENTRANCE]
+        quays = [row for row in rows if not row["location_type"]]
+        self._count("StopPlace")
+        self._count("StopPlaceEntrance", len(doors))
+        return thing(
+            "StopPlace",
+            self._id(station),
+            text("Name", top["stop_name"]),
+            text("Description", top["stop_desc"]),
+            self._centre(top),
+            text("Url", top["stop_url"]),
+            access(self._id(f"StopPlace.{station}"), top["wheelchair_boarding"]),
+            box("entrances", *(self._write_door(row) for row in doors)),
+            text("PublicCode", top["stop_code"] if top["location_type"] == STATION else None),
+            box("quays", *(refer("Quay", self._id(row["stop_id"])) for row in quays)),
+        )
+
+    def _centre(self, row: Row) -> str:
+        if row["stop_lon"] is None or row["stop_lat"] is None:
+            return ""
+        return box("Centroid", place(row["stop_lon"], row["stop_lat"]))
+
+    def _write_door(self, row: Row) -> str:
+        return thing(
+            "StopPlaceEntrance",
+            self._id(row["stop_id"]),
+            text("Name", row["stop_name"]),
+            self._centre(row),
+            access(self._id(f"StopPlaceEntrance.{row['stop_id']}"), row["wheelchair_boarding"]),
+        )
+
+    def _write_quay(self, station: str, row: Row) -> str:
+        self._count("Quay")
+        return thing(
+            "Quay",
+            self._id(row["stop_id"]),
+            text("Name", row["stop_name"]),
+            text("Description", row["stop_desc"]),
+            self._centre(row),
+            text("Url", row["stop_url"]),
+            access(self._id(f"Quay.{row['stop_id']}"), row["wheelchair_boarding"]),
+            refer("StopPlace", self._id(station), tag="SiteRef"),
+            text("PublicCode", row["stop_code"] or row["platform_code"]),
+            text("PlateCode", row["platform_code"]),
+        )
+
+    # ── lines, calendars, changes ─────────────────────────────────────────────────────────────────────────────────────
+
+    def _list_lines(self) -> Iterator[str]:
+        routes = self._read("routes", "route_id")
+        if not routes:
+            return
+        self._count("Network")
+        names = sorted({str(row["agency_name"]) for row in self._agencies}) or [self._part.source]
+        yield thing(
+            "Network",
+            self._part.source,
+            text("Name", ", ".join(names)[:200]),
+            box("members", *(refer("Line", self._id(row["route_id"])) for row in routes)),
+        )
+        for row in routes:
+            self._count("Line")
+            yield self._write_line(row)
+
+    def _write_line(self, row: Row) -> str:
+        agency = row["agency_id"] if row["agency_id"] is not None else self._only_agency()
+        kind = SUBMODES.get(row["route_type"])
+        return thing(
+            "Line",
+            self._id(row["route_id"]),
+            text("Name", row["route_long_name"] or row["route_short_name"]),
+            text("ShortName", row["route_short_name"]),
+            text("Description", row["route_desc"]),
+            text("TransportMode", mode_of(row["route_type"])),
+            box("TransportSubmode", text(f"{kind[0]}Submode", kind[1])) if kind else "",
+            text("Url", row["route_url"]),
+            text("PublicCode", row["route_short_name"]),
+            refer("Operator", self._id(agency)) if agency is not None else "",
+            box("Presentation", text("Colour", row["route_color"]), text("TextColour", row["route_text_color"])),
+        )
+
+    def _only_agency(self) -> str | None:
+        return self._agencies[0]["agency_id"] if len(self._agencies) == 1 else None
+
+    def _list_calendars(self) -> Iterator[str]:
+        week = {row["service_id"]: row for row in self._read("calendar", "service_id")}
+        days: dict[str, list[Row]] = {}
+        for row in self._read("calendar_dates", "service_id"):
+            days.setdefault(row["service_id"], []).append(row)
+        for service in sorted({*week, *days}):
+            self._count("DayType")
+            own = week.get(service)
+            runs = [day for day in WEEK if own and own[day.lower()]]
+            yield thing(
+                "DayType",
+                self._id(service),
+                box("properties", box("PropertyOfDay", text("DaysOfWeek", " ".join(runs)))),
+            )
+            if own and runs:
+                yield thing(
+                    "OperatingPeriod",
+                    self._id(service),
+                    text("FromDate", f"{own['start_date']}T00:00:00"),
+                    text("ToDate", f"{own['end_date']}T00:00:00"),
+                )
+                yield self._assign(service, "0", refer("OperatingPeriod", self._id(service)), available=True)
+            for row in sorted(days.get(service, ()), key=lambda row: row["date"]):
+                date = text("Date", row["date"])
+                yield self._assign(service, f"{row['date']}", date, available=row["exception_type"] == 1)
+
+    def _assign(self, service: str, number: str, when: str, *, available: bool) -> str:
+        return thing(
+            "DayTypeAssignment",
+            self._id(f"{service}.{number}"),
+            when,
+            refer("DayType", self._id(service)),
+            text("isAvailable", "true" if available else "false"),
+            order=1,
+        )
+
+    def _list_connections(self) -> Iterator[str]:
+        """Write changes between two stops that take a stated time, or are not possible."""
+        rows = [row for row in self._read("transfers", "from_stop_id") if _is_between_stops(row)]
+        for row in sorted(rows, key=lambda row: (row["from_stop_id"], row["to_stop_id"])):
+            self._count("SiteConnection")
+            yield thing(
+                "SiteConnection",
+                self._id(f"{row['from_stop_id']}.{row['to_stop_id']}"),
+                box(
+                    "WalkTransferDuration",
+                    text("DefaultDuration", duration(row["min_transfer_time"])),
+                ),
+                text("BothWays", "false"),
+                box("From", self._refer_place(row["from_stop_id"])),
+                box("To", self._refer_place(row["to_stop_id"])),
+            )
+
+    def _refer_place(self, stop: str) -> str:
+        if self._stops[stop]["location_type"] == STATION:
+            return refer("StopPlace", self._id(stop))
+        station = self._find_station(self._stops[stop])
+        return refer("StopPlace", self._id(station)) + refer("Quay", self._id(stop))
+
+    # ── journeys ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _group_trips(self) -> Iterator[tuple[Row, Iterator[tuple[Row, list[Row]]]]]:
+        """Read trips with their calls, line by line; trips that run on demand are told elsewhere."""
+        routes = {row["route_id"]: row for row in self._read("routes", "route_id")}
+        query = f"""
+            SELECT t.*, c.arrival_time, c.departure_time, s.stop_id, c.stop_headsign, c.pickup_type, c.drop_off_type
+            FROM trips t
+            JOIN stop_times_compact c ON c.version_id = t.version_id AND c.trip_line = t.line
+            JOIN stops s ON s.version_id = c.version_id AND s.line = c.stop_line
+            WHERE t.version_id = %(version)s AND NOT EXISTS (
+                SELECT FROM stop_times_compact f
+                WHERE f.version_id = t.version_id AND f.trip_line = t.line AND ({FLEXIBLE})
+            )
+            ORDER BY t.route_id COLLATE "C", t.trip_id COLLATE "C", c.stop_sequence
+        """
+        with self._connection.cursor(f"netex_{self._part.version}", row_factory=dict_row) as cursor:
+            cursor.itersize = FETCHED
+            rows = cursor.execute(query.encode(), {"version": self._part.version})
+            for route, of_route in groupby(rows, key=lambda row: row["route_id"]):
+                trips = ((calls[0], calls) for calls in _gather(of_route))
+                yield routes[route], trips
+
+    def _write_offer(self, number: int, route: Row, trips: Iterable[tuple[Row, list[Row]]]) -> None:
+        """Write the patterns and the journeys of a line."""
+        patterns: dict[str, str] = {}
+        shared: dict[str, str] = {}
+        journeys: list[str] = []
+        every = self._read_frequencies(route["route_id"])
+        for trip, calls in trips:
+            pattern = self._name_pattern(route, trip, calls)
+            if pattern not in patterns:
+                patterns[pattern] = self._write_pattern(pattern, route, trip, calls, shared)
+            journeys.append(self._write_journey(pattern, route, trip, calls, every.get(trip["trip_id"], ())))
+        title = f"offre_{number}_{re.sub('[^A-Za-z0-9]+', '-', route['route_id'])[:60]}"
+        part = f"{self._part.source}-{title}"
+        with add_member(self._archive, f"{self._part.source}_{title}.xml") as stream:
+            head = open_delivery("NETEX_RESEAU", part, self._zone, self._made_at)
+            stream.write(head.encode())
+            _write_all(stream, shared.values())
+            _write_all(stream, patterns.values())
+            horaire = f"FR:GeneralFrame:NETEX_HORAIRE-{part}:LOC"
+            stream.write(
+                f'\n</members></GeneralFrame><GeneralFrame id="{horaire}" version="any">'
+                '<TypeOfFrameRef ref="FR:TypeOfFrame:NETEX_HORAIRE"/><members>\n'.encode()
+            )
+            _write_all(stream, journeys)
+            stream.write(CLOSE.encode())
+        self._count("ServiceJourneyPattern", len(patterns))
+        self._count("ServiceJourney", len(journeys))
+
+    def _read_frequencies(self, route: str) -> dict[str, list[Row]]:
+        query = """
+            SELECT f.* FROM frequencies f JOIN trips t ON t.version_id = f.version_id AND t.trip_id = f.trip_id
+            WHERE f.version_id = %s AND t.route_id = %s ORDER BY f.trip_id COLLATE "C", f.start_time
+        """
+        found: dict[str, list[Row]] = {}
+        with self._connection.cursor(row_factory=dict_row) as cursor:
+            for row in cursor.execute(query, [self._part.version, route]):
+                found.setdefault(row["trip_id"], []).append(row)
+        return found
+
+    def _name_pattern(self, route: Row, trip: Row, calls: Sequence[Row]) -> str:
+        """Name a sequence of calls by what it is: the same in every export."""
+        said = [(call["stop_id"], call["stop_headsign"], call["pickup_type"], call["drop_off_type"]) for call in calls]
+        digest = sha256(repr((trip["direction_id"], trip["trip_headsign"], said)).encode()).hexdigest()[:12]
+        return self._id(f"{route['route_id']}.{digest}")
+
+    def _write_pattern(self, pattern: str, route: Row, trip: Row, calls: Sequence[Row], shared: dict[str, str]) -> str:
+        line = self._id(route["route_id"])
+        towards = {None: None, 0: "outbound", 1: "inbound"}[trip["direction_id"]]
+        direction = f"{line}.{trip['direction_id'] or 0}"
+        shared.setdefault(
+            f"Route {direction}",
+            thing("Direction", direction, text("Name", towards or "outbound"), text("DirectionType", towards))
+            + thing(
+                "Route",
+                direction,
+                text("Name", route["route_long_name"] or route["route_short_name"]),
+                refer("Line", line),
+                text("DirectionType", towards),
+                refer("Direction", direction),
+            ),
+        )
+        points = []
+        for order, call in enumerate(calls, 1):
+            self._share_stop(call["stop_id"], shared)
+            asked = call["pickup_type"] in BY_REQUEST or call["drop_off_type"] in BY_REQUEST
+            points.append(
+                thing(
+                    "StopPointInJourneyPattern",
+                    f"{pattern}.{order}",
+                    refer("ScheduledStopPoint", self._id(call["stop_id"])),
+                    text("ForAlighting", "false" if call["drop_off_type"] == 1 else "true"),
+                    text("ForBoarding", "false" if call["pickup_type"] == 1 else "true"),
+                    self._share_display(call["stop_headsign"], shared),
+                    text("RequestStop", "true" if asked else None),
+                    self._say_booking(route, call),
+                    order=order,
+                )
+            )
+        return thing(
+            "ServiceJourneyPattern",
+            pattern,
+            refer("Route", direction),
+            self._share_display(trip["trip_headsign"], shared),
+            box("pointsInSequence", *points),
+            text("ServiceJourneyPatternType", "passenger"),
+        )
+
+    def _say_booking(self, route: Row, call: Row) -> str:
+        if BY_PHONE not in {call["pickup_type"], call["drop_off_type"]}:
+            return ""
+        phones = {row["agency_id"]: row["agency_phone"] for row in self._agencies}
+        phone = phones.get(route["agency_id"] if route["agency_id"] is not None else self._only_agency())
+        return box(
+            "BookingArrangements",
+            box("BookingContact", text("Phone", phone)),
+            text("BookingMethods", "callOffice"),
+        )
+
+    def _share_stop(self, stop: str, shared: dict[str, str]) -> None:
+        """Write, once a file, the point that journeys call at, and where it is."""
+        if f"Stop {stop}" in shared:
+            return
+        row, id_ = self._stops[stop], self._id(stop)
+        station = self._find_station(row)
+        shared[f"Stop {stop}"] = thing("ScheduledStopPoint", id_, text("Name", row["stop_name"])) + thing(
+            "PassengerStopAssignment",
+            id_,
+            refer("ScheduledStopPoint", id_),
+            refer("StopPlace", self._id(station)),
+            refer("Quay", id_) if not row["location_type"] else "",
+            order=1,
+        )
+
+    def _share_display(self, headsign: str | None, shared: dict[str, str]) -> str:
+        """Write, once a file, what a vehicle shows; return the reference to it."""
+        if not headsign:
+            return ""
+        id_ = self._id(sha256(headsign.encode()).hexdigest()[:12])
+        shared.setdefault(f"Display {id_}", thing("DestinationDisplay", id_, text("FrontText", headsign)))
+        return refer("DestinationDisplay", id_)
+
+    def _write_journey(self, pattern: str, route: Row, trip: Row, calls: Sequence[Row], every: Sequence[Row]) -> str:
+        id_ = self._id(trip["trip_id"])
+        kind = "TemplateServiceJourney" if every else "ServiceJourney"
+        times = [
+            box(
+                "TimetabledPassingTime",
+                refer("StopPointInJourneyPattern", f"{pattern}.{order}"),
+                clock("Arrival", call["arrival_time"]),
+                clock("Departure", call["departure_time"]),
+            ).replace("<TimetabledPassingTime>", '<TimetabledPassingTime version="any">', 1)
+            for order, call in enumerate(calls, 1)
+        ]
+        bikes = {1: "cyclesAllowed", 2: "noCycles"}.get(trip["bikes_allowed"] or 0)
+        return thing(
+            kind,
+            id_,
+            text("Name", trip["trip_short_name"]),
+            text("TransportMode", mode_of(route["route_type"])),
+            access(self._id(f"ServiceJourney.{trip['trip_id']}"), trip["wheelchair_accessible"]),
+            box("dayTypes", refer("DayType", self._id(trip["service_id"]))),
+            refer("ServiceJourneyPattern", pattern, tag="JourneyPatternRef"),
+            refer("Block", self._id(trip["block_id"])) if trip["block_id"] else "",
+            box("passingTimes", *times),
+            box("facilities", thing("ServiceFacilitySet", id_, text("LuggageCarriageFacilityList", bikes)))
+            if bikes
+            else "",
+            _say_frequencies(id_, every),
+        )
+
+
+def _say_frequencies(id_: str, every: Sequence[Row]) -> str:
+    groups = []
+    for number, row in enumerate(every, 1):
+        first, last = clock("First", row["start_time"]), clock("Last", row["end_time"])
+        groups.append(
+            thing(
+                "HeadwayJourneyGroup",
+                f"{id_}.{number}",
+                first.replace("FirstTime", "FirstDepartureTime"),
+                last.replace("LastTime", "LastDepartureTime"),
+                text("ScheduledHeadwayInterval", duration(row["headway_secs"])),
+            )
+        )
+    return box("frequencyGroups", *groups)
+
+
+def _is_between_stops(row: Row) -> bool:
+    lines = ("from_route_id", "to_route_id", "from_trip_id", "to_trip_id")
+    return (
+        row["min_transfer_time"] is not None
+        and row["from_stop_id"] is not None
+        and row["to_stop_id"] is not None
+        and row["from_stop_id"] != row["to_stop_id"]
+        and all(row[name] is None for name in lines)
+    )
+
+
+def _gather(rows: Iterable[Row]) -> Iterator[list[Row]]:
+    for _, calls in groupby(rows, key=lambda row: row["trip_id"]):
+        yield list(calls)
+
+
+def _write_all(stream: IO[bytes], texts: Iterable[str]) -> None:
+    for one in texts:
+        stream.write(one.encode())

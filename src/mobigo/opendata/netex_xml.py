@@ -1,0 +1,116 @@
+"""Elements of NeTEx as text: written in order, references told apart from what they refer to.
+
+Ids are ``CODESPACE:Class:source:id:LOC``; of stops ``FR::Class:source:id:LOC``. What stands within the frame of an id
+is the id of every other format, verbatim.
+
+References
+----------
+NeTEx French profile, common elements, identifiers.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+from xml.sax.saxutils import escape, quoteattr
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+CODESPACE = "MOBIGO"
+STOPS = frozenset({"StopPlace", "Quay", "StopPlaceEntrance", "BoardingPosition", "FlexibleStopPlace"})
+"""Classes whose ids the national register frames."""
+HEAD = (
+    '<PublicationDelivery xmlns="http://www.netex.org.uk/netex" xmlns:gml="http://www.opengis.net/gml/3.2"'
+    ' xmlns:siri="http://www.siri.org.uk/siri" version="1.10:FR-NETEX-2.2">'
+)
+DAY = 86_400
+BREAKS = dict.fromkeys(range(32), " ") | {0xFFFE: " ", 0xFFFF: " "}
+"""Characters that XML has no words for."""
+
+
+def name(kind: str, id_: str) -> str:
+    """Return the NeTEx id of something that has an id in every format."""
+    return f"FR::{kind}:{id_}:LOC" if kind in STOPS else f"{CODESPACE}:{kind}:{id_}:LOC"
+
+
+def text(tag: str, value: object) -> str:
+    """Write an element of text; nothing for None or an empty text."""
+    if value is None or value == "":
+        return ""
+    return f"<{tag}>{escape(str(value).translate(BREAKS))}</{tag}>"
+
+
+def box(tag: str, *inside: str) -> str:
+    """Write an element around others; nothing around nothing."""
+    within = "".join(inside)
+    return f"<{tag}>{within}</{tag}>" if within else ""
+
+
+def thing(kind: str, id_: str, *inside: str, order: int | None = None) -> str:
+    """Write something with an id."""
+    ordered = "" if order is None else f' order="{order}"'
+    return f'<{kind} id={quote(name(kind, id_))} version="any"{ordered}>{"".join(inside)}</{kind}>'
+
+
+def refer(kind: str, id_: str, *, tag: str | None = None) -> str:
+    """Refer to something of this delivery."""
+    return f"<{tag or kind + 'Ref'} ref={quote(name(kind, id_))}/>"
+
+
+def quote(value: str) -> str:
+    """Write the value of an attribute."""
+    return quoteattr(value.translate(BREAKS))
+
+
+def clock(tag: str, seconds: int | None) -> str:
+    """Write a time of the service day: the hour of the clock, and the days after."""
+    if seconds is None:
+        return ""
+    days, rest = divmod(seconds, DAY)
+    hour = f"{rest // 3600:02}:{rest // 60 % 60:02}:{rest % 60:02}"
+    return f"<{tag}Time>{hour}</{tag}Time><{tag}DayOffset>{days}</{tag}DayOffset>"
+
+
+def duration(seconds: int) -> str:
+    """Write a span as ISO 8601 does."""
+    return f"PT{seconds}S"
+
+
+def place(lon: float, lat: float) -> str:
+    """Write where something is."""
+    return f"<Location><Longitude>{lon:.7f}</Longitude><Latitude>{lat:.7f}</Latitude></Location>"
+
+
+def access(id_: str, wheelchair: int | None) -> str:
+    """Write whether a wheelchair gets there: GTFS says 1 yes, 2 no, else unknown."""
+    said = {1: "true", 2: "false"}.get(wheelchair or 0, "unknown")
+    return thing(
+        "AccessibilityAssessment",
+        id_,
+        text("MobilityImpairedAccess", said),
+        box("limitations", box("AccessibilityLimitation", text("WheelchairAccess", said))),
+    )
+
+
+def open_delivery(frame: str, part: str, zone: str, made_at: datetime) -> str:
+    """Write what stands before the members of a general frame: ``NETEX_ARRET``, ..."""
+    return (
+        '<?xml version="1.0" encoding="UTF-8"?>\n'
+        + HEAD
+        + text("PublicationTimestamp", made_at.isoformat(timespec="seconds"))
+        + text("ParticipantRef", CODESPACE)
+        + "<dataObjects>"
+        + f'<CompositeFrame id={quote(f"FR:CompositeFrame:NETEX_FRANCE-{part}:LOC")} version="any">'
+        + box(
+            "FrameDefaults",
+            box("DefaultLocale", text("TimeZone", zone), text("DefaultLanguage", "fr")),
+            text("DefaultLocationSystem", "WGS84"),
+        )
+        + "<frames>"
+        + f'<GeneralFrame id={quote(f"FR:GeneralFrame:{frame}-{part}:LOC")} version="any">'
+        + f'<TypeOfFrameRef ref="FR:TypeOfFrame:{frame}"/>'
+        + "<members>\n"
+    )
+
+
+CLOSE = "\n</members></GeneralFrame></frames></CompositeFrame></dataObjects></PublicationDelivery>\n"
