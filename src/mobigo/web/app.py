@@ -55,7 +55,7 @@ from mobigo.school import scenarios_api
 from mobigo.school.roads import RoadsKeeper
 from mobigo.school.scenarios import Bench
 from mobigo.settings import Settings
-from mobigo.ticketing import after_api, orders_api
+from mobigo.ticketing import after_api, orders_api, revenue_api
 from mobigo.ticketing.asking import find_places_in
 from mobigo.ticketing.counter import Counter
 from mobigo.tickets import api as tickets_api
@@ -164,6 +164,7 @@ def create_app(
         fares_api,
         orders_api,
         after_api,
+        revenue_api,
         ledger_api,
         lines_api,
         runs_api,
