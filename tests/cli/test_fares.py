@@ -33,7 +33,11 @@ def test_a_feed_brings_its_fares_when_it_is_loaded(run: Run, tmp_path: Path) -> 
     out = tmp_path / "fares.zip"
     assert run("fares", "export", "--series", "town", "--out", out)[0] == 0
     with zipfile.ZipFile(out) as made:
-        assert made.namelist() == ["fare_products.txt", "fare_leg_rules.txt"]
+        assert made.namelist() == ["agency.txt", "fare_products.txt", "fare_leg_rules.txt"]
+    whole = tmp_path / "whole.zip"
+    assert run("fares", "export", "--series", "town", "--into", feed, "--out", whole)[0] == 0
+    assert run("load", "gtfs", whole, "--source", "town", "--no-build")[0] == 0
+    assert len(json.loads(run("fares", "versions", "--json")[1])["versions"]) == 1  # the same fares
 
 
 def test_catalogues_go_in_and_out(run: Run, tmp_path: Path) -> None:

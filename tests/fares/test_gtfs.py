@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import zipfile
+from dataclasses import replace
 from datetime import date
 from typing import TYPE_CHECKING
 
 import gtfs_guru
 import pytest
 
-from mobigo.fares.catalogue import LimitKind, ProductKind, ThroughRow, TransferKind
+from mobigo.fares.catalogue import (
+    Days,
+    LimitKind,
+    ProductKind,
+    ThroughRow,
+    Timeframe,
+    TimeSpan,
+    TransferKind,
+)
 from mobigo.fares.demonstration import read_demonstration
 from mobigo.fares.feed_rows import FeedRows, read_archive
 from mobigo.fares.gtfs_read import read_fares
-from mobigo.fares.gtfs_write import write_archive, write_fares
+from mobigo.fares.gtfs_write import write_archive, write_fares, write_into
 from mobigo.kit.errors import InvalidInput, NotFound
 
 if TYPE_CHECKING:
@@ -24,11 +31,6 @@ if TYPE_CHECKING:
     from mobigo.fares.catalogue import Catalogue
 
 DAY = date(2026, 1, 5)
-FARES = frozenset({
-    "networks", "route_networks", "areas", "stop_areas", "timeframes", "rider_categories", "fare_media",
-    "fare_products", "fare_leg_rules", "fare_leg_join_rules", "fare_transfer_rules", "fare_attributes", "fare_rules",
-})  # fmt: skip
-
 BASE = {
     "agency": "agency_id,agency_name,agency_url,agency_timezone\nA,Bus,https://a.example,Europe/Paris",
     "stops": "stop_id,stop_name,stop_lat,stop_lon,zone_id,location_type,parent_station\n"
@@ -59,31 +61,9 @@ def read(path: Path, source: str = "x") -> tuple[Catalogue, list[str], FeedRows]
 def rewrite(path: Path, folder: Path, source: str = "x") -> Path:
     """Read a feed's fares, write them, and put them in the place of its own."""
     catalogue, _, rows = read(path, source)
-    files = write_fares(catalogue, [rows], DAY)
-    made = zipfile.ZipFile(io.BytesIO(write_archive(files)))
-    there = {row["service_id"] for name in ("calendar", "calendar_dates") for row in rows.of(name)}
-    assert {row["service_id"] for row in files.tables.get("calendar", [])} <= there
     out = folder / f"again-{path.name}"
-    with zipfile.ZipFile(path) as old, zipfile.ZipFile(out, "w") as new:
-        for name in old.namelist():
-            stem = name.removesuffix(".txt")
-            if stem == "routes":
-                new.writestr(name, without_network(old.read(name).decode("utf-8-sig")))
-            elif stem not in FARES:
-                new.writestr(name, old.read(name))
-        for name in made.namelist():
-            if name not in {"calendar.txt", "calendar_dates.txt"}:
-                new.writestr(name, made.read(name))
+    out.write_bytes(write_into(path, write_fares(catalogue, [rows], DAY)))
     return out
-
-
-def without_network(text: str) -> str:
-    rows = list(csv.DictReader(io.StringIO(text)))
-    out = io.StringIO()
-    writer = csv.DictWriter(out, [name for name in rows[0] if name != "network_id"], extrasaction="ignore")
-    writer.writeheader()
-    writer.writerows(rows)
-    return out.getvalue()
 
 
 # ── what is read ──
@@ -235,7 +215,31 @@ def check_round_trip(path: Path, folder: Path, source: str) -> None:
 
 @pytest.mark.parametrize("files", [SECOND, FIRST], ids=["second", "first"])
 def test_writing_and_reading_again_gives_the_same(tmp_path: Path, files: dict[str, str]) -> None:
-    check_round_trip(archive(tmp_path, **files), tmp_path, "x")
+    path = archive(tmp_path, **files)
+    check_round_trip(path, tmp_path, "x")
+    again = tmp_path / "fares.zip"
+    again.write_bytes(write_archive(write_fares(read(path)[0], [read(path)[2]], DAY)))
+    alone = read(again)[0]
+    assert replace(alone, areas=()) == replace(read(path)[0], areas=())
+
+
+def test_days_that_the_feed_has_not_become_services_of_their_own(tmp_path: Path) -> None:
+    path = archive(tmp_path, **SECOND)
+    catalogue, _, rows = read(path)
+    changed = replace(catalogue.days[0], added=(date(2026, 5, 3),))
+    frames = (*catalogue.timeframes, Timeframe("fair", (TimeSpan("fair", 0, 86_400),)))
+    fair = Days("fair", weekdays=(6,), holidays=True)
+    files = write_fares(replace(catalogue, days=(changed, fair), timeframes=frames), [rows], DAY)
+    again = tmp_path / "again.zip"
+    again.write_bytes(write_into(path, files))
+    found = read(again)[0]
+    assert [one.id for one in found.days] == ["fares_week", "fair"]
+    assert replace(found.days[0], id="week") == changed
+    assert date(2026, 5, 1) in found.days[1].added
+    assert files.notes == ["days fair: written for 2025-12-06 to 2027-02-09"]
+    with zipfile.ZipFile(again) as made:
+        week = made.read("calendar.txt").decode()
+    assert week.count("20260101,20261231") == 2  # the feed's own service stays
 
 
 @pytest.mark.parametrize("name", ["transcollines", "ctran"])

@@ -132,12 +132,15 @@ def import_fares(*, source: str, series: str | None, valid_from: str | None, at_
 @click.option("--series", metavar="ID", default="region", show_default=True, help="Of the catalogue in force.")
 @click.option("--out", "file", required=True, type=click.Path(path_type=Path), help="FILE.json, .csv or .zip (GTFS).")
 @click.option("--feed", "feeds", multiple=True, metavar="ID", help="GTFS: whose routes and stops; all if not said.")
+@click.option("--into", type=click.Path(path_type=Path), metavar="FEED.zip", help="GTFS: in a copy of this feed.")
 @click.option("--on", metavar="YYYY-MM-DD", help="Prices of this day of travel; today if not said.")
-def export_fares(*, version: int | None, series: str, file: Path, feeds: tuple[str, ...], on: str | None) -> None:
+def export_fares(
+    *, version: int | None, series: str, file: Path, feeds: tuple[str, ...], into: Path | None, on: str | None
+) -> None:
     """Write a catalogue: as a document, as a table of prices, or as files of GTFS Fares."""
     from mobigo.fares import service
     from mobigo.fares.document import write_document
-    from mobigo.fares.gtfs_write import write_archive
+    from mobigo.fares.gtfs_write import write_archive, write_into
     from mobigo.fares.tables import write_prices
     from mobigo.kit.errors import InvalidInput
 
@@ -152,7 +155,8 @@ def export_fares(*, version: int | None, series: str, file: Path, feeds: tuple[s
                 content = write_prices(catalogue, day).encode()
             case ".zip":
                 files = service.write_gtfs(connection, catalogue, feeds, day)
-                content, notes = write_archive(files), files.notes
+                content = write_archive(files) if into is None else write_into(into, files)
+                notes = files.notes
             case _:
                 raise InvalidInput(f"{file} ends in none of .json, .csv, .zip; name it by what it shall be")
     try:

@@ -32,7 +32,6 @@ FILES = (
 """Files that fares are made of or speak of."""
 
 NEEDED: dict[str, tuple[str, ...]] = {
-    "agency": ("agency_id", "agency_name", "agency_timezone", "agency_fare_url"),
     "stops": ("stop_id", "zone_id", "location_type", "parent_station"),
     "routes": ("route_id", "agency_id", "network_id"),
 }

@@ -94,6 +94,34 @@ def read_fares(rows: FeedRows, *, valid_from: date, series: str | None = None) -
     return found
 
 
+def read_days(rows: FeedRows, service: str) -> Days:
+    """Return the days of a service; of one that the feed does not have, none."""
+    week = next((row for row in rows.of("calendar") if row["service_id"] == service), None)
+    added, removed = (
+        tuple(
+            sorted(
+                {
+                    row["date"]
+                    for row in rows.of("calendar_dates")
+                    if row["service_id"] == service and row["exception_type"] == kind
+                }
+            )
+        )
+        for kind in (1, 2)
+    )
+    removed = tuple(day for day in removed if day not in added)
+    if week is None:
+        return Days(service, added=added)
+    return Days(
+        service,
+        weekdays=tuple(number for number, name in enumerate(WEEKDAYS) if week[name] == 1),
+        first=week["start_date"],
+        last=week["end_date"],
+        added=added,
+        removed=removed,
+    )
+
+
 class _Reader:
     """One reading of a feed's fares."""
 
@@ -304,33 +332,7 @@ class _Reader:
             spans[row["timeframe_group_id"]].append(TimeSpan(row["service_id"], start, end))
             services[row["service_id"]] = None
         frames = tuple(Timeframe(id_, tuple(found)) for id_, found in spans.items())
-        return frames, tuple(self._days(id_) for id_ in services)
-
-    def _days(self, service: str) -> Days:
-        week = next((row for row in self.rows.of("calendar") if row["service_id"] == service), None)
-        added, removed = (
-            tuple(
-                sorted(
-                    {
-                        row["date"]
-                        for row in self.rows.of("calendar_dates")
-                        if row["service_id"] == service and row["exception_type"] == kind
-                    }
-                )
-            )
-            for kind in (1, 2)
-        )
-        removed = tuple(day for day in removed if day not in added)
-        if week is None:
-            return Days(service, added=added)
-        return Days(
-            service,
-            weekdays=tuple(number for number, name in enumerate(WEEKDAYS) if week[name] == 1),
-            first=week["start_date"],
-            last=week["end_date"],
-            added=added,
-            removed=removed,
-        )
+        return frames, tuple(read_days(self.rows, id_) for id_ in services)
 
     # ── rules of version 2 ──
 

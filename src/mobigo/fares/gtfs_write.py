@@ -12,21 +12,29 @@ import zipfile
 from collections import defaultdict
 from dataclasses import dataclass, field
 from datetime import date, timedelta
+from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
 from mobigo.fares.catalogue import LimitKind, MediumKind, TransferKind
+from mobigo.fares.feed_rows import FILES
 from mobigo.fares.findings import ONE_DAY
+from mobigo.fares.gtfs_read import read_days
 from mobigo.fares.model import RideKind
 from mobigo.fares.tables import digits_of, holds
-from mobigo.transit.gtfs import BY_NAME, WEEKDAYS
+from mobigo.kit.errors import InvalidInput
+from mobigo.transit.gtfs import BY_NAME, WEEKDAYS, Kind
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
+    from pathlib import Path
 
     from mobigo.fares.catalogue import Catalogue, Days, Product, Tariff
-    from mobigo.fares.feed_rows import FeedRows
+    from mobigo.fares.feed_rows import FeedRows, Row
 
 Cells = dict[str, str]
+
+FARES = frozenset(FILES) - {"stops", "routes"}
+"""Files that fares take the place of."""
 
 BEFORE, AFTER = timedelta(days=30), timedelta(days=400)
 """Around the day of the export: the days that calendars without end are written for."""
@@ -37,7 +45,11 @@ FIRST = (1980, 1, 1, 0, 0, 0)
 
 @dataclass(frozen=True)
 class FareFiles:
-    """Rows of the files of fares, as texts by column; and of calendars that they refer to."""
+    """Rows of the files of fares, as texts by column.
+
+    Of one feed also the whole of its agency.txt, and of its calendars where fares depend on the time, with what fares
+    need besides: so that they can take the place of the feed's own.
+    """
 
     tables: Mapping[str, list[Cells]]
     notes: list[str] = field(default_factory=list)
@@ -58,12 +70,56 @@ def write_fares(catalogue: Catalogue, feeds: Sequence[FeedRows], day: date) -> F
 
 
 def write_archive(files: FareFiles) -> bytes:
-    """Write the files as a ZIP archive: to be put beside those of the feeds."""
+    """Write the files alone as a ZIP archive."""
     out = io.BytesIO()
-    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
+    with zipfile.ZipFile(out, "w") as archive:
         for name, rows in files.tables.items():
-            archive.writestr(zipfile.ZipInfo(f"{name}.txt", FIRST), write_table(name, rows))
+            _add(archive, f"{name}.txt", write_table(name, rows).encode())
     return out.getvalue()
+
+
+def write_into(feed: Path, files: FareFiles) -> bytes:
+    """Write a copy of a feed on disk, a ZIP archive, with these fares in the place of its own.
+
+    Raises
+    ------
+    InvalidInput
+        When it is none.
+    """
+    out = io.BytesIO()
+    kept = {"agency", "calendar", "calendar_dates"} - files.tables.keys()
+    try:
+        with zipfile.ZipFile(feed) as old, zipfile.ZipFile(out, "w") as new:
+            for member in old.infolist():
+                name = PurePosixPath(member.filename).name.removesuffix(".txt")
+                if name in files.tables or (name in FARES and name not in kept):
+                    continue
+                content = old.read(member)
+                if name == "routes" and "networks" in files.tables:
+                    content = _without_networks(content)
+                _add(new, member.filename, content)
+            for name, rows in files.tables.items():
+                _add(new, f"{name}.txt", write_table(name, rows).encode())
+    except (OSError, zipfile.BadZipFile, NotImplementedError, RuntimeError) as error:
+        raise InvalidInput(f"{feed} is no ZIP archive ({error}); give a GTFS feed") from None
+    return out.getvalue()
+
+
+def _add(archive: zipfile.ZipFile, name: str, content: bytes) -> None:
+    archive.writestr(zipfile.ZipInfo(name, FIRST), content, zipfile.ZIP_DEFLATED)
+
+
+def _without_networks(content: bytes) -> bytes:
+    """Drop the column network_id of routes.txt: networks.txt and route_networks.txt say it."""
+    rows = list(csv.reader(io.StringIO(content.decode("utf-8-sig", "replace"), newline="")))
+    drop = {n for n, name in enumerate(rows[0] if rows else ()) if name.strip() == "network_id"}
+    if not drop:
+        return content
+    out = io.StringIO()
+    csv.writer(out, lineterminator="\n").writerows(
+        [cell for n, cell in enumerate(row) if n not in drop] for row in rows if row
+    )
+    return out.getvalue().encode()
 
 
 def write_table(name: str, rows: Iterable[Cells]) -> str:
@@ -84,6 +140,7 @@ class _Writer:
     def __init__(self, catalogue: Catalogue, feeds: Sequence[FeedRows], day: date) -> None:
         self.catalogue = catalogue
         self.day = day
+        self.feeds = feeds
         self.sources = {feed.source for feed in feeds}
         self.alone = len(self.sources) == 1
         self.notes: list[str] = []
@@ -105,6 +162,8 @@ class _Writer:
         if len(legs) > 1 and ranked != {True}:
             self.notes.append("several tariffs have leg rules, which GTFS cannot tell apart; only the first is written")
             legs = legs[:1]
+        if self.alone:
+            self._copy("agency")
         if legs:
             self._second(legs)
         for tariff in self.tariffs:
@@ -188,6 +247,7 @@ class _Writer:
         ]
 
     def _timeframes(self) -> None:
+        services = {days.id: self._service(days) for days in self.catalogue.days}
         used: dict[str, None] = {}
         for frame in self.catalogue.timeframes:
             for span in frame.spans:
@@ -197,21 +257,42 @@ class _Writer:
                         timeframe_group_id=frame.id,
                         start_time=None if whole else _clock(span.start),
                         end_time=None if whole else _clock(span.end),
-                        service_id=span.days,
+                        service_id=services[span.days],
                     )
                 )
                 used[span.days] = None
+        if used and self.alone:
+            self._copy("calendar")
+            self._copy("calendar_dates")
         for days in self.catalogue.days:
-            if days.id in used:
-                self._days(days)
+            if days.id in used and not self._is_there(days):
+                self._days(days, services[days.id])
 
-    def _days(self, days: Days) -> None:
+    def _is_there(self, days: Days) -> bool:
+        """Whether the feed has a service of this id and these days."""
+        return self.alone and days.id in self._services() and read_days(self.feeds[0], days.id) == days
+
+    def _services(self) -> set[str]:
+        return {row["service_id"] for name in ("calendar", "calendar_dates") for row in self.feeds[0].of(name)}
+
+    def _service(self, days: Days) -> str:
+        """Return the id of the service that a set of days is written as; not one that the feed has for other days."""
+        taken = self._services() if self.alone else set()
+        name = days.id
+        while name in taken and not self._is_there(days):
+            name = f"fares_{name}"
+        return name
+
+    def _copy(self, name: str) -> None:
+        self.tables[name] = [_write_row(name, row) for row in self.feeds[0].of(name)]
+
+    def _days(self, days: Days, service: str) -> None:
         """Write a set of days as a service; holidays and what has no end day by day, around the day of the export."""
         if days.holidays is None and (not days.weekdays or (days.first and days.last)):
             if days.first and days.last:
                 self.tables["calendar"].append(
                     _cells(
-                        service_id=days.id,
+                        service_id=service,
                         **{name: int(number in days.weekdays) for number, name in enumerate(WEEKDAYS)},
                         start_date=f"{days.first:%Y%m%d}",
                         end_date=f"{days.last:%Y%m%d}",
@@ -224,7 +305,7 @@ class _Writer:
             dates = [(day, 1) for day in _days_between(first, last) if days.holds(day)]
             self.notes.append(f"days {days.id}: written for {first} to {last}")
         self.tables["calendar_dates"] += [
-            _cells(service_id=days.id, date=f"{day:%Y%m%d}", exception_type=kind) for day, kind in sorted(dates)
+            _cells(service_id=service, date=f"{day:%Y%m%d}", exception_type=kind) for day, kind in sorted(dates)
         ]
 
     def _product(self, product: Product) -> None:
@@ -352,6 +433,17 @@ class _Writer:
 
 def _cells(**values: str | int | None) -> Cells:
     return {name: str(value) for name, value in values.items() if value is not None}
+
+
+def _write_row(name: str, row: Row) -> Cells:
+    """Write a row of a file as it was read."""
+    cells: Cells = {}
+    for column in BY_NAME[name].columns:
+        value = row.get(column.name)
+        if value is None or value == "":
+            continue
+        cells[column.name] = f"{value:%Y%m%d}" if column.kind is Kind.DATE else str(value)
+    return cells
 
 
 def _clock(seconds: int) -> str:
