@@ -63,6 +63,16 @@ def test_who_asks_to_stop_gets_the_best_so_far() -> None:
     assert check_plan(problem, found.plan)[0] == found.plan.buses
 
 
+@pytest.mark.parametrize("seed", range(4))
+def test_a_plan_is_never_worse_than_what_is_driven_today(seed: int) -> None:
+    kinds = (COACH, MIDI, MINIBUS)
+    problem = draw_problem(seed, n_schools=3, n_stops=18, kinds=kinds, wheelchairs=True, weeks=True).problem
+    good = solve(problem, time_limit=20, seed=1, work=10)
+    again = solve(problem, time_limit=0, seed=2, present=good.plan.routes)
+    assert (again.plan.buses, again.cost) <= (good.plan.buses, good.cost + 1e-6)
+    assert check_plan(problem, again.plan) == (again.plan.buses, pytest.approx(again.cost))
+
+
 def test_kinds_that_another_suits_as_well_are_left_out_of_the_count_of_buses() -> None:
     assert list_large((COACH, MIDI, MINIBUS)) == [0, 1, 2]
     assert list_large((Kind(20), Kind(50), Kind(50))) == [1]

@@ -99,6 +99,9 @@ def solve(
     if not priced or not plan.routes:
         return Solved(plan, certificate, 0.0, 0.0)
     plan = cheapen_buses(problem, plan)
+    if present:
+        today = cheapen_buses(problem, link_cheaply(problem, present))
+        plan = min(plan, today, key=lambda one: (one.buses, cost_of(problem, one)))
     patience = Patience(max(0.0, time_limit - (clock() - begun)), work, stopped, clock)
     search = _Search(problem, plan, certificate.count, patience, seed)
     search.tell = lambda: tell(search.plan, certificate.bound, search.cost, search.bound)

@@ -364,13 +364,15 @@ def _present(book: Book, layout: Layout, row: dict[str, int]) -> list[Route]:
                 for number in loads.get((service, row[stop]), ())
                 if number not in driven
             ]
-            route = Route(service, tuple(mine))
-            if mine and problem.fits(route) and problem.ride(route) <= problem.max_ride[service]:
-                routes.append(route)
+            kind = problem.find_kind(mine) if mine else None
+            if kind is not None and problem.ride(Route(service, tuple(mine))) <= problem.max_ride[service]:
+                routes.append(Route(service, tuple(mine), kind))
                 driven.update(mine)
     if not routes:
         return []
-    alone = [Route(load.service, (n,)) for n, load in enumerate(layout.loads) if n not in driven]
+    alone = [
+        Route(load.service, (n,), problem.find_kind([n]) or 0) for n, load in enumerate(layout.loads) if n not in driven
+    ]
     return [*routes, *alone]
 
 
