@@ -22,11 +22,13 @@ if TYPE_CHECKING:
 LABELS = {
     "vehicles": "vehicles",
     "bound": "proven least",
+    "drivers": "drivers, on the fullest day",
     "runs": "runs",
     "loaded_km": "km with pupils, a week",
     "empty_km": "km empty, a week",
     "hours": "hours, a week",
     "cents": "cost in cents, a week",
+    "cents_bound": "proven least with so many vehicles",
     "co2_kg": "CO2 in kg, a week",
     "pupils": "pupils brought",
     "stops": "stops served",
