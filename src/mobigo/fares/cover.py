@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 from mobigo.fares.catalogue import Choice, Moment, ProductKind, ValidityMode
 from mobigo.fares.chains import cost_of
 from mobigo.fares.model import Reason
+from mobigo.kit.errors import Refused
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 
 UNKNOWN = 10**15
 """What a ride without a price weighs: more than any money."""
+MOST_WAYS = 100_000
+"""Ways of one traveller to be somewhere on a journey that are looked at."""
 CENT = 1000
 """What a cent weighs: more than any number of things to buy."""
 
@@ -62,7 +65,8 @@ class Pool(NamedTuple):
     start: int = 0
     """Ride it is first used for."""
     medium: str | None = None
-    held: Held | None = None
+    stock: tuple[tuple[Held, int], ...] = ()
+    """What of it is held, with its seats or rides; empty: it is bought."""
 
 
 class Step(NamedTuple):
@@ -145,11 +149,11 @@ def list_held(book: PriceBook, fellow: Fellow, rides: Sequence[FareRide]) -> tup
             masks = tuple(there >> n << n if there >> n & 1 else 0 for n in range(len(rides)))
         if product.max_fellows > 1:
             pools += [
-                Pool(product, mask, 0, product.max_fellows, seats=True, most=1, start=n, held=held)
+                Pool(product, mask, 0, product.max_fellows, seats=True, most=1, start=n, stock=((held, 1),))
                 for n, mask in _distinct(masks)
             ]
         elif left is not None and not product.personal and not clocked:
-            pools.append(Pool(product, there, 0, left, seats=False, most=1, held=held))
+            pools.append(Pool(product, there, 0, left, seats=False, most=1, stock=((held, left),)))
         else:
             why = (Reason("held", {"kind": str(product.kind)}),)
             tickets.append(Ticket(product, masks, (0,) * len(rides), why, held=held, left=left))
@@ -265,6 +269,7 @@ class _Places:
         for at in reversed(range(n)):
             after = (CENT * run.cents + self.spare[run.last + 1] for run in runs[at])
             self.spare[at] = min(0, self.spare[at + 1], *after)
+        self.kept = 0
         self.reached: list[dict[tuple[_Opened, tuple[int, ...]], tuple[int, Step | None]]] = [{} for _ in range(n + 1)]
 
     def keep(self, at: int, opened: _Opened, draught: tuple[int, ...], weight: int, step: Step | None) -> None:
@@ -277,6 +282,10 @@ class _Places:
             if (one[1] >> at and one[2]) or self.tickets[one[0]].held is not None
         )
         known = self.reached[at].get((opened, draught))
+        if known is None:
+            self.kept += 1
+            if self.kept > MOST_WAYS:
+                raise too_complex()
         if known is None or weight < known[0]:
             self.reached[at][opened, draught] = weight, step
 
@@ -338,6 +347,15 @@ def find_options(
         if draught not in ends or weight < ends[draught].weight:
             ends[draught] = Option(weight, draught, last)
     return drop_beaten(list(ends.values()))
+
+
+def too_complex() -> Refused:
+    """Say that there are too many ways to pay to compare all."""
+    return Refused(
+        "there are too many ways to share what these travellers have to compare them all; ask for fewer of them at"
+        " once, or with fewer carnets and tickets",
+        code="price_too_complex",
+    )
 
 
 def drop_beaten(options: list[Option]) -> list[Option]:

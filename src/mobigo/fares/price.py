@@ -22,11 +22,12 @@ from mobigo.fares.cover import (
     list_bought,
     list_held,
     list_pools,
+    too_complex,
 )
 from mobigo.fares.model import Fellow, Item, Price, Reason
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from mobigo.fares.catalogue import Product, Reduction
     from mobigo.fares.chains import Part, Run
@@ -34,6 +35,8 @@ if TYPE_CHECKING:
     from mobigo.fares.model import FareRide, Held
     from mobigo.fares.pricebook import PriceBook
 
+MOST_WORK = 1_000_000
+"""Combinations of travellers that are looked at."""
 MOST_CARDS = 4
 """Reduction cards on sale that are tried together; of more, each alone."""
 
@@ -264,7 +267,7 @@ def _list_pools(
 ) -> list[Pool | _Companions]:
     """List what those who travel together may share."""
     book, rides, fellows, media = asked
-    pools: list[Pool | _Companions] = [pool for _, own in held for pool in own]
+    pools: list[Pool | _Companions] = [*_merge(pool for _, own in held for pool in own)]
     if len(fellows) > 1 or book.shared:
         payers = [Payer(fellow.category, (), n, media) for n, fellow in enumerate(fellows)]
         pools += list_pools(book, rides, payers, sum(choice.option.weight for choice in plain) + CENT)
@@ -276,6 +279,19 @@ def _list_pools(
             if holders or on_sale:
                 pools.append(_Companions(card, one.companions, holders))
     return pools
+
+
+def _merge(pools: Iterable[Pool]) -> Iterator[Pool]:
+    """Put carnets of one product that cover the same rides together: it does not matter whose ride is used."""
+    together: dict[tuple[str, int, int], list[Pool]] = {}
+    for pool in pools:
+        if pool.seats:
+            yield pool
+        else:
+            together.setdefault((pool.product.id, pool.stock[0][0].version, pool.mask), []).append(pool)
+    for alike in together.values():
+        stock = tuple(one for pool in alike for one in pool.stock)
+        yield alike[0]._replace(size=sum(pool.size for pool in alike), stock=stock)
 
 
 def _list_choices(pools: list[Pool | _Companions], manners: list[_Manner], below: int) -> list[_Choice]:
@@ -304,7 +320,11 @@ def _share(
 ) -> tuple[list[_Choice], tuple[int, ...]]:
     """Choose for all travellers together; also tell how many of each pool are bought."""
     reached: dict[tuple[int, ...], tuple[int, tuple[_Choice, ...]]] = {(0,) * len(pools): (0, ())}
+    work = 0
     for choices in each:
+        work += len(reached) * len(choices)
+        if work > MOST_WORK:
+            raise too_complex()
         after: dict[tuple[int, ...], tuple[int, tuple[_Choice, ...]]] = {}
         for taken, (weight, before) in reached.items():
             for choice in choices:
@@ -324,7 +344,7 @@ def _share(
         bought = sum(
             n * (CENT * pool.cents + 1)
             for pool, n in zip(pools, counts, strict=True)
-            if isinstance(pool, Pool) and pool.held is None
+            if isinstance(pool, Pool) and not pool.stock
         )
         if best is None or weight + bought < best[0]:
             best = weight + bought, made, counts
@@ -456,34 +476,46 @@ def _ticket_item(asked: _Asked, fellow: Fellow, ticket: Ticket, use: tuple[int, 
 
 
 def _pool_items(asked: _Asked, pool: Pool, count: int, taken: list[tuple[int, int]]) -> Iterator[Item]:
-    """Write tickets for several: travellers are spread evenly, rides of a carnet fill one after the other."""
-    product, held = pool.product, pool.held
-    version = asked.book.catalogue.version if held is None else held.version
-    since, until = (
-        asked.book.validity_of(product, asked.rides[pool.start])
-        if held is None
-        else (held.valid_from, held.valid_until)
-    )
-    units = sorted({n for n, _ in taken}) if pool.seats else taken
-    for number in range(count):
-        mine = units[number::count] if pool.seats else units[number * pool.size : (number + 1) * pool.size]
-        uses = [one for one in taken if (one[0] if pool.seats else one) in mine]
-        code = "held" if held is not None else "group" if pool.seats else "carnet"
-        about: dict[str, str | int] = {
-            "kind": str(product.kind),
-            "fellows": len({n for n, _ in uses}),
-            "rides": len(uses),
-        }
+    """Write tickets for several: travellers are spread evenly, carnets used up one after the other."""
+    product, code = pool.product, "held" if pool.stock else "group" if pool.seats else "carnet"
+    for held, uses in _share_out(pool, count, taken):
+        fellows = sorted({n for n, _ in uses})
+        about: dict[str, str | int] = {"kind": str(product.kind), "fellows": len(fellows), "rides": len(uses)}
+        if held is None:
+            since, until = asked.book.validity_of(product, asked.rides[pool.start])
         yield Item(
             product.id,
-            version,
-            tuple(asked.fellows[n].id for n in sorted({n for n, _ in uses})),
+            asked.book.catalogue.version if held is None else held.version,
+            tuple(asked.fellows[n].id for n in fellows),
             tuple(sorted({ride for _, ride in uses})),
-            0 if held is not None else pool.cents,
+            pool.cents if held is None else 0,
             product.vat_permille,
-            since,
-            until,
+            since if held is None else held.valid_from,
+            until if held is None else held.valid_until,
             (Reason(code, about),),
-            held=held.id if held is not None else None,
+            held=None if held is None else held.id,
             medium=pool.medium,
         )
+
+
+def _share_out(
+    pool: Pool, count: int, taken: list[tuple[int, int]]
+) -> Iterator[tuple[Held | None, list[tuple[int, int]]]]:
+    """Say which uses (traveller, ride) are of which ticket; of what is held, those of the same rides together."""
+    if pool.seats:
+        persons = sorted({n for n, _ in taken})
+        held = pool.stock[0][0] if pool.stock else None
+        for number in range(count):
+            yield held, [use for use in taken if use[0] in persons[number::count]]
+        return
+    rest = sorted(taken, key=lambda use: (use[1], use[0]))
+    for held, left in pool.stock or ((None, pool.size),) * count:
+        mine, rest = rest[:left], rest[left:]
+        if held is None:
+            yield held, mine
+            continue
+        by_rides: dict[tuple[int, ...], list[int]] = {}
+        for n in sorted({n for n, _ in mine}):
+            by_rides.setdefault(tuple(ride for of, ride in mine if of == n), []).append(n)
+        for rides, persons in by_rides.items():
+            yield held, [(n, ride) for n in persons for ride in rides]

@@ -15,7 +15,7 @@ import structlog
 from mobigo.db.engine import libpq_conninfo
 from mobigo.fares.explain import name_of, say
 from mobigo.fares.model import FareRide, Fellow, Held, RideKind
-from mobigo.fares.service import find_in_force
+from mobigo.fares.service import list_in_force
 from mobigo.fares.shelf import open_shelf
 from mobigo.journeys.model import Booked, Mode
 from mobigo.journeys.rides import is_seat_kept
@@ -112,12 +112,12 @@ class Fares:
         try:
             if self._connection is None or self._connection.closed:
                 self._connection = psycopg.connect(libpq_conninfo(self._url), autocommit=True, connect_timeout=PATIENCE)
-            found = find_in_force(self._connection, day)
+            found = list_in_force(self._connection, day)
         except psycopg.Error as error:
             log.warning("fares_not_read", error=str(error))
             self._connection = None
         else:
-            self._shelf = open_shelf(() if found is None else (found,))
+            self._shelf = open_shelf(found)
         self._day = day
         self._asked_at = time.monotonic()
 
