@@ -2,4 +2,5 @@
 
 from mobigo.cli.main import main
 
-main()
+if __name__ == "__main__":  # processes of a plan import this module again
+    main()

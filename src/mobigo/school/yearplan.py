@@ -8,11 +8,13 @@ from __future__ import annotations
 import math
 from collections import Counter, defaultdict
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from mobigo.kit.geo import Point
+from mobigo.school.crew import LARGE, solve_together
 from mobigo.school.days import count_drivers
 from mobigo.school.demand import MORNING, Session, Trip, list_homeless, list_sessions, list_trips, trouble
 from mobigo.school.fleet import CO2_GRAMS, is_priced, list_models, to_kinds
@@ -68,6 +70,22 @@ class Told(NamedTuple):
     cost_bound: float = 0.0
 
 
+class _Prepared(NamedTuple):
+    """A session before it is solved."""
+
+    usual: Session
+    """With the bells of the register."""
+    layout: Layout
+    ground: Ground
+    locked: int
+    """Circuits that stay as they are."""
+    task: Task
+
+    @property
+    def name(self) -> str:
+        return self.usual.name
+
+
 def plan_year(
     book: Book,
     roads: Roads,
@@ -107,8 +125,8 @@ def plan_year(
     fleet = list_models(book.vehicles, book.limits.seats)
     kinds, seated = to_kinds(fleet), list_spaces(book.riders)
     rung: dict[tuple[str, str, str, int], int] = {}
-    told: dict[str, dict[str, Any]] = {}
-    for number, usual in sorted(enumerate(sessions), key=lambda one: -len(one[1].weekdays)):
+
+    def prepare(number: int, usual: Session) -> _Prepared:
         session = _ring(usual, rung)
         trips = list_trips(session, book.riders)
         locked, left = _keep_locked(book, session, trips)
@@ -118,29 +136,40 @@ def plan_year(
         )
         at = {trip: row[stops[trip]] for some in left for trip in some if trip in stops}
         layout, found = lay_out(session, left, at, ground, book.limits, kinds=kinds, places=seated)
-        troubles += found
-        outcome = None
-        if layout.loads:
-            outcome = solve_task(
-                Task(
-                    layout.problem,
-                    tuple(_present(book, layout, row)),
-                    effort.seconds / len(sessions),
-                    effort.work,
-                    effort.seed + number,
-                    find_windows(layout, book.limits.shift),
-                    find_mixture(layout, ground, book.limits),
-                ),
-                progress=lambda buses, bound, *costs, name=session.name: progress(Told(name, buses, bound, *costs)),
-                stopped=stopped,
-            )
-        told[session.name] = _tell_session(
-            usual, layout, outcome, ground=ground, ids={row[name]: name for name in row}, book=book
+        troubles.extend(found)
+        task = Task(
+            layout.problem,
+            tuple(_present(book, layout, row)),
+            effort.seconds / len(sessions),
+            effort.work,
+            effort.seed + number,
+            find_windows(layout, book.limits.shift),
+            find_mixture(layout, ground, book.limits),
         )
-        told[session.name]["vehicles"] += locked
-        told[session.name]["bound"] += locked
-        told[session.name]["locked"] = locked
-        for bell in told[session.name]["bells"]:
+        return _Prepared(usual, layout, ground, locked, task)
+
+    def say(name: str, buses: int, bound: int, *costs: float) -> None:
+        progress(Told(name, buses, bound, *costs))
+
+    told: dict[str, dict[str, Any]] = {}
+    order = [(n, sessions[n]) for n in sorted(range(len(sessions)), key=lambda n: -len(sessions[n].weekdays))]
+    # bells that one session moves decide those of the next; else all are known before
+    ahead = [prepare(*one) for one in order] if not book.limits.shift else []
+    outcomes: dict[str, Outcome] = {}
+    if sum(len(one.layout.loads) for one in ahead) >= LARGE:
+        tasks = {one.name: one.task._replace(seconds=effort.seconds) for one in ahead if one.layout.loads}
+        outcomes = solve_together(tasks, progress=say, stopped=stopped)
+    for number, (place, usual) in enumerate(order):
+        one = ahead[number] if ahead else prepare(place, usual)
+        outcome = outcomes.get(one.name)
+        if outcome is None and one.layout.loads:
+            outcome = solve_task(one.task, progress=partial(say, one.name), stopped=stopped)
+        ids = {row[name]: name for name in row}
+        told[one.name] = _tell_session(usual, one.layout, outcome, ground=one.ground, ids=ids, book=book)
+        told[one.name]["vehicles"] += one.locked
+        told[one.name]["bound"] += one.locked
+        told[one.name]["locked"] = one.locked
+        for bell in told[one.name]["bells"]:
             rung[bell["school"], bell["trip"], bell["riders"], bell["was"]] = bell["at"]
     in_order = [told[session.name] for session in sessions]
     pair_sessions(in_order, book.limits.amplitude)

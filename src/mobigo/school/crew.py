@@ -1,0 +1,112 @@
+"""Sessions of a large year solved at once, each in a process of its own.
+
+What comes out does not depend on how many there are: a session is told what to do before it begins. Processes end with
+the one that started them.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import threading
+from multiprocessing.connection import wait
+from typing import TYPE_CHECKING
+
+from mobigo.kit.errors import Unavailable
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from multiprocessing.connection import Connection
+    from multiprocessing.synchronize import Event
+
+    from mobigo.school.task import Outcome, Task
+
+LARGE = 1_000
+"""Stops of all sessions together from which processes are worth their start of some seconds."""
+
+EVERY = 0.5
+"""Seconds between two looks at whether to stop."""
+
+
+def solve_together(
+    tasks: Mapping[str, Task],
+    *,
+    progress: Callable[..., None],
+    stopped: Callable[[], bool],
+) -> dict[str, Outcome]:
+    """Solve sessions by name, each with all of its time at once.
+
+    Parameters
+    ----------
+    progress
+        Called with a session's name and what its solver says.
+    stopped
+        Asked now and then; once it says so, each session hands over its best plan.
+
+    Raises
+    ------
+    Unavailable
+        When a process ended without an answer, as where memory is short.
+    """
+    context = multiprocessing.get_context("spawn")
+    stop = context.Event()
+    ends: dict[Connection, str] = {}
+    crew = []
+    for name, task in tasks.items():
+        here, there = context.Pipe(duplex=False)
+        process = context.Process(target=_solve, args=(task, there, stop), daemon=True)
+        process.start()
+        there.close()
+        ends[here] = name
+        crew.append(process)
+    found: dict[str, Outcome] = {}
+    try:
+        while ends:
+            try:
+                _listen(ends, found, progress)
+                if not stop.is_set() and stopped():
+                    stop.set()
+            except KeyboardInterrupt:  # whoever interrupts wants the best plans so far
+                stop.set()
+    finally:
+        for process in crew:
+            process.terminate()
+    return found
+
+
+def _listen(ends: dict[Connection, str], found: dict[str, Outcome], progress: Callable[..., None]) -> None:
+    """Take what processes have to say within a while."""
+    ready = wait(list(ends), EVERY)
+    for end in [one for one in ends if one in ready]:
+        name = ends[end]
+        try:
+            said = end.recv()
+        except EOFError:
+            raise Unavailable(
+                f"planning of {name} ended without an answer; free some memory, or plan with less time",
+                code="no_answer",
+            ) from None
+        if said[0] == "told":
+            progress(name, *said[1])
+        else:
+            found[name] = said[1]
+            del ends[end]
+
+
+def _solve(task: Task, answer: Connection, stop: Event) -> None:
+    """Solve a session in this process."""
+    from mobigo.school.solving import solve_task  # noqa: PLC0415 - OR-Tools takes a second
+
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # who interrupts is heard by the one that started this
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    outcome = solve_task(task, progress=lambda *said: answer.send(("told", said)), stopped=stop.is_set)
+    answer.send(("done", outcome))
+    answer.close()
+
+
+def _end_with_parent() -> None:
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
