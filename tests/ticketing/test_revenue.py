@@ -98,7 +98,8 @@ def test_a_month_is_shared_paid_and_stays(shop: Shop) -> None:
     assert len(csv) == 1 + len(found["shares"])
     pdf = shop.http.get("/v1/tickets/months/2026-11/statements/trains.pdf", headers=money)
     assert pdf.content.startswith(b"%PDF")
-    with pytest.raises(psycopg.errors.RestrictViolation, match="is closed"), Session(shop.counter.engine) as session, session.begin():
+    closed = pytest.raises(psycopg.errors.RestrictViolation, match="is closed")
+    with closed, Session(shop.counter.engine) as session, session.begin():
         revenue_store.add_revenue(driver(session), date(2026, 11, 30), "region_month", {}, 1)
 
 
