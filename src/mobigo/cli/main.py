@@ -33,6 +33,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "ondemand": ("mobigo.cli.ondemand:ondemand", "Transport on demand: services in and out."),
     "opendata": ("mobigo.cli.opendata:opendata", "Open data: publish, list, say under what licence sources are."),
     "fares": ("mobigo.cli.fares:fares", "Fares: what is sold; catalogues in and out, published and taken back."),
+    "ticket": ("mobigo.cli.ticket:ticket", "Tickets: issue, show, verify; public keys."),
+    "validator": ("mobigo.cli.validator:validator", "Be a device that checks tickets without a network."),
     "network": ("mobigo.cli.network:network", "Build or describe the network that journeys are planned on."),
     "plan": ("mobigo.cli.plan:plan", "Plan a journey from door to door."),
     "route": ("mobigo.cli.route:route", "Answer stop-to-stop queries on a feed, without a database."),

@@ -62,12 +62,15 @@ class Signing:
         """See to keys and codes, and make a bundle if there is something new to say."""
         import psycopg
 
+        from mobigo.cli.ticket import write_keys
         from mobigo.db.engine import libpq_conninfo
-        from mobigo.tickets import bundling
+        from mobigo.tickets import bundling, keys_store
 
         self.sign()
         with psycopg.connect(libpq_conninfo(self._url)) as connection:
             version = bundling.make(connection, open_signer(self._settings), self._clock.now())
+            keys = keys_store.list_keys(connection, believed_at=self._clock.now())
+        write_keys(self._settings.home, keys)
         if version is not None:
             log.info("a bundle for devices is made", version=version)
 
