@@ -148,3 +148,60 @@ def test_the_page_says_prices(served: httpx.Client) -> None:
     ).text  # fmt: skip
     assert "1,50\u00a0€" in page
     assert "Prix de démonstration." in page
+
+
+RIDE = {
+    "route": "val:L",
+    "board": "val:amont",
+    "alight": "val:aval",
+    "departure": "2026-11-23T08:00:00+01:00",
+    "arrival": "2026-11-23T08:15:00+01:00",
+}
+
+
+def test_rides_are_priced_without_a_journey(served: httpx.Client) -> None:
+    asked = {"rides": [RIDE], "travellers": [{"category": "adult"}, {"category": "youth"}]}
+    found = served.post("/v1/fares/price", json=asked).json()
+    assert found["cents"] == 230
+    assert [(item["travellers"], item["legs"], item["cents"]) for item in found["items"]] == [
+        (["1"], [0], 150),
+        (["2"], [0], 80),
+    ]
+
+
+@pytest.mark.parametrize(("until", "cents"), [("2026-11-23T08:00:00+01:00", 150), ("2026-11-23T08:00:01+01:00", 0)])
+def test_what_is_held_counts_as_long_as_it_is_valid(served: httpx.Client, until: str, cents: int) -> None:
+    held = {"product": "month", "id": "mine", "valid_from": "2026-11-01T00:00:00+01:00", "valid_until": until}
+    asked = {"rides": [RIDE], "travellers": [{"held": [held]}]}
+    found = served.post("/v1/fares/price", json=asked).json()
+    assert found["cents"] == cents
+    assert found["items"][0]["held"] == (None if cents else "mine")
+
+
+def test_a_journey_is_priced_by_its_id(served: httpx.Client) -> None:
+    one = ask(served)["journeys"][0]
+    found = served.post("/v1/fares/price", json={"journey": one["id"]}).json()
+    assert found == one["price"]
+
+
+@pytest.mark.parametrize(
+    ("asked", "status", "code"),
+    [
+        ({}, 400, "nothing_to_price"),
+        ({"rides": [RIDE], "journey": "x"}, 400, "nothing_to_price"),
+        ({"rides": [RIDE | {"board": "val:nowhere"}]}, 404, "unknown_stop"),
+        ({"rides": [RIDE], "travellers": [{"category": "nobody"}]}, 400, "unknown_category"),
+        ({"rides": [RIDE], "travellers": [{"held": [{"product": "nothing"}]}]}, 404, "unknown_product"),
+        ({"rides": [RIDE | {"departure": "2026-11-23T09:00:00+01:00"}]}, 400, "nothing_to_price"),
+        ({"rides": [RIDE], "travellers": []}, 422, "validation_failed"),
+    ],
+)
+def test_what_cannot_be_priced_is_said(served: httpx.Client, asked: dict[str, Any], status: int, code: str) -> None:
+    answer = served.post("/v1/fares/price", json=asked)
+    assert (answer.status_code, answer.json()["code"]) == (status, code)
+
+
+def test_rides_that_nobody_sells_are_named(served: httpx.Client) -> None:
+    asked = {"rides": [RIDE, RIDE | {"route": "other:1"}]}
+    found = served.post("/v1/fares/price", json=asked).json()
+    assert (found["cents"], found["complete"], found["unknown_legs"]) == (150, False, [1])

@@ -59,6 +59,8 @@ class Till:
 
     shelf: Shelf
     fellows: tuple[Fellow, ...]
+    media: frozenset[str] | None = None
+    """What tickets may be on; None: anything."""
 
 
 class Priced(NamedTuple):
@@ -144,19 +146,40 @@ def open_till(shelf: Shelf, travellers: Sequence[str], persons: int) -> Till:
 
 def _read_fellow(shelf: Shelf, name: str, word: str) -> Fellow:
     category, *products = word.split("+")
+    check_category(shelf, category)
+    held = tuple(Held(f"{name}.{n}", one, version_of(shelf, one), None, None) for n, one in enumerate(products, 1))
+    return Fellow(name, category, held)
+
+
+def check_category(shelf: Shelf, category: str) -> None:
+    """Refuse a category that no catalogue has.
+
+    Raises
+    ------
+    InvalidInput
+        ``unknown_category``.
+    """
     known = list(dict.fromkeys(one.id for book in shelf.books for one in book.catalogue.categories)) or [shelf.default]
     if category not in known:
         raise InvalidInput(
-            f"no category of travellers {category!r}; there are {', '.join(known)}", code="unknown_category"
+            f"no category of travellers {category!r}; there are {', '.join(known[:30])}", code="unknown_category"
         )
-    versions = {product: book.catalogue.version for book in shelf.books[::-1] for product in book.products}
-    missing = next((one for one in products if one not in versions), None)
-    if missing is not None:
+
+
+def version_of(shelf: Shelf, product: str) -> int:
+    """Return the version of the catalogue that sells a product.
+
+    Raises
+    ------
+    NotFound
+        ``unknown_product``.
+    """
+    found = next((book.catalogue.version for book in shelf.books if product in book.products), None)
+    if found is None:
         raise NotFound(
-            f"no product {missing!r} is sold now; GET /v1/fares/products lists those there are", code="unknown_product"
+            f"no product {product!r} is sold now; GET /v1/fares/products lists those there are", code="unknown_product"
         )
-    held = tuple(Held(f"{name}.{n}", one, versions[one], None, None) for n, one in enumerate(products, 1))
-    return Fellow(name, category, held)
+    return found
 
 
 # rides as fares see them
@@ -165,7 +188,7 @@ def _read_fellow(shelf: Shelf, name: str, word: str) -> Fellow:
 def price_journey(network: Network, journey: Journey, till: Till) -> Priced | None:
     """Price a journey; None where no vehicle is ridden that one pays for."""
     rides, legs = read_rides(network, journey, len(till.fellows))
-    return Priced(till.shelf.price(rides, till.fellows), legs, till.shelf) if rides else None
+    return Priced(till.shelf.price(rides, till.fellows, till.media), legs, till.shelf) if rides else None
 
 
 def add_price(network: Network, journey: Journey, till: Till) -> Journey:
@@ -202,7 +225,7 @@ def find_cents(
         previous = part
     if not rides:
         return None
-    priced = till.shelf.price(rides, till.fellows)
+    priced = till.shelf.price(rides, till.fellows, till.media)
     return priced.cents if priced.complete else None
 
 

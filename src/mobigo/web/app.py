@@ -34,7 +34,7 @@ from mobigo.carpool.supply import Cars
 from mobigo.db.engine import POOL_SIZE
 from mobigo.fares import catalogue_api as fares_api
 from mobigo.journeys import api as journeys_api
-from mobigo.journeys import follow_api, nearby_api
+from mobigo.journeys import follow_api, nearby_api, price_api
 from mobigo.journeys.hails import Hails
 from mobigo.journeys.lifts import Lifts
 from mobigo.journeys.network import Networks
@@ -55,7 +55,7 @@ from mobigo.school import scenarios_api
 from mobigo.school.roads import RoadsKeeper
 from mobigo.school.scenarios import Bench
 from mobigo.settings import Settings
-from mobigo.ticketing import after_api, orders_api, revenue_api
+from mobigo.ticketing import after_api, debts, orders_api, revenue_api, taps_api
 from mobigo.ticketing.asking import find_places_in
 from mobigo.ticketing.counter import Counter
 from mobigo.tickets import api as tickets_api
@@ -126,6 +126,7 @@ def create_app(
     app.state.clock = clock
     app.state.token_key = read_key(home)
     app.state.bank_key = read_key(home, "bank")
+    app.state.cards_key = read_key(home, "cards")
     app.state.payer = payer
     app.state.allow_hosts = tuple(allow_hosts)
     app.state.operator = operator
@@ -138,7 +139,10 @@ def create_app(
     app.state.cars = Cars(engine, clock)
     app.state.fares = Fares(engine)
     app.state.counter = Counter(
-        engine, provider or Sandbox(engine, read_key(home, "payments").hex()), lambda: find_places_in(app.state)
+        engine,
+        provider or Sandbox(engine, read_key(home, "payments").hex()),
+        lambda: find_places_in(app.state),
+        {debts.PURPOSE: debts.follow},
     )
     app.state.lifts = Lifts(app.state.cars, app.state.token_key)
     app.state.school_bench = Bench(RoadsKeeper(home))
@@ -148,6 +152,7 @@ def create_app(
         journeys_api,
         follow_api,
         nearby_api,
+        price_api,
         places_api,
         board_api,
         transit_api,
@@ -163,6 +168,7 @@ def create_app(
         webhook_api,
         fares_api,
         orders_api,
+        taps_api,
         after_api,
         revenue_api,
         ledger_api,
