@@ -46,7 +46,7 @@ class Selling:
 
     def tend(self) -> None:
         """Take up payments, refunds, events and orders that are due."""
-        self._counter.tend(self._clock.now())
+        self.counter.tend(self._clock.now())
 
     def earn(self) -> None:
         """Post what was earned until today."""
@@ -76,11 +76,13 @@ class Selling:
         return Places(read_key(self._settings.home), self._supplies.current(drives), drives)
 
     @cached_property
-    def _counter(self) -> Counter:
+    def counter(self) -> Counter:
+        """Where orders and charges are paid."""
+        from mobigo.ticketing import debts
         from mobigo.ticketing.counter import Counter
 
         provider = open_provider(self._engine, self._settings, self._settings.home)
-        return Counter(self._engine, provider, self._find_places)
+        return Counter(self._engine, provider, self._find_places, {debts.PURPOSE: debts.follow})
 
     @cached_property
     def _networks(self) -> Networks:

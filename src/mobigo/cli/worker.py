@@ -70,6 +70,8 @@ def worker(*, leash: bool) -> None:
         Periodic("carpool.forget", timedelta(days=1), timedelta(hours=1)),
         Periodic("ticketing.tend", timedelta(seconds=LIVE_EVERY), at_once=True, queue=PROMPT),
         Periodic("ticketing.earn", timedelta(days=1), timedelta(hours=3, minutes=30), at_once=True),
+        Periodic("taps.count", timedelta(minutes=10), at_once=True),
+        Periodic("taps.forget", timedelta(hours=1), at_once=True),
         Periodic("ticketing.forget", timedelta(days=1), timedelta(hours=1)),
     ]
     working = Worker(libpq_conninfo(url), list_tasks(url, settings), schedule, clock=settings.open_clock())
@@ -100,6 +102,7 @@ def list_tasks(url: str, settings: Settings) -> Mapping[str, Callable[..., objec
     from mobigo.cli.school_register import forget_pupils
     from mobigo.cli.selling import Selling
     from mobigo.cli.signing import Signing
+    from mobigo.cli.tapping import Tapping
     from mobigo.cli.tending import Tending
     from mobigo.db.engine import libpq_conninfo
     from mobigo.transit import live_store
@@ -144,7 +147,10 @@ def list_tasks(url: str, settings: Settings) -> Mapping[str, Callable[..., objec
     signing = Signing(url, settings)
     people, rides = CarpoolPeople(url, settings), CarpoolRides(url, settings)
     selling = Selling(url, settings)
+    tapping = Tapping(url, settings, lambda: selling.counter)
     return {
+        "taps.count": tapping.count,
+        "taps.forget": tapping.forget,
         "ticketing.tend": selling.tend,
         "ticketing.earn": selling.earn,
         "ticketing.forget": selling.forget,

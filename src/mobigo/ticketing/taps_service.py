@@ -23,6 +23,8 @@ from mobigo.ledger import service as ledger
 from mobigo.ledger.model import Chart, Posting
 from mobigo.ticketing import taps_store as store
 from mobigo.ticketing.best import START, settle
+from mobigo.ticketing.books import VAT, product_party
+from mobigo.ticketing.revenue_store import add_revenue
 from mobigo.ticketing.taps import Whole, day_begins, transport_day
 from mobigo.ticketing.taps_store import Counted
 from mobigo.ticketing.taps_tariff import Known, TapTariff
@@ -41,6 +43,7 @@ if TYPE_CHECKING:
     from mobigo.ticketing.taps_places import Places
     from mobigo.ticketing.taps_policy import Policy
     from mobigo.ticketing.taps_store import Card
+    from mobigo.ticketing.taps_tariff import Priced
 
 log = structlog.get_logger()
 
@@ -56,8 +59,8 @@ COMPLETE_AFTER = timedelta(minutes=10)
 BY = "taps"
 """Who counts."""
 
-VAT = "vat"
-"""Account of the tax within prices."""
+PRODUCT = "bank_card"
+"""As what its revenue is shared between operators, whatever each ride would have been paid with."""
 
 
 class Taken(StrEnum):
@@ -120,6 +123,13 @@ def take(
         if what is Taken.STORED and not tap.accepted and cards[bytes.fromhex(tap.card)][1]
     }
     return told, sorted(refused)
+
+
+def find_id(session: Session, card: str) -> str:
+    """Return the id of a card that was held up, by its hash."""
+    found = store.find_card_by_hash(driver(session), bytes.fromhex(card))
+    assert found is not None
+    return found.id
 
 
 # ── counting ──────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -204,7 +214,7 @@ def _count_day(session: Session, counting: Counting, card: Card, day: date, now:
         log.warning("rides without a price", day=str(day), rides=priced.unpriced)
     store.write_offers(connection, priced.offers)
     store.write_day(connection, card.id, Counted(priced.day, part, priced.rides, priced.vat, open=True), now)
-    return _level(session, card, day, alone=priced.day.ways[0].cents, vat=priced.vat, now=now)
+    return _level(session, card, day, priced=priced, now=now)
 
 
 def list_rides(connection: Connection[Any], policy: Policy, card: str, day: date) -> list[Ride]:
@@ -243,17 +253,19 @@ def _is_after(day: date, carried: date | None) -> bool:
     return carried is None or day > carried
 
 
-def _level(session: Session, card: Card, day: date, *, now: datetime, alone: int = 0, vat: int = 0) -> int:
+def _level(session: Session, card: Card, day: date, *, now: datetime, priced: Priced | None = None) -> int:
     """Make what is charged equal to what is owed."""
     connection = driver(session)
     more = owe(connection, card) - card.carried_cents - store.sum_dues(connection, card.id, card.carried_until)
     if not more:
         return 0
     number = store.add_due(connection, card.id, day, more, now)
-    within = round(more * vat / alone) if alone else 0
-    postings = [Posting(Chart.TRAVELLERS, more, f"card:{card.id}"), Posting(Chart.FARES, within - more)]
+    alone = priced.day.ways[0].cents if priced else 0
+    within = round(more * priced.vat / alone) if priced and alone else 0
+    party = product_party(PRODUCT)
+    postings = [Posting(Chart.TRAVELLERS, more, f"card:{card.id}"), Posting(Chart.FARES, within - more, party)]
     if within:
-        postings.append(Posting(VAT, -within))
+        postings.append(Posting(VAT, -within, party))
     ledger.post(
         session,
         kind="tap_fare",
@@ -262,6 +274,8 @@ def _level(session: Session, card: Card, day: date, *, now: datetime, alone: int
         key=f"tap_due:{number}",
         by=BY,
         at=now,
-        note=f"{day.isoformat()}",
+        note=day.isoformat(),
     )
+    earned = transport_day(now, FRANCE) if store.is_closed(connection, day) else day
+    add_revenue(connection, earned, PRODUCT, priced.split if priced else {}, more - within)
     return more

@@ -330,6 +330,14 @@ def add_due(connection: Connection[Any], card: str, day: date, cents: int, now: 
     return int(row[0])
 
 
+def is_closed(connection: Connection[Any], day: date) -> bool:
+    """Tell whether the revenue of a day's month was shared."""
+    row = connection.execute(
+        "SELECT FROM revenue_month WHERE month = date_trunc('month', %s::date)::date", [day]
+    ).fetchone()
+    return row is not None
+
+
 def list_dues(connection: Connection[Any], card: str) -> list[tuple[date, int, str | None]]:
     """List what the days of a card came to, and the charge of each: in order of days."""
     rows = connection.execute(
@@ -345,6 +353,103 @@ def carry(connection: Connection[Any], card: str, until: date, labels: Sequence[
         "UPDATE tap_card SET carried = %s, carried_until = %s, carried_cents = %s WHERE id = %s",
         [Jsonb(write_labels(labels)), until, cents, card],
     )
+
+
+# ── forgetting ────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@dataclass(frozen=True)
+class Flow:
+    """How many rode."""
+
+    hour: int
+    agency: str
+    route: str | None
+    board: str | None
+    alight: str | None
+    rides: int
+
+
+def list_movements(connection: Connection[Any], before: datetime) -> list[tuple[str, date]]:
+    """List cards that one still knows were somewhere before an instant, with their days; all billed."""
+    rows = connection.execute(
+        "SELECT DISTINCT card, day FROM tap WHERE card IS NOT NULL AND at < %s ORDER BY card, day", [before]
+    )
+    return [(card, day) for card, day in rows]
+
+
+def add_flows(connection: Connection[Any], rides: Sequence[tuple[date, int, str, str, str, str]]) -> None:
+    """Count rides by day, hour, agency, route and stops."""
+    with connection.cursor() as cursor:
+        cursor.executemany(
+            "INSERT INTO tap_flow (day, hour, agency, route, board, alight, rides) VALUES (%s, %s, %s, %s, %s, %s, 1)"
+            " ON CONFLICT (day, hour, agency, route, board, alight) DO UPDATE SET rides = tap_flow.rides + 1",
+            rides,
+        )
+
+
+def forget_movements(connection: Connection[Any], before: datetime) -> int:
+    """Forget which card a tap was of, and when to the hour; that it happened stays, so that it is not taken twice."""
+    connection.execute(
+        "UPDATE tap_day SET open = false WHERE open AND EXISTS ("
+        " SELECT FROM tap WHERE tap.card = tap_day.card AND tap.day = tap_day.day AND tap.at < %s)",
+        [before],
+    )
+    return connection.execute(
+        "UPDATE tap SET card = NULL, counted = true, at = date_trunc('hour', at), trip = NULL, service_date = NULL,"
+        " received_at = date_trunc('day', received_at) WHERE card IS NOT NULL AND at < %s",
+        [before],
+    ).rowcount
+
+
+def list_flows(connection: Connection[Any], first: date, last: date, fewest: int) -> list[Flow]:
+    """Add up rides of some days by hour and stretch, where there were enough."""
+    rows = connection.execute(
+        "SELECT hour, agency, nullif(route, ''), nullif(board, ''), nullif(alight, ''), sum(rides)::bigint"
+        " FROM tap_flow WHERE day BETWEEN %s AND %s GROUP BY hour, agency, route, board, alight HAVING sum(rides) >= %s"
+        " ORDER BY hour, agency, route, board, alight",
+        [first, last, fewest],
+    )
+    return [Flow(*row) for row in rows]
+
+
+def list_to_carry(connection: Connection[Any], until: date) -> list[str]:
+    """List cards with days up to one that are not carried over."""
+    rows = connection.execute(
+        "SELECT DISTINCT card FROM tap_day JOIN tap_card ON tap_card.id = card"
+        " WHERE day <= %s AND (carried_until IS NULL OR day > carried_until) ORDER BY card",
+        [until],
+    )
+    return [card for (card,) in rows]
+
+
+def forget_days(connection: Connection[Any], before: date) -> int:
+    """Forget what days before one came to, where they are carried over and asked for."""
+    connection.execute(
+        "DELETE FROM tap_due USING tap_card AS known WHERE known.id = card AND day < %s AND day <= carried_until"
+        " AND charge IN (SELECT id FROM tap_charge WHERE state IN ('paid', 'written_off'))",
+        [before],
+    )
+    connection.execute(
+        "UPDATE tap_charge SET card = NULL WHERE last < %s AND card IS NOT NULL AND state IN ('paid', 'written_off')",
+        [before],
+    )
+    return connection.execute(
+        "DELETE FROM tap_day USING tap_card AS known WHERE known.id = card AND day < %s AND day <= carried_until",
+        [before],
+    ).rowcount
+
+
+def forget_cards(connection: Connection[Any], before: date) -> list[bytes]:
+    """Forget cards that were not held up since a day and owe nothing; return their hashes."""
+    rows = connection.execute(
+        "DELETE FROM tap_card AS known WHERE last_day < %s"
+        " AND NOT EXISTS (SELECT FROM tap_charge WHERE card = known.id AND state NOT IN ('paid', 'written_off'))"
+        " AND NOT EXISTS (SELECT FROM tap_due WHERE card = known.id AND charge IS NULL)"
+        " AND NOT EXISTS (SELECT FROM tap WHERE card = known.id AND NOT counted) RETURNING hash",
+        [before],
+    )
+    return [bytes(hash_) for (hash_,) in rows]
 
 
 # ── rules ─────────────────────────────────────────────────────────────────────────────────────────────────────────────

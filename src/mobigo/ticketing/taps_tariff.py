@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from dataclasses import dataclass, replace
 from datetime import UTC, timedelta
 from itertools import combinations, product
@@ -84,6 +85,8 @@ class Priced:
     """That its ways name."""
     unpriced: int
     """Rides for which the catalogue has no product: they cost nothing."""
+    split: dict[str, list[int]]
+    """By operator: rides, metres, and cents of its rides alone."""
 
 
 class TapTariff:
@@ -103,6 +106,7 @@ class TapTariff:
         self.catalogue = replace(catalogue, products=catalogue.products + caps)
         self.book = PriceBook(self.catalogue)
         self._categories = frozenset(one.id for one in catalogue.categories)
+        self._operators = {agency: one.id for one in catalogue.operators for agency in one.agencies}
         self._change_seconds = _change_seconds(catalogue)
         self._price = price
         self._hide = hide
@@ -148,7 +152,17 @@ class TapTariff:
             sum(vat_within(item.cents, item.vat_permille) for one in bare for item in one.items),
             tuple(held[key][0] for key in sorted(named)),
             sum(len(one.unknown) for one in bare),
+            self._split([(ride.agency, ride.metres, cents) for ride, cents in zip(chosen, base, strict=True)], fixed),
         )
+
+    def _split(self, rides: Sequence[tuple[str, int, int]], fixed: Sequence[Known]) -> dict[str, list[int]]:
+        found: dict[str, list[int]] = defaultdict(lambda: [0, 0, 0])
+        for agency, metres, cents in [*rides, *((one.ride.agency, 0, one.fixed or 0) for one in fixed)]:
+            own = found[self._operators.get(agency, agency)]
+            own[0] += 1
+            own[1] += metres
+            own[2] += cents
+        return {operator: found[operator] for operator in sorted(found)}
 
     def _cut(self, rides: Sequence[FareRide]) -> list[list[FareRide]]:
         """Cut a day into journeys: what lies further apart than any change may take is another one."""
