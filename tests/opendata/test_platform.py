@@ -80,3 +80,14 @@ def test_catalogues_list_what_is_there(platform: AppClient) -> None:
     feed = ET.fromstring(platform.get("/opendata/atom.xml").text)
     assert len(feed.findall("{http://www.w3.org/2005/Atom}entry")) == 1
     assert platform.get("/opendata/timetables-demonstration/diff/1/1").json()["same_files"] == ["gtfs.zip", "netex.zip"]
+
+
+@pytest.mark.parametrize("language", ["fr", "en"])
+def test_pages_show_what_there_is(platform: AppClient, language: str) -> None:
+    page = platform.get("/opendata", params={"lang": language}).text
+    assert "/opendata/timetables-demonstration/gtfs.zip" in page
+    one = platform.get("/opendata/timetables-demonstration/", params={"lang": language}).text
+    assert one.count("<circle") > 20
+    assert "/versions/1/netex.zip" in one
+    missing = platform.get("/opendata/nothing/", params={"lang": language})
+    assert missing.status_code == 404

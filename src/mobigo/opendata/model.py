@@ -100,6 +100,8 @@ class Said:
     last_day: date | None = None
     extent: tuple[float, float, float, float] | None = None
     """West, south, east, north."""
+    dots: tuple[tuple[float, float], ...] = ()
+    """Longitude, latitude of places with something in them, thinned out for a small map."""
     counts: Mapping[str, int] = field(default_factory=dict)
     features: Mapping[str, bool] = field(default_factory=dict)
     """What is in it and what is missing, by the words of `features`."""
@@ -123,6 +125,7 @@ class Said:
         for name in ("first_day", "last_day"):
             told[name] = date.fromisoformat(told[name]) if told[name] else None
         told["extent"] = tuple(told["extent"]) if told["extent"] else None
+        told["dots"] = tuple((lon, lat) for lon, lat in told["dots"])
         told["attributions"] = tuple(told["attributions"])
         told["samples"] = {name: tuple(tuple(row) for row in rows) for name, rows in told["samples"].items()}
         told["problems"] = tuple(Problem(**{**one, "severity": Severity(one["severity"])}) for one in told["problems"])

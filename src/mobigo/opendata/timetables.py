@@ -132,6 +132,7 @@ def _make(parts: Sequence[gtfs_writer.Part], making: Making) -> Draft:
         first_day=first,
         last_day=last,
         extent=_find_extent(making.connection, parts),
+        dots=_find_dots(making.connection, parts),
         counts=counts,
         features={name: file in counts for name, file in FEATURES.items()} | _look(making.connection, parts),
         samples=read_samples(path),
@@ -165,6 +166,20 @@ def _find_extent(
         [[part.version for part in parts]],
     ).fetchone()
     return row if row and row[0] is not None else None
+
+
+DOTS = 1_500
+"""Places on a map, at most."""
+
+
+def _find_dots(connection: Connection[Any], parts: Sequence[gtfs_writer.Part]) -> tuple[tuple[float, float], ...]:
+    """Find where stops are, to a kilometre or two."""
+    rows = connection.execute(
+        "SELECT DISTINCT round(stop_lon::numeric, 2)::float8, round(stop_lat::numeric, 2)::float8 FROM stops"
+        " WHERE version_id = ANY(%s) AND stop_lon IS NOT NULL AND stop_lat IS NOT NULL ORDER BY 1, 2",
+        [[part.version for part in parts]],
+    ).fetchall()
+    return tuple(rows[:: -(-len(rows) // DOTS) or 1])
 
 
 LOOKS = {

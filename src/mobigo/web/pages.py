@@ -26,6 +26,7 @@ from mobigo.web import (
     desk,
     docs,
     lines,
+    opendata,
     school,
     school_planning,
     sheet,
@@ -75,7 +76,7 @@ def install(app: FastAPI) -> None:
     app.state.assets = assets.read_assets()
     app.state.tiles = tiles.Kept()
     app.include_router(router)
-    for one in (book, stops, lines, docs, tiles, signin, desk, sheet, school, school_planning):
+    for one in (book, stops, lines, docs, tiles, signin, desk, sheet, school, school_planning, opendata):
         app.include_router(one.router)
 
 

@@ -1,0 +1,121 @@
+"""The open-data platform for people: what there is, how good it is, and what changed."""
+
+from dataclasses import dataclass
+from datetime import date
+
+from fastapi import APIRouter, Request, Response
+
+from mobigo.db.session import Database, driver
+from mobigo.kit.requests import Now
+from mobigo.opendata import store
+from mobigo.opendata.api import find_publisher
+from mobigo.opendata.licences import list_licences
+from mobigo.opendata.model import Severity, Standing, Version
+from mobigo.web import words
+from mobigo.web.html import READ, page
+
+router = APIRouter(include_in_schema=False)
+
+SOON = 15
+"""Days before the last day of service from which a page warns."""
+DRAWN = 320
+"""Width of a map, in its own units."""
+THEMES = ("timetable", "realtime", "ondemand", "fares", "carpool", "school", "places", "usage")
+
+
+@dataclass(frozen=True)
+class Score:
+    """What the national access point would give, each from 0 to 1 (its jobs/dataset_quality_score)."""
+
+    compliance: int
+    """1 without any error of a validator."""
+    freshness: int | None
+    """1 while it is valid; None where it begins later, or has no days."""
+
+
+@dataclass(frozen=True)
+class Map:
+    """Where a data set has something."""
+
+    width: int
+    height: int
+    dots: tuple[tuple[float, float], ...]
+
+
+@router.api_route("/opendata", methods=READ)
+def catalogue_page(request: Request, session: Database, now: Now) -> Response:
+    """Show every data set by theme, with its licence, its days, and how good it is."""
+    standings = store.list_standings(driver(session))
+    today = now.date()
+    groups = [(theme, [one for one in standings if one.dataset.theme == theme]) for theme in THEMES]
+    return page(
+        request,
+        "opendata.html",
+        words.choose(request),
+        groups=[(theme, ones) for theme, ones in groups if ones],
+        licences=list_licences(),
+        scores={one.dataset.id: judge(one.current, today) for one in standings if one.current},
+        days_left={one.dataset.id: _days_left(one, today) for one in standings},
+        base=find_publisher(request).url,
+        soon=SOON,
+    )
+
+
+@router.api_route("/opendata/{dataset}/", methods=READ)
+def dataset_page(request: Request, session: Database, now: Now, dataset: str) -> Response:
+    """Show one data set: files, features, what validators said, samples, every version."""
+    speak = words.choose(request)
+    standing = store.find_standing(driver(session), dataset)
+    if standing is None:
+        return page(request, "opendata_set.html", speak, status=404, standing=None, name=dataset)
+    today = now.date()
+    current = standing.current
+    return page(
+        request,
+        "opendata_set.html",
+        speak,
+        standing=standing,
+        name=dataset,
+        current=current,
+        licence=list_licences()[current.said.licence] if current else None,
+        score=judge(current, today) if current else None,
+        drawn=draw(current) if current else None,
+        days_left=_days_left(standing, today),
+        versions=store.list_versions(driver(session), dataset),
+        base=find_publisher(request).url,
+        wrong=[one for one in current.said.problems if one.severity in {Severity.ERROR, Severity.KNOWN}]
+        if current
+        else [],
+        soon=SOON,
+    )
+
+
+def judge(version: Version, today: date) -> Score:
+    """Score a version as the national access point would."""
+    said = version.said
+    wrong = any(one.severity in {Severity.ERROR, Severity.KNOWN} for one in said.problems)
+    fresh = None
+    if said.first_day and said.last_day and said.first_day <= today:
+        fresh = int(today <= said.last_day)
+    return Score(int(not wrong), fresh)
+
+
+def draw(version: Version) -> Map | None:
+    """Draw where a version has something: longitude shortened by the latitude."""
+    dots, extent = version.said.dots, version.said.extent
+    if not dots or not extent:
+        return None
+    west, south, east, north = extent
+    squeeze = 0.68  # cosine of 47 degrees
+    scale = (DRAWN - 10) / max((east - west) * squeeze, 1e-6)
+    height = round((north - south) * scale) + 10
+    if height > 2 * DRAWN:
+        scale *= 2 * DRAWN / height
+        height = round((north - south) * scale) + 10
+    places = tuple(((lon - west) * squeeze * scale + 5, (north - lat) * scale + 5) for lon, lat in dots)
+    return Map(DRAWN, max(height, 20), places)
+
+
+def _days_left(standing: Standing, today: date) -> int | None:
+    last = standing.current.said.last_day if standing.current else None
+    return None if last is None else (last - today).days
