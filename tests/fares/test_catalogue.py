@@ -16,8 +16,8 @@ from mobigo.kit.errors import InvalidInput
 if TYPE_CHECKING:
     from mobigo.fares.catalogue import Catalogue
 
-LEAST: dict[str, Any] = {"name": {"fr": "Essai"}, "valid_from": "2026-01-01"}
-COACH = {"id": "coach", "name": {"fr": "Car"}, "kind": "single", "prices": [{"cents": 150}]}
+LEAST: dict[str, Any] = {"name": {"fr": "Essai", "en": "Trial"}, "valid_from": "2026-01-01"}
+COACH = {"id": "coach", "name": {"fr": "Car", "en": "Coach"}, "kind": "single", "prices": [{"cents": 150}]}
 
 
 def read(**members: Any) -> Catalogue:  # noqa: ANN401 - any document
@@ -33,6 +33,10 @@ def test_the_demonstration_is_written_and_read_back() -> None:
 
 def test_what_is_usual_is_not_written() -> None:
     assert write_document(read(products=[COACH])) == {**LEAST, "products": [COACH]}
+
+
+def test_what_has_no_english_name_has_its_french_one() -> None:
+    assert read(name={"fr": "Essai"}).name.en == "Essai"
 
 
 @pytest.mark.parametrize(

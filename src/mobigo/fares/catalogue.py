@@ -29,11 +29,15 @@ class Words:
 
     fr: str
     en: str = ""
-    """Empty: the French one."""
+    """The French one where nothing is said."""
+
+    def __post_init__(self) -> None:
+        """Let no language be without words."""
+        object.__setattr__(self, "en", self.en or self.fr)
 
     def of(self, language: str) -> str:
-        """Return it in a language, French where it is not there."""
-        return self.en if language == "en" and self.en else self.fr
+        """Return it in a language, French where that is none of ours."""
+        return self.en if language == "en" else self.fr
 
 
 # who runs and what runs

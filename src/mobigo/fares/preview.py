@@ -101,7 +101,8 @@ class Preview:
     products: tuple[ProductChange, ...]
     parts: tuple[PartChange, ...]
     effects: dict[str, dict[Effect, int]]
-    """Sample journeys by category of traveller and by what becomes of their price."""
+    """Sample journeys by category of traveller and by what becomes of their price; not those of which neither version
+    knows any ride."""
     journeys: tuple[JourneyChange, ...]
     """Those whose price changes, the largest change first."""
 
@@ -224,6 +225,8 @@ def _compare_journeys(before: PriceBook, after: PriceBook, samples: Sequence[Sam
     categories = [one.id for one in after.catalogue.categories] or [after.default]
     known = {one.id for one in before.catalogue.categories}
     for sample in samples:
+        if not any(book.knows(ride) for book in (before, after) for ride in sample.rides):
+            continue
         for category in categories:
             cents = []
             for book in (before, after):
