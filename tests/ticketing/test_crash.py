@@ -21,9 +21,11 @@ from sqlalchemy import event
 from sqlalchemy.orm import Session
 
 from mobigo.db.engine import libpq_conninfo
+from mobigo.db.session import driver
 from mobigo.fares import service as fares
 from mobigo.fares.catalogue import Channel
 from mobigo.fares.demonstration import publish_demonstration
+from mobigo.fares.shelf import open_shelf
 from mobigo.kit.errors import MobigoError
 from mobigo.payments.sandbox import METHODS, Sandbox
 from mobigo.payments.signature import sign
@@ -140,10 +142,10 @@ class Rush:
 
     def _order(self, chance: random.Random) -> str:
         with Session(self.engine) as session, session.begin():
-            catalogue = fares.find_catalogue(session, NOW.date())
-            assert catalogue is not None
+            shelf = open_shelf(fares.list_in_force(driver(session), NOW.date()))
+            assert shelf is not None
             wish = Wish(chance.choice(PRODUCTS), number=chance.choice([1, 1, 2]))
-            offer = offer_product(catalogue, wish, Channel.WEB, NOW).offer
+            offer = offer_product(shelf, wish, Channel.WEB, NOW).offer
             offer = offers.read(KEY, offers.sign(KEY, offer), NOW)
             return Orders(session, self.places, Buyer(), NOW).hold([offer], None, "web").id
 

@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from mobigo.fares.catalogue import Catalogue
 from mobigo.fares.explain import name_of, say
 from mobigo.fares.pricebook import open_book
+from mobigo.fares.shelf import Shelf
 from mobigo.payments.model import Payment, Refund
 from mobigo.ticketing.making import Made
 from mobigo.ticketing.model import Offer, Order, OrderState, Step
@@ -259,7 +260,7 @@ def name_both(catalogue: Catalogue | None, product: str) -> Name:
     return Name(fr=name_of(book, product, "fr"), en=name_of(book, product, "en"))
 
 
-def write_offer(made: Made, token: str, catalogue: Catalogue) -> OfferAnswer:
+def write_offer(made: Made, token: str, shelf: Shelf) -> OfferAnswer:
     """Write an offer."""
     offer = made.offer
     return OfferAnswer(
@@ -267,12 +268,12 @@ def write_offer(made: Made, token: str, catalogue: Catalogue) -> OfferAnswer:
         expires_at=offer.until,
         currency=offer.currency,
         cents=offer.cents,
-        demonstration=catalogue.demonstration,
+        demonstration=any(shelf.book_of(part.version).catalogue.demonstration for part in offer.parts),
         parts=[
             OfferPartAnswer(
                 type=OFFER_PART[part.kind],
                 product=part.product,
-                name=name_both(catalogue, part.product),
+                name=name_both(shelf.book_of(part.version).catalogue, part.product),
                 category=part.category,
                 travellers=part.fellows,
                 cents=part.cents,
@@ -284,7 +285,7 @@ def write_offer(made: Made, token: str, catalogue: Catalogue) -> OfferAnswer:
             for part in offer.parts
         ],
         rides=_write_offered(offer),
-        why=_write_why(made, catalogue),
+        why=_write_why(made, shelf),
         unpriced_rides=[] if made.price is None else list(made.price.unknown),
     )
 
@@ -304,15 +305,16 @@ def _write_offered(offer: Offer) -> list[RideAnswer]:
     ]
 
 
-def _write_why(made: Made, catalogue: Catalogue) -> list[WhyAnswer]:
+def _write_why(made: Made, shelf: Shelf) -> list[WhyAnswer]:
     if made.price is None:
         return []
-    book = open_book(catalogue)
-    return [
-        WhyAnswer(code=reason.code, text=Name(fr=say(book, item, reason, "fr"), en=say(book, item, reason, "en")))
-        for item in made.price.items
-        for reason in item.why
-    ]
+    found = []
+    for item in made.price.items:
+        book = shelf.book_of(item.version)
+        for reason in item.why:
+            text = Name(fr=say(book, item, reason, "fr"), en=say(book, item, reason, "en"))
+            found.append(WhyAnswer(code=reason.code, text=text))
+    return found
 
 
 def write_order(

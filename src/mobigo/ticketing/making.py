@@ -9,8 +9,6 @@ from zoneinfo import ZoneInfo
 
 from mobigo.fares.catalogue import Choice, ProductKind, ValidityMode
 from mobigo.fares.model import FareRide, Fellow, RideKind
-from mobigo.fares.price import price
-from mobigo.fares.pricebook import open_book
 from mobigo.fares.validity import span
 from mobigo.kit.errors import InvalidInput, NotFound, Refused
 from mobigo.ticketing.model import Offer, OfferPart, OfferRide, PartKind
@@ -23,6 +21,7 @@ if TYPE_CHECKING:
     from mobigo.fares.catalogue import Catalogue, Channel, Product
     from mobigo.fares.model import Item, Price
     from mobigo.fares.pricebook import PriceBook
+    from mobigo.fares.shelf import Shelf
 
 BOOKED = {RideKind.ON_DEMAND: PartKind.ON_DEMAND, RideKind.CARPOOL: PartKind.CARPOOL}
 
@@ -57,7 +56,7 @@ class Wish:
 
 
 def offer_journey(
-    catalogue: Catalogue,
+    shelf: Shelf,
     rides: Sequence[FareRide],
     fellows: Sequence[Fellow],
     quotes: Mapping[int, tuple[str, datetime]],
@@ -79,9 +78,8 @@ def offer_journey(
     """
     if rides and min(ride.departure for ride in rides) < now - timedelta(minutes=5):
         raise Refused("the journey has begun; tickets are bought before it", code="journey_begun")
-    book = open_book(catalogue)
-    found = price(book, rides, fellows, media)
-    parts = _make_parts(book, found, rides, fellows)
+    found = shelf.price(rides, fellows, media)
+    parts = _make_parts(shelf, found, rides, fellows)
     if not parts and not quotes:
         raise Refused(
             "no ride of this journey has a price in the catalogue; buy on board, or ask its operator"
@@ -89,23 +87,24 @@ def offer_journey(
             else "nothing is to be bought for this journey: what is held covers it",
             code="no_price" if found.unknown else "nothing_to_buy",
         )
-    alone = [_price_alone(book, ride, fellows, media) for ride in rides]
+    alone = [_price_alone(shelf, ride, fellows, media) for ride in rides]
     offered = tuple(
         OfferRide(ride, cents, quotes[n][0] if n in quotes else None)
         for n, (ride, cents) in enumerate(zip(rides, alone, strict=True))
     )
     until = min([now + LIFE, *(end for _, end in quotes.values()), *(ride.departure for ride in rides)])
-    offer = Offer(catalogue.version, catalogue.currency, parts, offered, max(until, now))
+    version = max((part.version for part in parts), default=0)
+    offer = Offer(version, found.currency, parts, offered, max(until, now))
     return Made(offer, found)
 
 
-def _price_alone(book: PriceBook, ride: FareRide, fellows: Sequence[Fellow], media: frozenset[str] | None) -> int:
+def _price_alone(shelf: Shelf, ride: FareRide, fellows: Sequence[Fellow], media: frozenset[str] | None) -> int:
     """Return what a ride would cost by itself, nothing held."""
-    return max(0, price(book, [ride], [replace(one, held=()) for one in fellows], media).cents)
+    return max(0, shelf.price([ride], [replace(one, held=()) for one in fellows], media).cents)
 
 
 def _make_parts(
-    book: PriceBook, found: Price, rides: Sequence[FareRide], fellows: Sequence[Fellow]
+    shelf: Shelf, found: Price, rides: Sequence[FareRide], fellows: Sequence[Fellow]
 ) -> tuple[OfferPart, ...]:
     """Make parts of what is to be bought; supplements and rebates of a change go with what was bought before it."""
     category = {one.id: one.category for one in fellows}
@@ -113,7 +112,7 @@ def _make_parts(
     for item in found.items:
         if item.held is not None:
             continue
-        product = book.products.get(item.product)
+        product = shelf.book_of(item.version).products.get(item.product)
         mine = parts.setdefault(item.fellows, [])
         supplement = item.cents < 0 or (product is not None and product.kind is ProductKind.TRANSFER)
         if supplement and mine:
@@ -162,7 +161,7 @@ def _without_debts(parts: Sequence[OfferPart]) -> list[OfferPart]:
     return [replace(part, cents=max(0, part.cents)) for part in kept]
 
 
-def offer_product(catalogue: Catalogue, wish: Wish, channel: Channel, now: datetime) -> Made:
+def offer_product(shelf: Shelf, wish: Wish, channel: Channel, now: datetime) -> Made:
     """Offer a product by itself: a pass, a carnet, a card.
 
     Raises
@@ -174,8 +173,8 @@ def offer_product(catalogue: Catalogue, wish: Wish, channel: Channel, now: datet
     Refused
         When it is not sold so (``not_sold``).
     """
-    book = open_book(catalogue)
-    product = book.products.get(wish.product)
+    book = next((one for one in shelf.books if wish.product in one.products), shelf.books[0])
+    catalogue, product = book.catalogue, book.products.get(wish.product)
     if product is None:
         raise NotFound(
             f"there is no product {wish.product[:60]!r}; GET /v1/fares/products lists those in force",

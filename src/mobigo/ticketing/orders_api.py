@@ -15,8 +15,9 @@ from mobigo.carpool import quotes as carpool_quotes
 from mobigo.db.answers import Answers
 from mobigo.db.session import Database, driver
 from mobigo.fares import service as fares
-from mobigo.fares.catalogue import Catalogue, Channel
+from mobigo.fares.catalogue import Channel
 from mobigo.fares.model import FareRide, Fellow, Held, RideKind
+from mobigo.fares.shelf import Shelf, open_shelf
 from mobigo.journeys.model import Realtime
 from mobigo.journeys.pricing import HOME, rides_of
 from mobigo.journeys.refresh import refresh
@@ -87,31 +88,31 @@ Answer = TypeVar("Answer", bound=BaseModel)
 @router.post("/offers", responses=problems(400, 404, 409, 422, 503))
 def make_offers(*, request: Request, session: Database, now: Now, buyer: Reader, body: OffersBody) -> OffersAnswer:
     """Offer what a journey costs, or products by themselves; each offer is signed and good for a while."""
-    catalogue = fares.find_catalogue(session, now.astimezone(HOME).date())
-    if catalogue is None:
+    shelf = open_shelf(fares.list_in_force(driver(session), now.astimezone(HOME).date()))
+    if shelf is None:
         raise Refused("nothing is on sale today: no catalogue of fares is in force", code="no_catalogue")
     key: bytes = request.app.state.token_key
     made: list[Made] = []
     if body.journey is not None or body.quotes:
-        made.append(_offer_journey(request, session, catalogue, body, now))
+        made.append(_offer_journey(request, session, shelf, body, now))
     channel = Channel.DESK if buyer.staff else Channel.WEB
     for one in body.products:
         wish = Wish(one.product, one.category, one.start, tuple(one.areas), one.medium, one.number)
         if wish.start is not None and wish.start.tzinfo is None:
             raise InvalidInput("`start` needs an offset from UTC, as 2026-12-01T00:00:00+01:00", code="invalid_instant")
-        made.append(offer_product(catalogue, wish, channel, now))
+        made.append(offer_product(shelf, wish, channel, now))
     if not made:
         raise InvalidInput("say what to buy: `journey`, `quotes` or `products`", code="invalid_offer")
-    return OffersAnswer(offers=[_write(key, one, catalogue) for one in made])
+    return OffersAnswer(offers=[_write(key, one, shelf) for one in made])
 
 
-def _write(key: bytes, made: Made, catalogue: Catalogue) -> OfferAnswer:
-    return write_offer(made, offers.sign(key, made.offer), catalogue)
+def _write(key: bytes, made: Made, shelf: Shelf) -> OfferAnswer:
+    return write_offer(made, offers.sign(key, made.offer), shelf)
 
 
-def _offer_journey(request: Request, session: Session, catalogue: Catalogue, body: OffersBody, now: datetime) -> Made:
+def _offer_journey(request: Request, session: Session, shelf: Shelf, body: OffersBody, now: datetime) -> Made:
     travellers = body.travellers or [TravellerBody()]
-    fellows = [_read_fellow(session, catalogue, n, one) for n, one in enumerate(travellers, 1)]
+    fellows = [_read_fellow(session, shelf, n, one) for n, one in enumerate(travellers, 1)]
     rides: list[tuple[FareRide, tuple[str, datetime] | None]] = []
     if body.journey is not None:
         network = request.app.state.networks.current()
@@ -121,13 +122,12 @@ def _offer_journey(request: Request, session: Session, catalogue: Catalogue, bod
     rides.sort(key=lambda one: one[0].departure)
     quotes = {n: quote for n, (_, quote) in enumerate(rides) if quote is not None}
     media = frozenset(body.media) or None
-    return offer_journey(catalogue, [ride for ride, _ in rides], fellows, quotes, media=media, now=now)
+    return offer_journey(shelf, [ride for ride, _ in rides], fellows, quotes, media=media, now=now)
 
 
-def _read_fellow(session: Session, catalogue: Catalogue, number: int, body: TravellerBody) -> Fellow:
-    known = {one.id for one in catalogue.categories}
-    usual = next((one.id for one in catalogue.categories if one.default), "anybody")
-    category = body.category or usual
+def _read_fellow(session: Session, shelf: Shelf, number: int, body: TravellerBody) -> Fellow:
+    known = {one.id for book in shelf.books for one in book.catalogue.categories}
+    category = body.category or shelf.default
     if category not in known and known:
         raise InvalidInput(
             f"there is no category {category[:60]!r}; there are {', '.join(sorted(known))}", code="unknown_category"
