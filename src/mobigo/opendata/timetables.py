@@ -96,11 +96,14 @@ def _describe_one(source: str, name: str) -> Dataset:
 
 
 def _list_names(connection: Connection[Any]) -> dict[str, str]:
+    """Name sources by their agencies where these are few, else by who publishes them."""
     rows = connection.execute(
-        "SELECT feed.source, string_agg(DISTINCT agency_name, ', ' ORDER BY agency_name) FROM feed"
-        " JOIN agency ON agency.version_id = feed.active_version GROUP BY feed.source HAVING count(*) <= 3"
+        "SELECT feed.source, CASE WHEN count(*) <= %s THEN string_agg(agency_name, ', ' ORDER BY agency_name)"
+        " ELSE min(feed_publisher_name) END FROM feed JOIN agency ON agency.version_id = feed.active_version"
+        " LEFT JOIN feed_info ON feed_info.version_id = feed.active_version GROUP BY feed.source",
+        [FEW],
     )
-    return dict(rows.fetchall())
+    return {source: name for source, name in rows if name}
 
 
 def find_licences(connection: Connection[Any]) -> dict[str, SourceLicence]:
@@ -168,6 +171,8 @@ def _find_extent(
     return row if row and row[0] is not None else None
 
 
+FEW = 3
+"""Agencies that a title names."""
 DOTS = 1_500
 """Places on a map, at most."""
 
