@@ -15,7 +15,19 @@ from mobigo.kit.errors import InvalidInput
 ROOT = Path(__file__).parents[3]
 """The checkout: benchmarks are measured from a clone, they are no part of the wheel."""
 
-PARTS = ("__init__", "bar", "carpool_money", "common_feed", "ondemand_region", "plot", "sample", "school_vrp", "served")
+PARTS = (
+    "__init__",
+    "bar",
+    "carpool_money",
+    "common_feed",
+    "ondemand_region",
+    "plot",
+    "sample",
+    "school_vrp",
+    "served",
+    "ticketing_codes",
+    "ticketing_prices",
+)
 """What benchmarks are made of; no benchmark by itself."""
 
 
@@ -26,8 +38,9 @@ def _names() -> list[str]:
 @click.command()
 @click.argument("name")
 @click.option("--peer", metavar="PROGRAM", help="For planner: time this program too, called as mobigo route is.")
+@click.option("--only", multiple=True, metavar="PART", help="For school: sbrp, vrp or department; may be repeated.")
 @click.option("--json", "as_json", is_flag=True, help="Print a list of objects instead of a table.")
-def bench(name: str, *, peer: str | None, as_json: bool) -> None:
+def bench(name: str, *, peer: str | None, only: tuple[str, ...], as_json: bool) -> None:
     """Measure NAME; one row per bar: value, limit, whether it holds, and how it was measured.
 
     Compare ratios, not seconds: machines are noisy.
@@ -36,10 +49,12 @@ def bench(name: str, *, peer: str | None, as_json: bool) -> None:
         raise InvalidInput(f"no benchmark {name!r}; there are: {', '.join(_names())}")
     if peer and name != "planner":
         raise InvalidInput(f"--peer is for the benchmark planner, not for {name}; leave it out")
+    if only and name != "school":
+        raise InvalidInput(f"--only is for the benchmark school, not for {name}; leave it out")
     sys.path.insert(0, str(ROOT))
     rows = []
     measure = import_module(f"benchmarks.{name}").bars
-    for bar in measure(peer) if peer else measure():
+    for bar in measure(peer) if peer else measure(only) if only else measure():
         row = {
             "bar": bar.bar,
             "value": bar.value,

@@ -390,14 +390,15 @@ class Sequence:
         added = value.get(ADDED)
         if self.extensible:
             into.put(int(bool(added)), 1)
-        given = [one for one in self.members if one.name in value and value[one.name] != one.default]
-        for one in self.members:
+        given = [one.name in value and value[one.name] != one.default for one in self.members]
+        for one, there in zip(self.members, given, strict=True):
             if one.optional:
-                into.put(int(one in given), 1)
-            elif one not in given:
+                into.put(int(there), 1)
+            elif not there:
                 raise Unwritable(f"{one.name} is missing")
-        for one in given:
-            one.kind.write(into, value[one.name])
+        for one, there in zip(self.members, given, strict=True):
+            if there:
+                one.kind.write(into, value[one.name])
         if added:
             _write_added(into, added)
 
