@@ -121,9 +121,11 @@ def rollback(source: str, *, to: int | None, as_json: bool, no_build: bool) -> N
     version = roll_back(url, source, now=now, to=to)
     keep_fares(url, now, sandbox=settings.sandbox)
     if not no_build:
+        from mobigo.cli.opendata import ask_to_publish
         from mobigo.journeys.service import build_network
 
         build_network(url, settings.home, now)
+        ask_to_publish(url)
     print(json.dumps(_as_json(version)) if as_json else f"{source} version {version.id} is active")
 
 

@@ -51,10 +51,12 @@ def gtfs(feed: str, *, source: str, shift_dates: str | None, as_json: bool, no_b
 
         keep_fares(url, settings.open_clock().now(), sandbox=settings.sandbox)
     if report.status == "active" and not no_build:
+        from mobigo.cli.opendata import ask_to_publish
         from mobigo.journeys.service import build_network
 
         _say("building the network")
         build_network(url, settings.home, settings.open_clock().now())
+        ask_to_publish(url)
     if as_json:
         print(json.dumps(report.as_json(), ensure_ascii=False, indent=1))
     else:

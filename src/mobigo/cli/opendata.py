@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 import click
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from mobigo.opendata.making import Publisher
     from mobigo.settings import Settings
 
@@ -27,6 +29,50 @@ def read_publisher(settings: Settings) -> Publisher:
         f"{settings.public_url}/opendata" if settings.public_url else "",
         email=settings.publisher_email,
     )
+
+
+def publish_all(url: str, settings: Settings) -> None:
+    """Publish everything, as a job; what fails is logged, and told by the platform."""
+    import structlog
+
+    from mobigo.opendata.service import Outcome, Press
+
+    log = structlog.get_logger()
+    for one in Press(url, settings.home, read_publisher(settings), settings.open_clock().now()).publish():
+        if one.outcome is Outcome.FAILED:
+            log.warning("a data set was not replaced", dataset=one.dataset, why=[found.code for found in one.problems])
+        else:
+            log.info("data set", dataset=one.dataset, outcome=one.outcome, version=one.version)
+
+
+def note_licence(url: str, source: str, licence: str, attribution: str, now: datetime) -> None:
+    """Keep under what a source may be published, as its address list says, unless staff said otherwise."""
+    import psycopg
+
+    from mobigo.db.engine import libpq_conninfo
+    from mobigo.opendata import store
+    from mobigo.opendata.licences import find_licence
+    from mobigo.opendata.model import SourceLicence
+
+    said = SourceLicence(source, find_licence(licence), attribution, published=True, said_by="sources", said_at=now)
+    with psycopg.connect(libpq_conninfo(url)) as connection:
+        store.suggest_source_licence(connection, said)
+
+
+def ask_to_publish(url: str) -> None:
+    """Have everything published by the worker, since what is in service changed."""
+    from sqlalchemy.orm import Session
+
+    from mobigo.db.engine import open_engine
+    from mobigo.jobs.queue import enqueue
+    from mobigo.jobs.schedule import LONG
+
+    engine = open_engine(url, pool_size=1)
+    try:
+        with Session(engine) as session, session.begin():
+            enqueue(session, "opendata.publish", once="opendata.publish", queue=LONG)
+    finally:
+        engine.dispose()
 
 
 @opendata.command()

@@ -151,6 +151,7 @@ def load_demonstration(url: str, clock: Clock) -> bool:
 
 
 def _load_timetable(url: str, monday: date, now: datetime) -> None:
+    from mobigo.cli.opendata import note_licence
     from mobigo.transit.load import load_gtfs
 
     with tempfile.TemporaryDirectory(prefix="mobigo-") as folder:
@@ -160,6 +161,7 @@ def _load_timetable(url: str, monday: date, now: datetime) -> None:
         report = load_gtfs(laid, DEMONSTRATION, url, now=now)
     if report.status == "rejected":
         raise Refused("the demonstration's feed was refused; `mobigo feeds report demonstration` says why")
+    note_licence(url, DEMONSTRATION, "CC0-1.0", "", now)
 
 
 # ── a region's real data ──────────────────────────────────────────────────────────────────────────────────────────────
@@ -334,6 +336,7 @@ class _Loading:
         return words[0].lower()
 
     def _load_feed(self, source: Source, file: Path) -> None:
+        from mobigo.cli.opendata import note_licence
         from mobigo.transit.load import load_gtfs
 
         report = load_gtfs(file, source.source, self.url, now=self.settings.open_clock().now(), origin=source.url)
@@ -341,6 +344,7 @@ class _Loading:
             raise Refused(f"the feed was refused; `mobigo feeds report {source.source}` says why")
         trips = report.counts.get("trips.txt", 0)
         print(f"  {report.status}: {trips:,} trips, {len(report.findings)} findings", flush=True)
+        note_licence(self.url, source.source, source.licence, source.attribution, self.settings.open_clock().now())
         self.feeds += 1
 
     def _load_extracts(self, files: list[Path]) -> None:
@@ -452,6 +456,7 @@ class Meter:
 def region(*, name: str, sources: Path | None, no_build: bool) -> None:
     """Download and load the real feeds and extracts of the region NAME."""
     from mobigo.cli.context import open_database
+    from mobigo.cli.opendata import ask_to_publish
     from mobigo.journeys.service import build_network
     from mobigo.settings import read_settings
 
@@ -460,3 +465,4 @@ def region(*, name: str, sources: Path | None, no_build: bool) -> None:
         settings = read_settings()
         print("Building the network ...", flush=True)
         build_network(open_database(), settings.home, settings.open_clock().now())
+        ask_to_publish(open_database())

@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 
 MANY = 4
-"""Processes at once, at most, each with a database and browsers: what a machine of 16 GB bears."""
+"""Processes at once, at most, each with a database cluster and browsers: what a machine of 16 GB bears."""
 
 
 @click.command(context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False})
@@ -31,7 +31,7 @@ def test(*, everything: bool, yes: bool, arguments: tuple[str, ...]) -> None:
     kept = {name: value for name, value in os.environ.items() if not name.startswith("MOBIGO_")}
     if "MOBIGO_TEST_DATA" in os.environ:
         kept["MOBIGO_TEST_DATA"] = str(given / os.environ["MOBIGO_TEST_DATA"])
-    chosen = ["-n", "auto", "--maxprocesses", str(MANY), "--dist", "loadfile"]  # each with a database cluster of its own
+    chosen = ["-n", "auto", "--maxprocesses", str(MANY), "--dist", "loadfile"]
     if not everything:
         chosen += ["-m", "not slow"]
     command = [sys.executable, "-m", "pytest", *chosen, *arguments]

@@ -36,7 +36,7 @@ def worker(*, leash: bool) -> None:
     from mobigo.cli.proving import carry_register
     from mobigo.cli.serve import hold_leash
     from mobigo.db.engine import libpq_conninfo
-    from mobigo.jobs.schedule import PROMPT, Periodic
+    from mobigo.jobs.schedule import LONG, PROMPT, Periodic
     from mobigo.jobs.worker import Worker
     from mobigo.settings import read_settings
 
@@ -69,6 +69,7 @@ def worker(*, leash: bool) -> None:
         Periodic("carpool.waiting", timedelta(seconds=LIVE_EVERY), at_once=True, queue=PROMPT),
         Periodic("carpool.forget", timedelta(days=1), timedelta(hours=1)),
         Periodic("ticketing.tend", timedelta(seconds=LIVE_EVERY), at_once=True, queue=PROMPT),
+        Periodic("opendata.publish", timedelta(days=1), timedelta(hours=4), at_once=True, queue=LONG),
         Periodic("ticketing.earn", timedelta(days=1), timedelta(hours=3, minutes=30), at_once=True),
         Periodic("taps.count", timedelta(minutes=10), at_once=True),
         Periodic("taps.forget", timedelta(hours=1), at_once=True),
@@ -97,6 +98,7 @@ def list_tasks(url: str, settings: Settings) -> Mapping[str, Callable[..., objec
     from mobigo.cli.improving import improve_runs
     from mobigo.cli.keeping import Keeper
     from mobigo.cli.messages import forget_messages
+    from mobigo.cli.opendata import publish_all
     from mobigo.cli.proving import Prover
     from mobigo.cli.school_planning import plan_apart
     from mobigo.cli.school_register import forget_pupils
@@ -174,6 +176,7 @@ def list_tasks(url: str, settings: Settings) -> Mapping[str, Callable[..., objec
         "ondemand.improve": partial(improve_runs, url, settings),
         "ondemand.keep": Keeper(url, settings).run,
         "network.build": build,
+        "opendata.publish": partial(publish_all, url, settings),
         "network.drives": drive,
         "live.poll": poll,
         "sharing.poll": poll_bicycles,

@@ -158,3 +158,9 @@ def set_source_licence(connection: Connection[Any], one: SourceLicence) -> None:
             "at": one.said_at,
         },
     )
+
+
+def suggest_source_licence(connection: Connection[Any], one: SourceLicence) -> None:
+    """Say under what a source may be published, unless somebody said so already."""
+    if one.source not in list_source_licences(connection):
+        set_source_licence(connection, one)
