@@ -58,6 +58,9 @@ AT_A_TIME = 256
 """Hops looked through at a time."""
 NEXT = 4
 """How many segments ahead memory is asked for."""
+POOR, TRIES = 8, 2
+"""What is found first is poor when it takes so many times what it takes at least; so many times a ride more is tried
+then."""
 UNKNOWN: Int = np.int64(-1)
 """Instead of a distance, until it is worked out."""
 ORIGIN: Int = np.int64(-1)
@@ -1119,7 +1122,8 @@ def _find_earliest(
     """Find the earliest arrival by number of rides, without legs.
 
     The number of rides allowed grows from the least conceivable, ever faster, until something is found; that bounds
-    the search without limit on rides.
+    the search without limit on rides. What arrives tomorrow and might today would bound it little: then one ride more
+    is tried before.
 
     Parameters
     ----------
@@ -1134,6 +1138,8 @@ def _find_earliest(
     False when `scratch.segment` is too short.
     """
     budget, step = ZERO, ZERO
+    more_tries = np.int64(TRIES)
+    departs, arrives = np.int64(NEVER), np.int64(NEVER)
     while True:
         postponed = NO_RIDE
         size = ZERO
@@ -1144,8 +1150,10 @@ def _find_earliest(
             need = 1 + (distance & 255)
             if need > rides:
                 continue
-            if view.departure[view.trip_shift[trip] + x] + (distance >> 8) >= limit[need]:
+            departure = np.int64(view.departure[view.trip_shift[trip] + x])
+            if departure + (distance >> 8) >= limit[need]:
                 continue
+            departs, arrives = min(departs, departure), min(arrives, departure + (distance >> 8))
             if need > budget:
                 postponed = min(postponed, need)
                 continue
@@ -1159,8 +1167,14 @@ def _find_earliest(
         postponed = min(postponed, more)
         if postponed == NO_RIDE:
             return True
-        budget = max(postponed, budget + step) if limit[rides] == NEVER else NO_RIDE
-        step = 2 * step + 1
+        if limit[rides] == NEVER:
+            budget = max(postponed, budget + step)
+            step = 2 * step + 1
+        elif limit[rides] - departs > POOR * (arrives - departs) and more_tries > 0:
+            budget = max(postponed, budget + 1)
+            more_tries -= 1
+        else:
+            budget = NO_RIDE
 
 
 @inner_kernel
