@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import psycopg
 from sqlalchemy.orm import Session
+from tests.ondemand.taxi_town import CAMILLE
 
 from mobigo.db.engine import libpq_conninfo
 from mobigo.db.session import driver
@@ -50,7 +51,7 @@ class Shop:
         wanted = [{"product": one} if isinstance(one, str) else one for one in products]
         return self.ask("POST", "offers", {"products": wanted, **body}, status=status)
 
-    def order(self, *products: str | dict[str, Any], contact: object = None, **body: Any) -> dict[str, Any]:  # noqa: ANN401 - JSON
+    def order(self, *products: str | dict[str, Any], contact: object = CAMILLE, **body: Any) -> dict[str, Any]:  # noqa: ANN401 - JSON
         """Order products, or what else is offered."""
         offers = [one["offer"] for one in self.offer(*products, **body)["offers"]]
         return self.ask("POST", "orders", {"offers": offers, "contact": contact}, status=201)

@@ -33,6 +33,7 @@ from mobigo.street.drives import Drives
 from mobigo.ticketing import offers
 from mobigo.ticketing.counter import Counter
 from mobigo.ticketing.making import Wish, offer_product
+from mobigo.ticketing.model import Contact
 from mobigo.ticketing.service import Buyer, Orders, Places
 
 if TYPE_CHECKING:
@@ -43,7 +44,10 @@ if TYPE_CHECKING:
 NOW = datetime(2026, 11, 24, 8, tzinfo=UTC)
 KEY = b"k" * 32
 SECRET = "whsec"
-PRODUCTS = ("coach_month", "region_month", "coach_carnet")
+PRODUCTS = ("coach_week", "coach_day", "coach_carnet")
+NAMED = "region_month"
+BARRED = 0.2
+"""Share of the orders that cannot be issued once they are paid."""
 CUSTOMERS = 6
 """Threads that buy at once."""
 
@@ -144,10 +148,12 @@ class Rush:
         with Session(self.engine) as session, session.begin():
             shelf = open_shelf(fares.list_in_force(driver(session), NOW.date()))
             assert shelf is not None
-            wish = Wish(chance.choice(PRODUCTS), number=chance.choice([1, 1, 2]))
+            barred = chance.random() < BARRED
+            wish = Wish(NAMED if barred else chance.choice(PRODUCTS), number=chance.choice([1, 1, 2]))
+            contact = Contact(name="x" * 300) if barred else None  # too long for a code: it cannot be issued
             offer = offer_product(shelf, wish, Channel.WEB, NOW).offer
             offer = offers.read(KEY, offers.sign(KEY, offer), NOW)
-            return Orders(session, self.places, Buyer(), NOW).hold([offer], None, "web").id
+            return Orders(session, self.places, Buyer(), NOW).hold([offer], contact, "web").id
 
     def _pay(self, id_: str, chance: random.Random) -> Any:  # noqa: ANN401
         method = chance.choice(sorted(METHODS - {"pm_card_createDispute", "pm_card_refundFail"}))

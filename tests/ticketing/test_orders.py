@@ -25,7 +25,7 @@ def shop(engine: Engine, home: Path, database_url: str) -> Iterator[Shop]:
 
 
 def test_a_pass_is_bought_without_a_name_or_an_account(shop: Shop) -> None:
-    order = shop.order("coach_month", "coach_month")
+    order = shop.order("coach_week", "coach_week", contact=None)
     assert order["state"] == "held"
     assert {part["status"] for part in order["parts"]} == {"ON_HOLD"}
     assert shop.books() == {}
@@ -126,7 +126,7 @@ def test_the_desk_takes_cash(shop: Shop) -> None:
 
 
 def test_asked_twice_under_one_key_it_is_done_once(shop: Shop) -> None:
-    offer = shop.offer("coach_month")["offers"][0]["offer"]
+    offer = shop.offer("coach_week")["offers"][0]["offer"]
     key = {"Idempotency-Key": "k1"}
     first = shop.ask("POST", "orders", {"offers": [offer]}, status=201, headers=key)
     again = shop.ask("POST", "orders", {"offers": [offer]}, status=201, headers=key)
@@ -141,7 +141,7 @@ def test_asked_twice_under_one_key_it_is_done_once(shop: Shop) -> None:
 
 def test_an_account_keeps_its_orders_to_itself(shop: Shop) -> None:
     mine, other = shop.town.token(Role.TRAVELLER, "ada"), shop.town.token(Role.TRAVELLER, "bob")
-    offer = shop.offer("coach_month")["offers"][0]["offer"]
+    offer = shop.offer("coach_week")["offers"][0]["offer"]
     order = shop.ask("POST", "orders", {"offers": [offer]}, status=201, headers=mine)
     assert shop.ask("GET", f"orders/{order['id']}", headers=other, status=404)["code"] == "unknown_order"
     assert shop.ask("GET", f"orders/{order['id']}", status=404)["code"] == "unknown_order"
@@ -168,8 +168,15 @@ def test_what_cannot_be_offered_is_said(shop: Shop, body: dict[str, object], sta
     assert shop.ask("POST", "offers", body, status=status)["code"] == code
 
 
+def test_what_is_bound_to_a_person_needs_a_name(shop: Shop) -> None:
+    (offer,) = shop.offer("coach_month")["offers"]
+    assert shop.ask("POST", "orders", {"offers": [offer["offer"]]}, status=400)["code"] == "invalid_contact"
+    paid = shop.pay(shop.order("coach_month"))
+    assert shop.town.read("SELECT holder_name FROM ticket") == [("Camille Martin",)], paid
+
+
 def test_offers_end_and_cannot_be_changed(shop: Shop) -> None:
-    offer = shop.offer("coach_month")["offers"][0]["offer"]
+    offer = shop.offer("coach_week")["offers"][0]["offer"]
     changed = offer[:-2] + ("AA" if offer[-2:] != "AA" else "BB")
     assert shop.ask("POST", "orders", {"offers": [changed]}, status=400)["code"] == "forged_offer"
     shop.later(minutes=31)

@@ -128,7 +128,7 @@ def exchange(shop: Shop, order: dict[str, Any], product: str) -> dict[str, Any]:
     quoted = shop.ask("POST", f"orders/{order['id']}/exchange-quotes", {})
     start = (MORNING + timedelta(days=40)).isoformat()
     (offer,) = shop.offer({"product": product, "start": start})["offers"]
-    body = {"quote": quoted["quote"], "offers": [offer["offer"]]}
+    body = {"quote": quoted["quote"], "offers": [offer["offer"]], "contact": CAMILLE}
     return shop.ask("POST", f"orders/{order['id']}/exchange", body, status=201)
 
 

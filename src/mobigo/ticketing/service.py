@@ -20,6 +20,7 @@ from mobigo.carpool.ride_answers import from_quote, moment
 from mobigo.carpool.service import Actor as CarpoolActor
 from mobigo.carpool.service import Rides, Wanted
 from mobigo.db.session import driver
+from mobigo.fares import service as fares
 from mobigo.fares.model import RideKind
 from mobigo.kit.errors import Conflict, Forbidden, InvalidInput, Unavailable
 from mobigo.ondemand import conduct, upkeep
@@ -141,6 +142,7 @@ class Orders:
             When a place cannot be had any more, of the room that books it.
         """
         offer = _join(offers)
+        self._check_names(offer, contact)
         taken, booking, until = self._book(offer, contact)
         order = Order(
             id=f"o{secrets.token_urlsafe(18)}",
@@ -189,6 +191,25 @@ class Orders:
         store.add_rides(self._connection, order.id, (_as_ride(n, one, taken) for n, one in enumerate(offer.rides)))
         self.note(order, "moved", moved=(None, order.state), details={"cents": order.cents})
         return store.get_order(self._connection, order.id)
+
+    def _check_names(self, offer: Offer, contact: Contact | None) -> None:
+        """Refuse what is bound to a person of whom there is no name.
+
+        Raises
+        ------
+        InvalidInput
+            ``invalid_contact``.
+        """
+        if contact is not None and contact.name:
+            return
+        for part in offer.parts:
+            if part.version and part.kind is PartKind.ADMISSION:
+                _, product = fares.get_product(self.session, part.version, part.product)
+                if product.personal:
+                    raise InvalidInput(
+                        f"{product.name.of('en')} is bound to one person: say whose it is in `contact`, with a `name`",
+                        code="invalid_contact",
+                    )
 
     def _write(self, order: Order) -> Order:
         for _ in range(TRIES):
