@@ -25,6 +25,7 @@ from mobigo.web import (
     book,
     desk,
     docs,
+    fares,
     lines,
     opendata,
     school,
@@ -76,7 +77,7 @@ def install(app: FastAPI) -> None:
     app.state.assets = assets.read_assets()
     app.state.tiles = tiles.Kept()
     app.include_router(router)
-    for one in (book, stops, lines, docs, tiles, signin, desk, sheet, school, school_planning, opendata):
+    for one in (book, stops, lines, fares, docs, tiles, signin, desk, sheet, school, school_planning, opendata):
         app.include_router(one.router)
 
 

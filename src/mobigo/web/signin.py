@@ -22,7 +22,7 @@ router = APIRouter(include_in_schema=False)
 
 COOKIE = "mobigo_token"
 
-HOMES = {Role.DRIVER: "/driver", Role.SCHOOL: "/staff/school"}
+HOMES = {Role.DRIVER: "/driver", Role.SCHOOL: "/staff/school", Role.FINANCE: "/staff/fares"}
 """Where a role begins; all others at the desk."""
 
 
