@@ -26,6 +26,7 @@ PARTS = (
     "school_vrp",
     "served",
     "ticketing_codes",
+    "ticketing_money",
     "ticketing_prices",
 )
 """What benchmarks are made of; no benchmark by itself."""
