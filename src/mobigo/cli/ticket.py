@@ -68,7 +68,7 @@ def issue(
     from mobigo.tickets.model import Format, Holder
 
     with _open() as (session, settings, now):
-        begin = parse_instant(first) if first else now
+        begin = parse_instant(first) if first else now.replace(microsecond=0)
         end = parse_instant(last) if last else None
         wanted = _want(session, begin, end, Holder(holder) if holder else None, given)
         signer = open_signer(settings)
@@ -148,7 +148,7 @@ def _write_files(folder: Path, one: Ticket, codes: Mapping[Format, bytes]) -> li
             f"{one.id}.{format_}.svg": draw_svg(modules).encode(),
             f"{one.id}.{format_}.png": draw_png(modules),
         }
-    contents[f"{one.id}.pdf"] = print_ticket(one, codes, one.wanted.product, "fr")
+    contents[f"{one.id}.pdf"] = print_ticket(one, codes, one.wanted.product, one.wanted.category, "fr")
     for name, content in contents.items():
         (folder / name).write_bytes(content)
     return [folder / name for name in contents]

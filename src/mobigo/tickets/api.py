@@ -70,6 +70,7 @@ class TicketAnswer(BaseModel):
     catalogue: int = Field(description="Version it was sold from")
     name: dict[str, str] = Field(description="Of the product, in French and English")
     category: str
+    category_name: dict[str, str]
     travellers: int
     travel_class: TravelClass
     valid_from: datetime | None = Field(description="null: from first validation")
@@ -239,7 +240,8 @@ def print_pdf(
     """Print a ticket: both codes, and in words what they say; it can be read aloud."""
     ticket = _still(service.get_by_key(session, key))
     data = {format_: find_code(session, ticket, format_).data for format_ in Format}
-    paper = print_ticket(ticket, data, _name(session, ticket)[language], language)
+    product, category = (names[language] for names in _name(session, ticket))
+    paper = print_ticket(ticket, data, product, category, language)
     return Response(paper, media_type="application/pdf", headers=PRIVATE)
 
 
@@ -352,14 +354,16 @@ def _still(ticket: Ticket) -> Ticket:
 def write(session: Database, one: Ticket) -> TicketAnswer:
     """Write a ticket."""
     wanted, scope = one.wanted, one.wanted.scope
+    product, category = _name(session, one)
     return TicketAnswer(
         id=one.id,
         key=one.key,
         state=one.state,
         product=wanted.product,
         catalogue=wanted.version,
-        name=_name(session, one),
+        name=product,
         category=wanted.category,
+        category_name=category,
         travellers=wanted.fellows,
         travel_class=wanted.travel_class,
         valid_from=_maybe(wanted.valid_from),
@@ -403,13 +407,18 @@ def write_verdict(verdict: Verdict) -> VerdictAnswer:
     )
 
 
-def _name(session: Database, one: Ticket) -> dict[str, str]:
-    """Name a ticket's product, by its id where the catalogue does not know it."""
+def _name(session: Database, one: Ticket) -> tuple[dict[str, str], dict[str, str]]:
+    """Name a ticket's product and category, by their ids where the catalogue does not know them."""
+    wanted = one.wanted
+    names = {wanted.product: {"fr": wanted.product, "en": wanted.product}}
+    names |= {wanted.category: {"fr": wanted.category, "en": wanted.category}}
     try:
-        _, product = fares.get_product(session, one.wanted.version, one.wanted.product)
+        catalogue, product = fares.get_product(session, wanted.version, wanted.product)
     except NotFound:
-        return {"fr": one.wanted.product, "en": one.wanted.product}
-    return {language: product.name.of(language) for language in ("fr", "en")}
+        return names[wanted.product], names[wanted.category]
+    for known in (*catalogue.categories, product):
+        names[known.id] = {language: known.name.of(language) for language in ("fr", "en")}
+    return names[wanted.product], names[wanted.category]
 
 
 def _staff(session: Database, one: Ticket) -> StaffTicketAnswer:

@@ -30,20 +30,20 @@ def find_words(language: str) -> Mapping[str, str]:
     return words
 
 
-def print_ticket(ticket: Ticket, data: Mapping[Format, bytes], product: str, language: str) -> bytes:
+def print_ticket(ticket: Ticket, data: Mapping[Format, bytes], product: str, category: str, language: str) -> bytes:
     """Print a ticket as a tagged PDF.
 
     Parameters
     ----------
-    product : str
-        Its name, in the language.
+    product, category : str
+        Their names, in the language.
     """
     words, wanted = find_words(language), ticket.wanted
     facts = [(words["number"], f"{ticket.id[:4]} {ticket.id[4:8]} {ticket.id[8:]}"), (words["product"], product)]
     if wanted.holder is not None:
         born = f" ({write_day(wanted.holder.born, language)})" if wanted.holder.born else ""
         facts.append((words["holder"], wanted.holder.name + born))
-    facts += [(words["category"], wanted.category), (words["valid"], _say_validity(ticket, language))]
+    facts += [(words["category"], category), (words["valid"], _say_validity(ticket, language))]
     if wanted.fellows > 1:
         facts.append((words["people"], str(wanted.fellows)))
     if wanted.rides is not None:

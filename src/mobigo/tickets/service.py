@@ -156,6 +156,11 @@ def list_by_account(session: Session, account: str) -> list[Ticket]:
     return store.list_by(driver(session), "account", account)
 
 
+def forget_account(session: Session, account: str) -> None:
+    """Forget whose an account's tickets are; they stay good for whoever has their keys."""
+    driver(session).execute("UPDATE ticket SET account = NULL WHERE account = %s", [account])
+
+
 def list_uses(session: Session, ids: Iterable[str]) -> dict[str, Uses]:
     """Tell how tickets were used, as far as devices have told."""
     return {one.id: Uses(one.uses, one.first_used_at) for one in store.list_tickets(driver(session), list(ids))}
