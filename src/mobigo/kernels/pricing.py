@@ -261,6 +261,7 @@ def label_routes(
     last = np.zeros((n, capacity + 2), np.int32)
     quickest = np.full((n, capacity + 2), np.inf)
     n_settled = 0
+    spare = -1  # labels that were not settled, whose room is used again, one after the other
     waiting = np.empty(1024, np.int32)
     for q in range(1, capacity + 1):
         count = 0
@@ -282,6 +283,8 @@ def label_routes(
                 f = labels.stop[i]
                 first[f, q] = last[f, q] = n_settled
             if not exact and last[f, q] - first[f, q] >= width:
+                labels.after[i] = spare
+                spare = i
                 continue
             ride, worth, memory = labels.ride[i], labels.price[i], labels.memory[i]
             dominated = False
@@ -303,6 +306,8 @@ def label_routes(
                 if dominated:
                     break
             if dominated:
+                labels.after[i] = spare
+                spare = i
                 continue
             labels.settled[n_settled] = i
             n_settled += 1
@@ -334,17 +339,22 @@ def label_routes(
                         break
                 if not hopeful:
                     continue
-                if n_labels == room:
+                new = spare
+                if new >= 0:
+                    spare = labels.after[new]
+                elif n_labels == room:
                     return n_settled, False
+                else:
+                    new = n_labels
+                    n_labels += 1
                 for r in range(n_more):
-                    labels.more[n_labels, r] = labels.more[i, r] + pickups.more[k, r]
-                labels.stop[n_labels], labels.load[n_labels] = k, q2
-                labels.ride[n_labels], labels.price[n_labels] = ride2, worth2
-                labels.memory[n_labels] = (memory & pickups.keep[f, k]) | pickups.bit[k]
-                labels.parent[n_labels] = i
-                labels.after[n_labels] = head[q2]
-                head[q2] = n_labels
-                n_labels += 1
+                    labels.more[new, r] = labels.more[i, r] + pickups.more[k, r]
+                labels.stop[new], labels.load[new] = k, q2
+                labels.ride[new], labels.price[new] = ride2, worth2
+                labels.memory[new] = (memory & pickups.keep[f, k]) | pickups.bit[k]
+                labels.parent[new] = i
+                labels.after[new] = head[q2]
+                head[q2] = new
     return n_settled, True
 
 

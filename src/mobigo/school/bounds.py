@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 EXACT = 1e-6
 """What a sum of prices may be off; a route that pays less is not worth a column."""
 
+LEAST_PRICE = 1e-12
+"""No less is divided by."""
+
 WHOLE = 1e-8
 """By how much less a value is made that is whole."""
 
@@ -115,26 +118,26 @@ def count_routes(
 
 
 def certify(
-    problem: Problem, parts: Sequence[SchoolStops], counts: NDArray[np.int32], prices: Prices, excess: Sequence[float]
+    problem: Problem,
+    parts: Sequence[SchoolStops],
+    counts: NDArray[np.int32],
+    prices: Prices,
+    paying: Sequence[NDArray[np.float64]],
 ) -> Certificate:
     """Lower prices until no route is worth more than it costs, and say what they prove.
 
     Parameters
     ----------
-    excess
-        By school, by how much the best of all its routes pays at these prices, whatever the kind of bus.
+    paying
+        By school, the sources from which a route pays at these prices, whatever the kind of bus; see
+        `mobigo.school.columns.Priced`.
     """
     stop, release, route = prices.stop.copy(), prices.release.copy(), prices.route.copy()
-    for school, more in zip(np.unique(problem.school).tolist(), excess, strict=True):
-        if more <= EXACT / 2:
-            continue
-        part = parts[school]
-        dear = min(more, float(route[school]))
-        route[school] -= dear
-        rest = more - dear
-        if rest > 0:
-            # every route has a stop: whichever it is, its price falls by the rest, or to nothing
-            stop[part.stops] = np.maximum(stop[part.stops] - rest, 0.0)
+    for school, sources in zip(np.unique(problem.school).tolist(), paying, strict=True):
+        mine = parts[school].stops
+        less, share, _ = _weaken(sources, float(route[school]), int(counts[school]), float(stop[mine].sum()))
+        route[school] -= less
+        stop[mine] *= share
     for part in parts:
         for source in part.origin:
             cost = 1.0 if source < 0 else float(release[problem.node(part.kind, source)])
@@ -146,20 +149,52 @@ def certify(
 
 
 def certify_cost(
-    problem: Problem, counts: NDArray[np.int32], prices: Prices, excess: Sequence[float], fleet: int
+    problem: Problem,
+    counts: NDArray[np.int32],
+    prices: Prices,
+    paying: Sequence[NDArray[np.float64]],
+    fleet: int,
 ) -> float:
     """Bound what plans with at most `fleet` buses cost, at prices of a program that looks for the least cost.
 
-    What a route may be worth more than it costs is taken off the price of the school's routes as far as that goes,
-    and what is left off for every route that the school can have: one of each stop.
+    Prices are lowered as in `certify`; or else what a route pays is taken off for every route that a school can have,
+    one of each stop.
     """
     extra = prices.bus - np.array([kind.day for kind in problem.kinds])
     value = float(prices.stop.sum() + (prices.route * counts).sum() - extra.min() * fleet)
     size = np.bincount(problem.school, minlength=problem.n_schools)
-    for school, more in zip(np.unique(problem.school).tolist(), excess, strict=True):
-        cheap = min(more, float(prices.route[school]))
-        value -= cheap * int(counts[school]) + (more - cheap) * int(size[school])
+    for school, sources in zip(np.unique(problem.school).tolist(), paying, strict=True):
+        worth = float(prices.stop[problem.school == school].sum())
+        _, _, loss = _weaken(sources, float(prices.route[school]), int(counts[school]), worth)
+        value -= min(loss, float(sources[:, 1].max(initial=0.0)) * int(size[school]))
     return max(0.0, value)
+
+
+def _weaken(paying: NDArray[np.float64], route: float, count: int, worth: float) -> tuple[float, float, float]:
+    """Lower a school's prices at least loss: those of its routes by so much, those of its stops to a share.
+
+    A route that pays has stops worth what it costs and what it pays: with a share of ``cost / (cost + pay)`` of their
+    prices it pays no more.
+
+    Returns
+    -------
+    float, float, float
+        What is taken off the price of a route, the share of the stops' prices that stays, and the loss.
+    """
+    if not len(paying):
+        return 0.0, 1.0, 0.0
+    cost, pay = paying.T
+    best = (0.0, 0.0, worth)
+    for less in sorted({0.0, *(float(one) for one in pay if one <= route), min(route, float(pay.max()))}):
+        left = pay > less
+        share = 1.0
+        if left.any():
+            base, rest = cost[left] + less, pay[left] - less
+            share = float(np.where(base > 0, base / np.maximum(base + rest, LEAST_PRICE), 0.0).min())
+        loss = less * count + (1.0 - share) * worth
+        if loss < best[2]:
+            best = (less, share, loss)
+    return best
 
 
 def _round(

@@ -35,8 +35,12 @@ WORD = 64
 WIDTH = 10
 """Labels of a stop and load in a quick search."""
 
-FEW, MANY = 300_000, 3_000_000
-"""Labels of a quick search, and of one that proves."""
+LITTLE, FEW, MANY = 60_000, 300_000, 3_000_000
+"""Labels of a search that is quick though it proves, of one that is quick, and of one that proves."""
+
+
+LEAST = 5e-7
+"""What a sum of prices may be off."""
 
 
 class Column(NamedTuple):
@@ -54,8 +58,11 @@ class Priced(NamedTuple):
     """That pay, best of each source and first stop."""
     excess: float
     """By how much the best of all pays, or less: 0 or more."""
+    paying: NDArray[np.float64]
+    """float64[m, 2], of sources from which a route pays: what a route costs before its stops, and by how much the best
+    pays, or less."""
     complete: bool
-    """Whether nothing that pays more than `excess` can have been missed."""
+    """Whether nothing that pays more can have been missed."""
 
 
 class Room(NamedTuple):
@@ -193,6 +200,8 @@ class Pricer:
         resources = max(len(room.most) for room in rooms)
         self._labels = make_labels(MANY, resources)
         self._few = make_labels(FEW, resources)
+        self._little = make_labels(LITTLE, resources)
+        self._hard = [False] * len(self.parts)
 
     def price(
         self,
@@ -218,17 +227,29 @@ class Pricer:
             What a column must pay to be told.
         """
         part = self.parts[node]
-        labels = self._labels if exact else self._few
+        labels = self._labels
         sources = Sources(*(rows[: len(base)] for rows in part.sources))
         worth = price[part.stops]
         longest = float(self._problem.max_ride[part.school])
-        while True:
-            count, whole = label_routes(
-                part.pickups, sources, part.capacity, longest, worth, base, 0 if exact else WIDTH, labels, part.most
-            )
-            if whole or not exact or self._hoods[node] + 1 == len(NEIGHBOURS):
-                break
+
+        def search(labels: Labels, width: int) -> tuple[int, bool]:
+            return label_routes(part.pickups, sources, part.capacity, longest, worth, base, width, labels, part.most)
+
+        count, whole = search(labels, 0) if exact else (0, False)
+        while exact and not whole and self._hoods[node] + 1 < len(NEIGHBOURS):
             part = self._forget(node)
+            count, whole = search(labels, 0)
+        if exact:
+            self._hard[node] = not whole or count > LITTLE
+        elif not self._hard[node]:
+            # what is searched to the end soon enough is searched to the end always
+            labels = self._little
+            count, whole = search(labels, 0)
+            exact = whole
+            self._hard[node] = not whole
+        if not exact and not whole:
+            labels = self._few
+            count, whole = search(labels, WIDTH)
         best, gain = best_by_source(part.pickups, sources, labels, count, base)
         gain = np.where(best >= 0, gain, -np.inf)
         rows: list[int] = []
@@ -241,10 +262,14 @@ class Pricer:
         columns = [
             Column(part.origin[row], route) for row, route in zip(rows, self._trace(part, labels, ends), strict=True)
         ]
-        excess = float(gain.max(initial=0.0))
+        by_source = gain.max(axis=1, initial=-np.inf)
         if exact and not whole:
-            excess = bound_gain(part.pickups, part.capacity, longest, worth, float(base.min()))
-        return Priced(columns, max(0.0, excess), complete=exact)
+            # from a source that costs more the same route pays less
+            dearer = base - base.min()
+            by_source = bound_gain(part.pickups, part.capacity, longest, worth, float(base.min())) - dearer
+        pays = by_source > LEAST
+        paying = np.stack((base[pays], by_source[pays]), axis=1)
+        return Priced(columns, max(0.0, float(by_source.max())), paying, complete=exact)
 
     def _forget(self, node: int) -> SchoolStops:
         """Shorten the memories of a school's labels: more revisits are allowed, and fewer labels needed."""

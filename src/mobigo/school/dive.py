@@ -73,7 +73,7 @@ class _Dive:
         program = self._program
         prices, taken = program.solve()
         for _ in range(ROUNDS):
-            added, _excess = price_all(
+            added, _ = price_all(
                 program, self._pricer, prices, exact=False, most=NEW_COLUMNS, least=LEAST, free=self._free, simple=True
             )
             if not added:

@@ -194,16 +194,16 @@ class _Search:
         while True:
             prices, _ = program.solve()
             exact = exact or last
-            added, excess = price_all(program, self._pricer, prices, exact=exact, most=NEW_COLUMNS, least=LEAST / 2)
-            if excess is not None:
-                proven = certify_cost(problem, self._counts, prices, excess, fleet)
+            added, paying = price_all(program, self._pricer, prices, exact=exact, most=NEW_COLUMNS, least=LEAST / 2)
+            if paying is not None:
+                proven = certify_cost(problem, self._counts, prices, paying, fleet)
                 if proven > self.bound:
                     self.bound = proven
                     self.tell()
             if last or (exact and not added) or self.bound >= self.cost - LEAST:
                 break
             last = self._patience.near()
-            exact = exact or added <= NEARLY * len(program.columns)
+            exact = not exact and added <= NEARLY * len(program.columns)
         self._prices = prices
         for column in program.columns:
             self._pool.add(without_revisits(column.route))

@@ -253,9 +253,9 @@ class _Search:
         while True:
             prices, taken = program.solve()
             exact = exact or last
-            added, excess = price_all(program, self._pricer, prices, exact=exact, most=most, least=EXACT)
-            if excess is not None:
-                self._prove(certify(problem, self._pricer.parts, self._counts, prices, excess))
+            added, paying = price_all(program, self._pricer, prices, exact=exact, most=most, least=EXACT)
+            if paying is not None:
+                self._prove(certify(problem, self._pricer.parts, self._counts, prices, paying))
                 # the program's value only falls: a bound that it rounds up to is the best there is
                 if not added or self.certificate.bound >= math.ceil(prices.value - EXACT):
                     return prices, taken

@@ -226,7 +226,7 @@ def price_all(
     least: float,
     free: NDArray[np.bool_] | None = None,
     simple: bool = False,
-) -> tuple[int, list[float] | None]:
+) -> tuple[int, list[NDArray[np.float64]] | None]:
     """Add the columns that pay at these prices.
 
     Parameters
@@ -238,25 +238,27 @@ def price_all(
 
     Returns
     -------
-    int, list of float or None
-        Columns added; by school of the program what the best column paid, None where that is not known.
+    int, list of float64[m, 2] or None
+        Columns added; by school of the program the sources from which a column pays, see `columns.Priced.paying`, None
+        where that is not known.
     """
     worth = prices.stop if free is None else np.where(free, prices.stop, 0.0)
-    added, excess, complete = 0, [], True
+    added, complete = 0, True
+    paying: list[NDArray[np.float64]] = []
     problem = program.problem
     for school in program.schools.tolist():
         if free is not None and not free[pricer.parts[school].stops].any():
             continue
-        excess.append(0.0)
+        paying.append(np.empty((0, 2)))
         for part in pricer.parts[school :: problem.n_schools]:
             base = prices.base(problem, part)
             found = pricer.price(problem.node(part.kind, school), worth, base, exact=exact, most=most, least=least)
             complete = complete and found.complete
-            excess[-1] = max(excess[-1], found.excess)
+            paying[-1] = np.concatenate((paying[-1], found.paying))
             columns = found.columns
             if simple:
                 columns = [Column(column.source, without_revisits(column.route)) for column in columns]
             if free is not None:
                 columns = [column for column in columns if free[list(column.route.stops)].all()]
             added += program.add(columns)
-    return added, excess if complete else None
+    return added, paying if complete else None
