@@ -169,6 +169,9 @@ def test_a_scenario_is_changed_planned_tried_approved_published_and_withdrawn(fi
     filled.post(f"{scenario}/approve")
     assert "publié" in filled.post(f"{scenario}/publish")
     assert "Rentrée" in filled.get(HOME)
+    text = filled.get(YEAR)
+    assert "Aujourd’hui" in text  # noqa: RUF001  as it is printed
+    assert "Arrêts fermés" in text
     assert "retiré" in filled.post(f"{scenario}/withdraw")
 
 
@@ -180,6 +183,35 @@ def test_a_change_that_cannot_be_read_is_said_and_nothing_changes(filled: Office
     )
     assert "<b>" not in filled.get(scenario)
     filled.post(f"{scenario}/changes/remove", 409, number=1, revision=1)
+
+
+def test_a_pupil_is_sent_to_a_stop_by_number_and_shown_by_key(filled: Office) -> None:
+    scenario = filled.make("Élève")
+    text = filled.post(f"{scenario}/changes", kind="pupil", pupil="001", home=1, stop="S1", act="add")
+    assert re.search(r"Élève [a-z0-9]{8,} à l’arrêt Place S1", text)  # noqa: RUF001  as it is printed
+
+
+def test_sheets_are_printed_and_names_only_for_those_who_work_with_pupils(filled: Office) -> None:
+    assert filled.http.get(f"{YEAR}/sheet.pdf?circuit=C1").content.startswith(b"%PDF-")
+    assert filled.http.get(f"{YEAR}/list.pdf?school=E1").content.startswith(b"%PDF-")
+    filled.get(f"{YEAR}/sheet.pdf?circuit=X", 404)
+    filled.sign_in(Role.AUDITOR)
+    filled.get(YEAR)
+    filled.get(f"{YEAR}/list.pdf?school=E1", 403)
+    filled.post(f"{YEAR}/scenarios", 403, name="Auditeur")
+    filled.sign_in(Role.SCHOOL)
+
+
+def test_a_request_of_a_family_is_granted_and_its_effect_said(filled: Office) -> None:
+    file = ("requests.csv", "élève;reçue le;demande\n002;2026-10-01;désinscription\n".encode())
+    check(filled.http.post(f"{YEAR}/import", files={"file": file}), 200)
+    text = filled.get(YEAR)
+    pupil = re.search(r'name="pupil" value="([a-z0-9]+)"', text)
+    assert pupil is not None
+    asked = {"pupil": pupil[1], "kind": "cancel", "received": "2026-10-01", "grant": "yes"}
+    assert "La demande est accordée." in filled.post(f"{YEAR}/requests", **asked)
+    assert "Aucune demande en attente." in filled.get(YEAR)
+    filled.post(f"{YEAR}/requests", 409, **asked)
 
 
 def test_two_scenarios_are_compared(filled: Office) -> None:

@@ -35,6 +35,9 @@ LABELS = {
     "ride_mean": "ride in seconds, mean",
     "ride_p95": "ride, 95 of 100 below",
     "ride_longest": "ride, longest",
+    "moved": "pupils for whom something changes",
+    "closed": "stops of today closed",
+    "opened": "stops opened",
 }
 
 

@@ -69,7 +69,7 @@ def adopt(
         "sessions": sessions,
         "stops": stops,
         "walks": walks,
-        "figures": {**document["figures"], **reckon(fleet, book.limits, sessions)},
+        "figures": reckon(fleet, book.limits, sessions),
     }
 
 

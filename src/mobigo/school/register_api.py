@@ -39,7 +39,7 @@ PAGE = 500
 XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 
 
-def _let_staff_in(person: Annotated[Person, Depends(require(Role.SCHOOL))]) -> Person:
+def let_staff_in(person: Annotated[Person, Depends(require(Role.SCHOOL))]) -> Person:
     """Let those through who work with pupils; who only audits reads the log, not the names."""
     if person.role is Role.AUDITOR:
         raise Forbidden(f"{person.user} is here as auditor; names of pupils need the role school", code="role_required")
@@ -47,7 +47,7 @@ def _let_staff_in(person: Annotated[Person, Depends(require(Role.SCHOOL))]) -> P
 
 
 Reader = Annotated[Person, Depends(require(Role.SCHOOL))]
-Trusted = Annotated[Person, Depends(_let_staff_in)]
+Trusted = Annotated[Person, Depends(let_staff_in)]
 YearId = Annotated[str, Path(pattern=service.YEAR, examples=["2026-2027"])]
 Key = Annotated[str, Path(pattern=rf"^[{store.LETTERS}]{{{store.KEY_LETTERS}}}$", description="Of a pupil")]
 Limit = Annotated[int, Query(ge=1, le=5000, description="Rows of a page")]
@@ -416,7 +416,7 @@ def export_school_list(
 
 def _ask_for(people: bool, person: Person, now: datetime) -> Actor:  # noqa: FBT001 - as it was asked
     if people:
-        _let_staff_in(person)
+        let_staff_in(person)
     return Actor(person.user, person.role, now)
 
 

@@ -239,6 +239,17 @@ def get_document(connection: Connection[Any], id_: int) -> dict[str, Any]:
     return dict(row[0])
 
 
+def find_today(connection: Connection[Any], year: str) -> dict[str, Any] | None:
+    """Return the figures of today's circuits, as the latest plan of a year found them."""
+    row = connection.execute(
+        "SELECT plan.document -> 'today' FROM school_plan AS plan JOIN school_scenario AS scenario"
+        " ON scenario.id = plan.scenario WHERE scenario.year = %s AND plan.state = 'done'"
+        " ORDER BY plan.id DESC LIMIT 1",
+        [year],
+    ).fetchone()
+    return None if row is None or row[0] is None else dict(row[0])
+
+
 class Documents:
     """Documents that were read lately, kept for as long as nobody writes them: one of a whole department is long."""
 

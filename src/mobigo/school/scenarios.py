@@ -22,6 +22,7 @@ from mobigo.school.register import SHEETS, Stop
 from mobigo.school.relinking import Relinked, relink
 from mobigo.school.roads import open_roads
 from mobigo.school.scenario_store import Scenario
+from mobigo.school.today import tell_today
 from mobigo.school.yearplan import Effort, Told, list_doors, plan_year
 
 if TYPE_CHECKING:
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
     from mobigo.kit.clock import Clock
     from mobigo.school.book import Book
     from mobigo.school.register_service import Actor
-    from mobigo.school.roads import RoadsKeeper
+    from mobigo.school.roads import Roads, RoadsKeeper
 
 REPLACED = ("circuits", "runs", "calls", "seats")
 """Lists that publishing writes, those that refer to others last."""
@@ -159,7 +160,17 @@ def run_plan(
             progress=tell,
             stopped=_Look(lambda: scenario_store.is_cancelled(connection, plan)).ask,
         )
-        scenario_store.end_plan(connection, plan, document, clock.now())
+        scenario_store.end_plan(connection, plan, _with_today(document, book, roads), clock.now())
+
+
+def _with_today(document: dict[str, Any], book: Book, roads: Roads) -> dict[str, Any]:
+    """Add to a plan how it compares with the circuits of today, where there are any."""
+    today = tell_today(book, roads)
+    if not today["figures"]["runs"]:
+        return document
+    found = compare(today, document, {})
+    more = {"moved": found["pupils_moved"], "closed": len(found["closed"]), "opened": len(found["opened"])}
+    return {**document, "today": today["figures"], "figures": {**document["figures"], **more}}
 
 
 class _Look:

@@ -6,10 +6,10 @@ shown here: pupils appear by their keys.
 
 from collections import Counter
 from collections.abc import Sequence
-from datetime import datetime
-from typing import Annotated, Any
+from datetime import date, datetime
+from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Depends, Form, Request, Response, UploadFile
+from fastapi import APIRouter, Depends, Form, Query, Request, Response, UploadFile
 from fastapi.responses import RedirectResponse
 from psycopg import Connection
 
@@ -17,7 +17,7 @@ from mobigo.accounts.model import Person, Role
 from mobigo.db.session import Database, driver
 from mobigo.kit.errors import MobigoError, Refused
 from mobigo.kit.requests import Now
-from mobigo.school import register_api, register_service, register_store, scenario_store
+from mobigo.school import deciding, outputs_api, register_api, register_service, register_store, scenario_store
 from mobigo.school.gaps import Gap, find_gaps
 from mobigo.school.reading import LARGEST
 from mobigo.school.register import SHEETS
@@ -33,6 +33,8 @@ router = APIRouter(prefix="/staff/school", include_in_schema=False)
 
 SchoolStaff = Annotated[Person, Depends(admit(Role.SCHOOL))]
 
+Id = Annotated[str, Query(max_length=60)]
+
 HOME = "/staff/school"
 
 GAPS_SHOWN = 20
@@ -43,8 +45,8 @@ FAULTS_SHOWN = 50
 """Of a file that is refused."""
 
 FIGURES = (
-    "vehicles", "bound", "runs", "loaded_km", "empty_km", "hours", "cents", "co2_kg", "pupils", "stops", "ride_mean",
-    "ride_p95", "ride_longest",
+    "vehicles", "bound", "runs", "drivers", "loaded_km", "empty_km", "hours", "cents", "cents_bound", "co2_kg",
+    "pupils", "stops", "ride_mean", "ride_p95", "ride_longest", "moved", "closed", "opened",
 )  # fmt: skip
 """Of a plan, in the order in which staff read them."""
 
@@ -81,7 +83,9 @@ class Office:
         value = None if figures is None else figures.get(name)
         if value is None:
             return NONE
-        if name == "cents":
+        if name == "bound" and not value:
+            return NONE
+        if name in {"cents", "cents_bound"}:
             return price_in(self.speak)(value)
         if name.startswith("ride_"):
             return f"{round(value / 60)}\u00a0min"
@@ -115,6 +119,11 @@ class Office:
         )
         answer.headers["Cache-Control"] = "no-store"
         return answer
+
+    @property
+    def language(self) -> Literal["fr", "en"]:
+        """What is printed is in the reader's language."""
+        return "en" if self.speak.language == "en" else "fr"
 
     def local(self, instant: datetime) -> datetime:
         """Return an instant in the zone of the network."""
@@ -208,6 +217,42 @@ def give_workbook(at: AtOffice, year: str) -> Response:
     return register_api.export_school_workbook(session=at.session, now=at.now, person=at.person, year=year)
 
 
+@router.api_route("/years/{year}/sheet.pdf", methods=READ)
+def print_sheet(at: AtOffice, year: str, circuit: Id) -> Response:
+    """Print a circuit for its driver."""
+    return outputs_api.print_driver_sheet(
+        session=at.session, now=at.now, person=at.person, year=year, circuit=circuit, language=at.language
+    )
+
+
+@router.api_route("/years/{year}/list.pdf", methods=READ)
+def print_list(at: AtOffice, year: str, school: Id) -> Response:
+    """Print who is brought to a school, with names; this is logged."""
+    return outputs_api.print_class_list(
+        session=at.session,
+        now=at.now,
+        person=register_api.let_staff_in(at.person),
+        year=year,
+        school=school,
+        language=at.language,
+    )
+
+
+@router.post("/years/{year}/requests")
+def decide_request(at: AtOffice, year: str, form: Fields) -> Response:
+    """Grant or refuse a family's request; what it does is said."""
+    try:
+        received = date.fromisoformat(form.get("received"))
+        key = (form.get("pupil"), received, form.get("kind"))
+        decided = deciding.decide(at.connection, year, key, at.actor, grant=form.get("grant") == "yes")
+    except ValueError:
+        return _year(at, year, problem=at.speak("school.changed_meanwhile"))
+    except MobigoError as error:
+        at.session.rollback()
+        return _year(at, year, problem=str(error))
+    return _year(at, year, effects=[at.speak(f"school.request.{decided.request.state}"), *decided.effects])
+
+
 def _year(
     at: Office,
     year: str,
@@ -215,6 +260,7 @@ def _year(
     problem: str = "",
     faults: Sequence[Any] = (),
     imported: dict[str, Any] | None = None,
+    effects: Sequence[str] = (),
 ) -> Response:
     register_service.get_year(at.connection, year)
     found = find_gaps(at.connection, year)
@@ -233,6 +279,15 @@ def _year(
         gaps=_group(found),
         gap_count=len(found),
         scenarios=scenarios,
+        today=scenario_store.find_today(at.connection, year),
+        requests=[
+            one for one in register_store.list_rows(at.connection, year, SHEETS["requests"]) if one["state"] == "open"
+        ],
+        rows={
+            name: [(row["id"], row["name"]) for row in register_store.list_rows(at.connection, year, SHEETS[name])]
+            for name in ("circuits", "schools")
+        },
+        effects=effects,
         local=at.local,
         problem=problem,
         faults=faults[:FAULTS_SHOWN],

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Body, Path, Response
+from fastapi import APIRouter, Body, Path, Query, Response
 from fastapi.responses import JSONResponse, RedirectResponse
 from pydantic import TypeAdapter, ValidationError
 
@@ -34,7 +34,7 @@ CHANGES: TypeAdapter[Any] = TypeAdapter(Changes)
 
 LEVELS = ("primary", "college", "lycee")
 MOVED_SHOWN = 200
-"""Pupils of a comparison who are listed; the others are counted, and are in the workbook."""
+"""Pupils of a comparison on one page."""
 TROUBLES_SHOWN = 50
 SECONDS, LONGEST = 300, 7_200
 """That a plan may take, unless somebody says otherwise; and at most."""
@@ -66,7 +66,7 @@ def show_scenario(at: AtOffice, scenario: ScenarioId) -> Response:
 def change_scenario(at: AtOffice, scenario: ScenarioId, form: Form) -> Response:
     """Add a change to a draft, or only try what it would break."""
     try:
-        change = _read_change(form)
+        change = _name_pupil(at, scenario, _read_change(form))
         if form.get("act") == "try":
             return _scenario(at, scenario, tried=[change], form=form)
         if form.get("act") == "adopt":
@@ -181,6 +181,15 @@ def _read_change(form: Fields) -> dict[str, Any]:
             }
             raw |= {name: found} if found else {}
     return _read_changes([raw])[0]
+
+
+def _name_pupil(at: Office, scenario: str, change: dict[str, Any]) -> dict[str, Any]:
+    """Take a pupil's number for the key, as staff have it on their lists."""
+    if change["kind"] != "pupil":
+        return change
+    year = scenario_store.get_scenario(at.connection, scenario).year
+    numbers = register_store.list_numbers(at.connection, year)
+    return {**change, "pupil": numbers.get(change["pupil"], change["pupil"])}
 
 
 def _read_changes(raw: object) -> list[dict[str, Any]]:
@@ -437,7 +446,7 @@ def _say_limits(at: Office, one: Mapping[str, Any]) -> str:
 
 
 @router.api_route("/comparison", methods=READ)
-def compare(at: AtOffice) -> Response:
+def compare(at: AtOffice, start: Annotated[int, Query(ge=0, le=10**6)] = 0) -> Response:
     """Show two plans side by side: figures, stops, every pupil who is moved and why."""
     ends = [at.request.query_params.get(name, "") for name in ("before", "after")]
     scenarios_of = [scenario_store.get_scenario(at.connection, one) for one in ends]
@@ -458,8 +467,10 @@ def compare(at: AtOffice) -> Response:
         stops={name: [names.get(one, one) for one in found[name]] for name in ("opened", "closed")} if found else {},
         session_title=lambda name: _name_session(at, name),
         kinds=sorted(Counter(one["kind"] for one in moved).items()),
-        moved=moved[:MOVED_SHOWN],
-        more_moved=max(0, len(moved) - MOVED_SHOWN),
+        moved=moved[start : start + MOVED_SHOWN],
+        start=start,
+        shown=MOVED_SHOWN,
+        more_moved=max(0, len(moved) - start - MOVED_SHOWN),
         script_words=_script_words(at),
     )
 
