@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from base64 import b64encode
+from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,7 +16,6 @@ from mobigo.kit.errors import Conflict, InvalidInput, Unavailable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from contextlib import AbstractContextManager
     from datetime import datetime
 
     import httpx
@@ -190,12 +190,18 @@ def _say_who(one: Device, now: datetime) -> dict[str, str]:
     return {"Authorization": f"Bearer {one.write_pass(now)}"}
 
 
-def _call(address: str) -> httpx.Client:
+@contextmanager
+def _call(address: str) -> Iterator[httpx.Client]:
+    """Open a client; that there is no network is one sentence, and what waits is kept."""
     import httpx
 
     if not address.startswith(("http://", "https://")):
         raise InvalidInput(f"{address!r} is no address; write it like http://127.0.0.1:8000")
-    return httpx.Client(base_url=address, timeout=TIMEOUT)
+    try:
+        with httpx.Client(base_url=address, timeout=TIMEOUT) as client:
+            yield client
+    except httpx.HTTPError as error:
+        raise Unavailable(f"{address} cannot be reached ({error}); what waits to be sent is kept: sync later") from None
 
 
 def _expect(answer: httpx.Response, *, parse: bool = True) -> Any:  # noqa: ANN401 - JSON
@@ -219,19 +225,14 @@ def _read_day(text: str | None, instant: datetime) -> date:
         raise InvalidInput(f"{text!r} is no day; write it like 2026-11-23") from None
 
 
-def _open(folder: Path | None) -> AbstractContextManager[tuple[Device, datetime]]:
-    from contextlib import contextmanager
-
+@contextmanager
+def _open(folder: Path | None) -> Iterator[tuple[Device, datetime]]:
     from mobigo.settings import read_settings
     from mobigo.tickets.device import Device
 
-    @contextmanager
-    def opened() -> Iterator[tuple[Device, datetime]]:
-        settings = read_settings()
-        one = Device(folder or settings.home / "validator")
-        try:
-            yield one, settings.open_clock().now()
-        finally:
-            one.close()
-
-    return opened()
+    settings = read_settings()
+    one = Device(folder or settings.home / "validator")
+    try:
+        yield one, settings.open_clock().now()
+    finally:
+        one.close()

@@ -416,8 +416,8 @@ def _name(session: Database, one: Ticket) -> tuple[dict[str, str], dict[str, str
         catalogue, product = fares.get_product(session, wanted.version, wanted.product)
     except NotFound:
         return names[wanted.product], names[wanted.category]
-    for known in (*catalogue.categories, product):
-        names[known.id] = {language: known.name.of(language) for language in ("fr", "en")}
+    for id_, words in ((product.id, product.name), *((one.id, one.name) for one in catalogue.categories)):
+        names[id_] = {language: words.of(language) for language in ("fr", "en")}
     return names[wanted.product], names[wanted.category]
 
 

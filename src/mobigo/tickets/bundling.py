@@ -82,18 +82,18 @@ def _gather(connection: Connection[Any], version: int, now: datetime) -> Bundle:
 
 
 def _extract(connection: Connection[Any], now: datetime) -> Extract:
-    catalogue = fares.find_in_force(connection, now.astimezone(LOCAL).date())
-    if catalogue is None:
-        return Extract({}, {}, {})
+    """Take what devices need from the catalogues in force; where two know an id, the region's counts."""
+    listed = fares.list_in_force(connection, now.astimezone(LOCAL).date())[::-1]
     return Extract(
-        products={one.id: (one.name.of("fr"), one.name.of("en")) for one in catalogue.products},
+        products={one.id: (one.name.of("fr"), one.name.of("en")) for each in listed for one in each.products},
         networks={
             one.id: FareNetwork(
                 frozenset(one.routes), frozenset(one.agencies), frozenset(one.sources), frozenset(map(str, one.kinds))
             )
-            for one in catalogue.networks
+            for each in listed
+            for one in each.networks
         },
-        areas={one.id: frozenset(one.stops) for one in catalogue.areas},
+        areas={one.id: frozenset(one.stops) for each in listed for one in each.areas},
     )
 
 

@@ -7,6 +7,7 @@ from datetime import date, datetime, timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
+from mobigo.fares.model import RideKind
 from mobigo.tickets import codes
 from mobigo.tickets.bundle import ANY
 from mobigo.tickets.claims import mark, read_id
@@ -20,6 +21,10 @@ if TYPE_CHECKING:
 
 PASSBACK = timedelta(minutes=5)
 """Within which the same ticket is not taken a second time in the same vehicle."""
+
+
+TIMETABLE = RideKind.LINE.value
+"""Kind of ride of vehicles that run by timetable."""
 
 
 class Act(StrEnum):
@@ -41,7 +46,7 @@ class Place:
     trip: str | None = None
     service_date: date | None = None
     vehicle: str | None = None
-    kind: str = "line"
+    kind: str = TIMETABLE
     travel_class: TravelClass | None = None
     """Of the part of the vehicle where one is looked at."""
 
@@ -135,12 +140,10 @@ def _find_wrong_vehicle(claims: Claims, place: Place) -> Reason | None:
 
 
 def _is_of(place: Place, network: FareNetwork) -> bool:
-    return (
-        place.route in network.routes
-        or place.agency in network.agencies
-        or place.kind in network.kinds
-        or (place.kind == "line" and (place.route or place.agency or "").partition(":")[0] in network.sources)
-    )
+    if place.route in network.routes or place.kind in network.kinds:
+        return True
+    source = (place.route or place.agency or "").partition(":")[0]
+    return place.kind == TIMETABLE and (place.agency in network.agencies or source in network.sources)
 
 
 def _goes_on(claims: Claims, past: Past, at: datetime) -> bool:
