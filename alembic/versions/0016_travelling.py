@@ -33,10 +33,24 @@ TABLES = (
     "tap_due",
     "tap_charge_event",
     "tap_flow",
+    "traveller",
+    "traveller_proof",
+    "traveller_wish",
+    "season",
+    "season_event",
+    "employer_certificate",
+    "school_pass",
 )
 """In the order in which they are made."""
 
-FUNCTIONS = ("travelling_stands", "tap_charge_moves")
+FUNCTIONS = ("travelling_stands", "tap_charge_moves", "season_moves")
+
+SEASON_MOVES = {
+    "active": ("paused", "failed", "ended"),
+    "paused": ("active", "ended"),
+    "failed": ("active", "ended"),
+}
+"""Likewise."""
 
 CHARGE_MOVES = {
     "waiting": ("asked", "paid", "written_off"),
@@ -52,6 +66,7 @@ def upgrade() -> None:
     """Create the tables and the triggers that guard them."""
     _taps()
     _charges()
+    _people()
     _guard()
     op.execute("""
         INSERT INTO mobigo.ledger_account (code, kind, name) VALUES
@@ -192,6 +207,103 @@ def _charges() -> None:
     op.execute("CREATE INDEX tap_charge_event_charge_index ON mobigo.tap_charge_event (charge, id)")
 
 
+def _people() -> None:
+    op.execute("""
+        CREATE TABLE mobigo.traveller (
+            account text NOT NULL CONSTRAINT traveller_pkey PRIMARY KEY,
+            name text NOT NULL,
+            email text,
+            phone text,
+            born date,
+            language text NOT NULL CONSTRAINT traveller_language_check CHECK (language IN ('fr', 'en')),
+            method bytea,
+            made_at timestamptz NOT NULL,
+            seen_at timestamptz NOT NULL
+        )
+    """)
+    op.execute("""
+        CREATE TABLE mobigo.traveller_proof (
+            id text NOT NULL CONSTRAINT traveller_proof_pkey PRIMARY KEY,
+            account text NOT NULL CONSTRAINT traveller_proof_account_fkey REFERENCES mobigo.traveller ON DELETE CASCADE,
+            category text NOT NULL,
+            state text NOT NULL CONSTRAINT traveller_proof_state_check CHECK (state IN ('asked', 'granted', 'refused')),
+            document text NOT NULL,
+            asked_at timestamptz NOT NULL,
+            until date,
+            decided_at timestamptz,
+            decided_by text,
+            why text NOT NULL DEFAULT '',
+            CONSTRAINT traveller_proof_decided_check CHECK ((state = 'asked') = (decided_at IS NULL)),
+            CONSTRAINT traveller_proof_until_check CHECK ((state = 'granted') = (until IS NOT NULL))
+        )
+    """)
+    op.execute("""
+        CREATE UNIQUE INDEX traveller_proof_asked_key ON mobigo.traveller_proof (account, category)
+        WHERE state = 'asked'
+    """)
+    op.execute("""
+        CREATE TABLE mobigo.traveller_wish (
+            id text NOT NULL CONSTRAINT traveller_wish_pkey PRIMARY KEY,
+            account text NOT NULL CONSTRAINT traveller_wish_account_fkey REFERENCES mobigo.traveller ON DELETE CASCADE,
+            wish jsonb NOT NULL,
+            at timestamptz NOT NULL
+        )
+    """)
+    op.execute("CREATE INDEX traveller_wish_account_index ON mobigo.traveller_wish (account, at)")
+    op.execute("""
+        CREATE TABLE mobigo.season (
+            id text NOT NULL CONSTRAINT season_pkey PRIMARY KEY,
+            account text NOT NULL CONSTRAINT season_account_fkey REFERENCES mobigo.traveller ON DELETE CASCADE,
+            product text NOT NULL,
+            category text NOT NULL,
+            areas text[] NOT NULL,
+            state text NOT NULL
+                CONSTRAINT season_state_check CHECK (state IN ('active', 'paused', 'failed', 'ended')),
+            next_from timestamptz NOT NULL,
+            told_from timestamptz,
+            order_id text,
+            attempts integer NOT NULL DEFAULT 0,
+            next_at timestamptz,
+            problem text,
+            made_at timestamptz NOT NULL,
+            CONSTRAINT season_next_at_check CHECK ((state = 'active') = (next_at IS NOT NULL))
+        )
+    """)
+    op.execute("CREATE INDEX season_account_index ON mobigo.season (account)")
+    op.execute("CREATE INDEX season_next_at_index ON mobigo.season (next_at) WHERE next_at IS NOT NULL")
+    op.execute("""
+        CREATE TABLE mobigo.season_event (
+            id bigint GENERATED ALWAYS AS IDENTITY CONSTRAINT season_event_pkey PRIMARY KEY,
+            season text NOT NULL,
+            at timestamptz NOT NULL,
+            what text NOT NULL,
+            details jsonb NOT NULL
+        )
+    """)
+    op.execute("CREATE INDEX season_event_season_index ON mobigo.season_event (season, id)")
+    op.execute("""
+        CREATE TABLE mobigo.employer_certificate (
+            id text NOT NULL CONSTRAINT employer_certificate_pkey PRIMARY KEY,
+            account text CONSTRAINT employer_certificate_account_fkey REFERENCES mobigo.traveller ON DELETE SET NULL,
+            first date NOT NULL,
+            last date NOT NULL,
+            figures jsonb NOT NULL,
+            made_at timestamptz NOT NULL
+        )
+    """)
+    op.execute("CREATE INDEX employer_certificate_account_index ON mobigo.employer_certificate (account)")
+    op.execute("""
+        CREATE TABLE mobigo.school_pass (
+            year text NOT NULL,
+            pupil text NOT NULL,
+            ticket text NOT NULL,
+            circuits text[] NOT NULL,
+            made_at timestamptz NOT NULL,
+            CONSTRAINT school_pass_pkey PRIMARY KEY (year, pupil)
+        )
+    """)
+
+
 def _guard() -> None:
     op.execute("""
         CREATE FUNCTION mobigo.travelling_stands() RETURNS trigger LANGUAGE plpgsql AS $$
@@ -201,7 +313,7 @@ def _guard() -> None:
         END
         $$
     """)
-    for table in ("tap_policy", "tap_charge_event"):
+    for table in ("tap_policy", "tap_charge_event", "season_event"):
         op.execute(f"""
             CREATE TRIGGER {table}_stands BEFORE UPDATE OR DELETE OR TRUNCATE ON mobigo.{table}
             FOR EACH STATEMENT EXECUTE FUNCTION mobigo.travelling_stands()
@@ -225,6 +337,22 @@ def _guard() -> None:
     op.execute("""
         CREATE TRIGGER tap_charge_moves BEFORE UPDATE ON mobigo.tap_charge
         FOR EACH ROW EXECUTE FUNCTION mobigo.tap_charge_moves()
+    """)
+    lawful = ", ".join(f"'{before}>{after}'" for before, some in SEASON_MOVES.items() for after in some)
+    op.execute(f"""
+        CREATE FUNCTION mobigo.season_moves() RETURNS trigger LANGUAGE plpgsql AS $$
+        BEGIN
+            IF NEW.state <> OLD.state AND (OLD.state || '>' || NEW.state) NOT IN ({lawful}) THEN
+                RAISE EXCEPTION 'season ticket % is % and cannot become %', OLD.id, OLD.state, NEW.state
+                    USING ERRCODE = 'check_violation', CONSTRAINT = 'season_moves';
+            END IF;
+            RETURN NEW;
+        END
+        $$
+    """)
+    op.execute("""
+        CREATE TRIGGER season_moves BEFORE UPDATE ON mobigo.season
+        FOR EACH ROW EXECUTE FUNCTION mobigo.season_moves()
     """)
 
 

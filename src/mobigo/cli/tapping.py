@@ -128,6 +128,22 @@ class Tapping:
         with Session(self._engine) as session, session.begin():
             taps_keeping.forget_bills(session, now)
 
+    def renew(self) -> None:
+        """Buy season tickets again whose time has come, and tell before."""
+        from mobigo.accounts.key import read_key
+        from mobigo.ticketing.passes import Renewals
+
+        Renewals(self._find_counter(), read_key(self._home, "cards")).tend(self._clock.now())
+
+    def forget_people(self) -> None:
+        """Erase accounts that nobody used for two years."""
+        from sqlalchemy.orm import Session
+
+        from mobigo.ticketing import account
+
+        with Session(self._engine) as session, session.begin():
+            account.forget_idle(session, self._clock.now())
+
     def _open_places(self) -> Places:
         from mobigo.journeys.network import Networks  # as heavy as the planner
         from mobigo.ticketing.taps_places import Places

@@ -72,6 +72,8 @@ def worker(*, leash: bool) -> None:
         Periodic("opendata.publish", timedelta(days=1), timedelta(hours=4), at_once=True, queue=LONG),
         Periodic("ticketing.earn", timedelta(days=1), timedelta(hours=3, minutes=30), at_once=True),
         Periodic("taps.count", timedelta(minutes=10), at_once=True),
+        Periodic("passes.renew", timedelta(minutes=10), at_once=True),
+        Periodic("travellers.forget", timedelta(days=1), timedelta(hours=1)),
         Periodic("taps.forget", timedelta(hours=1), at_once=True),
         Periodic("ticketing.forget", timedelta(days=1), timedelta(hours=1)),
     ]
@@ -153,6 +155,8 @@ def list_tasks(url: str, settings: Settings) -> Mapping[str, Callable[..., objec
     return {
         "taps.count": tapping.count,
         "taps.forget": tapping.forget,
+        "passes.renew": tapping.renew,
+        "travellers.forget": tapping.forget_people,
         "ticketing.tend": selling.tend,
         "ticketing.earn": selling.earn,
         "ticketing.forget": selling.forget,

@@ -374,6 +374,11 @@ def forget_contacts(connection: Connection[Any], before: datetime) -> int:
     ).rowcount
 
 
+def forget_account(connection: Connection[Any], account: str) -> None:
+    """Forget who an account's orders are of; whoever has their ids still has them."""
+    connection.execute("UPDATE ticket_order SET account = NULL, contact = NULL WHERE account = %s", [account])
+
+
 def forget_rides(connection: Connection[Any], before: datetime) -> int:
     """Forget which rides orders were for that ended before an instant; return how many."""
     return connection.execute("DELETE FROM order_ride WHERE arrival < %s", [before]).rowcount

@@ -296,7 +296,7 @@ def list_unpaid_charges(
     *, session: Database, _asking: Finance, limit: Annotated[int, Query(ge=1, le=1_000)] = 100
 ) -> ChargesAnswer:
     """List charges of bank cards that were not paid."""
-    return ChargesAnswer(charges=[_charge(one) for one in debts_store.list_declined(driver(session), limit)])
+    return ChargesAnswer(charges=[write_charge(one) for one in debts_store.list_declined(driver(session), limit)])
 
 
 @router.get("/charges/{id}", responses=problems(404, 422))
@@ -309,7 +309,7 @@ def get_charge(
     """Read what a charge was for; who has its number from the bank's statement may."""
     bill = taps_desk.read_bill(session, id, language)
     return BillAnswer(
-        **_charge(bill.charge).model_dump(),
+        **write_charge(bill.charge).model_dump(),
         last_digits=bill.last_digits,
         days=[
             DayAnswer(
@@ -364,10 +364,11 @@ def pay_charge_at_desk(
     id: ChargeId,  # noqa: A002 - likewise
 ) -> ChargeAnswer:
     """Take what a charge comes to at a desk."""
-    return _charge(debts.take_cash(session, id, asking.user, now))
+    return write_charge(debts.take_cash(session, id, asking.user, now))
 
 
-def _charge(one: Charge) -> ChargeAnswer:
+def write_charge(one: Charge) -> ChargeAnswer:
+    """Write a charge as it is answered."""
     return ChargeAnswer(
         id=one.id,
         first=one.first,

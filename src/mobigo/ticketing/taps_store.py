@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import secrets
 from dataclasses import asdict, dataclass
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Any
 
 from psycopg.types.json import Jsonb
@@ -224,6 +224,11 @@ def list_taps(connection: Connection[Any], card: str, since: datetime, until: da
         Tap(device, seq, at, hash_, Held(held), accepted, agency, stop, route, trip, day)
         for device, seq, at, hash_, held, accepted, agency, stop, route, trip, day in rows
     ]
+
+
+def list_all_taps(connection: Connection[Any], card: str) -> list[Tap]:
+    """List all that a card did, as long as that is known."""
+    return list_taps(connection, card, datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC))
 
 
 def list_uncounted(connection: Connection[Any], before: date, limit: int) -> list[str]:

@@ -55,7 +55,7 @@ from mobigo.school import scenarios_api
 from mobigo.school.roads import RoadsKeeper
 from mobigo.school.scenarios import Bench
 from mobigo.settings import Settings
-from mobigo.ticketing import after_api, debts, orders_api, revenue_api, taps_api
+from mobigo.ticketing import account_api, after_api, debts, orders_api, revenue_api, taps_api
 from mobigo.ticketing.asking import find_places_in
 from mobigo.ticketing.counter import Counter
 from mobigo.tickets import api as tickets_api
@@ -169,6 +169,7 @@ def create_app(
         fares_api,
         orders_api,
         taps_api,
+        account_api,
         after_api,
         revenue_api,
         ledger_api,
