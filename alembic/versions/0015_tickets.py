@@ -164,18 +164,18 @@ def _guard_tickets() -> None:
     op.execute("""
         CREATE FUNCTION mobigo.ticket_move() RETURNS trigger LANGUAGE plpgsql AS $$
         BEGIN
-            IF ROW(NEW.id, NEW.key, NEW.item, NEW.product, NEW.version, NEW.category, NEW.fellows, NEW.valid_from,
+            IF ROW(NEW.id, NEW.item, NEW.product, NEW.version, NEW.category, NEW.fellows, NEW.valid_from,
                    NEW.valid_until, NEW.span_seconds, NEW.rides, NEW.use_seconds, NEW.scope, NEW.cents, NEW.currency,
                    NEW.vat_permille, NEW.travel_class, NEW.specimen, NEW.issued_at)
                IS DISTINCT FROM
-               ROW(OLD.id, OLD.key, OLD.item, OLD.product, OLD.version, OLD.category, OLD.fellows, OLD.valid_from,
+               ROW(OLD.id, OLD.item, OLD.product, OLD.version, OLD.category, OLD.fellows, OLD.valid_from,
                    OLD.valid_until, OLD.span_seconds, OLD.rides, OLD.use_seconds, OLD.scope, OLD.cents, OLD.currency,
                    OLD.vat_permille, OLD.travel_class, OLD.specimen, OLD.issued_at) THEN
                 RAISE EXCEPTION 'ticket % stands as it was issued', OLD.id
                     USING ERRCODE = 'restrict_violation', CONSTRAINT = 'ticket_stands';
             END IF;
-            IF NEW.serial < OLD.serial OR NEW.uses < OLD.uses THEN
-                RAISE EXCEPTION 'ticket %: serials and uses only rise', OLD.id
+            IF NEW.serial < OLD.serial OR NEW.uses < OLD.uses OR (NEW.key <> OLD.key AND NEW.serial = OLD.serial) THEN
+                RAISE EXCEPTION 'ticket %: serials and uses only rise, and a key is another with a serial', OLD.id
                     USING ERRCODE = 'restrict_violation', CONSTRAINT = 'ticket_rises';
             END IF;
             IF NEW.state <> OLD.state AND OLD.state = 'void' THEN

@@ -214,8 +214,10 @@ def test_a_replaced_code_is_refused_and_the_new_one_taken(yard: Yard) -> None:
     (ticket,) = yard.issue(want())
     old = code(yard, ticket)
     device = yard.enrol()
-    assert yard.ask("POST", f"/{ticket.key}/replacement", json={"why": "lost"}).json()["serial"] == 2
-    assert yard.ask("GET", f"/{ticket.key}/code").json()["code"] == "ticket_unsigned"
+    given = yard.ask("POST", f"/{ticket.key}/replacement", json={"why": "lost"}).json()
+    assert (given["serial"], given["id"]) == (2, ticket.id)
+    assert yard.ask("GET", f"/{ticket.key}").json()["code"] == "unknown_ticket"  # whoever found it finds nothing
+    assert yard.ask("GET", f"/{given['key']}/code").json()["code"] == "ticket_unsigned"
     yard.issue()
     yard.sync(device)
     assert validate(device, old) is Reason.REPLACED

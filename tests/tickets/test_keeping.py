@@ -81,6 +81,16 @@ def test_workers_that_sign_at_once_sign_each_ticket_once(engine: Engine, signer:
         assert len(keys_store.list_keys(driver(session))) == len(Use)
 
 
+def test_a_ticket_that_cannot_be_signed_holds_up_no_other(yard: Yard) -> None:
+    with Session(yard.engine) as session, session.begin():
+        bad, good = service.issue(session, [want(currency="EURO"), want()], now=NOON)
+    sign(yard.engine, yard.signer)
+    with Session(yard.engine) as session:
+        assert service.get_ticket(session, good.id).state is TicketState.READY
+        assert service.get_ticket(session, bad.id).state is TicketState.BLOCKED
+        assert "cannot be written" in str(store.list_history(driver(session), bad.id)[-1].why)
+
+
 def test_an_item_has_one_ticket_however_often_it_is_asked(yard: Yard) -> None:
     def issue(_: int) -> str:
         with Session(yard.engine) as session, session.begin():

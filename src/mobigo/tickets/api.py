@@ -261,7 +261,7 @@ def bind_phone(*, session: Database, now: Now, key: TicketKey, body: PhoneBody) 
 
 @router.post("/{key}/replacement", responses=problems(400, 404, 409, 422))
 def replace(*, session: Database, now: Now, key: TicketKey, body: WhyBody) -> TicketAnswer:
-    """Have a ticket given anew: lost, or shown to somebody. Its codes before are refused, a phone's too."""
+    """Have a ticket given anew: lost, or shown to somebody. Codes before are refused, and its `key` is another."""
     return write(session, service.replace(session, service.get_by_key(session, key).id, why=body.why, now=now))
 
 

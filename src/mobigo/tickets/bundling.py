@@ -5,7 +5,6 @@ from __future__ import annotations
 from base64 import b64decode, b64encode
 from dataclasses import dataclass
 from datetime import timedelta
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from mobigo.fares import service as fares
@@ -49,7 +48,7 @@ def make(connection: Connection[Any], signer: Signer, now: datetime) -> int | No
     if last is not None and last.digest == said and now - last.made_at < RENEWED:
         return None
     key = signer.choose(connection, Use.BUNDLE, now)
-    sign = partial(signer.sign, key)
+    sign = signer.hold(key)
     payload = bundles.pack(bundle)
     deltas = {
         row.version: b64encode(

@@ -21,7 +21,7 @@ from mobigo.tickets.model import MOVES, Format, Malformed, Medium, Ticket, Ticke
 from mobigo.tickets.store import CodeRow, Denial
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
     from datetime import datetime
     from typing import Any
 
@@ -71,7 +71,7 @@ def issue(session: Session, wanted: Sequence[Wanted], *, now: datetime) -> list[
         unsigned = one.medium is not Medium.CARD
         ticket = Ticket(
             id=write_id(secrets.randbits(ID_BITS)),
-            key="t" + secrets.token_urlsafe(16),
+            key=_new_key(),
             wanted=one,
             state=TicketState.UNSIGNED if unsigned else TicketState.READY,
             serial=1,
@@ -96,6 +96,10 @@ def issue(session: Session, wanted: Sequence[Wanted], *, now: datetime) -> list[
     if new:
         ask_for_signing(session)
     return issued
+
+
+def _new_key() -> str:
+    return "t" + secrets.token_urlsafe(16)
 
 
 def ask_for_signing(session: Session) -> None:
@@ -218,14 +222,14 @@ def unblock(session: Session, id_: str, *, why: str, now: datetime) -> Ticket:
 
 
 def replace(session: Session, id_: str, *, why: str, now: datetime) -> Ticket:
-    """Give a ticket anew, with another code: lost, or shown to somebody. Devices refuse the codes before it.
+    """Give a ticket anew: lost, or shown to somebody. Devices refuse the codes before it, and its key is another.
 
     Raises
     ------
     NotFound, Conflict
         ``unknown_ticket``; ``ticket_void``, ``ticket_blocked``.
     """
-    return _renew(session, id_, None, why, now)
+    return _renew(session, id_, None, why, now, key=_new_key())
 
 
 def bind(session: Session, id_: str, phone: bytes, *, now: datetime) -> Ticket:
@@ -249,13 +253,15 @@ def bind(session: Session, id_: str, phone: bytes, *, now: datetime) -> Ticket:
     return one if one.phone == point else _renew(session, id_, point, "bound to a phone", now)
 
 
-def _renew(session: Session, id_: str, phone: bytes | None, why: str, now: datetime) -> Ticket:
+def _renew(
+    session: Session, id_: str, phone: bytes | None, why: str, now: datetime, *, key: str | None = None
+) -> Ticket:
     connection = driver(session)
     one = store.get_ticket(connection, id_, lock=True)
     if one.state is TicketState.BLOCKED:
         raise Conflict(f"ticket {id_} is blocked; open it first", code="ticket_blocked")
     _move(connection, one, TicketState.UNSIGNED, why, now)
-    store.set_code_wanted(connection, id_, one.serial + 1, phone)
+    store.set_code_wanted(connection, id_, one.serial + 1, phone, key or one.key)
     renewed = store.get_ticket(connection, id_)
     _deny(connection, renewed, renewed.serial, "replaced", now)
     ask_for_signing(session)
@@ -290,7 +296,8 @@ def allow_card(session: Session, card_hash: bytes) -> bool:
 def sign_waiting(connection: Connection[Any], signer: Signer, now: datetime) -> int:
     """Sign the codes that wait; return how many tickets. In the worker, which has the keys.
 
-    Signing needs no lock: a code is written only if the ticket still waits for its serial.
+    Signing needs no lock: a code is written only if the ticket still waits for its serial. One that cannot be written
+    into a code is blocked, with the reason in its history, and holds up no other.
     """
     signed = 0
     while True:
@@ -299,30 +306,46 @@ def sign_waiting(connection: Connection[Any], signer: Signer, now: datetime) -> 
             keys = {use: signer.choose(connection, use, now) for use in (Use.UIC, Use.COMPACT)} if waiting else {}
         if not waiting:
             return signed
+        sign = {use: signer.hold(key) for use, key in keys.items()}
+        codes, unable = dict[str, list[CodeRow]](), dict[str, str]()
         for one in waiting:
-            claims = claim(one)
-            sale = railway.Sale(one.wanted.cents, one.wanted.currency, one.wanted.vat_permille)
-            packed, signable = compact.prepare(claims, keys[Use.COMPACT].kid)
-            still = compact.write_still(keys[Use.COMPACT].kid, packed, signer.sign(keys[Use.COMPACT], signable))
-            level, level_bytes = railway.prepare(
-                claims,
-                sale,
-                kid=keys[Use.UIC].kid,
-                issuer=signer.issuer,
-                phone=None if one.phone is None else write_spki(one.phone),
-                shown_for=SHOWN_FOR,
-            )
-            barcode = railway.write(level, signer.sign(keys[Use.UIC], level_bytes))
-            with connection.transaction():
-                current = store.get_ticket(connection, one.id, lock=True)
-                if current.state is TicketState.UNSIGNED and current.serial == one.serial:
-                    codes = ((Format.COMPACT, Use.COMPACT, still), (Format.UIC, Use.UIC, barcode))
-                    for format_, use, data in codes:
-                        row = CodeRow(one.id, one.serial, format_, keys[use].kid, data, now)
-                        store.put_code(connection, row)
-                    store.set_state(connection, one.id, TicketState.READY)
-                    store.note(connection, one.id, now, "signed", f"serial {one.serial}")
-                    signed += 1
+            try:
+                codes[one.id] = _write_codes(one, signer.issuer, keys, sign, now)
+            except ValueError as error:
+                unable[one.id] = f"it cannot be written into a code: {error}"
+        with connection.transaction():
+            serials = {one.id: one.serial for one in waiting}
+            for current in store.list_tickets(connection, serials.keys(), lock=True):
+                if current.state is not TicketState.UNSIGNED or current.serial != serials[current.id]:
+                    continue
+                if current.id in unable:
+                    _move(connection, current, TicketState.BLOCKED, unable[current.id], now)
+                    continue
+                for row in codes[current.id]:
+                    store.put_code(connection, row)
+                store.set_state(connection, current.id, TicketState.READY)
+                store.note(connection, current.id, now, "signed", f"serial {current.serial}")
+                signed += 1
+
+
+def _write_codes(
+    one: Ticket, issuer: str, keys: Mapping[Use, Key], sign: Mapping[Use, Callable[[bytes], bytes]], now: datetime
+) -> list[CodeRow]:
+    """Write both codes of a ticket."""
+    claims = claim(one)
+    sale = railway.Sale(one.wanted.cents, one.wanted.currency, one.wanted.vat_permille)
+    kid = keys[Use.COMPACT].kid
+    packed, signable = compact.prepare(claims, kid)
+    still = compact.write_still(kid, packed, sign[Use.COMPACT](signable))
+    phone = None if one.phone is None else write_spki(one.phone)
+    level, level_bytes = railway.prepare(
+        claims, sale, kid=keys[Use.UIC].kid, issuer=issuer, phone=phone, shown_for=SHOWN_FOR
+    )
+    barcode = railway.write(level, sign[Use.UIC](level_bytes))
+    return [
+        CodeRow(one.id, one.serial, Format.COMPACT, kid, still, now),
+        CodeRow(one.id, one.serial, Format.UIC, keys[Use.UIC].kid, barcode, now),
+    ]
 
 
 def sign_anew(session: Session, kid: int, now: datetime) -> int:

@@ -28,6 +28,7 @@ from mobigo.tickets import keys_store
 from mobigo.tickets.keys import Key, Use
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from datetime import datetime
     from pathlib import Path
     from typing import Any
@@ -117,13 +118,13 @@ class Signer:
             )
         return max(able, key=lambda key: (key.not_before, key.kid))
 
-    def sign(self, key: Key, data: bytes) -> bytes:
-        """Sign with a key: Ed25519, or ECDSA with SHA-256 as DER."""
+    def hold(self, key: Key) -> Callable[[bytes], bytes]:
+        """Read a private key, and return what signs with it: Ed25519, or ECDSA with SHA-256 as DER."""
         private = load_pem_private_key(self._find(key).read_bytes(), None)
         if isinstance(private, ec.EllipticCurvePrivateKey):
-            return private.sign(data, ec.ECDSA(SHA256()))
+            return lambda data: private.sign(data, ec.ECDSA(SHA256()))
         assert isinstance(private, Ed25519PrivateKey)
-        return private.sign(data)
+        return private.sign
 
 
 def _write_public(private: ec.EllipticCurvePrivateKey | Ed25519PrivateKey) -> bytes:

@@ -219,10 +219,11 @@ def set_state(connection: Connection[Any], id_: str, state: TicketState) -> None
     connection.execute("UPDATE ticket SET state = %s WHERE id = %s", [state, id_])
 
 
-def set_code_wanted(connection: Connection[Any], id_: str, serial: int, phone: bytes | None) -> None:
-    """Write of which serial, and for which phone, the next code is to be."""
+def set_code_wanted(connection: Connection[Any], id_: str, serial: int, phone: bytes | None, key: str) -> None:
+    """Write of which serial, and for which phone, the next code is to be, and by which key the ticket is found."""
     connection.execute(
-        "UPDATE ticket SET serial = %s, phone = %s, state = 'unsigned' WHERE id = %s", [serial, phone, id_]
+        "UPDATE ticket SET serial = %s, phone = %s, key = %s, state = 'unsigned' WHERE id = %s",
+        [serial, phone, key, id_],
     )
 
 
