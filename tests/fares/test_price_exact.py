@@ -113,3 +113,13 @@ def test_together_is_never_dearer_than_apart(
     apart = [worth(price(book, rides, (fellow,))) for fellow in fellows]
     if not any(unknown for unknown, _ in apart):
         assert worth(price(book, rides, fellows)) <= (0, sum(cents for _, cents in apart))
+
+
+@given(catalogues(shared=True), st.lists(journeys(3), min_size=2, max_size=12), travellers(1))
+@settings(quick, max_examples=100)
+def test_journeys_taken_to_be_alike_are(
+    catalogue: Catalogue, several: list[tuple[FareRide, ...]], fellow: Fellow
+) -> None:
+    book = PriceBook(catalogue)
+    for rides in several:
+        assert price(book, rides, (fellow,)) == price(PriceBook(catalogue), rides, (fellow,))

@@ -8,8 +8,10 @@ share. Whatever is lawful is a choice, never a must: nobody pays more for holdin
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import combinations
 from typing import TYPE_CHECKING, NamedTuple
+from weakref import WeakKeyDictionary
 
 from mobigo.fares.chains import VAT, Cut, Payer, find_runs
 from mobigo.fares.cover import (
@@ -24,10 +26,11 @@ from mobigo.fares.cover import (
     list_pools,
     too_complex,
 )
+from mobigo.fares.likeness import Likeness
 from mobigo.fares.model import Fellow, Item, Price, Reason
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 
     from mobigo.fares.catalogue import Product, Reduction
     from mobigo.fares.chains import Part, Run
@@ -37,6 +40,8 @@ if TYPE_CHECKING:
 
 MOST_WORK = 1_000_000
 """Combinations of travellers that are looked at."""
+MOST_KNOWN = 20_000
+"""Prices that are remembered of a catalogue."""
 MOST_CARDS = 4
 """Reduction cards on sale that are tried together; of more, each alone."""
 
@@ -48,6 +53,16 @@ class _Asked(NamedTuple):
     rides: Sequence[FareRide]
     fellows: Sequence[Fellow]
     media: frozenset[str] | None
+
+
+class _Memory(NamedTuple):
+    """Prices of a catalogue found so far, by what they depend on."""
+
+    likeness: Likeness
+    prices: dict[Hashable, Price]
+
+
+_memories: WeakKeyDictionary[PriceBook, _Memory] = WeakKeyDictionary()
 
 
 class _Manner(NamedTuple):
@@ -86,9 +101,48 @@ def price(
     -------
     The price. Of rides that have none it says which; it is then that of the others, and as few as possible have none.
     """
-    asked = _Asked(book, rides, fellows, media)
+    return date(book, look_up(book, rides, fellows, media), rides)
+
+
+def look_up(
+    book: PriceBook, rides: Sequence[FareRide], fellows: Sequence[Fellow], media: frozenset[str] | None = None
+) -> Price:
+    """Price a journey as `price` does, without the times of its tickets."""
     if not rides or not fellows:
         return Price(0, book.catalogue.currency, ())
+    memory = _memories.get(book)
+    if memory is None:
+        memory = _memories.setdefault(book, _Memory(Likeness(book), {}))
+    key = media, tuple(fellows), memory.likeness.key(rides, fellows)
+    found = memory.prices.get(key)
+    if found is None:
+        found = _solve(_Asked(book, rides, fellows, media))
+        if len(memory.prices) >= MOST_KNOWN:
+            memory.prices.clear()
+        memory.prices[key] = found
+    return found
+
+
+def date(book: PriceBook, found: Price, rides: Sequence[FareRide]) -> Price:
+    """Return a price with the times and distances of a journey, found for it or for one like it."""
+    return replace(found, items=tuple(_date_item(book, item, rides) for item in found.items))
+
+
+def _date_item(book: PriceBook, item: Item, rides: Sequence[FareRide]) -> Item:
+    if item.held is not None:
+        return item
+    covered = [rides[n] for n in item.rides] or [rides[0]]
+    since, until = book.validity_of(book.products.get(item.product), covered[0])
+    why = item.why
+    if any(reason.code == "band" for reason in why):
+        band = Reason("band", {"metres": sum(ride.metres for ride in covered)})
+        why = tuple(band if reason.code == "band" else reason for reason in why)
+    return replace(item, valid_from=since, valid_until=until, why=why)
+
+
+def _solve(asked: _Asked) -> Price:
+    """Find the price of a journey, without the times of its tickets."""
+    book, rides, fellows, _ = asked
     held = [list_held(book, fellow, rides) for fellow in fellows]
     manners: list[list[_Manner]] = []
     plain: list[list[_Choice]] = []
@@ -374,7 +428,7 @@ def _write(
     asked: _Asked, choices: list[_Choice], pools: tuple[Pool | _Companions, ...], counts: tuple[int, ...]
 ) -> Price:
     """Write what is paid."""
-    book, rides, fellows, _ = asked
+    book, fellows = asked.book, asked.fellows
     items: list[Item] = []
     unknown: set[int] = set()
     drawn: dict[int, list[tuple[int, int]]] = {}
@@ -386,7 +440,7 @@ def _write(
         opened: dict[int, int] = {}
         for step in steps:
             if step.run is not None:
-                items += _as_items(book, step.run[1].parts, fellow, rides)
+                items += _as_items(book, step.run[1].parts, fellow)
             elif step.ticket is not None:
                 ticket, at = step.ticket
                 if step.fresh:
@@ -416,10 +470,9 @@ def _unroll(step: Step | None) -> list[Step]:
     return steps[::-1]
 
 
-def _as_items(book: PriceBook, parts: tuple[Part, ...], fellow: Fellow, rides: Sequence[FareRide]) -> Iterator[Item]:
+def _as_items(book: PriceBook, parts: tuple[Part, ...], fellow: Fellow) -> Iterator[Item]:
     for part in parts:
         product = book.products.get(part.product)
-        since, until = book.validity_of(product, rides[part.first])
         yield Item(
             part.product,
             book.catalogue.version,
@@ -427,17 +480,16 @@ def _as_items(book: PriceBook, parts: tuple[Part, ...], fellow: Fellow, rides: S
             tuple(range(part.first, part.last + 1)),
             part.cents,
             product.vat_permille if product is not None else VAT,
-            since,
-            until,
+            None,
+            None,
             part.why,
             medium=part.medium,
         )
 
 
 def _card_item(asked: _Asked, fellow: Fellow, card: Product, cents: int) -> Item:
-    since, until = asked.book.validity_of(card, asked.rides[0])
     why = (Reason("card_pays_off"),)
-    return Item(card.id, asked.book.catalogue.version, (fellow.id,), (), cents, card.vat_permille, since, until, why)
+    return Item(card.id, asked.book.catalogue.version, (fellow.id,), (), cents, card.vat_permille, None, None, why)
 
 
 def _ticket_item(asked: _Asked, fellow: Fellow, ticket: Ticket, use: tuple[int, ...], without: int) -> Item:
@@ -457,7 +509,6 @@ def _ticket_item(asked: _Asked, fellow: Fellow, ticket: Ticket, use: tuple[int, 
             ticket.why,
             held=held.id,
         )
-    since, until = asked.book.validity_of(product, asked.rides[at])
     about: dict[str, str | int] = {"kind": str(product.kind)}
     if without < UNKNOWN // CENT:
         about["instead"] = without
@@ -468,8 +519,8 @@ def _ticket_item(asked: _Asked, fellow: Fellow, ticket: Ticket, use: tuple[int, 
         taken,
         ticket.cents[at],
         product.vat_permille,
-        since,
-        until,
+        None,
+        None,
         (Reason("ticket_cheaper", about), *ticket.why),
         medium=ticket.medium,
     )
@@ -481,8 +532,6 @@ def _pool_items(asked: _Asked, pool: Pool, count: int, taken: list[tuple[int, in
     for held, uses in _share_out(pool, count, taken):
         fellows = sorted({n for n, _ in uses})
         about: dict[str, str | int] = {"kind": str(product.kind), "fellows": len(fellows), "rides": len(uses)}
-        if held is None:
-            since, until = asked.book.validity_of(product, asked.rides[pool.start])
         yield Item(
             product.id,
             asked.book.catalogue.version if held is None else held.version,
@@ -490,8 +539,8 @@ def _pool_items(asked: _Asked, pool: Pool, count: int, taken: list[tuple[int, in
             tuple(sorted({ride for _, ride in uses})),
             pool.cents if held is None else 0,
             product.vat_permille,
-            since if held is None else held.valid_from,
-            until if held is None else held.valid_until,
+            None if held is None else held.valid_from,
+            None if held is None else held.valid_until,
             (Reason(code, about),),
             held=None if held is None else held.id,
             medium=pool.medium,

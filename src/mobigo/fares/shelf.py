@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from mobigo.fares.model import Price
-from mobigo.fares.price import price
+from mobigo.fares.price import look_up, price
 from mobigo.fares.pricebook import open_book, source_of
 
 if TYPE_CHECKING:
@@ -37,6 +37,9 @@ class Shelf(NamedTuple):
         Rides of catalogues in another currency than the first that is used have no price.
         """
         shares = [self._find(ride) for ride in rides]
+        if len(set(shares)) == 1:
+            book = self.books[shares[0]]
+            return price(book, rides, [self._as_known(book, one) for one in fellows], media)
         whole: Price | None = None
         for number, book in enumerate(self.books):
             mine = tuple(n for n, share in enumerate(shares) if share == number)
@@ -56,6 +59,18 @@ class Shelf(NamedTuple):
         if whole is None:
             return Price(0, self.books[0].catalogue.currency, ())
         return replace(whole, unknown=tuple(sorted(whole.unknown)))
+
+    def cents(
+        self, rides: Sequence[FareRide], fellows: Sequence[Fellow], media: frozenset[str] | None = None
+    ) -> int | None:
+        """Return what a journey costs; None where a ride has no price."""
+        shares = {self._find(ride) for ride in rides}
+        if len(shares) == 1:
+            book = self.books[shares.pop()]
+            found = look_up(book, rides, [self._as_known(book, one) for one in fellows], media)
+        else:
+            found = self.price(rides, fellows, media)
+        return found.cents if found.complete else None
 
     def _find(self, ride: FareRide) -> int:
         """Return which catalogue prices a ride."""

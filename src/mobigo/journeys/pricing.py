@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 from zoneinfo import ZoneInfo
 
@@ -61,6 +61,8 @@ class Till:
     fellows: tuple[Fellow, ...]
     media: frozenset[str] | None = None
     """What tickets may be on; None: anything."""
+    agencies: dict[str, str] = field(default_factory=dict, compare=False, repr=False)
+    """Of the lines looked up so far."""
 
 
 class Priced(NamedTuple):
@@ -187,7 +189,7 @@ def version_of(shelf: Shelf, product: str) -> int:
 
 def price_journey(network: Network, journey: Journey, till: Till) -> Priced | None:
     """Price a journey; None where no vehicle is ridden that one pays for."""
-    rides, legs = read_rides(network, journey, len(till.fellows))
+    rides, legs = read_rides(network, journey, len(till.fellows), till.agencies)
     return Priced(till.shelf.price(rides, till.fellows, till.media), legs, till.shelf) if rides else None
 
 
@@ -212,7 +214,9 @@ def find_cents(
     for part in found.legs:
         told = booked(part)
         if told:
-            rides += (_read_ride(network, [leg], len(till.fellows)) for leg in told if leg.booking is not None)
+            rides += (
+                _read_ride(network, [leg], len(till.fellows), till.agencies) for leg in told if leg.booking is not None
+            )
             before = None
         elif isinstance(part, Ride):
             ride = _read_line(network, part)
@@ -225,8 +229,7 @@ def find_cents(
         previous = part
     if not rides:
         return None
-    priced = till.shelf.price(rides, till.fellows, till.media)
-    return priced.cents if priced.complete else None
+    return till.shelf.cents(rides, till.fellows, till.media)
 
 
 def _go_on(before: FareRide, after: FareRide) -> FareRide:
@@ -274,11 +277,11 @@ def rides_of(network: Network, journey: Journey, persons: int = 1) -> tuple[Fare
     persons : int
         For whom what must be booked was priced together.
     """
-    return read_rides(network, journey, persons)[0]
+    return read_rides(network, journey, persons, {})[0]
 
 
 def read_rides(
-    network: Network, journey: Journey, persons: int
+    network: Network, journey: Journey, persons: int, agencies: dict[str, str]
 ) -> tuple[tuple[FareRide, ...], tuple[tuple[int, ...], ...]]:
     """Return the rides of a journey as fares see them, and which legs each is: who stays seated is on one ride."""
     groups: list[list[int]] = []
@@ -289,11 +292,11 @@ def read_rides(
             groups[-1].append(n)
         else:
             groups.append([n])
-    rides = tuple(_read_ride(network, [journey.legs[n] for n in group], persons) for group in groups)
+    rides = tuple(_read_ride(network, [journey.legs[n] for n in group], persons, agencies) for group in groups)
     return rides, tuple(tuple(group) for group in groups)
 
 
-def _read_ride(network: Network, legs: list[Leg], persons: int) -> FareRide:
+def _read_ride(network: Network, legs: list[Leg], persons: int, agencies: dict[str, str]) -> FareRide:
     first, last = legs[0], legs[-1]
     booking = first.booking
     kind = RideKind.LINE
@@ -305,11 +308,14 @@ def _read_ride(network: Network, legs: list[Leg], persons: int) -> FareRide:
     route = first.line.id if first.line is not None and kind is RideKind.LINE else ""
     if booking is not None:
         route = booking.service_id
+    agency = agencies.get(route, "")
+    if kind is RideKind.LINE and not agency:
+        agency = agencies[route] = _agency(network.timetable, route)
     places = [place for leg in legs for place in (leg.start, *(call.place for call in leg.calls), leg.end)]
     day = first.service_date or first.departure.date()
     return FareRide(
         kind,
-        _agency(network.timetable, route) if kind is RideKind.LINE else "",
+        agency,
         route,
         (),
         first.start.stop_id,
