@@ -35,7 +35,7 @@ WORD = 64
 WIDTH = 10
 """Labels of a stop and load in a quick search."""
 
-LITTLE, FEW, MANY = 60_000, 300_000, 3_000_000
+LITTLE, FEW, MANY = 60_000, 300_000, 1_000_000
 """Labels of a search that is quick though it proves, of one that is quick, and of one that proves."""
 
 

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from mobigo.school.model import Problem
     from mobigo.school.program import Prices
 
-SHARE = 0.7
+SHARE = 0.8
 """Of the time, what is put into few vehicles; what is left of it goes into cost."""
 
 LEAST = 0.5

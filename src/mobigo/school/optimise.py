@@ -54,8 +54,11 @@ STEP = 1.15
 MOST_COLUMNS_PER_STOP = 12
 """Of the program that is dived into."""
 
-COUNTING = 0.25
-"""Of all time, after which no proof is begun of how many routes a school needs."""
+COUNTING = 0.15
+"""Of all time, after which it is not proven any more how many routes a school needs."""
+
+SMOOTH, FAR = 0.5, 0.005
+"""Weight of the best proven prices in those at which proofs are searched, while so much of the value is unproven."""
 
 DIVING = 0.4
 """Of the time left, the most that is spent on the first dive."""
@@ -228,7 +231,9 @@ class _Search:
         may_prove = self._limits.within(COUNTING)
         counts = self._counts.copy()
         for school in np.argsort(size, kind="stable").tolist():
-            counts[school], met = count_routes(self._pricer, school, problem, self._limits.reached, may_prove)
+            counts[school], met = count_routes(
+                self._pricer, school, problem, lambda: not may_prove() or self._limits.reached(), may_prove
+            )
             for route in met:
                 if is_simple(route):
                     self._pool.add(route)
@@ -253,11 +258,14 @@ class _Search:
         while True:
             prices, taken = program.solve()
             exact = exact or last
-            added, paying = price_all(program, self._pricer, prices, exact=exact, most=most, least=EXACT)
+            proven = self.certificate
+            smooth = exact and proven.stop.any() and prices.value - proven.value > FAR * prices.value
+            asked = prices.mix(proven, SMOOTH) if smooth else prices
+            added, paying = price_all(program, self._pricer, asked, exact=exact, most=most, least=EXACT)
             if paying is not None:
-                self._prove(certify(problem, self._pricer.parts, self._counts, prices, paying))
+                self._prove(certify(problem, self._pricer.parts, self._counts, asked, paying))
                 # the program's value only falls: a bound that it rounds up to is the best there is
-                if not added or self.certificate.bound >= math.ceil(prices.value - EXACT):
+                if self.certificate.bound >= math.ceil(prices.value - EXACT) or not (added or smooth):
                     return prices, taken
             if last:
                 return prices, taken

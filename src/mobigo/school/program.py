@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from mobigo.school.columns import Pricer, SchoolStops
-    from mobigo.school.model import Plan, Problem, Route
+    from mobigo.school.model import Certificate, Plan, Problem, Route
 
 
 class Prices(NamedTuple):
@@ -43,6 +43,15 @@ class Prices(NamedTuple):
     """float64[n_schools]."""
     bus: NDArray[np.float64]
     """float64[n_kinds], of a bus more, its own cost included."""
+
+    def mix(self, proven: Certificate, share: float) -> Prices:
+        """Return prices between these and some that were proven, by how much those weigh."""
+        rest = 1.0 - share
+        return self._replace(
+            stop=share * proven.stop + rest * self.stop,
+            release=share * proven.release + rest * self.release,
+            route=share * proven.route + rest * self.route,
+        )
 
     def base(self, problem: Problem, part: SchoolStops) -> NDArray[np.float64]:
         """Cost of a route to the school from each origin, before the prices of its stops."""
