@@ -10,7 +10,11 @@ Canonical GTFS validator 8.0.1, rules; its third-party engine gtfs-guru.
 
 from __future__ import annotations
 
+import csv
+import io
 import json
+from datetime import date, datetime, time
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 import gtfs_guru
@@ -18,6 +22,8 @@ import gtfs_guru
 from mobigo.opendata.model import Problem, Severity
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from mobigo.opendata.making import Draft, Making
 
 OURS = (
@@ -33,6 +39,56 @@ LONG = 300
 def check_gtfs(_: Making, draft: Draft) -> list[Problem]:
     """Ask gtfs-guru about every GTFS archive."""
     return [problem for file in draft.files if file.format == "GTFS" for problem in _ask_guru(str(file.path))]
+
+
+def check_tables(_: Making, draft: Draft) -> list[Problem]:
+    """Read every CSV again by the table schema beside it: each cell must be of its column's type."""
+    schemas = {file.name: json.loads(file.path.read_text("utf-8")) for file in draft.files if _is_schema(file.name)}
+    found = []
+    for file in draft.files:
+        if file.format == "CSV":
+            stem = file.name.removesuffix(".csv")
+            name = next(one for one in schemas if stem.startswith(one.removesuffix(SCHEMA)))
+            found += _check_cells(file.name, file.path.read_text("utf-8"), schemas[name]["fields"])
+    return found
+
+
+SCHEMA = ".schema.json"
+
+
+def _is_schema(name: str) -> bool:
+    return name.endswith(SCHEMA)
+
+
+READERS: dict[str, Callable[[str], object]] = {
+    "string": str,
+    "integer": int,
+    "number": Decimal,
+    "date": date.fromisoformat,
+    "datetime": datetime.fromisoformat,
+    "time": time.fromisoformat,
+}
+"""How a cell of a type is read, or fails to be."""
+
+
+def _check_cells(name: str, text: str, fields: list[dict[str, str]]) -> list[Problem]:
+    rows = csv.reader(io.StringIO(text))
+    header = next(rows, [])
+    if header != [field["name"] for field in fields]:
+        return [Problem("table schema", "other_columns", Severity.ERROR, 1, f"{name}: {', '.join(header)}"[:LONG])]
+    wrong: dict[str, list[str]] = {}
+    for line, row in enumerate(rows, 2):
+        if len(row) != len(fields):
+            wrong.setdefault("row_length", []).append(f"{name}, line {line}")
+            continue
+        for cell, field in zip(row, fields, strict=True):
+            try:
+                _ = cell == "" or READERS[field["type"]](cell)
+            except (ValueError, ArithmeticError):
+                wrong.setdefault(f"not_{field['type']}", []).append(f"{name}, line {line}: {cell!r}")
+    return [
+        Problem("table schema", code, Severity.ERROR, len(many), many[0][:LONG]) for code, many in sorted(wrong.items())
+    ]
 
 
 def _ask_guru(path: str) -> list[Problem]:

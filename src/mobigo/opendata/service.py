@@ -18,6 +18,7 @@ from mobigo.kit.errors import Conflict, NotFound
 from mobigo.opendata import store
 from mobigo.opendata.making import Making
 from mobigo.opendata.model import Dataset, Piece, Problem, Severity, Version
+from mobigo.opendata.services import list_services
 from mobigo.opendata.shelf import Shelf
 from mobigo.opendata.timetables import list_timetables
 
@@ -57,7 +58,7 @@ class Published:
 
 def list_makers(connection: Connection[Any]) -> list[Maker]:
     """List all data sets that can be made from what the system holds, in the order of the catalogue."""
-    return list_timetables(connection)
+    return [*list_timetables(connection), *list_services(connection)]
 
 
 @dataclass(frozen=True)
