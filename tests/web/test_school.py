@@ -16,7 +16,6 @@ from mobigo.accounts.key import read_key
 from mobigo.accounts.model import Role
 from mobigo.accounts.token import issue
 from mobigo.db.engine import libpq_conninfo, open_engine
-from mobigo.jobs.worker import Worker
 from mobigo.kit.clock import Clock
 from mobigo.osm.load import load_osm
 from mobigo.school.scenarios import run_plan
@@ -74,16 +73,14 @@ class Office:
     def plan(self, scenario: str) -> str:
         self.post(f"{scenario}/plan", minutes=1)
         conninfo = libpq_conninfo(self.url)
-
-        def task(plan: int) -> None:
-            with psycopg.connect(conninfo, autocommit=True) as connection:  # a minute is more than a test has
-                connection.execute("UPDATE school_plan SET effort = effort || '{\"work\": 2}' WHERE id = %s", [plan])
-            run_plan(
-                lambda: psycopg.connect(conninfo, autocommit=True), plan, self.folder / "school-roads", Clock(),
-                say=lambda _: None,
-            )  # fmt: skip
-
-        Worker(conninfo, {"school.plan": task}, clock=Clock()).run_waiting()
+        with psycopg.connect(conninfo, autocommit=True) as connection:  # a minute is more than a test has
+            (plan,) = connection.execute(
+                "UPDATE school_plan SET effort = effort || '{\"work\": 2}' WHERE state = 'waiting' RETURNING id"
+            ).fetchall()
+        run_plan(
+            lambda: psycopg.connect(conninfo, autocommit=True), plan[0], self.folder / "school-roads", Clock(),
+            say=lambda _: None,
+        )  # fmt: skip
         return self.get(scenario)
 
 

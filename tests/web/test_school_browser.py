@@ -123,9 +123,17 @@ def test_progress_comes_by_itself_and_the_best_is_kept_when_asked(visit: Visit, 
     page = sign_in(visit, site.app, Role.SCHOOL, "claire", f"{HOME}/scenarios/{planned.waiting}")
     with psycopg.connect(planned.conninfo) as connection:
         scenario_store.begin_plan(connection, planned.plan, MONDAY)
-        scenario_store.tell_progress(connection, planned.plan, "morning 12345", 9, 8)
+        scenario_store.tell_progress(
+            connection, planned.plan, "morning 12345", {"vehicles": 9, "bound": 8, "cents": 9_100}
+        )
     page.wait_for_selector("#progress-rows td")
-    assert page.locator("#progress-rows tr").first.inner_text().split("\t")[1:] == ["9", "8", "11.1 %"]
+    assert page.locator("#progress-rows tr").first.inner_text().split("\t")[1:] == [
+        "9",
+        "8",
+        "11.1 %",
+        "91,00\u00a0€",
+        "\u2013",
+    ]
     assert "calcul en cours" in page.locator("#progress-said").inner_text()
     keep(page, "school-progress")
     assert violations(page) == []

@@ -3,8 +3,9 @@
 ``school_scenario``: ``id, year, name, revision`` (of its changes), ``state, plan`` (that was approved), ``replaced``
     (of a published one: the lists that its plan took the place of)
 ``school_scenario_revision``: the ``changes`` of each revision, see `mobigo.school.book.change`
-``school_plan``: what became of one revision: ``state, effort, progress`` (by session: vehicles and bound), ``document``
-    (see `mobigo.school.yearplan.plan_year`), ``figures`` of it, ``problem`` of a failure; one at a time is on its way
+``school_plan``: what became of one revision: ``state, effort, progress`` (by session, see `tell_progress`),
+    ``document`` (see `mobigo.school.yearplan.plan_year`), ``figures`` of it, ``problem`` of a failure; one at a time is
+    on its way
 ``school_scenario_history``: who did what to a scenario, never changed
 """
 
@@ -283,11 +284,17 @@ def begin_plan(connection: Connection[Any], id_: int, at: datetime) -> bool:
     return found.rowcount > 0
 
 
-def tell_progress(connection: Connection[Any], id_: int, session: str, vehicles: int, bound: int) -> bool:
-    """Write how far a plan is; True when it was cancelled meanwhile: the best so far is wanted."""
+def tell_progress(connection: Connection[Any], id_: int, session: str, told: Mapping[str, int]) -> bool:
+    """Write how far a plan is; True when it was cancelled meanwhile: the best so far is wanted.
+
+    Parameters
+    ----------
+    told
+        ``vehicles``, ``bound``; ``cents`` and ``cents_bound`` of a day once costs are looked at.
+    """
     row = connection.execute(
         "UPDATE school_plan SET progress = progress || %s WHERE id = %s RETURNING is_cancelled",
-        [Jsonb({session: {"vehicles": vehicles, "bound": bound}}), id_],
+        [Jsonb({session: dict(told)}), id_],
     ).fetchone()
     return row is not None and bool(row[0])
 

@@ -6,6 +6,7 @@ place of those that are not locked, in one transaction, and keeps what it replac
 
 from __future__ import annotations
 
+import math
 import secrets
 import time
 from dataclasses import asdict, dataclass, field
@@ -17,6 +18,7 @@ from mobigo.school.adopting import adopt
 from mobigo.school.book import change, read_book, read_frame, ring
 from mobigo.school.comparing import compare
 from mobigo.school.demand import MORNING
+from mobigo.school.fleet import is_priced, list_models
 from mobigo.school.rechecking import Break, recheck
 from mobigo.school.register import SHEETS, Stop
 from mobigo.school.relinking import Relinked, relink
@@ -149,8 +151,13 @@ def run_plan(
             scenario_store.fail_plan(connection, plan, str(error), clock.now())
             return
 
+        priced = is_priced(list_models(book.vehicles, book.limits.seats))
+
         def tell(told: Told) -> None:
-            scenario_store.tell_progress(connection, plan, told.session, told.vehicles, told.bound)
+            found = {"vehicles": told.vehicles, "bound": told.bound}
+            if told.cost and priced:
+                found |= {"cents": round(told.cost), "cents_bound": math.ceil(told.cost_bound)}
+            scenario_store.tell_progress(connection, plan, told.session, found)
             say(told)
 
         document = plan_year(

@@ -204,7 +204,9 @@ class PlanAnswer(BaseModel):
     revision: int
     state: Literal["waiting", "running", "done", "failed"]
     effort: EffortBody
-    progress: dict[str, dict[str, int]] = Field(description="By session: vehicles, and the bound below them")
+    progress: dict[str, dict[str, int]] = Field(
+        description="By session: vehicles, and the bound below them; then cents of a day and theirs"
+    )
     cancelled: bool
     figures: dict[str, Any] | None
     problem: str | None

@@ -221,7 +221,13 @@ def _progress(at: Office, plan: Planned) -> dict[str, Any]:
         "seconds": max(0, round(seconds)),
         "most": round(plan.effort["seconds"]),
         "sessions": [
-            {"name": name, "title": _name_session(at, name), "vehicles": one["vehicles"], "bound": one["bound"]}
+            {
+                "title": _name_session(at, name),
+                "vehicles": one["vehicles"],
+                "bound": one["bound"],
+                "cost": at.tell(one, "cents"),
+                "least": at.tell(one, "cents_bound"),
+            }
             for name, one in sorted(plan.progress.items())
         ],
     }

@@ -3,11 +3,11 @@ const EVERY = 1000; // milliseconds
 
 const box = document.querySelector('[data-progress]');
 
-function row({title, vehicles, bound}) {
+function row({title, vehicles, bound, cost, least}) {
   const line = document.createElement('tr');
   const head = Object.assign(document.createElement('th'), {scope: 'row', textContent: title});
   const gap = bound && vehicles ? `${(100 * (vehicles - bound) / vehicles).toFixed(1)} %` : '–';
-  line.append(head, ...[vehicles, bound, gap].map(said => Object.assign(document.createElement('td'), {textContent: said})));
+  line.append(head, ...[vehicles, bound, gap, cost, least].map(said => Object.assign(document.createElement('td'), {textContent: said})));
   return line;
 }
 
