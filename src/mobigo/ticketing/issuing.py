@@ -76,6 +76,7 @@ def want_ticket(order: Order, part: Part, sold: Sold | None) -> WantedTicket:
         fellows=part.fellows,
         span=lasts,
         rides=len(rides) if single and rides else None if sold is None else sold.product.rides,
+        use=lasts if single else _find_window(sold),
         scope=_find_scope(part, sold, rides),
         holder=Holder(name) if personal and name else None,
         medium=_find_medium(part, sold),
@@ -103,6 +104,26 @@ def _find_validity(
     if rides:
         return rides[0].departure - EARLY, rides[-1].arrival + MARGIN, None
     return order.created_at, order.created_at + UNUSED, None
+
+
+def _find_window(sold: Sold | None) -> timedelta | None:
+    """Return within which time getting on again is a change and no further ride: the longest that is free."""
+    if sold is None or sold.product.rides is None:
+        return None
+    windows = [
+        rule.seconds or 0
+        for tariff in sold.catalogue.tariffs
+        for groups in ({leg.group for leg in tariff.legs if _is_covered(sold, leg.network)},)
+        for rule in tariff.transfers
+        if rule.product is None and rule.from_group in groups and rule.to_group in groups
+    ]
+    longest = max(windows, default=0)
+    return timedelta(seconds=longest) if longest else None
+
+
+def _is_covered(sold: Sold, network: str | None) -> bool:
+    covers = sold.product.covers
+    return covers is not None and (not covers.networks or network in covers.networks)
 
 
 def _find_scope(part: Part, sold: Sold | None, rides: Sequence[Ride]) -> Scope:

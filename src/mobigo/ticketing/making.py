@@ -118,7 +118,10 @@ def _make_parts(
         if supplement and mine:
             mine[-1] = _join(mine[-1], item)
             continue
-        mine.append(_make_part(item, rides, category[item.fellows[0]]))
+        part = _make_part(item, rides, category[item.fellows[0]])
+        if product is not None and product.validity.mode is ValidityMode.FIRST_USE:
+            part = replace(part, valid_from=None, valid_until=None)  # a train that is late does not use it up
+        mine.append(part)
     return tuple(part for some in parts.values() for part in _without_debts(some))
 
 
