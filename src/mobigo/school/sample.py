@@ -69,8 +69,10 @@ SPEED, DETOUR, HALT, EACH = 10.0, 1.3, 20, 4
 """Metres a second, how much longer a road is than the straight line, seconds per halt and per pupil."""
 WEEK = (1, 2, 4, 5)
 NOON = (3,)
-SHARED, WHEELCHAIRS, BOARDERS = 0.07, 0.01, 0.12
+SHARED, WHEELCHAIRS, BOARDERS = 0.07, 0.003, 0.12
 """Shares of pupils with two homes, in wheelchairs, and of boarders in lycées."""
+PLACES, SEATS_OF_PLACE = 3, 2
+"""For wheelchairs in a minibus, and the seats that each takes away."""
 
 
 class Village(NamedTuple):
@@ -356,7 +358,8 @@ class _Drawing:
                 "minibus" if small else "coach",
                 MINIBUS if small else SEATS,
                 f"L{lot}",
-                1 if small else 0,
+                PLACES if small else 0,
+                SEATS_OF_PLACE if small else 0,
                 day_cents=9_000 if small else 19_000,
                 km_cents=70 if small else 130,
                 hour_cents=2_800,
