@@ -154,7 +154,7 @@ def _goes_on(claims: Claims, past: Past, at: datetime) -> bool:
 def _find_misused(claims: Claims, past: Past, place: Place, at: datetime, *, use: bool) -> Reason | None:
     if past.uses and claims.span is not None and at - SKEW >= past.uses[0] + claims.span:
         return Reason.EXPIRED
-    if past.last_at is not None and past.last_vehicle == place.vehicle and at - past.last_at < PASSBACK:
+    if past.last_at is not None and past.last_vehicle == place.vehicle and abs(at - past.last_at) < PASSBACK:
         return Reason.ALREADY_USED
     if use and claims.rides is not None and len(past.uses) >= claims.rides:
         return Reason.USED_UP

@@ -33,6 +33,7 @@ from mobigo.web import (
     sheet,
     signin,
     stops,
+    tickets,
     tiles,
     words,
 )
@@ -77,7 +78,8 @@ def install(app: FastAPI) -> None:
     app.state.assets = assets.read_assets()
     app.state.tiles = tiles.Kept()
     app.include_router(router)
-    for one in (book, stops, lines, fares, docs, tiles, signin, desk, sheet, school, school_planning, opendata):
+    staff = (signin, desk, sheet, school, school_planning)
+    for one in (book, stops, lines, fares, tickets, opendata, docs, tiles, *staff):
         app.include_router(one.router)
 
 
