@@ -13,6 +13,7 @@ from mobigo.accounts.api import require
 from mobigo.accounts.model import Person, Role
 from mobigo.db.session import Database, driver
 from mobigo.kit.errors import NotFound, Refused
+from mobigo.kit.parameters import Day
 from mobigo.kit.problems import problems
 from mobigo.kit.requests import Now
 from mobigo.ticketing import account, account_store, debts_store, employers, passes, passes_school, taps_store
@@ -58,7 +59,7 @@ class ProfileBody(BaseModel):
     name: Name = Field(description="As tickets that are bound to a person say it", examples=["Camille Martin"])
     email: Contact | None = Field(None, examples=["camille@example.org"])
     phone: Contact | None = Field(None, examples=["06 12 34 56 78"])
-    born: date | None = None
+    born: Day | None = None
     language: Literal["fr", "en"] = "fr"
 
 
@@ -98,7 +99,7 @@ class DecisionBody(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    until: date | None = Field(None, description="Granted until this day; none: refused")
+    until: Day | None = Field(None, description="Granted until this day; none: refused")
     why: Text = ""
 
 
@@ -158,7 +159,7 @@ class SeasonBody(BaseModel):
     product: Id = Field(examples=["coach_month"])
     category: Id | None = None
     areas: Annotated[list[Id], Field(max_length=20)] = []
-    start: date | None = Field(None, description="From which day on; none: today")
+    start: Day | None = Field(None, description="From which day on; none: today")
 
 
 class SeasonEventAnswer(BaseModel):
@@ -234,8 +235,8 @@ class CertificateBody(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    first: date
-    last: date
+    first: Day
+    last: Day
 
 
 class CertificateAnswer(BaseModel):
@@ -311,7 +312,7 @@ def erase_traveller(*, session: Database, now: Now, asking: Asking) -> None:
     account.erase(session, asking.user, now)
 
 
-@router.put("/me/method", status_code=204, responses=problems(401, 403, 404, 422))
+@router.put("/me/method", status_code=204, responses=problems(400, 401, 403, 404, 422))
 def write_method(*, request: Request, session: Database, asking: Asking, body: MethodBody) -> None:
     """Say by what card season tickets are paid: by the payment provider's word for it, never its number."""
     account.keep_method(session, request.app.state.cards_key, asking.user, body.method, body.customer)
@@ -461,7 +462,7 @@ def begin_season_ticket(*, request: Request, now: Now, asking: Asking, body: Sea
         return _season(session, passes.get(session, asking.user, one.id))
 
 
-@router.put("/me/season-tickets/{id}/state", responses=problems(401, 403, 404, 409, 422))
+@router.put("/me/season-tickets/{id}/state", responses=problems(400, 401, 403, 404, 409, 422))
 def move_season_ticket(
     *,
     session: Database,
@@ -530,7 +531,7 @@ def list_cards(*, session: Database, asking: Asking) -> CardsAnswer:
     )
 
 
-@router.post("/me/cards", status_code=201, responses=problems(401, 403, 404, 409, 422))
+@router.post("/me/cards", status_code=201, responses=problems(400, 401, 403, 404, 409, 422))
 def link_card(*, session: Database, now: Now, asking: Asking, body: LinkBody) -> CardsAnswer:
     """Link the card of a charge, whose number one reads on one's bank statement."""
     account.link_card(session, asking.user, body.charge, now)

@@ -5,13 +5,14 @@ from datetime import date, datetime, timedelta
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, BackgroundTasks, Depends, Path, Query, Request, Response
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import BaseModel, ConfigDict, Field, StrictBool, StringConstraints
 from sqlalchemy.orm import Session
 
 from mobigo.accounts.api import require
 from mobigo.accounts.model import Person, Role
 from mobigo.db.session import Database, driver
 from mobigo.kit.errors import InvalidInput
+from mobigo.kit.parameters import Day, Instant
 from mobigo.kit.problems import problems
 from mobigo.kit.requests import Now
 from mobigo.ticketing import debts, debts_store, taps_desk, taps_keeping, taps_service
@@ -35,9 +36,9 @@ PLAIN = r"^[^\x00-\x1f\x7f]*$"
 Id = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=PLAIN)]
 ChargeId = Annotated[str, Path(pattern=r"^[2-9B-DF-HJ-NP-TV-XZ]{12}$", description="Printed on the bank's statement")]
 Method = Annotated[str, StringConstraints(min_length=3, max_length=100, pattern=r"^[A-Za-z][A-Za-z0-9_]*$")]
-RetryDays = Annotated[list[Annotated[int, Field(ge=1, le=60)]], Field(min_length=1, max_length=10)]
+RetryDays = Annotated[list[Annotated[int, Field(ge=1, le=60, strict=True)]], Field(min_length=1, max_length=10)]
 Language = Annotated[Literal["fr", "en"], Query()]
-Cents = Annotated[int, Field(ge=0, le=1_000_000)]
+Cents = Annotated[int, Field(ge=0, le=1_000_000, strict=True)]
 
 
 class TokenBody(BaseModel):
@@ -54,20 +55,20 @@ class TapBody(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    seq: int = Field(ge=1, le=2**62, description="Of the device, counted up: with it, a tap counts once")
-    at: AwareDatetime
+    seq: int = Field(ge=1, le=2**62, strict=True, description="Of the device, counted up: with it, a tap counts once")
+    at: Instant
     card: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")] = Field(
         description="Salted hash of the card, made by the reader; its number is never sent", examples=["ab" * 32]
     )
     last_digits: Annotated[str, StringConstraints(pattern=r"^[0-9]{4}$")] | None = None
     token: TokenBody | None = Field(None, description="Of the payment provider, for charging the card later")
     held: Held = Held.EITHER
-    accepted: bool = Field(True, description="Whether the reader let through")
+    accepted: StrictBool = Field(True, description="Whether the reader let through")
     agency: Id | None = Field(None, description="`source:agency_id`; else the device's own")
     stop: Id | None = Field(None, description="`source:stop_id`")
     route: Id | None = Field(None, description="`source:route_id`; none: a reader on a platform")
     trip: Id | None = Field(None, description="`source:trip_id`")
-    service_date: date | None = None
+    service_date: Day | None = None
 
 
 class TapsBody(BaseModel):
@@ -166,10 +167,12 @@ class ReaderRuleBody(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    both: bool = Field(False, description="Whether one taps when getting in and when getting out")
-    again_seconds: int = Field(300, ge=0, le=3_600, description="The same tap within this time")
-    turn_back_seconds: int = Field(900, ge=0, le=3_600, description="Out again at the same stop: no ride")
-    longest_seconds: int = Field(4 * 3_600, ge=600, le=12 * 3_600, description="Between tapping in and out")
+    both: StrictBool = Field(False, description="Whether one taps when getting in and when getting out")
+    again_seconds: int = Field(300, strict=True, ge=0, le=3_600, description="The same tap within this time")
+    turn_back_seconds: int = Field(900, strict=True, ge=0, le=3_600, description="Out again at the same stop: no ride")
+    longest_seconds: int = Field(
+        4 * 3_600, strict=True, ge=600, le=12 * 3_600, description="Between tapping in and out"
+    )
     missing_cents: Cents | None = Field(None, description="Of a forgotten tap; none: as to the farthest stop")
 
 
@@ -178,11 +181,13 @@ class ChargeRuleBody(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    limit_cents: int = Field(2_000, ge=0, le=10_000, description="Added up at most before it is asked for")
-    longest_days: int = Field(7, ge=0, le=31)
-    latest_days: int = Field(14, ge=2, le=30, description="Rides told of later are not charged")
-    unproven_taps: int = Field(10, ge=1, le=100, description="Of a card that never paid, before it is stopped")
-    retry_days: Annotated[list[Annotated[int, Field(ge=1, le=60)]], Field(min_length=1, max_length=10)] = [
+    limit_cents: int = Field(2_000, strict=True, ge=0, le=10_000, description="Added up at most before it is asked for")
+    longest_days: int = Field(7, strict=True, ge=0, le=31)
+    latest_days: int = Field(14, strict=True, ge=2, le=30, description="Rides told of later are not charged")
+    unproven_taps: int = Field(
+        10, strict=True, ge=1, le=100, description="Of a card that never paid, before it is stopped"
+    )
+    retry_days: Annotated[list[Annotated[int, Field(ge=1, le=60, strict=True)]], Field(min_length=1, max_length=10)] = [
         1,
         3,
         7,
@@ -418,8 +423,8 @@ def list_flows(
     *,
     session: Database,
     _asking: Annotated[Person, Depends(require(Role.DISPATCHER, Role.FINANCE, Role.PUBLISHER))],
-    first: Annotated[date, Query()],
-    last: Annotated[date, Query()],
+    first: Annotated[Day, Query()],
+    last: Annotated[Day, Query()],
 ) -> FlowsAnswer:
     """Read how many rode from where to where in which hour, over at least a week; nobody is in it."""
     if not timedelta(days=6) <= last - first <= timedelta(days=400):
