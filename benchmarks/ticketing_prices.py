@@ -73,7 +73,8 @@ def _measure(network: Network, till: Till, who: str) -> Bar:
         "ms",
         LIMIT,
         "lower",
-        f"p95 of {QUESTIONS} questions of two hours on Dijon, each with prices less without, the best of {TIMES}, time of the processor;"
+        f"p95 of {QUESTIONS} questions of two hours on Dijon, each with prices less without, time of the processor, the"
+        f" best of {TIMES};"
         f" median {median(added):.2f} ms, {journeys / QUESTIONS:.1f} journeys a question",
     )
 

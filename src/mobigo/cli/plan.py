@@ -38,6 +38,7 @@ NOT_NOW = {
     "never": "its rules leave no time to book",
     "outside_hours": "not at that time",
 }
+CRITERIA = ["walking", "co2", "cost", "price"]
 WAYS = ["walk", "bicycle", "shared_bicycle", "car_park", "car_drop_off"]
 WORDS = "mode:tram, line:ID, agency:ID or stop:ID; may be repeated."
 
@@ -73,7 +74,7 @@ OPTIONS: list[Callable[[Callable[..., None]], Callable[..., None]]] = [
         help="Ways without public transport to offer.",
     ),
     click.option("--bicycle-aboard", is_flag=True, help="Take a bicycle along."),
-    click.option("--criterion", type=click.Choice(["walking", "co2", "cost"]), help="What counts beside time."),
+    click.option("--criterion", type=click.Choice(CRITERIA), help="What counts beside time."),
     click.option("--realtime", type=click.Choice(["on", "annotate", "off"]), default="on", show_default=True),
     click.option("--ondemand", type=click.Choice(["on", "off"]), default="on", show_default=True),
     click.option("--carpool", type=click.Choice(["on", "off"]), default="on", show_default=True),

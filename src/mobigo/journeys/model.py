@@ -145,6 +145,8 @@ class Criterion(StrEnum):
     CO2 = "co2"
     COST = "cost"
     """Generalised: walking, changing and avoided lines weighed."""
+    PRICE = "price"
+    """What all who travel pay."""
 
 
 @dataclass(frozen=True)

@@ -127,7 +127,7 @@ class Asked(BaseModel):
     criterion: Criterion | None = Field(
         default=None,
         description="What journeys compete over beside departure, arrival and changes: `walking` (seconds on foot),"
-        " `co2` (grams), `cost` (all inconvenience together)",
+        " `co2` (grams), `cost` (all inconvenience together), `price` (what all who travel pay)",
     )
     realtime: Realtime = Field(
         default=Realtime.ON,

@@ -11,13 +11,15 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from mobigo.journeys.access import find_access, find_direct, find_end
-from mobigo.journeys.combine import Doors
+from mobigo.journeys.cheapest import UNPRICED, list_wishes
+from mobigo.journeys.combine import Doors, describe_booked
 from mobigo.journeys.crossing import cross
 from mobigo.journeys.hailing import Hailing, Time, beats, party_of
 from mobigo.journeys.lifting import Lifting
-from mobigo.journeys.model import Access, Mode
+from mobigo.journeys.model import Access, Criterion, Mode
+from mobigo.journeys.pricing import find_cents
 from mobigo.journeys.wishes import price, says_nothing, understand
-from mobigo.transit import routing
+from mobigo.transit import general, routing
 from mobigo.transit.model import Direction, Preferences, Query, Ride, Via
 from mobigo.transit.timetable import day_number
 
@@ -28,12 +30,12 @@ if TYPE_CHECKING:
     from mobigo.journeys.access import Direct
     from mobigo.journeys.combine import AllTheWay
     from mobigo.journeys.liftleg import Lift
-    from mobigo.journeys.model import End, JourneyRequest
+    from mobigo.journeys.model import End, JourneyRequest, Leg
     from mobigo.journeys.network import Network
     from mobigo.journeys.pricing import Till
     from mobigo.journeys.rideleg import Hail
     from mobigo.transit.days import DayViews
-    from mobigo.transit.model import TransitJourney
+    from mobigo.transit.model import TransitJourney, Walk
 
 SECONDS_PER_EVENT = 5e-6
 """What laying the hops of a day costs per stop time; where the budget does not cover it, one searches without."""
@@ -101,6 +103,8 @@ class Search:
     """Rides that are booked; None: none is wanted, or none is near."""
     till: Till | None = None
     """What journeys are priced with; None: they have no price."""
+    by_price: bool = False
+    """Whether journeys compete over their price."""
     lifting: Lifting | None = None
     """Rides in cars of others; None: none is wanted, or there are none."""
     _crossed: bool = field(default=False, repr=False)
@@ -198,7 +202,8 @@ class Search:
 
         new: list[Candidate] = []
         known = [one.journey for one in found]
-        for journey, doors in self.hailing.find(ask, self.doors[0], known, Time(first, last, direction)):
+        for offered, doors in self.hailing.find(ask, self.doors[0], known, Time(first, last, direction)):
+            journey = self.with_price(offered, doors)
             one = Candidate(journey, ON_DEMAND, doors)
             others = (other.journey for other in (*found, *new))
             inside = one.at(direction) >= first if direction is Direction.DEPART else one.at(direction) <= last
@@ -218,7 +223,7 @@ class Search:
             return [] if self.over else self._ask_between(doors, at, 0, direction)
 
         crossing = cross(self.hailing, ask, self.doors[0], first)
-        found = [Candidate(journey, ON_DEMAND, doors) for journey, doors in crossing]
+        found = [Candidate(self.with_price(journey, doors), ON_DEMAND, doors) for journey, doors in crossing]
         found = [one for one in found if one.journey.departure <= last and one.journey.transfers <= self.max_transfers]
         return [
             one for one in found if not any(beats(other.journey, one.journey) for other in found if other is not one)
@@ -254,7 +259,8 @@ class Search:
 
         new: list[Candidate] = []
         known = [one.journey for one in found]
-        for journey, doors in self.lifting.find(ask, self.doors[0], known, Time(first, last, direction)):
+        for offered, doors in self.lifting.find(ask, self.doors[0], known, Time(first, last, direction)):
+            journey = self.with_price(offered, doors)
             one = Candidate(journey, CARPOOL, doors)
             if not first <= one.at(direction) <= last or not self._is_worth(journey, self.doors[0].walk):
                 continue
@@ -297,6 +303,8 @@ class Search:
         if not found.complete:
             self.complete = False
             journeys = self._fill(views, query, journeys)
+        if self.by_price:
+            journeys = self._look_cheaper(views, query, doors, journeys)
         kept = [journey for journey in journeys if self._is_worth(journey, doors.walk)]
         self.beaten |= len(kept) < len(journeys)
         return kept
@@ -344,6 +352,33 @@ class Search:
         priced = [replace(journey, cost=price(timetable, journey, costs)) for journey in more.journeys]
         kept = [journey for journey in priced if not any(beats(other, journey) for other in found)]
         return [*(one for one in found if not any(beats(other, one) for other in kept)), *kept]
+
+    def _look_cheaper(
+        self, views: DayViews, query: Query, doors: Doors, found: list[TransitJourney]
+    ) -> list[TransitJourney]:
+        """Add journeys that cost less, and let all compete over what they cost."""
+        assert self.till is not None
+        journeys = {one.legs: one for one in found}
+        for wishes in list_wishes(self.network, self.till, query.preferences):
+            if self.over:
+                self.complete = False
+                break
+            more = self._answer(views, replace(query, preferences=wishes))
+            self.complete &= more.complete
+            journeys |= {one.legs: one for one in more.journeys if one.legs not in journeys}
+        return general.drop_dominated([self.with_price(one, doors) for one in journeys.values()])
+
+    def with_price(self, journey: TransitJourney, doors: Doors) -> TransitJourney:
+        """Let a journey count what it costs, where journeys compete over that."""
+        if not self.by_price:
+            return journey
+        assert self.till is not None
+
+        def booked(part: Ride | Walk) -> list[Leg]:
+            return describe_booked(self.network, part, doors, self.hailing)
+
+        cents = find_cents(self.network, journey, self.till, booked)
+        return replace(journey, cost=UNPRICED if cents is None else cents)
 
     def _is_worth(self, journey: TransitJourney, walk: AllTheWay | None) -> bool:
         """Tell whether a journey is better than walking: quicker, or by the criterion asked for."""
@@ -417,6 +452,7 @@ def open_search(
         request.max_transfers,
         deadline,
         till=till,
+        by_price=request.criterion is Criterion.PRICE and till is not None,
         hailing=_open_hailing(hail, network, request, ends, (origins, destinations)),
         lifting=_open_lifting(lift, network, request, ends, (origins, destinations)),
     )

@@ -184,7 +184,7 @@ def _answer_with(
     for index in chosen.kept:
         one = page.found[index]
         doors = search.doors_of(one)
-        tidied = one.journey if doors.rides else tidy(network, one.journey, search.preferences)
+        tidied = one.journey if doors.rides or search.by_price else tidy(network, one.journey, search.preferences)
         told = combine.describe(network, tidied, doors)
         told = told if search.hailing is None else search.hailing.tell_lines(tidied, told)
         described[index] = told if search.till is None else add_price(network, told, search.till)
@@ -238,7 +238,7 @@ def _traits(search: Search, request: JourneyRequest, one: Candidate) -> Traits:
     """Say what speaks for and against a journey."""
     journey, timetable = one.journey, search.network.timetable
     rides = [leg for leg in journey.legs if isinstance(leg, Ride)]
-    weighed = request.criterion in {Criterion.WALKING, Criterion.CO2}
+    weighed = request.criterion in {Criterion.WALKING, Criterion.CO2, Criterion.PRICE}
     routes = timetable.trip_route[[ride.trip for ride in rides]].tolist()
     stations = timetable.stop_station[[stop for ride in rides for stop in (ride.from_stop, ride.to_stop)]].tolist()
     return Traits(

@@ -1,0 +1,165 @@
+"""Journeys that compete over their price, beside every journey there is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from random import Random
+from typing import TYPE_CHECKING
+
+import pytest
+from tests.conftest import new_database
+
+from mobigo.fares.document import read_document
+from mobigo.fares.shelf import open_shelf
+from mobigo.journeys import service
+from mobigo.journeys.model import Criterion, JourneyRequest
+from mobigo.journeys.network import Networks
+from mobigo.journeys.pricing import open_till
+from mobigo.journeys.snapshot import build_network
+from mobigo.transit.load import load_gtfs
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from mobigo.journeys.network import Network
+
+NOW = datetime(2026, 11, 23, 5, tzinfo=UTC)
+"""A Monday, 06:00 in Paris."""
+STOPS, LINES, TRIPS = 6, 4, 5
+CENTS = (100, 250, 400, 700)
+"""Of a ride, by line."""
+SEEDS = range(12)
+WINDOW = 4 * 3600
+
+
+@dataclass(frozen=True)
+class Run:
+    """A trip: its line, and per call the stop and the minute after six."""
+
+    line: int
+    calls: tuple[tuple[int, int], ...]
+
+
+def draw(seed: int) -> list[Run]:
+    chance = Random(seed)
+    runs = []
+    for line in range(LINES):
+        stops = chance.sample(range(STOPS), chance.randint(2, 4))
+        for _ in range(TRIPS):
+            at = chance.randrange(0, 300)
+            calls = []
+            for stop in stops:
+                calls.append((stop, at))
+                at += chance.choice((7, 12, 25))
+            runs.append(Run(line, tuple(calls)))
+    return runs
+
+
+def write(folder: Path, runs_of: dict[int, list[Run]]) -> None:
+    """Write towns as one feed: one to each seed, far apart."""
+    stops, routes, trips, times = [], [], [], []
+    for seed, runs in runs_of.items():
+        stops += [f"{seed}.{n},S{n},{45 + 0.1 * seed:.6f},{4 + 0.2 * n:.6f}" for n in range(STOPS)]
+        routes += [f"{seed}.{line},A,{line},3" for line in range(LINES)]
+        for n, run in enumerate(runs):
+            trips.append(f"{seed}.{run.line},week,{seed}.{n}")
+            for k, (stop, minute) in enumerate(run.calls):
+                clock = f"{6 + minute // 60:02}:{minute % 60:02}:00"
+                times.append(f"{seed}.{n},{clock},{clock},{seed}.{stop},{k}")
+    texts = {
+        "agency": ["agency_id,agency_name,agency_url,agency_timezone", "A,Cars,https://a.example,Europe/Paris"],
+        "stops": ["stop_id,stop_name,stop_lat,stop_lon", *stops],
+        "routes": ["route_id,agency_id,route_short_name,route_type", *routes],
+        "trips": ["route_id,service_id,trip_id", *trips],
+        "stop_times": ["trip_id,arrival_time,departure_time,stop_id,stop_sequence", *times],
+        "calendar": [
+            "service_id,monday,tuesday,wednesday,thursday,friday,saturday,sunday,start_date,end_date",
+            "week,1,1,1,1,1,1,1,20261101,20261231",
+        ],
+    }
+    for name, lines in texts.items():
+        (folder / f"{name}.txt").write_text("\n".join([*lines, ""]))
+
+
+@pytest.fixture(scope="module")
+def towns(test_cluster: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Network]:
+    folder = tmp_path_factory.mktemp("towns")
+    (folder / "feed").mkdir()
+    (folder / "home").mkdir()
+    write(folder / "feed", {seed: draw(seed) for seed in SEEDS})
+    with new_database(test_cluster) as url:
+        report = load_gtfs(folder / "feed", "far", url, now=NOW)
+        assert report.status == "active", report
+        build_network(url, folder / "home", NOW)
+        yield Networks(folder / "home").current()
+
+
+def everything(runs: list[Run], change: int) -> set[tuple[int, int, int, int]]:
+    """All journeys from the first stop to the last: departure, arrival, minutes; changes; cents."""
+    found: set[tuple[int, int, int, int]] = set()
+
+    def ride(stop: int, ready: int, left: int | None, rides: int, cents: int) -> None:
+        for run in runs:
+            for n, (board, departure) in enumerate(run.calls):
+                if board != stop or departure < ready:
+                    continue
+                for alight, arrival in run.calls[n + 1 :]:
+                    begun = departure if left is None else left
+                    paid = cents + CENTS[run.line]
+                    if alight == STOPS - 1:
+                        found.add((begun, arrival, rides, paid))
+                    elif rides < 4:
+                        ride(alight, arrival + change, begun, rides + 1, paid)
+
+    ride(0, 0, None, 0, 0)
+    return {
+        one
+        for one in found
+        if one[0] <= WINDOW // 60
+        and not any(
+            other != one and other[0] >= one[0] and all(a <= b for a, b in zip(other[1:], one[1:], strict=True))
+            for other in found
+        )
+    }
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_nothing_cheaper_is_missed_where_each_ride_is_paid(towns: Network, seed: int) -> None:
+    document = {
+        "name": {"fr": "x"},
+        "valid_from": "2026-01-01",
+        "networks": [{"id": str(n), "routes": [f"far:{seed}.{n}"]} for n in range(LINES)],
+        "products": [
+            {"id": f"p{n}", "name": {"fr": "x"}, "kind": "single", "prices": [{"cents": cents}]}
+            for n, cents in enumerate(CENTS)
+        ],
+        "tariffs": [
+            {
+                "id": "t",
+                "timezone": "Europe/Paris",
+                "legs": [{"product": f"p{n}", "network": str(n)} for n in range(LINES)],
+            }
+        ],
+    }
+    shelf = open_shelf([read_document(document, id_="region")])
+    assert shelf is not None
+    request = JourneyRequest(
+        f"far:{seed}.0", f"far:{seed}.{STOPS - 1}", NOW, window=WINDOW, max_transfers=4, everything=True,
+        criterion=Criterion.PRICE, budget=60.0, ondemand=False, carpool=False,
+    )  # fmt: skip
+    plan = service.plan(towns, request, till=open_till(shelf, (), 1))
+    assert plan.complete
+    found = {
+        (
+            int((one.departure - NOW).total_seconds()) // 60,
+            int((one.arrival - NOW).total_seconds()) // 60,
+            one.transfers,
+            one.priced.price.cents,
+        )
+        for one in plan.journeys
+        if one.priced is not None
+    }
+    change = int(towns.days.footpaths.change_seconds[0]) // 60
+    assert found == everything(draw(seed), change)
