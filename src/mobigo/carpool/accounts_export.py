@@ -9,9 +9,6 @@ import csv
 import io
 from typing import TYPE_CHECKING, Any
 
-from openpyxl import Workbook
-from openpyxl.styles import Font
-
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from datetime import date
@@ -61,6 +58,8 @@ def write_csv(connection: Connection[Any], month: date) -> str:
 
 def write_workbook(connection: Connection[Any], month: Month) -> bytes:
     """Write a month as a workbook: its sums, its payouts, its runs."""
+    from openpyxl import Workbook  # noqa: PLC0415 - slow to import, seldom needed
+
     book = Workbook()
     sums = book.active
     assert sums is not None
@@ -108,6 +107,8 @@ def _plain(cell: Any) -> Any:  # noqa: ANN401 - whatever stands in a cell
 
 
 def _head(sheet: Any, names: Sequence[str]) -> None:  # noqa: ANN401 - openpyxl has no types
+    from openpyxl.styles import Font  # noqa: PLC0415 - slow to import, seldom needed
+
     sheet.append(list(names))
     for cell in sheet[1]:
         cell.font = Font(bold=True)

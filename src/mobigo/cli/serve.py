@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import socket
@@ -26,14 +27,18 @@ def serve(*, host: str, port: int, fd: int | None, leash: bool) -> None:
     """Serve the API and the pages; `up` starts one by itself."""
     import uvicorn
 
-    from mobigo.cli.context import open_database
-    from mobigo.cli.logs import write_logs
-    from mobigo.cli.opendata import read_publisher
-    from mobigo.cli.selling import open_provider
-    from mobigo.db.engine import open_engine
-    from mobigo.ledger.sepa import Account
-    from mobigo.settings import read_settings
-    from mobigo.web.app import create_app
+    from mobigo.kit.memory import sweep_later
+
+    with sweep_later():
+        from mobigo.cli.context import open_database
+        from mobigo.cli.logs import write_logs
+        from mobigo.cli.opendata import read_publisher
+        from mobigo.cli.selling import open_provider
+        from mobigo.db.engine import open_engine
+        from mobigo.ledger.sepa import Account
+        from mobigo.settings import read_settings
+        from mobigo.web.app import create_app
+    gc.freeze()  # what was imported stays
 
     if leash:
         hold_leash()

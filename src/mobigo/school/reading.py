@@ -14,9 +14,6 @@ from dataclasses import dataclass, field
 from itertools import chain, islice
 from typing import TYPE_CHECKING, Any
 
-from openpyxl import load_workbook
-from openpyxl.utils.exceptions import InvalidFileException
-
 from mobigo.kit.errors import Refused
 from mobigo.school.cells import CellError, is_blank, plain
 from mobigo.school.register import SHEETS
@@ -190,6 +187,9 @@ def _describe(sheet: Sheet) -> str:
 
 
 def _read_workbook(content: bytes, name: str) -> Iterator[tuple[str, Iterable[Sequence[Cell]]]]:
+    from openpyxl import load_workbook  # noqa: PLC0415 - slow to import, seldom needed
+    from openpyxl.utils.exceptions import InvalidFileException  # noqa: PLC0415 - slow to import, seldom needed
+
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
             size = sum(one.file_size for one in archive.infolist())

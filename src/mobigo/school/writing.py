@@ -6,12 +6,8 @@ import csv
 import io
 from typing import TYPE_CHECKING, Any
 
-from openpyxl import Workbook
-from openpyxl.cell import WriteOnlyCell
-from openpyxl.styles import Font
-
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from mobigo.school.cells import Cell
     from mobigo.school.register import Sheet
@@ -40,6 +36,10 @@ def write_workbook(lists: Iterable[tuple[Sheet, Sequence[str], Iterable[Mapping[
 
 def write_book(tables: Iterable[tuple[str, Sequence[str], Iterable[Sequence[Cell]]]]) -> bytes:
     """Write tables as a workbook: of each its name, its titles and its rows."""
+    from openpyxl import Workbook  # noqa: PLC0415 - slow to import, seldom needed
+    from openpyxl.cell import WriteOnlyCell  # noqa: PLC0415 - slow to import, seldom needed
+    from openpyxl.styles import Font  # noqa: PLC0415 - slow to import, seldom needed
+
     book = Workbook(write_only=True)
     bold = Font(bold=True)
     for name, titles, rows in tables:
@@ -52,16 +52,16 @@ def write_book(tables: Iterable[tuple[str, Sequence[str], Iterable[Sequence[Cell
             head.append(cell)
         table.append(head)
         for row in rows:
-            table.append([_plain_text(table, value) for value in row])
+            table.append([_plain_text(table, value, WriteOnlyCell) for value in row])
     stream = io.BytesIO()
     book.save(stream)
     return stream.getvalue()
 
 
-def _plain_text(table: object, value: Cell) -> object:
+def _plain_text(table: object, value: Cell, make: Callable[..., Any]) -> object:
     """Return a cell whose text is text, whatever it begins with."""
     if isinstance(value, str) and value.startswith(FORMULA):
-        cell = WriteOnlyCell(table, value=value)
+        cell = make(table, value=value)
         cell.data_type = "s"
         return cell
     return value
