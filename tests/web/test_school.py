@@ -223,3 +223,25 @@ def test_two_scenarios_are_compared(filled: Office) -> None:
     drawn = filled.http.get(f"{HOME}/comparison.json?before={ends[0]}&after={ends[1]}").json()
     assert {one["id"] for one in drawn["schools"]} == {"E1", "E2"}
     filled.get(f"{HOME}/comparison?before={ends[0]}&after=0", 404)
+
+
+def test_who_signs_in_finds_the_pages_of_their_role(filled: Office) -> None:
+    assert 'href="/staff/school"' in filled.get("/sign-in")
+    filled.sign_in(Role.DESK)
+    assert 'href="/staff/school"' not in filled.get("/sign-in")
+    filled.sign_in(Role.SCHOOL)
+
+
+def test_no_home_is_on_the_map_or_in_the_lists_of_stops(filled: Office) -> None:
+    rows = b"Num\xc3\xa9ro;UAI;Niveau;lat;lon;besoins\n900;E1;6e;47.0123;5.0123;domicile\n"
+    answer = filled.http.post(f"{YEAR}/import", files={"file": ("pupils.csv", rows)})
+    assert answer.status_code == 200, answer.text
+    scenario = filled.make("Porte")
+    text = filled.plan(scenario)
+    plan = re.search(r"plans/(\d+)/plan.xlsx", text)
+    assert plan is not None
+    drawn = filled.http.get(f"{HOME}/plans/{plan[1]}/map.json").text
+    for shown in (text, drawn):
+        assert "47.0123" not in shown
+        assert "5.0123" not in shown
+    assert "door-" not in drawn
