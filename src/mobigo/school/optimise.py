@@ -57,6 +57,9 @@ MOST_COLUMNS_PER_STOP = 12
 COUNTING = 0.15
 """Of all time, after which it is not proven any more how many routes a school needs."""
 
+GENERATING = 0.4
+"""Of the time left, after which the program is dived into though routes may still pay."""
+
 SMOOTH, FAR = 0.5, 0.005
 """Weight of the best proven prices in those at which proofs are searched, while so much of the value is unproven."""
 
@@ -255,6 +258,7 @@ class _Search:
         problem = self._problem
         most = NEW_COLUMNS if problem.n_schools < MANY_SCHOOLS else NEW_COLUMNS_OF_MANY
         exact, last = False, self._limits.near()
+        may_go_on = self._limits.within(GENERATING)
         while True:
             prices, taken = program.solve()
             exact = exact or last
@@ -269,7 +273,7 @@ class _Search:
                     return prices, taken
             if last:
                 return prices, taken
-            last = self._limits.near()
+            last = self._limits.near() or not may_go_on()
             exact = not exact and added <= NEARLY * len(program.columns)
 
     def _prove(self, found: Certificate) -> None:
