@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, StrictBool
 
 from mobigo.fares.catalogue import Catalogue
 from mobigo.fares.explain import name_of, say
@@ -53,7 +53,9 @@ class OffersBody(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    journey: Annotated[str | None, Field(max_length=20_000, description="`id` of a journey that was answered")] = None
+    journey: Annotated[
+        str | None, Field(min_length=1, max_length=20_000, description="`id` of a journey that was answered")
+    ] = None
     quotes: Annotated[
         list[Annotated[str, Field(max_length=4_096)]],
         Field(max_length=8, description="Of its rides that are booked: `booking.quote` of their legs"),
@@ -163,7 +165,7 @@ class PayBody(BaseModel):
             " page ask for one. The embedded provider knows `pm_card_visa` and others, see the README",
         ),
     ] = None
-    cash: Annotated[bool, Field(description="Desk: it was paid there")] = False
+    cash: Annotated[StrictBool, Field(description="Desk: it was paid there")] = False
 
 
 class TrialBody(BaseModel):

@@ -6,7 +6,7 @@ from fastapi import Depends, Header, Path, Request
 from pydantic import StringConstraints
 from starlette.datastructures import State
 
-from mobigo.accounts.api import Credentials, identify
+from mobigo.accounts.api import Credentials, identify, require
 from mobigo.accounts.model import Person, Role
 from mobigo.kit.errors import Forbidden
 from mobigo.kit.requests import Now
@@ -59,6 +59,10 @@ def find_changer(request: Request, credentials: Credentials, now: Now) -> Buyer:
 
 Reader = Annotated[Buyer, Depends(find_buyer)]
 Changer = Annotated[Buyer, Depends(find_changer)]
+
+
+Seller = Annotated[Person, Depends(require(Role.DESK, Role.FINANCE))]
+"""Of routes that only the staff asks."""
 
 
 def find_places(request: Request) -> Places:

@@ -21,7 +21,7 @@ from mobigo.fares.shelf import Shelf, open_shelf
 from mobigo.journeys.model import Realtime
 from mobigo.journeys.pricing import HOME, rides_of
 from mobigo.journeys.refresh import refresh
-from mobigo.kit.errors import Conflict, Forbidden, InvalidInput, NotFound, Refused
+from mobigo.kit.errors import Conflict, Forbidden, InvalidInput, NotFound, Refused, Unauthorised
 from mobigo.kit.geo import haversine
 from mobigo.kit.parameters import Cursor, link_next
 from mobigo.kit.problems import problems
@@ -85,7 +85,7 @@ Answer = TypeVar("Answer", bound=BaseModel)
 # ── offers ────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-@router.post("/offers", responses=problems(400, 404, 409, 422, 503))
+@router.post("/offers", responses=problems(400, 401, 404, 409, 422, 503), openapi_extra=TOKEN_OPTIONAL)
 def make_offers(*, request: Request, session: Database, now: Now, buyer: Reader, body: OffersBody) -> OffersAnswer:
     """Offer what a journey costs, or products by themselves; each offer is signed and good for a while."""
     shelf = open_shelf(fares.list_in_force(driver(session), now.astimezone(HOME).date()))
@@ -302,13 +302,15 @@ def list_orders(
     limit: Annotated[int, Query(ge=1, le=100)] = 20,
 ) -> OrdersAnswer:
     """List one's own orders, those made last first; as staff find one by its reference."""
+    if not buyer.user:
+        raise Unauthorised("sign in to list your orders, or look at each by its id")
     if reference is not None:
         if not buyer.staff:
             raise Forbidden("only the desk finds the orders of others; leave out `reference`", code="role_required")
         found = store.find_by_reference(driver(session), reference.upper())
         return OrdersAnswer(orders=[] if found is None else [answer_order(session, found)], next_cursor=None)
     if buyer.account is None:
-        raise Forbidden("sign in to list your orders, or look at each by its id", code="role_required")
+        raise Forbidden("staff finds orders one by one: say the `reference`", code="role_required")
     page = store.list_orders(driver(session), buyer.account, _read_cursor(cursor), limit + 1)
     ahead = page[limit - 1].created_at.isoformat() if len(page) > limit else None
     link_next(request, response, ahead)

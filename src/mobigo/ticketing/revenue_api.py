@@ -6,7 +6,7 @@ from datetime import date, datetime
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, Path, Query, Request, Response
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, StrictBool
 from sqlalchemy.orm import Session
 
 from mobigo.accounts.api import require
@@ -103,7 +103,7 @@ class CloseBody(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    dry_run: Annotated[bool, Field(description="Say what it would come to, and change nothing")] = False
+    dry_run: Annotated[StrictBool, Field(description="Say what it would come to, and change nothing")] = False
 
 
 class ShareAnswer(BaseModel):

@@ -22,7 +22,7 @@ from mobigo.carpool.service import Rides, Wanted
 from mobigo.db.session import driver
 from mobigo.fares import service as fares
 from mobigo.fares.model import RideKind
-from mobigo.kit.errors import Conflict, Forbidden, InvalidInput, Unavailable
+from mobigo.kit.errors import Conflict, InvalidInput, Unavailable
 from mobigo.ondemand import conduct, upkeep
 from mobigo.ondemand import quotes as ondemand_quotes
 from mobigo.ondemand import store as ondemand_store
@@ -373,17 +373,6 @@ class Orders:
             f"order {order.reference} is {order.state}; {'order again' if ended else 'it is paid already'}",
             code="order_over" if ended else "order_paid",
         )
-
-    def require_staff(self) -> None:
-        """Refuse what only the staff does.
-
-        Raises
-        ------
-        Forbidden
-            To everybody else (``role_required``).
-        """
-        if not self.buyer.staff:
-            raise Forbidden("only the staff does that; ask the desk", code="role_required")
 
     def find_debt(self, ride: Ride) -> tuple[str, int] | None:
         """Tell whom the ledger names for a booked ride, and the cents its service asks for."""
