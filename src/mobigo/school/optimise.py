@@ -133,7 +133,8 @@ def optimise(
     clock
         Tells seconds: on the wall, or of the processor where others share the machine.
     """
-    large = list_large(problem.kinds)
+    rolls = problem.riders is not None and bool(problem.riders[:, :, 1].any())
+    large = list_large([kind if rolls else Kind(kind.seats) for kind in problem.kinds])
     searched = (
         problem if len(large) == len(problem.kinds) else replace(problem, kinds=tuple(problem.kinds[n] for n in large))
     )
