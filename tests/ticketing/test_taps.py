@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from importlib.util import module_from_spec, spec_from_file_location
+from pathlib import Path
 from random import Random
 from typing import TYPE_CHECKING
 
+import psycopg
 import pytest
 from tests.ticketing.tapping import COACH, MONDAY, TRAIN, Village, open_village
 
 from mobigo.db.session import driver
-from mobigo.ticketing import debts, debts_store
-from mobigo.ticketing.taps_policy import read_policy
+from mobigo.ticketing import debts, debts_store, passes
+from mobigo.ticketing.taps import Held, ReaderRule
+from mobigo.ticketing.taps_policy import Policy, read_policy, write_policy
 from mobigo.ticketing.taps_service import Taken
 
 if TYPE_CHECKING:
@@ -171,3 +176,97 @@ def test_random_days_never_cost_more_than_what_could_have_been_bought(village: V
     for card, number in rides.items():
         assert village.owed(card) <= min(150 * number, 4_000, 2 * 1_200, -(-number // 10) * 1_200)
     assert village.balances()["travellers"] == sum(village.owed(card) for card in cards)
+
+
+def test_counted_by_many_at_once_a_day_is_charged_once(village: Village) -> None:
+    village.send(*(village.tap(card, f"{hour:02}:00") for card in ("ana", "ben", "cleo") for hour in (7, 12, 18)))
+    for card in ("ana", "ben", "cleo"):
+        village.know(card)
+    with ThreadPoolExecutor(4) as pool:
+        risen = list(pool.map(lambda _: village.count(), range(4)))
+    assert sum(risen) == 3 * 400
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(lambda _: village.collect(), range(4)))
+    assert [village.charges(card) for card in ("ana", "ben", "cleo")] == [[(400, "paid")]] * 3
+    assert village.balances()["provider"] == 1_200
+
+
+def test_a_worker_killed_before_the_bank_is_asked_asks_later(village: Village) -> None:
+    village.send(village.tap("ana", "08:00"))
+    village.know("ana")
+    village.count()
+    with village.session() as session:
+        assert debts.collect(session, village.till, village.id_of(session, "ana"), village.now)
+    assert village.charges("ana") == [(150, "asked")]  # and nobody carries it out
+    village.collect()
+    assert village.charges("ana") == [(150, "asked")]
+    village.now += timedelta(minutes=5)
+    village.hear()
+    assert village.charges("ana") == [(150, "paid")]
+    assert village.balances() == {"provider": 150, "fares": 136, "vat": 14}
+
+
+@pytest.mark.parametrize("table", ["tap_charge_event", "tap_policy", "season_event"])
+def test_the_database_keeps_what_happened(village: Village, table: str) -> None:
+    with pytest.raises(psycopg.errors.RestrictViolation, match="what happened stands"), village.session() as session:
+        driver(session).execute(f"DELETE FROM {table}".encode())
+
+
+def test_the_database_refuses_moves_that_are_none_and_other_sums(village: Village) -> None:
+    village.send(village.tap("ana", "08:00"))
+    village.know("ana")
+    village.count()
+    village.collect()
+    with pytest.raises(psycopg.errors.CheckViolation, match="cannot become asked"), village.session() as session:
+        driver(session).execute("UPDATE tap_charge SET state = 'asked'")
+    with pytest.raises(psycopg.errors.RestrictViolation), village.session() as session:
+        driver(session).execute("UPDATE tap_charge SET cents = 1")
+
+
+def test_states_of_the_code_are_those_of_the_database() -> None:
+    path = Path(__file__).parents[2] / "alembic/versions/0016_travelling.py"
+    spec = spec_from_file_location("travelling", path)
+    assert spec
+    assert spec.loader
+    migration = module_from_spec(spec)
+    spec.loader.exec_module(migration)
+    there = {before: set(after) for before, after in migration.CHARGE_MOVES.items()}
+    assert there == {before.value: {one.value for one in after} for before, after in debts.MOVES.items()}
+    assert {one: set(after) for one, after in migration.SEASON_MOVES.items()} == {
+        before: set(after) for before, after in passes.MOVES.items() if after
+    }
+
+
+def test_a_forgotten_tap_costs_what_the_rule_says(village: Village) -> None:
+    with village.session() as session:
+        policy = Policy(agencies={TRAIN: ReaderRule(both=True, missing_cents=2_000)})
+        write_policy(driver(session), policy, "staff", village.now)
+    village.send(village.tap("ana", "08:00", MONDAY, TRAIN, held=Held.IN, stop="a"))
+    village.send(village.tap("ben", "08:00", MONDAY, TRAIN, held=Held.IN, stop="a"))
+    assert village.count() == 4_000
+    out = village.tap("ben", "08:40", MONDAY, TRAIN, held=Held.OUT, stop="b")
+    village.send(out)  # from a reader that had no network
+    village.count()
+    assert village.owed("ana") == 2_000
+    assert village.owed("ben") == 180
+    village.know("ana")
+    village.collect()
+    assert village.charges("ana") == [(2_000, "paid")]
+
+
+def test_what_was_charged_too_much_goes_back(village: Village) -> None:
+    with village.session() as session:
+        policy = Policy(agencies={TRAIN: ReaderRule(both=True, missing_cents=2_000)})
+        write_policy(driver(session), policy, "staff", village.now)
+    village.send(village.tap("ana", "08:00", MONDAY, TRAIN, held=Held.IN, stop="a"))
+    village.know("ana")
+    village.count()
+    village.collect()
+    village.send(village.tap("ana", "08:40", MONDAY, TRAIN, held=Held.OUT, stop="b"))
+    village.count()
+    village.collect()
+    village.now += timedelta(minutes=5)
+    village.hear()
+    assert village.owed("ana") == 180
+    assert village.balances()["provider"] == 180
+    assert village.balances().get("travellers", 0) == 0

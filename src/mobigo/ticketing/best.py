@@ -180,7 +180,8 @@ def settle(labels: Sequence[Label], days: Iterable[Day], offers: Mapping[str, Of
     dropped where another one, after buying what it lacks of the first, has paid no more.
     """
     for day in days:
-        grown = [one for label in labels for way in day.ways for one in _pay(label, way, day.day, offers)]
+        ready = [_Ready(way, [_get_ready(keys, uses, offers, day.day) for keys, uses in way.needs]) for way in day.ways]
+        grown = [one for label in labels for way in ready for one in _pay(label, way, day.day, offers)]
         labels = _undominated(grown, day.day, offers)
     return tuple(labels)
 
@@ -247,29 +248,50 @@ def _is_within(less: tuple[tuple[tuple[str, ...], int], ...], more: tuple[tuple[
     return all(key in there and uses <= there[key] for key, uses in less)
 
 
-def _pay(label: Label, way: Way, day: date, offers: Mapping[str, Offer]) -> list[Label]:
+class _Need(NamedTuple):
+    """Something that a way needs, with what of it can be bought that day."""
+
+    groups: frozenset[str]
+    uses: int
+    choices: list[tuple[Offer, date]]
+    """And until when each would last."""
+
+
+class _Ready(NamedTuple):
+    """A way, made ready for a day."""
+
+    way: Way
+    needs: list[_Need]
+
+
+def _get_ready(keys: Sequence[str], uses: int, offers: Mapping[str, Offer], day: date) -> _Need:
+    """List of a need those offers that none beats which does the same, costs no more and lasts as long."""
+    chosen: list[tuple[Offer, date]] = []
+    known = [(offers[key], offers[key].until(day)) for key in keys]
+    for offer, until in sorted(known, key=lambda one: (one[0].cents, -one[1].toordinal())):
+        sold = uses or offer.first <= day <= offer.last
+        if sold and not any(one.group == offer.group and end >= until for one, end in chosen):
+            chosen.append((offer, until))
+    return _Need(frozenset(offer.group for offer, _ in known), uses, chosen)
+
+
+def _pay(label: Label, ready: _Ready, day: date, offers: Mapping[str, Offer]) -> list[Label]:
     """Pay for a day in a way, buying what is not held: in each way that it can be bought."""
     items = tuple(item for item in label.items if item.until >= day)
-    found = [_Buying(label.cents + way.cents, items, ())]
+    found = [_Buying(label.cents + ready.way.cents, items, ())]
     groups = {offers[item.key].group for item in items if item.left is None}
-    for keys, uses in way.needs:
-        if not uses and any(offers[key].group in groups for key in keys):
-            continue
-        choices = [offers[key] for key in keys] if uses else _choose(keys, offers, day)
-        found = [after for one in found for offer in choices for after in _buy(one, offer, uses, day)]
+    for need in ready.needs:
+        if need.uses or groups.isdisjoint(need.groups):
+            found = [
+                after
+                for one in found
+                for offer, until in need.choices
+                for after in _buy(one, offer, until, need.uses, day)
+            ]
     return [
-        Label(one.cents, tuple(sorted(one.items, key=_order)), Step(day, one.bought, way, label.past)) for one in found
+        Label(one.cents, tuple(sorted(one.items, key=_order)), Step(day, one.bought, ready.way, label.past))
+        for one in found
     ]
-
-
-def _choose(keys: Sequence[str], offers: Mapping[str, Offer], day: date) -> list[Offer]:
-    """Of offers that do the same on a day, list those that none beats which costs no more and lasts as long."""
-    chosen: list[Offer] = []
-    for offer in sorted((offers[key] for key in keys), key=lambda one: (one.cents, -one.until(day).toordinal())):
-        sold = offer.first <= day <= offer.last
-        if sold and not any(one.group == offer.group and one.until(day) >= offer.until(day) for one in chosen):
-            chosen.append(offer)
-    return chosen
 
 
 class _Buying(NamedTuple):
@@ -280,7 +302,7 @@ class _Buying(NamedTuple):
     bought: tuple[str, ...]
 
 
-def _buy(one: _Buying, offer: Offer, uses: int, day: date) -> list[_Buying]:
+def _buy(one: _Buying, offer: Offer, until: date, uses: int, day: date) -> list[_Buying]:
     """Buy as many of an offer as are missing; nothing where it is not sold."""
     items = list(one.items)
     missing = _use(items, offer.key, uses) if offer.rides is not None else 1
@@ -291,7 +313,7 @@ def _buy(one: _Buying, offer: Offer, uses: int, day: date) -> list[_Buying]:
     count = -(-missing // (offer.rides or 1))
     left = None if offer.rides is None else count * offer.rides - missing
     if left is None or left > 0:
-        items.append(Item(offer.key, offer.until(day), left))
+        items.append(Item(offer.key, until, left))
     return [_Buying(one.cents + count * offer.cents, tuple(items), one.bought + (offer.key,) * count)]
 
 
