@@ -72,8 +72,20 @@ def upgrade() -> None:
         $$
     """)
     op.execute("""
+        CREATE FUNCTION mobigo.fare_history_keep() RETURNS trigger LANGUAGE plpgsql AS $$
+        BEGIN
+            RAISE EXCEPTION 'what was done to fares is not rewritten'
+                USING ERRCODE = 'restrict_violation', CONSTRAINT = 'fare_history_stands';
+        END
+        $$
+    """)
+    op.execute("""
         CREATE TRIGGER fare_version_stands BEFORE UPDATE OR DELETE ON mobigo.fare_version
         FOR EACH ROW EXECUTE FUNCTION mobigo.fare_version_keep()
+    """)
+    op.execute("""
+        CREATE TRIGGER fare_version_is_kept BEFORE TRUNCATE ON mobigo.fare_version
+        FOR EACH STATEMENT EXECUTE FUNCTION mobigo.fare_history_keep()
     """)
     op.execute("""
         CREATE TABLE mobigo.fare_history (
@@ -89,14 +101,6 @@ def upgrade() -> None:
         )
     """)
     op.execute("CREATE INDEX fare_history_version_index ON mobigo.fare_history (version, number)")
-    op.execute("""
-        CREATE FUNCTION mobigo.fare_history_keep() RETURNS trigger LANGUAGE plpgsql AS $$
-        BEGIN
-            RAISE EXCEPTION 'what was done to fares is not rewritten'
-                USING ERRCODE = 'restrict_violation', CONSTRAINT = 'fare_history_stands';
-        END
-        $$
-    """)
     op.execute("""
         CREATE TRIGGER fare_history_stands BEFORE UPDATE OR DELETE OR TRUNCATE ON mobigo.fare_history
         FOR EACH STATEMENT EXECUTE FUNCTION mobigo.fare_history_keep()

@@ -58,6 +58,11 @@ def test_catalogues_go_in_and_out(run: Run, tmp_path: Path) -> None:
     assert json.loads(again.read_text()) == json.loads(document.read_text())
     assert run("fares", "take-back", "1")[1].strip().startswith("1  region  draft")
     assert len(json.loads(run("fares", "versions", "--json")[1])["versions"]) == 1
+    table.write_text(table.read_text().replace("EUR,1.50,", "EUR,1.80,", 1))
+    assert run("fares", "change", "1", table)[0] == 0
+    run("fares", "publish", "1")
+    assert "1.80 EUR" in run("fares", "show")[1]
+    assert "stays as it is" in run("fares", "change", "1", table)[2]
 
 
 def test_what_is_typed_wrong_is_said(run: Run, tmp_path: Path) -> None:

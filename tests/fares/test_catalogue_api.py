@@ -119,6 +119,24 @@ def test_a_price_changes_by_a_new_version(fares: FareClient) -> None:
     assert [one["did"] for one in deeds] == ["drafted", "changed", "published", "taken_back", "deleted"]
 
 
+def test_a_table_from_a_spreadsheet_changes_a_draft(fares: FareClient) -> None:
+    staff = fares.staff()
+    number = fares.post(VERSIONS, json={"copy": 1}, headers=staff).json()["version"]
+    table = fares.get(f"{FARES}/prices.csv").text.replace("coach_single,Car", "coach_single,Autocar")
+    table = table.replace(",,,,EUR,1.50", ",,,,EUR,1.90", 1)
+    answer = fares.put(f"{VERSIONS}/{number}/table", params={"revision": 1}, content=table.encode(), headers=staff)
+    assert (answer.status_code, answer.json()["revision"]) == (200, 2)
+    document = fares.get(f"{VERSIONS}/{number}", headers=staff).json()["document"]
+    assert document["products"][0]["prices"][0] == {"cents": 190}
+    assert document["products"][0]["name"]["fr"] == "Car, un trajet"
+    points = b"id,name,channel,lat,lon\nx,Bureau,desk,47.3,5.0\n"
+    answer = fares.put(f"{VERSIONS}/{number}/table", params={"revision": 2}, content=points, headers=staff)
+    assert answer.status_code == 200
+    wrong = fares.put(f"{VERSIONS}/{number}/table", params={"revision": 3}, content=b"a,b\n1,2", headers=staff)
+    assert (wrong.status_code, wrong.json()["code"]) == (400, "invalid_table")
+    assert fares.delete(f"{VERSIONS}/{number}", headers=staff).status_code == 204
+
+
 def test_a_fault_is_told_with_its_place(fares: FareClient) -> None:
     document = {"name": {"fr": "x"}, "valid_from": "2027-01-01", "currency": "euro"}
     answer = fares.post(VERSIONS, json={"document": document}, headers=fares.staff())

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 
 import gtfs_guru
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from mobigo.fares.catalogue import (
     Days,
@@ -156,12 +158,12 @@ def test_what_contradicts_the_specification_is_named_and_left_out(tmp_path: Path
     assert catalogue.tariffs[0].transfers == ()
     assert [note.partition(";")[0] for note in notes] == [
         "fare_products.txt line 5: amount 'x' cannot be read",
-        "fare product minus: a price below zero is for transfers only",
         "fare product yen: its price is in JPY, those of the feed in EUR",
+        "fare product minus: a price below zero is for transfers only",
         "leg rule of minus: the product has no price",
         "leg rule of one: its areas or timeframes are not in the feed",
         "leg rule of gone: the product has no price",
-        "transfer rule from g to g: transfer_count belongs to transfers within one group, and only there",
+        "transfer rule from g to g: transfer_count is missing, which transfers within one group need",
         "transfer rule from g to g: a time limit needs its type, and only then",
         "transfer rule from g to h: no leg rule has such a group",
         "transfer rule from g to g: transfer_count -2 is no number of transfers",
@@ -261,3 +263,76 @@ def test_what_gtfs_has_no_words_for_is_said(tmp_path: Path) -> None:
         files.notes
     )
     assert any(note.startswith("GTFS has no words for caps") for note in files.notes)
+
+
+# ── any fares ──
+
+NETWORK = st.sampled_from(["", "bus", "boat"])
+AREA = st.sampled_from(["", "N", "S"])
+FRAME = st.sampled_from(["", "peak", "all"])
+PRODUCT = st.sampled_from(["one", "day"])
+GROUP = st.sampled_from(["", "g", "h"])
+ZONE = st.sampled_from(["", "Z1", "Z2"])
+
+
+def rows_of(*cells: st.SearchStrategy[str]) -> st.SearchStrategy[list[str]]:
+    return st.lists(st.tuples(*cells).map(",".join), max_size=6)
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    legs=rows_of(GROUP, NETWORK, AREA, AREA, FRAME, FRAME, PRODUCT, st.sampled_from(["", "0", "3"])),
+    ranked=st.booleans(),
+    transfers=rows_of(
+        GROUP, GROUP, st.sampled_from(["", "-1", "1", "2"]), st.sampled_from(["", "600"]),
+        st.sampled_from(["", "0", "1", "2", "3"]), st.sampled_from(["0", "1", "2"]),
+        st.sampled_from(["", "back", "one"]),
+    ),
+    joins=rows_of(*[st.sampled_from(["bus", "boat"])] * 2, *[st.sampled_from(["", "b", "s"])] * 2),
+    areas=rows_of(st.sampled_from(["N", "S"]), st.sampled_from(["a", "b", "s", "p1", "p2"])),
+)  # fmt: skip
+def test_any_fares_are_written_and_read_again(
+    tmp_path: Path, *, legs: list[str], ranked: bool, transfers: list[str], joins: list[str], areas: list[str]
+) -> None:
+    header = "leg_group_id,network_id,from_area_id,to_area_id,from_timeframe_group_id,to_timeframe_group_id"
+    files = {
+        **{name: SECOND[name] for name in ("networks", "route_networks", "areas", "timeframes", "rider_categories")},
+        "fare_products": "fare_product_id,rider_category_id,amount,currency\none,adult,1.50,EUR\none,kid,0,EUR\n"
+        "day,,5,EUR\nback,,-0.50,EUR",
+        "stop_areas": "\n".join(["area_id,stop_id", *areas]),
+        "fare_leg_rules": "\n".join(
+            [f"{header},fare_product_id{',rule_priority' if ranked else ''}"]
+            + [row if ranked else row.rpartition(",")[0] for row in legs]
+        ),
+        "fare_transfer_rules": "\n".join([SECOND["fare_transfer_rules"].partition("\n")[0], *transfers]),
+        "fare_leg_join_rules": "\n".join([SECOND["fare_leg_join_rules"].partition("\n")[0], *joins]),
+    }
+    path = archive(tmp_path, **files)
+    again = rewrite(path, tmp_path)
+    assert read(again)[0] == read(path)[0]
+    assert read(again)[1] == []
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    fares=st.lists(
+        st.tuples(
+            st.sampled_from(["0", "1.5", "20"]), st.sampled_from(["0", "1"]), st.sampled_from(["", "0", "1", "2"]),
+            st.sampled_from(["", "0", "3600"]),
+        ),
+        min_size=1, max_size=3,
+    ),
+    rules=rows_of(st.sampled_from(["f0", "f1"]), st.sampled_from(["", "1", "2"]), ZONE, ZONE, ZONE),
+)  # fmt: skip
+def test_any_fares_of_the_first_version_are_written_and_read_again(
+    tmp_path: Path, *, fares: list[tuple[str, ...]], rules: list[str]
+) -> None:
+    attributes = [f"f{number},{price},EUR,{','.join(rest)}" for number, (price, *rest) in enumerate(fares)]
+    header = "fare_id,price,currency_type,payment_method,transfers,transfer_duration"
+    path = archive(
+        tmp_path,
+        fare_attributes="\n".join([header, *attributes]),
+        fare_rules="\n".join(["fare_id,route_id,origin_id,destination_id,contains_id", *rules]),
+    )
+    again = rewrite(path, tmp_path)
+    assert read(again)[0] == read(path)[0]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -125,6 +126,7 @@ def test_days_that_are_over_keep_their_prices(session: Session) -> None:
         "UPDATE fare_version SET state = 'draft', published_by = NULL, published_at = NULL WHERE version = %s",
         "UPDATE fare_history SET by = 'x' WHERE version = %s",
         "DELETE FROM fare_history WHERE version = %s",
+        "TRUNCATE fare_version -- %s",
     ],
 )
 def test_the_database_itself_refuses_to_rewrite_what_was_sold(session: Session, statement: str) -> None:
@@ -141,3 +143,38 @@ def test_a_product_of_long_ago_is_found_by_its_version(session: Session) -> None
     assert (catalogue.version, product.prices[0].cents) == (first, 150)
     with pytest.raises(NotFound, match="has no product 'train'"):
         service.get_product(session, first, "train")
+
+
+def test_a_sale_and_a_taking_back_at_once_leave_one_of_them(engine: Engine) -> None:
+    with Session(engine) as session:
+        number = published(session)
+        session.commit()
+
+    def sell() -> bool:
+        with Session(engine) as session:
+            try:
+                note_sold(session, number, now=NOW)
+            except Conflict:
+                return False
+            session.commit()
+            return True
+
+    def withdraw() -> bool:
+        with Session(engine) as session:
+            try:
+                take_back(driver(session), number, by="f", now=NOW)
+            except Refused:
+                return False
+            session.commit()
+            return True
+
+    with ThreadPoolExecutor(6) as pool:
+        done = [pool.submit(one) for one in (sell, withdraw, sell, withdraw, sell, withdraw)]
+        sold = [one.result() for one in done[::2]]
+        withdrawn = [one.result() for one in done[1::2]]
+    assert any(sold) != any(withdrawn)
+    assert sum(withdrawn) <= 1
+    with Session(engine) as session:
+        found = store.find(driver(session), number)
+    assert found is not None
+    assert (found.state is State.PUBLISHED) == any(sold) == (found.sold_at is not None)

@@ -168,6 +168,19 @@ def export_fares(
     print(f"version {catalogue.version} of {catalogue.id} written to {file}")
 
 
+@fares.command("change")
+@click.argument("version", type=int)
+@click.argument("table", type=click.Path(path_type=Path, exists=True, dir_okay=False), metavar="TABLE.csv")
+def change_fares(version: int, table: Path) -> None:
+    """Replace prices or points of sale of a draft by those of a CSV (`fares export --out prices.csv` writes one)."""
+    from mobigo.fares import service
+
+    with _open() as (connection, now, _):
+        seen = service.get_version(connection, version).revision
+        text = table.read_bytes().decode("utf-8-sig", "replace")
+        print(_line(service.change_table(connection, version, text, seen=seen, by=AUTHOR, now=now)))
+
+
 @fares.command("publish")
 @click.argument("version", type=int)
 def publish(version: int) -> None:

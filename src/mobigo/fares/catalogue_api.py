@@ -4,7 +4,7 @@ from datetime import date, datetime
 from typing import Annotated, Any
 from zoneinfo import ZoneInfo
 
-from fastapi import APIRouter, Body, Depends, Path, Query, Response
+from fastapi import APIRouter, Body, Depends, Path, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from mobigo.accounts.api import require
@@ -29,18 +29,17 @@ from mobigo.fares.document import describe_document
 from mobigo.fares.feed_rows import read_loaded
 from mobigo.fares.gtfs_read import read_fares
 from mobigo.fares.gtfs_write import write_archive
-from mobigo.fares.preview import Effect, JourneyChange, PartChange, ProductChange, preview
+from mobigo.fares.preview import Effect, JourneyChange, PartChange, ProductChange, count_samples, preview
 from mobigo.fares.samples import MOST, list_samples
 from mobigo.fares.store import REGION, State, Version
-from mobigo.kit.errors import NotFound
+from mobigo.kit.errors import InvalidInput, NotFound
 from mobigo.kit.parameters import Day
 from mobigo.kit.problems import problems
 from mobigo.kit.requests import Now
 
 router = APIRouter(prefix="/v1/fares", tags=["fares"])
 
-SERIES = r"^[^:\s\x00-\x1f]{1,60}$"
-"""As names of feeds."""
+SERIES = f"^{service.SERIES.pattern}$"
 
 Reader = Annotated[Person, Depends(require(Role.FINANCE, Role.DESK, Role.PUBLISHER))]
 Writer = Annotated[Person, Depends(require(Role.FINANCE))]
@@ -61,6 +60,19 @@ ProductId = Annotated[str, Path(alias="id", min_length=1, max_length=200, descri
 Document = Annotated[
     dict[str, Any], Body(description="A catalogue, as `GET /v1/fares/schema` describes it", examples=[{}])
 ]
+
+
+MOST_BYTES = 2**21
+"""Of a table."""
+
+
+async def _body(request: Request) -> bytes:
+    body = b""
+    async for part in request.stream():
+        body += part
+        if len(body) > MOST_BYTES:
+            raise InvalidInput(f"the table is larger than {MOST_BYTES} bytes; send it in parts", code="invalid_table")
+    return body
 
 
 class PriceAnswer(BaseModel):
@@ -399,6 +411,19 @@ def change_fare_version(
     return _version(service.change(driver(session), version, document, seen=seen, by=person.user, now=now))
 
 
+@router.put(
+    "/versions/{version}/table",
+    responses=problems(400, 401, 403, 404, 409, 422),
+    openapi_extra={"requestBody": {"required": True, "content": {"text/csv": {"schema": {"type": "string"}}}}},
+)
+def change_fare_table(
+    *, session: Database, now: Now, person: Writer, version: Number, seen: Seen, table: Annotated[bytes, Depends(_body)]
+) -> VersionAnswer:
+    """Replace prices or points of sale of a draft by those of a CSV, as `prices.csv` and `sales-points.csv` are."""
+    text = table.decode("utf-8-sig", "replace")
+    return _version(service.change_table(driver(session), version, text, seen=seen, by=person.user, now=now))
+
+
 @router.delete("/versions/{version}", status_code=204, responses=problems(401, 403, 404, 422))
 def delete_fare_version(*, session: Database, now: Now, person: Writer, version: Number) -> None:
     """Delete a draft."""
@@ -428,7 +453,7 @@ def preview_fare_version(
     connection = driver(session)
     after = service.get_catalogue(session, version)
     before = service.find_before(connection, after)
-    found = preview(before, after, list_samples(connection, after.valid_from))
+    found = preview(before, after, list_samples(connection, after.valid_from, count_samples(after)))
     return PreviewAnswer(
         version=version,
         instead_of=None if before is None else before.version,

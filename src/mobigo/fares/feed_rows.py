@@ -110,7 +110,7 @@ def read_archive(path: Path, source: str) -> FeedRows:
         try:
             header = [column.strip() for column in reader.fieldnames or ()]
             reader.fieldnames = header
-            tables[name] = list(_read_rows(name, reader, notes))
+            tables[name] = list(_drop_twins(name, _read_rows(name, reader, notes), notes))
         except csv.Error as error:
             notes.append(f"{name}.txt cannot be read as CSV ({error})")
             continue
@@ -159,6 +159,19 @@ def _read_rows(name: str, reader: csv.DictReader[str], notes: list[str]) -> Iter
             yield row
         else:
             notes.append(bad)
+
+
+def _drop_twins(name: str, rows: Iterator[Row], notes: list[str]) -> Iterator[Row]:
+    """Keep the first of rows that have the same key."""
+    key = BY_NAME[name].key
+    seen: set[tuple[Any, ...]] = set()
+    for row in rows:
+        own = tuple(row.get(column) for column in key)
+        if own in seen:
+            notes.append(f"{name}.txt: {', '.join(str(cell) for cell in own)} is there twice; the first counts")
+            continue
+        seen.add(own)
+        yield row
 
 
 def _read_cell(column: Column, text: str) -> object:

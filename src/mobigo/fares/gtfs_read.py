@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from datetime import date
 
-    from mobigo.fares.feed_rows import FeedRows, Row
+    from mobigo.fares.feed_rows import FeedRows
 
 FRANCE = "Europe/Paris"
 VAT_OF_TRANSPORT = 100
@@ -137,8 +137,7 @@ class _Reader:
         self.currency = self._currency()
 
     def read(self) -> tuple[Catalogue, list[str]]:
-        products, prices_known = self._products() if self.second else self._fares()
-        tariff = self._tariff(prices_known) if self.second else self._throughs(prices_known)
+        products, tariff = self._second() if self.second else self._first()
         areas = self._areas() if self.second else self._zones()
         frames, days = self._timeframes()
         url = next((row["agency_fare_url"] for row in self.rows.of("agency") if row["agency_fare_url"]), None)
@@ -210,47 +209,62 @@ class _Reader:
             self._note(f"{what}: {amount} is no whole number of the smallest coin of {self.currency}; rounded")
         return int(whole)
 
-    def _products(self) -> tuple[tuple[Product, ...], set[str]]:
-        legs = {row["fare_product_id"] for row in self.rows.of("fare_leg_rules")}
-        transfers = {row["fare_product_id"] for row in self.rows.of("fare_transfer_rules")}
-        categories = {row["rider_category_id"] for row in self.rows.of("rider_categories")}
-        media = {row["fare_media_id"] for row in self.rows.of("fare_media")}
-        grouped: dict[str, list[Row]] = defaultdict(list)
+    def _second(self) -> tuple[tuple[Product, ...], Tariff]:
+        """Read products and rules of version 2: rules need products, and what a product is follows from its rules."""
+        rows = self._prices()
+        notes = len(self.notes)
+        while True:
+            tariff = self._tariff(set(rows))
+            legs = {one.product for one in tariff.legs}
+            transfers = {one.product for one in tariff.transfers} - legs
+            left: dict[str, list[PriceRow]] = {}
+            for id_, prices in rows.items():
+                left[id_] = [row for row in prices if id_ in transfers or (row.cents or 0) >= 0]
+            below = [id_ for id_, prices in left.items() if len(prices) < len(rows[id_])]
+            rows = {id_: prices for id_, prices in left.items() if prices}
+            if not below:
+                break
+            del self.notes[notes:]
+            for id_ in below:
+                self._note(f"fare product {id_}: a price below zero is for transfers only; left out")
+            notes = len(self.notes)
+        names: dict[str, str] = {}
         for row in self.rows.of("fare_products"):
-            grouped[row["fare_product_id"]].append(row)
-        found = []
-        for id_, rows in grouped.items():
+            if row["fare_product_name"]:
+                names.setdefault(row["fare_product_id"], row["fare_product_name"])
+        products = []
+        for id_, prices in rows.items():
             kind = ProductKind.SINGLE if id_ in legs else ProductKind.TRANSFER if id_ in transfers else ProductKind.PASS
-            prices: dict[tuple[str | None, str | None], PriceRow] = {}
-            for row in rows:
-                category, medium = row["rider_category_id"], row["fare_media_id"]
-                what = f"fare product {id_}"
-                if (category is not None and category not in categories) or (
-                    medium is not None and medium not in media
-                ):
-                    self._note(f"{what}: category {category} or medium {medium} is not in the feed; left out")
-                    continue
-                if (category, medium) in prices:
-                    self._note(f"{what}: two prices for category {category} on medium {medium}; the first counts")
-                    continue
-                cents = self._cents(row["amount"], row["currency"], what)
-                if cents is not None and cents < 0 and kind is not ProductKind.TRANSFER:
-                    self._note(f"{what}: a price below zero is for transfers only; left out")
-                elif cents is not None:
-                    prices[category, medium] = PriceRow(cents=cents, category=category, medium=medium)
-            if not prices:
-                continue
-            found.append(
+            products.append(
                 Product(
                     id=id_,
-                    name=Words(next((row["fare_product_name"] for row in rows if row["fare_product_name"]), id_)),
+                    name=Words(names.get(id_, id_)),
                     kind=kind,
-                    prices=tuple(prices.values()),
+                    prices=tuple(prices),
                     vat_permille=self.vat,
                     with_journey=kind is not ProductKind.PASS,
                 )
             )
-        return tuple(found), {one.id for one in found}
+        return tuple(products), tariff
+
+    def _prices(self) -> dict[str, list[PriceRow]]:
+        """Read the prices of products, by category and medium."""
+        categories = {row["rider_category_id"] for row in self.rows.of("rider_categories")} | {None}
+        media = {row["fare_media_id"] for row in self.rows.of("fare_media")} | {None}
+        found: dict[str, dict[tuple[str | None, str | None], PriceRow]] = defaultdict(dict)
+        for row in self.rows.of("fare_products"):
+            id_, category, medium = row["fare_product_id"], row["rider_category_id"], row["fare_media_id"]
+            what = f"fare product {id_}"
+            if category not in categories or medium not in media:
+                self._note(f"{what}: category {category} or medium {medium} is not in the feed; left out")
+                continue
+            if (category, medium) in found[id_]:
+                self._note(f"{what}: two prices for category {category} on medium {medium}; the first counts")
+                continue
+            cents = self._cents(row["amount"], row["currency"], what)
+            if cents is not None:
+                found[id_][category, medium] = PriceRow(cents=cents, category=category, medium=medium)
+        return {id_: list(prices.values()) for id_, prices in found.items() if prices}
 
     def _media(self) -> tuple[Medium, ...]:
         kinds = tuple(MediumKind)
@@ -373,18 +387,18 @@ class _Reader:
             id=self.rows.source,
             timezone=self.timezone,
             sources=(self.rows.source,),
-            priorities=self.rows.ranked,
+            priorities=self.rows.ranked and bool(legs),
             legs=tuple(legs),
             joins=tuple(joins),
             transfers=tuple(self._transfers({one.group for one in legs}, products)),
         )
 
     def _transfers(self, groups: set[str | None], products: set[str]) -> Iterable[TransferRule]:
-        found: dict[TransferRule, None] = {}
+        found: dict[tuple[str | int | None, ...], TransferRule] = {}
         kinds, limits = tuple(TransferKind), tuple(LimitKind)
         for row in self.rows.of("fare_transfer_rules"):
             before, after, product = row["from_leg_group_id"], row["to_leg_group_id"], row["fare_product_id"]
-            what = f"transfer rule from {before} to {after}"
+            what, count = f"transfer rule from {before} to {after}", row["transfer_count"]
             if not {before, after} <= groups | {None}:
                 self._note(f"{what}: no leg rule has such a group; left out")
             elif product is not None and product not in products:
@@ -393,30 +407,32 @@ class _Reader:
                 self._note(f"{what}: a time limit needs its type, and only then; left out")
             elif (row["duration_limit"] or 1) not in range(1, MOST_SECONDS + 1):
                 self._note(f"{what}: a limit of {row['duration_limit']} s is not used; left out")
-            elif before is not None and (before == after) != (row["transfer_count"] is not None):
-                self._note(f"{what}: transfer_count belongs to transfers within one group, and only there; left out")
-            elif (
-                row["transfer_count"] is not None and row["transfer_count"] < 1 and row["transfer_count"] != ANY_NUMBER
-            ):
-                self._note(f"{what}: transfer_count {row['transfer_count']} is no number of transfers; left out")
+            elif before is not None and before == after and count is None:
+                self._note(f"{what}: transfer_count is missing, which transfers within one group need; left out")
+            elif count is not None and count < 1 and count != ANY_NUMBER:
+                self._note(f"{what}: transfer_count {count} is no number of transfers; left out")
             else:
+                if count is not None and before != after:
+                    self._note(f"{what}: transfer_count is for transfers within one group; not used")
+                    count = None
                 limit = row["duration_limit_type"]
-                found[
-                    TransferRule(
-                        kinds[row["fare_transfer_type"]],
-                        before,
-                        after,
-                        row["transfer_count"],
-                        row["duration_limit"],
-                        None if limit is None else limits[limit],
-                        product,
-                    )
-                ] = None
-        return found
+                rule = TransferRule(
+                    kinds[row["fare_transfer_type"]],
+                    before,
+                    after,
+                    count,
+                    row["duration_limit"],
+                    None if limit is None else limits[limit],
+                    product,
+                )
+                if found.setdefault((before, after, product, count, rule.seconds), rule) != rule:
+                    self._note(f"{what}: there are two for the same; the first counts")
+        return found.values()
 
     # ── version 1 ──
 
-    def _fares(self) -> tuple[tuple[Product, ...], set[str]]:
+    def _first(self) -> tuple[tuple[Product, ...], Tariff]:
+        """Read products and rules of version 1."""
         found = []
         for row in self.rows.of("fare_attributes"):
             cents = self._cents(row["price"], row["currency_type"], f"fare {row['fare_id']}")
@@ -431,7 +447,7 @@ class _Reader:
                     vat_permille=self.vat,
                 )
             )
-        return tuple(found), {one.id for one in found}
+        return tuple(found), self._throughs({one.id for one in found})
 
     def _throughs(self, products: set[str]) -> Tariff:
         rules: dict[str, dict[tuple[str | None, ...], set[str]]] = defaultdict(lambda: defaultdict(set))

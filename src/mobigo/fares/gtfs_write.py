@@ -157,14 +157,15 @@ class _Writer:
         self.networks: set[str] = set()
 
     def write(self) -> FareFiles:
-        legs = [one for one in self.tariffs if one.legs]
+        legs = [one for one in self.tariffs if one.legs or one.joins or one.transfers]
         ranked = {one.priorities for one in legs}
         if len(legs) > 1 and ranked != {True}:
             self.notes.append("several tariffs have leg rules, which GTFS cannot tell apart; only the first is written")
             legs = legs[:1]
         if self.alone:
             self._copy("agency")
-        if legs:
+        through = {one.product for tariff in self.catalogue.tariffs for one in tariff.throughs}
+        if legs or any(one.id not in through for one in self.catalogue.products):
             self._second(legs)
         for tariff in self.tariffs:
             self._first(tariff)

@@ -11,6 +11,7 @@ from mobigo.fares.catalogue import Catalogue
 from mobigo.fares.model import Fellow
 from mobigo.fares.price import price
 from mobigo.fares.pricebook import open_book
+from mobigo.fares.samples import MOST
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -21,6 +22,9 @@ if TYPE_CHECKING:
 
 DISTANCES = (5_000, 20_000, 50_000, 100_000, 200_000)
 """Metres that prices by distance are compared at."""
+
+MOST_PRICED, LEAST = 2_000, 40
+"""Sample journeys times categories; and at least so many journeys."""
 
 PARTS = (
     "operators", "networks", "areas", "categories", "media", "days", "timeframes", "scales", "after_sales",
@@ -105,6 +109,11 @@ class Preview:
     knows any ride."""
     journeys: tuple[JourneyChange, ...]
     """Those whose price changes, the largest change first."""
+
+
+def count_samples(after: Catalogue) -> int:
+    """Return how many sample journeys can be priced for all categories while somebody waits."""
+    return min(MOST, max(LEAST, MOST_PRICED // max(1, len(after.categories))))
 
 
 def preview(before: Catalogue | None, after: Catalogue, samples: Sequence[Sample]) -> Preview:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +14,7 @@ from mobigo.fares.feed_rows import read_loaded
 from mobigo.fares.gtfs_read import read_fares
 from mobigo.fares.gtfs_write import write_fares
 from mobigo.fares.store import REGION, State, Version
+from mobigo.fares.table_read import read_table
 from mobigo.kit.errors import Conflict, InvalidInput, NotFound, Refused
 from mobigo.transit.flex_store import list_active_versions
 
@@ -25,6 +27,9 @@ if TYPE_CHECKING:
 
     from mobigo.fares.catalogue import Product
     from mobigo.fares.gtfs_write import FareFiles
+
+SERIES = re.compile(r"[^:\s\x00-\x1f]{1,60}")
+"""Names of catalogues, as of feeds."""
 
 AUTHOR = "mobigo"
 """Who publishes what a feed brings, as the history says."""
@@ -160,7 +165,18 @@ def draft(
 def draft_catalogue(
     connection: Connection[Any], catalogue: Catalogue, *, origin: str, by: str, now: datetime
 ) -> Version:
-    """Add a draft of what was read and checked."""
+    """Add a draft of what was read and checked.
+
+    Raises
+    ------
+    InvalidInput
+        ``invalid_catalogue``: the series has a name that none can have.
+    """
+    if not SERIES.fullmatch(catalogue.id):
+        raise InvalidInput(
+            f"{catalogue.id[:60]!r} is no name of a catalogue; use up to 60 signs without colon and blanks",
+            code="invalid_catalogue",
+        )
     return store.add(
         connection,
         catalogue.id,
@@ -200,6 +216,24 @@ def change(
     return store.rewrite(
         connection, version, write_document(catalogue), valid_from=catalogue.valid_from, by=by, now=now
     )
+
+
+def change_table(connection: Connection[Any], number: int, text: str, *, seen: int, by: str, now: datetime) -> Version:
+    """Replace the prices, or the points of sale, of a draft by those of a table, as `fares.tables` writes it.
+
+    Prices of products that the table does not name stay, as do those by distance.
+
+    Raises
+    ------
+    NotFound, Refused, Conflict
+        As `change`.
+    InvalidInput
+        ``invalid_table``: it cannot be read; ``invalid_catalogue``: what it says makes no catalogue.
+    """
+    version = _draft(connection, number, seen)
+    catalogue = read_document(store.read_content(connection, number), id_=version.series)
+    changed = write_document(read_table(text, catalogue))
+    return change(connection, number, changed, seen=seen, by=by, now=now)
 
 
 def delete(connection: Connection[Any], number: int, *, by: str, now: datetime) -> None:

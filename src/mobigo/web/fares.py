@@ -1,6 +1,5 @@
 """Fares on pages: what is sold, for everybody; versions of the catalogue with what they change, for the staff."""
 
-import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -15,11 +14,12 @@ from mobigo.accounts.model import Person, Role
 from mobigo.db.session import Database, driver
 from mobigo.fares import service, store
 from mobigo.fares.catalogue import Catalogue, Product, ProductKind, RiderCategory, ValidityMode
-from mobigo.fares.preview import preview
+from mobigo.fares.preview import count_samples, preview
 from mobigo.fares.pricebook import PriceBook, open_book
 from mobigo.fares.samples import list_samples
 from mobigo.fares.store import REGION, State
-from mobigo.fares.tables import digits_of, is_sold, write_amount
+from mobigo.fares.table_read import read_amount
+from mobigo.fares.tables import is_sold, write_amount
 from mobigo.kit.errors import InvalidInput, MobigoError
 from mobigo.kit.requests import Now
 from mobigo.web import words
@@ -38,8 +38,6 @@ Number = Annotated[int, Path(ge=1, le=2**31 - 1)]
 SHOWN = (5_000, 10_000, 20_000, 50_000, 100_000)
 """Metres that a price by distance is shown for."""
 JOURNEYS_SHOWN = 25
-
-AMOUNT = re.compile(r"(-?)([0-9]{1,6})(?:[.,]([0-9]{1,3}))?")
 
 SIGNS = {"EUR": "€", "USD": "$", "GBP": "£", "CHF": "CHF", "CAD": "$"}
 
@@ -237,12 +235,12 @@ def change_prices(at: AtOffice, version: Number, form: Form) -> Response:
         document = store.read_content(at.connection, version)
         if form.get("valid_from"):
             document["valid_from"] = str(_read_day(form.get("valid_from")))
-        digits = digits_of(str(document.get("currency", Catalogue.currency)))
+        currency = str(document.get("currency", Catalogue.currency))
         for product in document.get("products", []):
             if product["id"] == form.get("product"):
                 for number, row in enumerate(product["prices"]):
                     if f"price.{number}" in form and "cents" in row:
-                        row["cents"] = _read_amount(form.get(f"price.{number}"), digits)
+                        row["cents"] = _read_amount(form.get(f"price.{number}"), currency)
         service.change(
             at.connection, version, document, seen=form.count("revision", 9_999), by=at.person.user, now=at.now
         )
@@ -292,7 +290,7 @@ def _show(at: Office, number: int, problem: str = "") -> Response:
     version = service.get_version(at.connection, number)
     catalogue = service.get_catalogue(at.session, number)
     before = service.find_before(at.connection, catalogue)
-    found = preview(before, catalogue, list_samples(at.connection, catalogue.valid_from))
+    found = preview(before, catalogue, list_samples(at.connection, catalogue.valid_from, count_samples(catalogue)))
     return at.page(
         "staff_fare_version.html",
         status=409 if problem else 200,
@@ -323,12 +321,11 @@ def _read_day(text: str) -> date | None:
         raise InvalidInput(f"{text!r} is not a day; write it like 2027-01-04") from None
 
 
-def _read_amount(text: str, digits: int) -> int:
-    found = AMOUNT.fullmatch(text.replace("\u2212", "-").replace("\u00a0", "").strip())
-    if found is None or len(found[3] or "") > digits:
-        raise InvalidInput(f"{text!r} is not an amount with {digits} digits after the point; write it like 1.50")
-    cents = int(found[2] + (found[3] or "").ljust(digits, "0"))
-    return -cents if found[1] else cents
+def _read_amount(text: str, currency: str) -> int:
+    cents = read_amount(text, currency)
+    if cents is None:
+        raise InvalidInput(f"{text!r} is no amount in {currency}; write it like 1.50")
+    return cents
 
 
 def _today(now: datetime) -> date:
