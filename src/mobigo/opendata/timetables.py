@@ -6,9 +6,10 @@ import csv
 import io
 import zipfile
 from functools import partial
+from hashlib import sha256
 from typing import TYPE_CHECKING
 
-from mobigo.opendata import gtfs_writer, netex_writer, store
+from mobigo.opendata import gtfs_writer, netex_writer, store, timetable_views
 from mobigo.opendata.archive import hash_members
 from mobigo.opendata.gate import check_gtfs
 from mobigo.opendata.licences import find_licence, join_licences
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
     from mobigo.opendata.making import Making
 
 GTFS = "https://gtfs.org/schedule/reference/"
+GEO = "https://www.rfc-editor.org/rfc/rfc7946"
+PARQUET = "https://parquet.apache.org/docs/file-format/"
 NETEX = "https://normes.transport.data.gouv.fr/normes/netex/"
 SAMPLED = ("agency", "routes", "stops", "trips", "stop_times")
 FEATURES = {
@@ -140,15 +143,23 @@ def _make(parts: Sequence[gtfs_writer.Part], making: Making) -> Draft:
         features={name: file in counts for name, file in FEATURES.items()} | _look(making.connection, parts),
         samples=read_samples(path),
     )
+    made = [Made(path, path.name, "application/zip", "GTFS", hash_members(path), GTFS)]
     netex = making.folder / "netex.zip"
     netex_writer.write_netex(making.connection, parts, netex)
-    return Draft(
-        said,
-        tuple(
-            Made(one, one.name, "application/zip", form, hash_members(one), standard)
-            for one, form, standard in ((path, "GTFS", GTFS), (netex, "NeTEx", NETEX))
-        ),
-    )
+    made.append(Made(netex, netex.name, "application/zip", "NeTEx", hash_members(netex), NETEX))
+    for name, write, media_type, form, standard in VIEWS:
+        view = making.folder / name
+        write(making.connection, parts, view)
+        made.append(Made(view, name, media_type, form, sha256(view.read_bytes()).hexdigest(), standard))
+    return Draft(said, tuple(made))
+
+
+VIEWS = (
+    ("stops.geojson", timetable_views.write_stops, "application/geo+json", "GeoJSON", GEO),
+    ("lines.geojson", timetable_views.write_lines, "application/geo+json", "GeoJSON", GEO),
+    ("calls.parquet", timetable_views.write_calls, "application/vnd.apache.parquet", "Parquet", PARQUET),
+)
+"""Further files of a data set: name, what writes it, media type, format, standard."""
 
 
 def _credit(own: Sequence[SourceLicence]) -> list[gtfs_writer.Row]:
