@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-from tests.ondemand.taxi_town import CAMILLE, open_town
+from tests.ondemand.taxi_town import CAMILLE, open_town, seats
 from tests.ticketing.counter_town import Shop
 
 from mobigo.accounts.model import Role
@@ -181,6 +181,17 @@ def test_offers_end_and_cannot_be_changed(shop: Shop) -> None:
     assert shop.ask("POST", "orders", {"offers": [changed]}, status=400)["code"] == "forged_offer"
     shop.later(minutes=31)
     assert shop.ask("POST", "orders", {"offers": [offer]}, status=422)["code"] == "offer_expired"
+
+
+def test_where_places_are_gone_others_are_named(engine: Engine, home: Path, database_url: str) -> None:
+    with open_town(engine, home, database_url, vehicles=(seats(1),)) as town:
+        shop = Shop(town)
+        both = [shop.offer(quotes=[town.quote(9)])["offers"][0]["offer"] for _ in range(2)]
+        shop.ask("POST", "orders", {"offers": both[:1], "contact": CAMILLE}, status=201)
+        gone = shop.ask("POST", "orders", {"offers": both[1:], "contact": CAMILLE}, status=409)
+        assert gone["code"] == "places_gone"
+        assert gone["alternatives"][0]["quote"]
+        assert town.read("SELECT count(*) FROM ticket_order") == [(1,)]
 
 
 def test_an_event_that_nobody_signed_is_refused(shop: Shop) -> None:

@@ -199,7 +199,7 @@ def refund_order(
         if known is not None:
             response.headers[REPLAYED] = "true"
         else:
-            with recording(session):
+            with recording(request, session, now):
                 orders = Orders(session, find_places(request), buyer, now)
                 quoted = _read_quote(request, orders, order_id, body.quote, exchange=False)
                 back = refunds.confirm(orders, orders.get(order_id), quoted, why="requested")
@@ -231,7 +231,7 @@ def waive_order(
 ) -> OrderAnswer:
     """Staff: give back more than the conditions do; a desk up to 50 euros, finance any."""
     counter = counter_of(request)
-    with Session(counter.engine) as session, session.begin(), recording(session):
+    with Session(counter.engine) as session, session.begin(), recording(request, session, now):
         orders = Orders(session, find_places(request), buyer, now)
         order = orders.lock(order_id)
         quoted = refunds.waive(orders, order, body.parts, body.cents)
@@ -259,7 +259,7 @@ def exchange_order(
     more goes back the way it came.
     """
     kept = Answers(driver(session), "ticketing_answer", owner_of(buyer))
-    with recording(session):
+    with recording(request, session, now):
         known = None if key is None else kept.claim(key, f"POST {order_id}/exchange {body.model_dump_json()}", now)
         if known is not None:
             response.headers[REPLAYED] = "true"

@@ -5,13 +5,14 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Annotated, TypeVar
 
-import psycopg
-import structlog
 from fastapi import APIRouter, Depends, Header, Query, Request, Response
 from pydantic import BaseModel
 from sqlalchemy.orm import Session
 
 from mobigo.carpool import quotes as carpool_quotes
+from mobigo.carpool.alternatives import find_alternatives as find_seats
+from mobigo.carpool.search_answers import ZONE, describe_offer
+from mobigo.carpool.service import PlacesGone as SeatsGone
 from mobigo.db.answers import Answers
 from mobigo.db.session import Database, driver
 from mobigo.fares import service as fares
@@ -21,7 +22,7 @@ from mobigo.fares.shelf import Shelf, open_shelf
 from mobigo.journeys.model import Realtime
 from mobigo.journeys.pricing import HOME, rides_of
 from mobigo.journeys.refresh import refresh
-from mobigo.kit.errors import Conflict, Forbidden, InvalidInput, NotFound, Refused, Unauthorised
+from mobigo.kit.errors import Forbidden, InvalidInput, NotFound, Refused, Unauthorised
 from mobigo.kit.geo import haversine
 from mobigo.kit.parameters import Cursor, link_next
 from mobigo.kit.problems import problems
@@ -29,6 +30,8 @@ from mobigo.kit.requests import Now
 from mobigo.kit.turns import Turn
 from mobigo.messages.addresses import read_email, read_phone
 from mobigo.ondemand import quotes as ondemand_quotes
+from mobigo.ondemand.booking_api import recording as recording_rides
+from mobigo.ondemand.supply import Supply
 from mobigo.payments import store as payments_store
 from mobigo.payments.sandbox import Sandbox
 from mobigo.ticketing import offers, store
@@ -68,8 +71,6 @@ from mobigo.tickets import service as tickets
 from mobigo.tickets.model import TicketState
 
 router = APIRouter(prefix="/v1/tickets", tags=["tickets"])
-
-log = structlog.get_logger()
 
 CHANGES = problems(400, 401, 403, 404, 409, 422, 503)
 READS = problems(401, 404, 422)
@@ -233,7 +234,7 @@ def make_order(
     """
     kept = Answers(driver(session), "ticketing_answer", owner_of(buyer))
     question = f"POST /orders {body.model_dump_json()}"
-    with recording(session):
+    with recording(request, session, now):
         known = None if key is None else kept.claim(key, question, now)
         if known is not None:
             response.headers[REPLAYED] = "true"
@@ -248,20 +249,41 @@ def make_order(
 
 
 @contextmanager
-def recording(session: Session) -> Iterator[None]:
-    """Do all of something or nothing; the checks of the database are made here already, not only at the end."""
+def recording(request: Request, session: Session, now: datetime) -> Iterator[None]:
+    """Do all of something or nothing; where places are gone, others are named, each with its quote.
+
+    The checks of the database are made here already, not only at the end.
+    """
+    places = find_places(request)
     try:
-        with session.begin_nested():
-            connection = driver(session)  # asked for inside: a savepoint is set when its connection is first used
+        with _recording_rides(request, session, places.supply, now):
             yield
-            connection.execute("SET CONSTRAINTS ALL IMMEDIATE")
-        driver(session).execute("SET CONSTRAINTS ALL DEFERRED")
-    except psycopg.errors.CheckViolation as broken:
-        log.exception("the database refused an order", constraint=broken.diag.constraint_name)
-        raise Conflict(
-            "this would break a promise made to somebody else, so nothing was changed; look again and retry",
-            code="promise_broken",
-        ) from None
+    except SeatsGone as gone:
+        garage = request.app.state.cars.current(places.roads)
+        second = int(now.timestamp())
+        gone.members = {
+            "alternatives": []
+            if garage is None
+            else [
+                describe_offer(one, places.roads, places.key, second, ZONE).model_dump(mode="json")
+                for one in find_seats(garage, gone, frozenset(), now)
+            ]
+        }
+        raise
+
+
+@contextmanager
+def _recording_rides(request: Request, session: Session, supply: Supply | None, now: datetime) -> Iterator[None]:
+    """Do all or nothing, with on-demand services or where none are known."""
+    if supply is not None:
+        with recording_rides(request, session, supply, now):
+            yield
+        return
+    with session.begin_nested():
+        connection = driver(session)  # asked for inside: a savepoint is set when its connection is first used
+        yield
+        connection.execute("SET CONSTRAINTS ALL IMMEDIATE")
+    driver(session).execute("SET CONSTRAINTS ALL DEFERRED")
 
 
 def read_contact(body: ContactBody | None) -> Contact | None:
