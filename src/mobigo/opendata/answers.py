@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from email.utils import format_datetime, parsedate_to_datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from starlette.responses import FileResponse, Response
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from datetime import datetime
 
+    from fastapi import APIRouter
     from starlette.requests import Request
 
     from mobigo.opendata.model import Piece
@@ -62,6 +64,19 @@ def send_text(request: Request, text: str | bytes, media_type: str, tag: str, ma
     if is_known(request, (f'"{tag}"',), made_at):
         return Response(status_code=304, headers=headers)
     return Response(text, headers=headers, media_type=media_type)
+
+
+ROUTE = TypeVar("ROUTE", bound="Callable[..., object]")
+
+
+def register_read(router: APIRouter, path: str, **said: Any) -> Callable[[ROUTE], ROUTE]:  # noqa: ANN401 - what `router.get` takes
+    """Register what is read: GET, and HEAD that answers the same without a body."""
+
+    def register(route: ROUTE) -> ROUTE:
+        router.head(path, include_in_schema=False, **said)(route)
+        return router.get(path, **said)(route)
+
+    return register
 
 
 def takes_gzip(request: Request) -> bool:

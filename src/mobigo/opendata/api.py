@@ -1,10 +1,10 @@
 """HTTP: the open-data platform for programs. No key, no limit, permanent addresses; HEAD wherever GET is."""
 
-from collections.abc import Callable
 from dataclasses import replace
 from datetime import date, datetime
+from functools import partial
 from hashlib import sha256
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any
 from xml.etree.ElementTree import Element, SubElement, tostring
 
 from fastapi import APIRouter, Path, Request, Response
@@ -14,7 +14,8 @@ from mobigo.db.session import Database, driver
 from mobigo.kit.errors import NotFound
 from mobigo.kit.problems import problems
 from mobigo.opendata import store
-from mobigo.opendata.answers import send_file, send_text
+from mobigo.opendata.answers import register_read, send_file, send_text
+from mobigo.opendata.live_sets import find_any_standing, list_all_standings
 from mobigo.opendata.making import Publisher
 from mobigo.opendata.model import Severity, Standing, Version
 
@@ -33,10 +34,12 @@ class OpenFile(BaseModel):
     name: str
     format: str = Field(description="As catalogues say it", examples=["GTFS"])
     media_type: str
-    bytes: int
-    sha256: str
+    bytes: int | None = Field(description="null of what is written anew all the time")
+    sha256: str | None = Field(description="Likewise")
     url: str = Field(description="Permanent: of this data set's newest version")
-    version_url: str = Field(description="Permanent: of this version, for good")
+    version_url: str | None = Field(
+        description="Permanent: of this version, for good; null of what is written anew all the time"
+    )
 
 
 class OpenProblem(BaseModel):
@@ -142,10 +145,10 @@ def describe_version(version: Version, base: str) -> OpenVersion:
                 name=piece.name,
                 format=piece.format,
                 media_type=piece.media_type,
-                bytes=piece.size,
-                sha256=piece.sha256,
+                bytes=piece.size if piece.sha256 else None,
+                sha256=piece.sha256 or None,
                 url=f"{where}/{piece.name}",
-                version_url=f"{where}/versions/{version.number}/{piece.name}",
+                version_url=f"{where}/versions/{version.number}/{piece.name}" if piece.sha256 else None,
             )
             for piece in version.pieces
         ],
@@ -160,7 +163,7 @@ def find_dataset(session: Database, dataset: str) -> Standing:
     NotFound
         When there is none of this id.
     """
-    found = store.find_standing(driver(session), dataset)
+    found = find_any_standing(driver(session), dataset)
     if found is None:
         raise NotFound(f"no data set {dataset!r}; /opendata/datasets.json lists them", code="unknown_dataset")
     return found
@@ -188,7 +191,7 @@ def _catalogue(request: Request, session: Database, form: str, media_type: str) 
     from mobigo.opendata.catalogue import Catalogue  # noqa: PLC0415 - rdflib is slow to import, and seldom needed
 
     publisher = find_publisher(request)
-    standings = store.list_standings(driver(session))
+    standings = list_all_standings(driver(session))
     state = "".join(f"{one.dataset} {one.current and one.current.number} {one.checked_at}\n" for one in standings)
     tag = sha256(f"{publisher}{form}{state}".encode()).hexdigest()[:32]
     made_at = max((one.checked_at for one in standings), default=datetime.fromisoformat("2026-01-01T00:00:00+00:00"))
@@ -202,17 +205,7 @@ FILE: dict[int | str, dict[str, Any]] = {
     **problems(404, 422),
 }
 
-ROUTE = TypeVar("ROUTE", bound=Callable[..., object])
-
-
-def _read(path: str, **said: Any) -> Callable[[ROUTE], ROUTE]:  # noqa: ANN401 - what `router.get` takes
-    """Register what is read: GET, and HEAD that answers the same without a body."""
-
-    def register(route: ROUTE) -> ROUTE:
-        router.head(path, include_in_schema=False, **said)(route)
-        return router.get(path, **said)(route)
-
-    return register
+_read = partial(register_read, router)
 
 
 @_read("/catalog.jsonld", response_class=Response, responses={304: {"description": "Known"}})
@@ -231,7 +224,7 @@ def catalogue_ttl(request: Request, session: Database) -> Response:
 def list_open_datasets(request: Request, session: Database) -> OpenDatasets:
     """List all data sets with their versions in place, what validators said, and why a newer one is not there."""
     base = find_publisher(request).url
-    return OpenDatasets(datasets=[describe(one, base) for one in store.list_standings(driver(session))])
+    return OpenDatasets(datasets=[describe(one, base) for one in list_all_standings(driver(session))])
 
 
 @_read("/atom.xml", response_class=Response)

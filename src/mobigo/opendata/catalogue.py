@@ -250,12 +250,14 @@ class Catalogue:
         self._mobility(node, "mobilityDataStandard", self._word(f"mobility-data-standard/{standard}"))
         self._mobility(node, "applicationLayerProtocol", self._word("application-layer-protocol/http-https"))
         self._mobility(node, "communicationMethod", self._word("communication-method/pull"))
-        checksum = URIRef(f"{uri}#checksum")
-        self._graph.add((checksum, RDF.type, SPDX.Checksum))
-        self._graph.add((checksum, SPDX.algorithm, SPDX.checksumAlgorithm_sha256))
-        self._graph.add((SPDX.checksumAlgorithm_sha256, RDF.type, SPDX.ChecksumAlgorithm))
-        self._graph.add((checksum, SPDX.checksumValue, Literal(piece.sha256, datatype=XSD.hexBinary)))
-        self._graph.add((node, SPDX.checksum, checksum))
+        if piece.sha256:
+            checksum = URIRef(f"{uri}#checksum")
+            self._graph.add((checksum, RDF.type, SPDX.Checksum))
+            self._graph.add((checksum, SPDX.algorithm, SPDX.checksumAlgorithm_sha256))
+            self._graph.add((SPDX.checksumAlgorithm_sha256, RDF.type, SPDX.ChecksumAlgorithm))
+            self._graph.add((checksum, SPDX.checksumValue, Literal(piece.sha256, datatype=XSD.hexBinary)))
+            self._graph.add((node, SPDX.checksum, checksum))
+            self._add(node, dcat_byteSize=Literal(piece.size, datatype=XSD.nonNegativeInteger))
         for law in REGULATIONS:
             self._graph.add((node, DCATAP.applicableLegislation, law))
         available = self._concept(EUROPE["planned-availability/STABLE"], "Stable")
@@ -268,7 +270,6 @@ class Catalogue:
             node,
             dcat_accessURL=uri,
             dcat_downloadURL=uri,
-            dcat_byteSize=Literal(piece.size, datatype=XSD.nonNegativeInteger),
             dcat_mediaType=self._media(piece.media_type),
             dct_format=self._format(piece.format),
             dct_license=self._licence(version.said.licence),

@@ -85,7 +85,7 @@ class Piece:
     """As catalogues say it: ``GTFS``, ``NeTEx``, ``GeoJSON``, ``CSV``, ..."""
     size: int
     sha256: str
-    """Names it on the shelf, and is its entity tag."""
+    """Names it on the shelf, and is its entity tag; empty: it is on no shelf, but written anew all the time."""
     standard: str = ""
     """Address of what it follows, for catalogues."""
 

@@ -45,6 +45,8 @@ from mobigo.messages import outbox_api, webhook_api
 from mobigo.ondemand import availability_api, booking_api, fleet_api, replanning_api, series_api, services_api
 from mobigo.ondemand.catalogue import Catalogues
 from mobigo.opendata import api as opendata_api
+from mobigo.opendata import live_api as opendata_live_api
+from mobigo.opendata.live import LiveFeeds
 from mobigo.opendata.making import Publisher
 from mobigo.opendata.shelf import Shelf
 from mobigo.payments.sandbox import Sandbox
@@ -88,6 +90,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     app.state.supplies.close()
     app.state.cars.close()
     app.state.fares.close()
+    app.state.live_feeds.close()
 
 
 SAMPLE = Account(Settings.payer_name, Settings.payer_iban)
@@ -133,6 +136,7 @@ def create_app(
     app.state.publisher = publisher
     app.state.shelf = Shelf(home)
     app.state.networks = Networks(home, clock)
+    app.state.live_feeds = LiveFeeds(engine, app.state.networks, clock)
     app.state.catalogues = Catalogues()
     app.state.hails = Hails(engine, app.state.token_key, clock)
     app.state.supplies = app.state.hails.supplies
@@ -192,6 +196,7 @@ def create_app(
         school_register_api,
         school_outputs_api,
         scenarios_api,
+        opendata_live_api,
         opendata_api,
         tickets_devices_api,
         tickets_api,

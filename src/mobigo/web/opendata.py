@@ -10,6 +10,7 @@ from mobigo.kit.requests import Now
 from mobigo.opendata import store
 from mobigo.opendata.api import find_publisher
 from mobigo.opendata.licences import list_licences
+from mobigo.opendata.live_sets import find_any_standing, list_all_standings
 from mobigo.opendata.model import Severity, Standing, Version
 from mobigo.web import words
 from mobigo.web.html import READ, page
@@ -45,7 +46,7 @@ class Map:
 @router.api_route("/opendata", methods=READ)
 def catalogue_page(request: Request, session: Database, now: Now) -> Response:
     """Show every data set by theme, with its licence, its days, and how good it is."""
-    standings = store.list_standings(driver(session))
+    standings = list_all_standings(driver(session))
     today = now.date()
     groups = [(theme, [one for one in standings if one.dataset.theme == theme]) for theme in THEMES]
     return page(
@@ -65,7 +66,7 @@ def catalogue_page(request: Request, session: Database, now: Now) -> Response:
 def dataset_page(request: Request, session: Database, now: Now, dataset: str) -> Response:
     """Show one data set: files, features, what validators said, samples, every version."""
     speak = words.choose(request)
-    standing = store.find_standing(driver(session), dataset)
+    standing = find_any_standing(driver(session), dataset)
     if standing is None:
         return page(request, "opendata_set.html", speak, status=404, standing=None, name=dataset)
     today = now.date()
