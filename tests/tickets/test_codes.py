@@ -22,12 +22,15 @@ from hypothesis import strategies as st
 from PIL import Image
 from tests.tickets.conftest import NOON, want
 
+from mobigo.kit.errors import InvalidInput
 from mobigo.tickets import cbor, codes, compact, railway
 from mobigo.tickets.claims import claim, mark, pack, unpack, write_id
 from mobigo.tickets.codes import SHOWN_FOR, SKEW, Reason
 from mobigo.tickets.drawing import draw_png, lay
 from mobigo.tickets.keys import Key, Keyring, Use, read_set, write_set, write_spki
+from mobigo.tickets.layouts import find_layout
 from mobigo.tickets.model import Format, Holder, Malformed, Scope, Ticket, TicketState, TravelClass
+from mobigo.tickets.uper import encode
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -225,6 +228,34 @@ def test_text_and_bytes_of_a_code_say_the_same() -> None:
 def test_keys_are_written_and_read() -> None:
     keys = [key(Use.UIC), key(Use.COMPACT, revoked_at=NOON)]
     assert list(read_set(write_set(keys)).keys) == keys
+
+
+def test_a_key_set_of_anybody_is_read_and_restricts_nothing_it_does_not_say() -> None:
+    plain = [
+        {name: value for name, value in one.items() if not name.startswith("mobigo")}
+        for one in write_set(KEYS.keys)["keys"]
+    ]
+    keys = read_set({"keys": plain})
+    for format_ in Format:
+        assert codes.judge(write(format_, ticket(want())), keys, NOON).reason is Reason.OK
+
+
+@pytest.mark.parametrize("content", [None, [], {}, {"keys": 1}, {"keys": [{}]}, {"keys": [{"kty": "EC", "kid": "x"}]}])
+def test_what_is_no_key_set_is_refused(content: object) -> None:
+    with pytest.raises(InvalidInput, match="no key set"):
+        read_set(content)
+
+
+def test_a_barcode_without_signature_or_key_is_told_apart() -> None:
+    level, signed = railway.prepare(
+        claim(ticket(want())), railway.Sale(1, "EUR", 0), kid=1, issuer="1187", phone=None, shown_for=SHOWN_FOR
+    )
+    header = {"format": "U2", "level2SignedData": {"level1Data": level}}
+    assert codes.judge(encode(find_layout("UicBarcodeHeader", 2), header), KEYS, NOON).reason is Reason.UNSIGNED
+    del level["keyId"]
+    unnamed = railway.write(level, sign_p256(ISSUER)(signed))
+    verdict = codes.judge(unnamed, KEYS, NOON)
+    assert (verdict.reason, verdict.fields["issuer"]) == (Reason.UNKNOWN_KEY, "1187")
 
 
 json_like = st.recursive(

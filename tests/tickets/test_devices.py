@@ -169,6 +169,37 @@ def test_events_come_twice_and_in_any_order_and_count_once(yard: Yard) -> None:
         assert [(one.agency, one.rides) for one in counted if one.product == "six"] == [("demo:A", 6)]
 
 
+def test_a_device_that_is_switched_off_while_it_sends_sends_again(yard: Yard, monkeypatch: pytest.MonkeyPatch) -> None:
+    tickets = yard.issue(want(rides=1), want(rides=1))
+    device = yard.enrol()
+    for minute, one in enumerate(tickets):
+        validate(device, code(yard, one), at=NOON + timedelta(minutes=minute))
+
+    def die(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Device, "mark_sent", die)
+        with pytest.raises(KeyboardInterrupt):
+            yard.sync(device)
+    folder = yard.home / device.id
+    device.close()
+    again = Device(folder)
+    assert [one.event.seq for one in again.list_waiting(10)] == [1, 2]
+    assert yard.sync(again) == 2
+    with Session(yard.engine) as session:
+        uses = service.list_uses(session, [one.id for one in tickets])
+    assert {one.count for one in uses.values()} == {1}
+    assert yard.flags(again) == []
+
+
+def test_a_clock_set_back_lets_nobody_in_twice(yard: Yard) -> None:
+    (ticket,) = yard.issue(want(rides=5))
+    device = yard.enrol()
+    assert validate(device, code(yard, ticket), at=NOON + timedelta(minutes=3)) is Reason.OK
+    assert validate(device, code(yard, ticket), at=NOON) is Reason.ALREADY_USED
+
+
 def test_changed_events_are_refused_and_broken_chains_flagged(yard: Yard) -> None:
     tickets = yard.issue(want(), want(), want())
     device = yard.enrol()

@@ -36,7 +36,7 @@ def ticket() -> None:
 
 
 @ticket.command()
-@click.option("--product", default="single", show_default=True, metavar="ID", help="Of the catalogue in force.")
+@click.option("--product", metavar="ID", help="Of the catalogue in force; its first single ticket unless told.")
 @click.option("--category", default="adult", show_default=True, metavar="ID", help="Who travels.")
 @click.option("--travellers", type=click.IntRange(1, 200), default=1, show_default=True, help="How many on it.")
 @click.option("--from", "first", metavar="INSTANT", help="From when; now unless told.")
@@ -108,18 +108,22 @@ def _want(
     given: Mapping[str, Any],
 ) -> Wanted:
     from mobigo.fares import service as fares
+    from mobigo.fares.catalogue import ProductKind
     from mobigo.fares.validity import span
     from mobigo.tickets.model import Scope, Wanted
     from mobigo.tickets.railway import LOCAL
 
     catalogue = fares.find_catalogue(session, begin.astimezone(LOCAL).date())
-    product = next((one for one in catalogue.products if one.id == given["product"]), None) if catalogue else None
+    listed = catalogue.products if catalogue else ()
+    wanted = given["product"]
+    fits = [one for one in listed if one.id == wanted or (wanted is None and one.kind is ProductKind.SINGLE)]
+    product = fits[0] if fits else None
     if end is None:
         end = begin + timedelta(hours=2)
         if product is not None and product.validity.mode.value in {"fixed", "rolling"}:
             begin, end = span(product.validity, begin, LOCAL)
     return Wanted(
-        product=given["product"],
+        product=product.id if product else wanted or "single",
         version=catalogue.version if catalogue and product else 0,
         category=given["category"],
         valid_from=begin,

@@ -175,9 +175,9 @@ def judge(data: bytes, keys: Keyring, at: datetime) -> Verdict:
 
 def _judge(code: Code, keys: Keyring, at: datetime) -> tuple[Reason, Key | None]:
     """Judge a code that could be read: first who says it, then what it says."""
-    if code.use is None or code.kid is None or code.read is None or not code.read.signature:
+    if code.use is None or code.read is None or not code.read.signature:
         return Reason.UNSIGNED, None
-    key = keys.find(code.use, code.kid, code.issuer)
+    key = None if code.kid is None else keys.find(code.use, code.kid, code.issuer)
     if key is None:
         return Reason.UNKNOWN_KEY, None
     verify = verify_p256 if code.use is Use.UIC else verify_ed25519

@@ -7,7 +7,6 @@ import zlib
 from typing import TYPE_CHECKING
 
 import segno
-from aztec_code_generator import AztecCode
 
 from mobigo.tickets import compact
 from mobigo.tickets.model import Format
@@ -28,6 +27,8 @@ SCALE = 6
 def lay(format_: Format, data: bytes) -> list[list[bool]]:
     """Lay out a code's symbol: rows of modules, dark ones true, without the empty edge."""
     if format_ is Format.UIC:
+        from aztec_code_generator import AztecCode  # noqa: PLC0415 - it loads a library of pictures: the server starts without
+
         symbol = AztecCode(data, ec_percent=CORRECTION)
         return [[bool(one) for one in row] for row in symbol.matrix]
     qr = segno.make_qr(compact.write_text(data), error="m")

@@ -33,6 +33,9 @@ POINT_BYTES = (33, 65)
 HALF = 32
 """Bytes of each of the two numbers of a signature on P-256."""
 
+OLDEST, LATEST = "0001-01-02T00:00:00+00:00", "9999-12-30T00:00:00+00:00"
+"""From when to when a key is good that does not say."""
+
 MOST_KEYS = 1_000
 """Of a key set that is read."""
 
@@ -69,8 +72,10 @@ class Keyring:
         self._ours = {(key.use, key.kid): key for key in self.keys}
 
     def find(self, use: Use, kid: int, issuer: str | None = None) -> Key | None:
-        """Find a key; by its issuer too where a code names one."""
-        return self._ours.get((use, kid)) if issuer is None else self._found.get((use, issuer, kid))
+        """Find a key; by its issuer too where a code names one, and the key does."""
+        if issuer is None:
+            return self._ours.get((use, kid))
+        return self._found.get((use, issuer, kid)) or self._found.get((use, "", kid))
 
 
 def verify_ed25519(public: bytes, signature: bytes, data: bytes) -> bool:
@@ -172,7 +177,7 @@ def _write(key: Key) -> dict[str, Any]:
 
 
 def read_set(content: Any) -> Keyring:  # noqa: ANN401 - JSON from anybody
-    """Read a key set.
+    """Read a key set: one of ours, or any; what it does not say of a key does not restrict it.
 
     Raises
     ------
@@ -191,7 +196,7 @@ def read_set(content: Any) -> Keyring:  # noqa: ANN401 - JSON from anybody
 
 
 def _read(said: Mapping[str, Any]) -> Key:
-    use = Use(said["mobigo_use"])
+    use = Use(said.get("mobigo_use") or (Use.UIC if said["kty"] == "EC" else Use.COMPACT))
     if use is Use.UIC:
         public = compress(b"\4" + _unpack(said["x"]) + _unpack(said["y"]))
     else:
@@ -199,11 +204,10 @@ def _read(said: Mapping[str, Any]) -> Key:
         if len(public) != ED25519_BYTES:
             raise ValueError(f"{len(public)} bytes")
     revoked = said.get("mobigo_revoked_at")
-    first, last, until = (_instant(said[f"mobigo_{name}"]) for name in ("signs_from", "signs_until", "believed_until"))
-    issuer = str(said["mobigo_issuer"])
-    return Key(
-        int(said["kid"]), issuer, use, public, first, last, until, None if revoked is None else _instant(revoked)
-    )
+    usual = {"signs_from": OLDEST, "signs_until": LATEST, "believed_until": LATEST}
+    first, last, until = (_instant(said.get(f"mobigo_{name}", at)) for name, at in usual.items())
+    revoked_at = None if revoked is None else _instant(revoked)
+    return Key(int(said["kid"]), str(said.get("mobigo_issuer", "")), use, public, first, last, until, revoked_at)
 
 
 def _instant(text: str) -> datetime:
