@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from random import Random
 from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
 
 import pytest
 from tests.conftest import new_database
 
 from mobigo.fares.document import read_document
+from mobigo.fares.model import FareRide, RideKind
 from mobigo.fares.shelf import open_shelf
 from mobigo.journeys import service
 from mobigo.journeys.model import Criterion, JourneyRequest
@@ -20,10 +22,11 @@ from mobigo.journeys.snapshot import build_network
 from mobigo.transit.load import load_gtfs
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from mobigo.journeys.network import Network
+    from mobigo.journeys.pricing import Till
 
 NOW = datetime(2026, 11, 23, 5, tzinfo=UTC)
 """A Monday, 06:00 in Paris."""
@@ -32,6 +35,8 @@ CENTS = (100, 250, 400, 700)
 """Of a ride, by line."""
 SEEDS = range(12)
 WINDOW = 4 * 3600
+MOST_CHANGES = 4
+PARIS = ZoneInfo("Europe/Paris")
 
 
 @dataclass(frozen=True)
@@ -96,24 +101,27 @@ def towns(test_cluster: str, tmp_path_factory: pytest.TempPathFactory) -> Iterat
         yield Networks(folder / "home").current()
 
 
-def everything(runs: list[Run], change: int) -> set[tuple[int, int, int, int]]:
-    """All journeys from the first stop to the last: departure, arrival, minutes; changes; cents."""
+Rides = tuple[tuple[int, int, int, int, int], ...]
+"""Line, stops and minutes of boarding and alighting."""
+
+
+def everything(runs: list[Run], change: int, cents_of: Callable[[Rides], int]) -> set[tuple[int, int, int, int]]:
+    """All journeys from the first stop to the last that none beats: departure, arrival, minutes; changes; cents."""
     found: set[tuple[int, int, int, int]] = set()
 
-    def ride(stop: int, ready: int, left: int | None, rides: int, cents: int) -> None:
+    def ride(stop: int, ready: int, rides: Rides) -> None:
         for run in runs:
             for n, (board, departure) in enumerate(run.calls):
                 if board != stop or departure < ready:
                     continue
                 for alight, arrival in run.calls[n + 1 :]:
-                    begun = departure if left is None else left
-                    paid = cents + CENTS[run.line]
+                    more = (*rides, (run.line, board, alight, departure, arrival))
                     if alight == STOPS - 1:
-                        found.add((begun, arrival, rides, paid))
-                    elif rides < 4:
-                        ride(alight, arrival + change, begun, rides + 1, paid)
+                        found.add((more[0][3], arrival, len(rides), cents_of(more)))
+                    elif len(rides) < MOST_CHANGES:
+                        ride(alight, arrival + change, more)
 
-    ride(0, 0, None, 0, 0)
+    ride(0, 0, ())
     return {
         one
         for one in found
@@ -125,8 +133,8 @@ def everything(runs: list[Run], change: int) -> set[tuple[int, int, int, int]]:
     }
 
 
-@pytest.mark.parametrize("seed", SEEDS)
-def test_nothing_cheaper_is_missed_where_each_ride_is_paid(towns: Network, seed: int) -> None:
+def sell(seed: int, **more: object) -> Till:
+    """Sell single rides by line, and what else there is."""
     document = {
         "name": {"fr": "x"},
         "valid_from": "2026-01-01",
@@ -139,17 +147,26 @@ def test_nothing_cheaper_is_missed_where_each_ride_is_paid(towns: Network, seed:
             {
                 "id": "t",
                 "timezone": "Europe/Paris",
-                "legs": [{"product": f"p{n}", "network": str(n)} for n in range(LINES)],
+                "legs": [{"product": f"p{n}", "network": str(n), "group": str(n // 2)} for n in range(LINES)],
+                "transfers": more.get("transfers", []),
             }
         ],
     }
+    document["products"] += more.get("passes", [])  # type: ignore[operator]
     shelf = open_shelf([read_document(document, id_="region")])
     assert shelf is not None
+    return open_till(shelf, (), 1)
+
+
+def compare(
+    towns: Network, seed: int, till: Till
+) -> tuple[set[tuple[int, int, int, int]], set[tuple[int, int, int, int]]]:
+    """Return what is found, and what there is."""
     request = JourneyRequest(
-        f"far:{seed}.0", f"far:{seed}.{STOPS - 1}", NOW, window=WINDOW, max_transfers=4, everything=True,
+        f"far:{seed}.0", f"far:{seed}.{STOPS - 1}", NOW, window=WINDOW, max_transfers=MOST_CHANGES, everything=True,
         criterion=Criterion.PRICE, budget=60.0, ondemand=False, carpool=False,
     )  # fmt: skip
-    plan = service.plan(towns, request, till=open_till(shelf, (), 1))
+    plan = service.plan(towns, request, till=till)
     assert plan.complete
     found = {
         (
@@ -161,5 +178,52 @@ def test_nothing_cheaper_is_missed_where_each_ride_is_paid(towns: Network, seed:
         for one in plan.journeys
         if one.priced is not None
     }
+
+    def cents_of(rides: Rides) -> int:
+        seen = [
+            FareRide(
+                RideKind.LINE, "far:A", f"far:{seed}.{line}", (), f"far:{seed}.{board}", f"far:{seed}.{alight}",
+                (NOW + timedelta(minutes=left)).astimezone(PARIS), (NOW + timedelta(minutes=there)).astimezone(PARIS),
+                0, NOW.date(),
+            )
+            for line, board, alight, left, there in rides
+        ]  # fmt: skip
+        cents = till.shelf.cents(seen, till.fellows)
+        assert cents is not None
+        return cents
+
     change = int(towns.days.footpaths.change_seconds[0]) // 60
-    assert found == everything(draw(seed), change)
+    return found, everything(draw(seed), change, cents_of)
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_nothing_cheaper_is_missed_where_each_ride_is_paid(towns: Network, seed: int) -> None:
+    found, there = compare(towns, seed, sell(seed))
+    assert found == there
+
+
+FREE = {"kind": "from_and_rule", "from_group": "0", "to_group": "0", "count": -1}
+DAY_TICKET = {
+    "id": "day",
+    "name": {"fr": "x"},
+    "kind": "day",
+    "prices": [{"cents": 600}],
+    "validity": {"mode": "fixed"},
+    "covers": {"networks": ["1", "2", "3"]},
+}
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_nothing_cheaper_is_missed_where_tickets_last(towns: Network, seed: int) -> None:
+    till = sell(seed, transfers=[FREE], passes=[DAY_TICKET])
+    found, there = compare(towns, seed, till)
+    assert found == there
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_nothing_cheaper_is_missed_where_changes_are_free_for_a_while(towns: Network, seed: int) -> None:
+    rule = FREE | {"seconds": 3600, "limit": "departure_to_departure"}
+    other = FREE | {"from_group": "1", "to_group": "0", "count": None, "seconds": 5400, "limit": "arrival_to_departure"}
+    till = sell(seed, transfers=[rule, {k: v for k, v in other.items() if v is not None}])
+    found, there = compare(towns, seed, till)
+    assert found == there

@@ -62,11 +62,14 @@ def list_wishes(network: Network, till: Till, wishes: Preferences | None) -> Ite
         yield replace(wishes, costs=Costs(0, np.zeros(trips, np.int32), np.zeros(stops, np.int32), parts.kilometre))
     numbers = np.unique(parts.kinds).tolist()
     many = len(numbers)
-    sizes = range(1, many) if many <= MOST_CLASSES else sorted({1, many - 1})
-    for size in sizes:
-        for kept in combinations(numbers, size):
-            routes = np.isin(parts.kinds, kept)
-            yield replace(wishes, routes=routes if wishes.routes is None else routes & wishes.routes)
+    for size in range(1, many + 1) if many <= MOST_CLASSES else sorted({1, many - 1, many}):
+        for some in combinations(numbers, size):
+            routes = np.isin(parts.kinds, some)
+            if size < many:
+                yield replace(wishes, routes=routes if wishes.routes is None else routes & wishes.routes)
+            covered = np.append(np.where(routes, 0, parts.boarding), 0)[network.timetable.trip_route].astype(np.int32)
+            slope = np.where(routes, 0, parts.kilometre).astype(np.int32)
+            yield replace(wishes, costs=Costs(0, covered, np.zeros(stops, np.int32), slope))
 
 
 def _find_parts(network: Network, till: Till) -> Parts:
