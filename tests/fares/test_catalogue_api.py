@@ -64,6 +64,8 @@ def test_the_catalogue_in_force_says_that_it_is_a_demonstration(fares: FareClien
     (found,) = fares.get(FARES).json()["catalogues"]
     assert (found["series"], found["demonstration"], found["currency"]) == ("region", True, "EUR")
     assert [one["id"] for one in found["categories"] if one["default"]] == ["adult"]
+    assert [one["period"] for one in found["caps"]] == ["day", "week", "month"]
+    assert {one["id"] for one in found["operators"]} >= {"region", "trains"}
 
 
 def test_products_are_listed_with_their_prices(fares: FareClient) -> None:

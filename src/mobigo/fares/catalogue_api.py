@@ -13,11 +13,13 @@ from mobigo.db.session import Database, driver
 from mobigo.fares import service, store, tables
 from mobigo.fares.catalogue import (
     AfterSales,
+    Cap,
     Catalogue,
     Channel,
     Coverage,
     DistanceScale,
     Medium,
+    Operator,
     Product,
     ProductKind,
     Reduction,
@@ -134,10 +136,13 @@ class CatalogueAnswer(BaseModel):
     currency: str
     timezone: str
     demonstration: bool
+    operators: list[Operator]
     categories: list[RiderCategory]
     media: list[Medium]
     networks: list[NamedAnswer]
     areas: list[NamedAnswer]
+    reductions: list[Reduction] = Field(description="The best one counts, never two")
+    caps: list[Cap] = Field(description="The most that is charged afterwards for the rides of a time")
 
 
 class CataloguesAnswer(BaseModel):
@@ -511,10 +516,13 @@ def _catalogue(catalogue: Catalogue) -> CatalogueAnswer:
         currency=catalogue.currency,
         timezone=catalogue.timezone,
         demonstration=catalogue.demonstration,
+        operators=list(catalogue.operators),
         categories=list(catalogue.categories),
         media=list(catalogue.media),
         networks=[NamedAnswer(id=one.id, name=one.name) for one in catalogue.networks],
         areas=[NamedAnswer(id=one.id, name=one.name) for one in catalogue.areas],
+        reductions=list(catalogue.reductions),
+        caps=list(catalogue.caps),
     )
 
 
