@@ -80,7 +80,7 @@ def test_as_few_vehicles_drive_the_runs_as_can(way: str, seed: int) -> None:
         for n in range(7)
     ]
     session = {"name": way, "way": way, "weekdays": [1], "locked": 0, "runs": runs}
-    changed, late = [{**runs[0], "session": way}], [Break("link", way, "R0", "late")]
+    changed, late = [{**runs[0], "session": way}], [Break("link", way, "R0", "late", "tard")]
     (found,) = relink(BOOK, {"sessions": [session]}, changed, late, lambda _: Grid())  # type: ignore[arg-type,return-value]
     assert (found.before, found.after) == (7, fewest(runs, way))
     assert len(set(found.vehicles.values())) == found.after
@@ -108,7 +108,7 @@ def test_runs_driven_together_stay_together_and_kinds_apart() -> None:
     together = [{**run(n, "morning", n, 0, n, vehicle=0), "tour": "T", "kind": 1} for n in (0, 1)]
     later = [{**run(n, "morning", 0, 2_000, 0, vehicle=n), "kind": n - 2} for n in (2, 3)]
     session = {"name": "m", "way": "morning", "weekdays": [1], "locked": 0, "runs": [*together, *later]}
-    changed, late = [{**together[0], "session": "m"}], [Break("link", "m", "R0", "late")]
+    changed, late = [{**together[0], "session": "m"}], [Break("link", "m", "R0", "late", "tard")]
     (found,) = relink(BOOK, {"sessions": [session]}, changed, late, lambda _: Grid())  # type: ignore[arg-type,return-value]
     assert found.vehicles["R0"] == found.vehicles["R1"] == found.vehicles["R3"]
     assert found.vehicles["R2"] != found.vehicles["R0"]

@@ -34,7 +34,7 @@ class Planned:
 
     def __init__(self, conninfo: str, home: Path) -> None:
         self.conninfo, self.home = conninfo, home
-        sample = draw_register(*read_district(), pupils=120, seed=1, year=2026)
+        sample = draw_register(*read_district(), pupils=60, seed=1, year=2026)
         with psycopg.connect(conninfo) as connection:
             import_file(connection, YEAR, sample.as_workbook(), "district.xlsx", STAFF)
             stop = sample.lists["seats"][0].stop
