@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
-from datetime import timedelta
+from datetime import date, timedelta
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from random import Random
@@ -14,7 +14,7 @@ import pytest
 from tests.ticketing.tapping import COACH, MONDAY, TRAIN, Village, open_village
 
 from mobigo.db.session import driver
-from mobigo.ticketing import debts, debts_store, passes
+from mobigo.ticketing import debts, debts_store, passes, taps_keeping, taps_store
 from mobigo.ticketing.taps import Held, ReaderRule
 from mobigo.ticketing.taps_policy import Policy, read_policy, write_policy
 from mobigo.ticketing.taps_service import Taken
@@ -270,3 +270,22 @@ def test_what_was_charged_too_much_goes_back(village: Village) -> None:
     assert village.owed("ana") == 180
     assert village.balances()["provider"] == 180
     assert village.balances().get("travellers", 0) == 0
+
+
+def test_charges_go_on_alike_when_days_are_carried_over_and_forgotten(village: Village) -> None:
+    first = date(2026, 12, 1)
+    kept = []
+    for number in range(0, 80, 2):
+        day = first + timedelta(days=number)
+        village.go(day, "22:00")
+        village.send(*(village.tap("ana", f"{hour:02}:00", day) for hour in (7, 12, 15, 18)))
+        village.go(day + timedelta(days=1), "05:00")
+        village.count()
+        with village.session() as session:
+            taps_keeping.forget_movements(session, read_policy(driver(session)), village.now)
+            taps_keeping.carry_over(session, village.now)
+            card = taps_store.find_card(driver(session), village.id_of(session, "ana"))
+        kept.append(card.carried_until if card else None)
+    assert kept[0] is None
+    assert kept[-1] == first + timedelta(days=79 - 35)
+    assert village.owed("ana") == 2 * 4_000 + 2 * 1_200 + 400  # two months; from February on two weeks and a day

@@ -233,17 +233,18 @@ class TapTariff:
 
     def _choices(self, product: Product, rides: Sequence[FareRide]) -> list[tuple[str, ...]]:
         """List what a buyer could choose so that it helps: areas of these rides."""
-        choice = product.covers.choice if product.covers is not None else Choice.NOTHING
-        if choice is Choice.NOTHING:
+        covers = product.covers
+        if covers is None or covers.choice is Choice.NOTHING:
             return [()]
-        ends = [(self.book.areas_of(ride.board), self.book.areas_of(ride.alight)) for ride in rides]
-        if choice is Choice.PAIR:
+        may = frozenset(covers.areas) or frozenset(one.id for one in self.catalogue.areas)
+        ends = [(self.book.areas_of(ride.board) & may, self.book.areas_of(ride.alight) & may) for ride in rides]
+        if covers.choice is Choice.PAIR:
             pairs = {tuple(sorted((a, b))) for board, alight in ends for a in board for b in alight if a != b}
             return sorted(pairs)[:LONGEST_CHOICE]
-        assert product.covers is not None
         areas = sorted({area for pair in ends for some in pair for area in some})
-        count = min(product.covers.areas_chosen, len(areas))
-        return [one for one, _ in zip(combinations(areas, count), range(LONGEST_CHOICE), strict=False)] if count else []
+        others = sorted(may.difference(areas))[: max(0, covers.areas_chosen - len(areas))]
+        chosen = combinations(sorted([*areas, *others]), covers.areas_chosen)
+        return [one for one, _ in zip(chosen, range(LONGEST_CHOICE), strict=False)]
 
     def _place(
         self, product: Product, who: str, day: date, rides: Sequence[FareRide], areas: tuple[str, ...]
