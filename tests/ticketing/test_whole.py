@@ -5,6 +5,7 @@ Everything is real: the demonstration's region and prices, the database, the pla
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime, timedelta
 from io import BytesIO
 from typing import TYPE_CHECKING, Any
@@ -193,3 +194,32 @@ def test_from_the_village_to_the_tram_and_to_the_last_cent(region: Region) -> No
         "/v1/tickets/settlements", content=file, headers={"Authorization": f"Bearer {token}"}
     ).json()
     assert (answer["rows"], answer["findings"], answer["missing"]) == (2, [], [])
+
+
+def test_a_journey_is_bought_and_given_back_on_pages(region: Region) -> None:
+    query = {"from": VILLAGE, "to": DIJON, "at": "2026-11-24T09:30", "lang": "en"}
+    shown = region.http.get("/", params=query)
+    assert shown.status_code == 200
+    assert 'action="/buy"' in shown.text
+    journey = region.plan()
+    quotes = " ".join(leg["booking"]["quote"] for leg in journey["legs"] if leg.get("booking"))
+    english = {"Accept-Language": "en"}
+    form = {"journey": journey["id"], "option": quotes, "travellers": "1"}
+    offered = region.http.post("/buy", data=form, headers=english)
+    assert offered.status_code == 200
+    assert "€13.20" in offered.text
+    (offer,) = re.findall(r'name="offer" value="([^"]+)"', offered.text)
+    contact = {"name": "Camille", "phone": "06 12 34 56 78"}
+    went = region.http.post("/orders", data={"offer": offer, **contact}, headers=english)
+    assert went.status_code == 303, went.text
+    again = region.http.post("/orders", data={"offer": offer, **contact}, headers=english)
+    assert again.headers["location"] == went.headers["location"]
+    order = region.http.get(went.headers["location"], headers=english)
+    assert "Paid. Here are your tickets." in order.text
+    assert len(re.findall(r'href="/tickets/t', order.text)) == 2
+    for part in re.findall(r'name="part" value="([^"]+)"', order.text):
+        assert region.http.post(f"{went.headers['location']}/refund", data={"part": part}).status_code == 303
+    assert "All tickets were given back." in region.http.get(went.headers["location"], headers=english).text
+    assert region.books() == {}
+    assert region.http.get("/orders/nobody").status_code == 404
+    assert region.http.post("/buy", data={"journey": "x"}, headers=english).status_code == 422

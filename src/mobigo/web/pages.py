@@ -23,6 +23,7 @@ from mobigo.places.model import AmbiguousPlace, UnknownPlace
 from mobigo.web import (
     assets,
     book,
+    buying,
     desk,
     docs,
     fares,
@@ -79,7 +80,7 @@ def install(app: FastAPI) -> None:
     app.state.tiles = tiles.Kept()
     app.include_router(router)
     staff = (signin, desk, sheet, school, school_planning)
-    for one in (book, stops, lines, fares, tickets, opendata, docs, tiles, *staff):
+    for one in (book, buying, stops, lines, fares, tickets, opendata, docs, tiles, *staff):
         app.include_router(one.router)
 
 
@@ -125,6 +126,7 @@ def planner(request: Request, now: Now) -> Response:
         request,
         "planner.html",
         speak,
+        sells=not request.app.state.counter.provider.is_real,
         status=200 if network else 503,
         title=_title(question, plan, speak),
         question=question,
