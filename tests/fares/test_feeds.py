@@ -49,6 +49,7 @@ def test_fares_come_with_their_feed(database_url: str, tmp_path: Path) -> None:
     catalogue = in_force(database_url, "x")
     assert catalogue is not None
     assert catalogue.tariffs[0].priorities  # the column is there, though empty
+    assert catalogue.valid_from == date(2026, 1, 1)  # the feed's first day
     with psycopg.connect(libpq_conninfo(database_url)) as connection:
         assert [one.id for one in list_in_force(connection, TODAY)] == ["x"]
 

@@ -51,6 +51,8 @@ class FeedRows:
     """Whether fare_leg_rules.txt has a column rule_priority."""
     notes: list[str] = field(default_factory=list)
     """What could not be read."""
+    first_day: date | None = None
+    """On which anything of it runs, of a loaded feed."""
 
     def of(self, name: str) -> list[Row]:
         """Return the rows of a file; none where it is not there."""
@@ -75,23 +77,26 @@ def read_loaded(connection: Connection[Any], source: str, *, whole: bool = False
     NotFound
         ``unknown_feed``: no such feed is in service.
     """
-    found = connection.execute("SELECT active_version FROM feed WHERE source = %s", [source]).fetchone()
-    if found is None or found[0] is None:
+    row = connection.execute(
+        "SELECT v.id, v.first_day FROM feed f JOIN feed_version v ON v.id = f.active_version WHERE f.source = %s",
+        [source],
+    ).fetchone()
+    if row is None:
         raise NotFound(f"no feed {source!r} is in service; `mobigo feeds` lists them", code="unknown_feed")
     tables: dict[str, list[Row]] = {"fare_leg_rules": []}
     priced = connection.execute(
         "SELECT EXISTS (SELECT FROM fare_products WHERE version_id = %(version)s)"
         " OR EXISTS (SELECT FROM fare_attributes WHERE version_id = %(version)s)",
-        {"version": found[0]},
+        {"version": row[0]},
     ).fetchone()
     everything = whole or (priced is not None and priced[0])
     with connection.cursor(row_factory=dict_row) as cursor:
         for name in FILES if everything else ():
             columns = ", ".join(NEEDED.get(name, [column.name for column in BY_NAME[name].columns]))
             query = f"SELECT {columns} FROM {name} WHERE version_id = %s".encode()  # noqa: S608 - names of GTFS
-            tables[name] = list(cursor.execute(query, found))
+            tables[name] = list(cursor.execute(query, [row[0]]))
     priorities = [row["rule_priority"] for row in tables["fare_leg_rules"]]
-    return FeedRows(source, tables, ranked=any(value is not None for value in priorities))
+    return FeedRows(source, tables, ranked=any(value is not None for value in priorities), first_day=row[1])
 
 
 def read_archive(path: Path, source: str) -> FeedRows:

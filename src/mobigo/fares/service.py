@@ -271,6 +271,8 @@ def publish_feed(
 ) -> tuple[int, list[str]] | None:
     """Publish the fares that a feed in service brings, as the series of its name, where they changed.
 
+    The first ones hold from the feed's first day, those that take their place from today.
+
     Returns
     -------
     (int, list of str) or None
@@ -289,7 +291,8 @@ def publish_feed(
     before = store.find_in_force(connection, source, today)
     if before is None and not rows.speaks_of_fares:
         return None
-    first = today if before is None else before.valid_from
+    begins = today if before is not None or rows.first_day is None else min(today, rows.first_day)
+    first = begins if before is None else before.valid_from
     if rows.speaks_of_fares:
         catalogue, notes = read_fares(rows, valid_from=first)
     else:
@@ -297,7 +300,7 @@ def publish_feed(
     if before is not None and store.read_content(connection, before.number) == write_document(catalogue):
         return None
     version = draft_catalogue(
-        connection, replace(catalogue, valid_from=today), origin=f"fares of feed {source}", by=AUTHOR, now=now
+        connection, replace(catalogue, valid_from=begins), origin=f"fares of feed {source}", by=AUTHOR, now=now
     )
     publish(connection, version.number, seen=version.revision, by=AUTHOR, now=now, today=today)
     return version.number, notes
