@@ -44,7 +44,6 @@ class Likeness:
         self.limits = sorted({*_limits(validities), *_seconds(book)})
         self.joined = any(tariff.joins for tariff in catalogue.tariffs)
         self.through = any(tariff.throughs for tariff in catalogue.tariffs)
-        self.passing = any(row.contains for one in catalogue.tariffs for fare in one.throughs for row in fare.rows)
         covers = [one.covers for one in catalogue.products]
         self.farthest = sorted({one.max_metres for one in covers if one is not None and one.max_metres is not None})
         self.scales = catalogue.scales
@@ -87,7 +86,7 @@ class Likeness:
             self._distance(ride.metres),
             ride.quoted,
             ride.shares,
-            self._passed(ride) if self.passing else None,
+            self._passed(ride) if self.book.passing else None,
         )
 
     def _distance(self, metres: int) -> Hashable:

@@ -27,6 +27,11 @@ class Shelf(NamedTuple):
         """Category that prices are shown for when nobody said who travels."""
         return self.books[0].default
 
+    @property
+    def passing(self) -> bool:
+        """Whether it matters which stops a ride passes."""
+        return any(book.passing for book in self.books)
+
     def book_of(self, version: int) -> PriceBook:
         """Return the catalogue of a version; the first one of what was sold from a version that is over."""
         return next((book for book in self.books if book.catalogue.version == version), self.books[0])

@@ -208,6 +208,7 @@ def find_cents(
     booked : function
         Describes a part that must be booked; gives nothing for the others.
     """
+    passing = till.shelf.passing
     rides: list[FareRide] = []
     before: Ride | None = None
     previous: Ride | Walk | None = None
@@ -219,7 +220,7 @@ def find_cents(
             )
             before = None
         elif isinstance(part, Ride):
-            ride = _read_line(network, part)
+            ride = _read_line(network, part, ends=not passing)
             seated = before is not None and previous is before and is_seat_kept(network.timetable, before, part)
             if seated:
                 rides[-1] = _go_on(rides[-1], ride)
@@ -244,14 +245,14 @@ def _go_on(before: FareRide, after: FareRide) -> FareRide:
     )
 
 
-def _read_line(network: Network, ride: Ride) -> FareRide:
-    """Return a ride by timetable as fares see it."""
+def _read_line(network: Network, ride: Ride, *, ends: bool) -> FareRide:
+    """Return a ride by timetable as fares see it; with its ends only, where it does not matter what it passes."""
     timetable = network.timetable
     first = int(timetable.call_first[ride.trip])
     route, zone = int(timetable.trip_route[ride.trip]), int(timetable.trip_zone[ride.trip])
     agency = int(timetable.route_agency[route])
     stops = timetable.call_stop[first + ride.from_pos : first + ride.to_pos + 1].tolist()
-    names = [timetable.stop_ids.at(stop) for stop in stops]
+    names = [timetable.stop_ids.at(stop) for stop in ((stops[0], stops[-1]) if ends else stops)]
     return FareRide(
         RideKind.LINE,
         timetable.agency_ids.at(agency) if agency >= 0 else "",
@@ -264,7 +265,7 @@ def _read_line(network: Network, ride: Ride) -> FareRide:
         ride_metres(timetable, ride.trip, ride.from_pos, ride.to_pos),
         ride.service_date,
         timetable.trip_ids.at(ride.trip),
-        passes=tuple(dict.fromkeys(names)),
+        passes=() if ends else tuple(dict.fromkeys(names)),
         stations=(_station(network, names[0]), _station(network, names[-1])),
     )
 
