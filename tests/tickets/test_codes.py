@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import time
+import zlib
 from datetime import date, timedelta
 from io import BytesIO
 from typing import TYPE_CHECKING
@@ -258,6 +259,32 @@ def test_a_barcode_without_signature_or_key_is_told_apart() -> None:
     assert (verdict.reason, verdict.fields["issuer"]) == (Reason.UNKNOWN_KEY, "1187")
 
 
+def wrap(version: bytes, data: bytes, kid: bytes = b"00001") -> bytes:
+    """Put ticket data into the older envelope."""
+    body = b"U_HEAD01" + b"0020" + b"1187 abc" + b"U_FLEX" + version + b"%04d" % (12 + len(data)) + data
+    packed = zlib.compress(body)
+    halves = decode_dss_signature(sign_p256(ISSUER)(packed))
+    signature = b"".join(half.to_bytes(32) for half in halves)
+    return b"#UT02" + b"1187" + kid + signature + b"%04d" % len(packed) + packed
+
+
+def test_tickets_in_the_older_envelope_are_read_and_judged() -> None:
+    data = railway.write_ticket(claim(ticket(want())), railway.Sale(500, "EUR", 100), "1187")
+    theirs = Keyring([key(Use.UIC, issuer="1187")])
+    verdict = codes.judge(wrap(b"03", data), theirs, NOON)
+    assert (verdict.reason, verdict.format) == (Reason.OK, "uic-ut")
+    assert verdict.fields["records"] == ["U_HEAD", "U_FLEX"]
+    assert codes.judge(wrap(b"03", data), theirs, NOON + timedelta(days=2)).reason is Reason.EXPIRED
+    assert codes.judge(wrap(b"03", data), KEYS, NOON).reason is Reason.UNKNOWN_KEY
+    assert codes.judge(wrap(b"03", data, b"TEST1"), theirs, NOON).reason is Reason.UNKNOWN_KEY
+    broken = bytearray(wrap(b"03", data))
+    broken[20] ^= 1
+    assert codes.judge(bytes(broken), theirs, NOON).reason is Reason.BAD_SIGNATURE
+    bomb = zlib.compress(bytes(10_000_000))[:3900]
+    for wrong in (wrap(b"03", b"\xff"), wrap(b"03", data)[:-1], b"#UT02", b"#UT02" + b"1" * 73 + b"3900" + bomb):
+        assert codes.judge(wrong, theirs, NOON).reason is Reason.MALFORMED
+
+
 json_like = st.recursive(
     st.none() | st.booleans() | st.integers(-(2**64), 2**64 - 1) | st.binary(max_size=300) | st.text(max_size=30),
     lambda inner: (
@@ -304,7 +331,8 @@ def fuzz(rounds: int) -> float:
     ]
     seeds += [show(format_, write(format_, ticket(want(), POINT)), NOON) for format_ in Format]
     seeds += [compact.write_text(seeds[0]).encode(), railway.read(seeds[-2]).signed]
-    seeds += [railway.write_ticket(claim(ticket(FULL)), railway.Sale(1, "EUR", 0), "1187")]
+    bare = railway.write_ticket(claim(ticket(FULL)), railway.Sale(1, "EUR", 0), "1187")
+    seeds += [bare, wrap(b"03", bare)]
     longest = 0.0
     for _ in range(rounds):
         data = bytearray(dice.choice(seeds))

@@ -141,7 +141,9 @@ class VerdictAnswer(BaseModel):
 
     valid: bool
     reason: Reason
-    format: str | None = Field(description="`compact`, `uic-u2`, `uic-u1`, `fcb3`, `fcb2`, `fcb1`; null: no code")
+    format: str | None = Field(
+        description="`compact`, `uic-u2`, `uic-u1`, `uic-ut`, `fcb3`, `fcb2`, `fcb1`; null: no code"
+    )
     words: dict[str, str] = Field(description="The reason, in French and English")
     fields: dict[str, Any] = Field(description="All the code says")
 
@@ -250,6 +252,12 @@ def bind_phone(*, session: Database, now: Now, key: TicketKey, body: PhoneBody) 
     """Bind a ticket to a phone: from then on only codes that this phone has just signed are good, no copy of them.
 
     The codes before are refused. Another phone may take the ticket over by the same request.
+
+    What a phone shows is made of the code that `GET .../code` gives, each time anew. Of `compact`: CBOR of
+    `[2, key, claims, signature, seconds, s]`, where `key`, `claims` and `signature` are those of the code, `seconds` is
+    the moment since 1970, and `s` the phone's signature (ECDSA on P-256 with SHA-256, two numbers of 32 bytes) of the
+    CBOR of `["mobigo ticket shown 1" as bytes, the code as bytes, seconds]`; drawn as QR of `MBG1:` and base 45. Of
+    `uic`: level 2 of the header as UIC IRS 90918-9 has it, with a moment as FDC1, signed as DER.
     """
     text = body.public_key.replace("-", "+").replace("_", "/").rstrip("=")
     try:

@@ -10,7 +10,7 @@ from functools import cache
 from importlib import resources
 from typing import TYPE_CHECKING, Any
 
-from mobigo.tickets import compact, railway
+from mobigo.tickets import compact, envelope, railway
 from mobigo.tickets.claims import Claims, describe
 from mobigo.tickets.keys import Key, Keyring, Use, from_halves, verify_ed25519, verify_p256
 from mobigo.tickets.model import Malformed
@@ -70,7 +70,7 @@ class Code:
     """A code, read but not believed."""
 
     format: str
-    """``compact``, ``uic-u2``, ``uic-u1``, ``fcb3``, ``fcb2``, ``fcb1``."""
+    """``compact``, ``uic-u2``, ``uic-u1``, ``uic-ut``, ``fcb3``, ``fcb2``, ``fcb1``."""
     use: Use | None
     """Kind of key that signs it; None: nothing does."""
     issuer: str | None
@@ -82,7 +82,7 @@ class Code:
     issued_at: datetime | None
     content: Mapping[str, Any]
     """All it says, in JSON."""
-    read: compact.Compact | railway.Railway | None
+    read: compact.Compact | railway.Railway | envelope.Envelope | None
 
 
 @dataclass(frozen=True)
@@ -113,6 +113,8 @@ def read(data: bytes) -> Code:
         raise Malformed(f"{len(data):,} bytes, at most {LARGEST:,}")
     if data.startswith(compact.PREFIX.encode()):
         return _read_compact(compact.read_text(data.decode("ascii", "replace").strip()))
+    if data.startswith(b"#UT"):
+        return _read_envelope(data)
     for reader in (_read_compact, _read_railway, _read_bare):
         try:
             return reader(data)
@@ -148,6 +150,16 @@ def _read_railway(data: bytes) -> Code:
     return Code(name, Use.UIC, one.issuer, one.kid, claims, period, issued, content, one)
 
 
+def _read_envelope(data: bytes) -> Code:
+    one = envelope.read(data)
+    period = railway.read_period(one.tickets[0][1]) if one.tickets else (None, None)
+    content: dict[str, Any] = {"issuer": one.issuer, "key": one.kid, "records": list(one.records)}
+    content |= _say_period(period)
+    content["tickets"] = [{"version": version, **railway.to_json(ticket)} for version, ticket in one.tickets]
+    kid = int(one.kid) if one.kid.isascii() and one.kid.isdecimal() else None
+    return Code("uic-ut", Use.UIC, one.issuer, kid, None, period, None, content, one)
+
+
 def _read_bare(data: bytes) -> Code:
     version, ticket = railway.read_bare(data)
     period = railway.read_period(ticket)
@@ -181,7 +193,9 @@ def _judge(code: Code, keys: Keyring, at: datetime) -> tuple[Reason, Key | None]
     if key is None:
         return Reason.UNKNOWN_KEY, None
     verify = verify_p256 if code.use is Use.UIC else verify_ed25519
-    if not verify(key.public, code.read.signature, code.read.signed):
+    older = isinstance(code.read, envelope.Envelope)
+    signature = from_halves(code.read.signature) if older else code.read.signature
+    if not verify(key.public, signature, code.read.signed):
         return Reason.BAD_SIGNATURE, key
     return _judge_key(key, code, at) or _judge_phone(code.read, code.claims, at) or _judge_times(code, at), key
 
@@ -195,8 +209,12 @@ def _judge_key(key: Key, code: Code, at: datetime) -> Reason | None:
     return None if at <= key.verify_until else Reason.KEY_NOT_VALID
 
 
-def _judge_phone(one: compact.Compact | railway.Railway, claims: Claims | None, at: datetime) -> Reason | None:
+def _judge_phone(
+    one: compact.Compact | railway.Railway | envelope.Envelope, claims: Claims | None, at: datetime
+) -> Reason | None:
     """Judge whether a code that is bound to a phone is shown by it, now."""
+    if isinstance(one, envelope.Envelope):
+        return None
     if isinstance(one, compact.Compact):
         phone, shown_at, lasts = one.claims.phone, one.shown_at, SHOWN_FOR
         signature = one.shown_signature and from_halves(one.shown_signature)
@@ -218,11 +236,11 @@ def _judge_times(code: Code, at: datetime) -> Reason:
     first, last = code.period
     if code.claims is not None and code.claims.specimen:
         return Reason.SPECIMEN
-    if isinstance(code.read, railway.Railway):
-        if any(ticket["issuingDetail"]["specimen"] for _, ticket in code.read.tickets):
-            return Reason.SPECIMEN
-        if code.read.ends is not None and at > code.read.ends + SKEW:
-            return Reason.CODE_EXPIRED
+    tickets = code.read.tickets if isinstance(code.read, railway.Railway | envelope.Envelope) else ()
+    if any(ticket["issuingDetail"]["specimen"] for _, ticket in tickets):
+        return Reason.SPECIMEN
+    if isinstance(code.read, railway.Railway) and code.read.ends is not None and at > code.read.ends + SKEW:
+        return Reason.CODE_EXPIRED
     if first is not None and at + SKEW < first:
         return Reason.NOT_YET_VALID
     if last is not None and at - SKEW >= last:
