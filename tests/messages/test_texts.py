@@ -49,6 +49,18 @@ VALUES: dict[str, object] = {
     "operator": "Covoit",
     "pupil": "Lou",
     "year": "2026-2027",
+    "product": "Mois",
+    "start": PICKUP,
+    "by_hand": "Payez dans votre compte.",
+    "again": PICKUP,
+    "ended": "Votre abonnement est arrêté.",
+    "granted": "jeune",
+    "refused": "senior",
+    "why": "La photo est illisible.",
+    "title": "Horaires",
+    "at": PICKUP,
+    "last": date(2026, 12, 31),
+    "problems": [{"validator": "gtfs-guru", "code": "empty_file", "count": 1, "sample": "stops.txt"}],
     "halts": [{"trip": "Matin", "days": "lun. mar.", "clock": "07:32", "stop": "Mairie"}],
 }
 ALL = [(template, channel) for template, channels in CHANNELS.items() for channel in channels]
@@ -83,6 +95,10 @@ def test_every_text_is_written_with_all_values_and_with_hardly_any(
         "operator",
         "pupil",
         "year",
+        "product",
+        "start",
+        "granted",
+        "title",
     }
     few = render(template, channel, language, "Europe/Paris", {key: VALUES[key] for key in VALUES if key in needed})
     assert "None" not in few.body

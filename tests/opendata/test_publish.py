@@ -188,3 +188,25 @@ def test_what_may_not_be_mixed() -> None:
     assert join_licences([names[Family.OPEN], names[Family.SHARE_ALIKE]]).id == "ODbL-1.0"
     with pytest.raises(Exception, match="may not stand in one file"):
         join_licences([names[Family.OPEN], names[Family.UNSTATED]])
+
+
+def test_the_publisher_is_told_once_what_failed_and_what_ends(
+    press: Press, monkeypatch: pytest.MonkeyPatch, connection: psycopg.Connection[Any]
+) -> None:
+    def make(making: Making) -> Draft:
+        path = making.folder / "one.txt"
+        path.write_text("x")
+        said = Said("etalab-2.0", last_day=NOW.date() + timedelta(10))
+        return Draft(said, (Made(path, "one.txt", "text/plain", "TXT", "x"),))
+
+    monkeypatch.setattr(service, "list_makers", lambda _: [Maker(ONE, make)])
+    press.publish()
+    press.publish()
+    let_make(monkeypatch, "bad", Problem("outside", "broken", Severity.ERROR, 2, "line 3"))
+    press.publish()
+    rows = connection.execute("SELECT subject, body FROM message ORDER BY id").fetchall()
+    assert [subject for subject, _ in rows] == [
+        "Données ouvertes : Un expire",
+        "Données ouvertes : Un n'a pas été remplacé",
+    ]
+    assert "outside : broken (2) line 3" in rows[1][1]

@@ -78,6 +78,8 @@ CHANNELS: dict[str, tuple[Channel, ...]] = {
     "pass_renewed": (Channel.EMAIL, Channel.SMS),
     "pass_failed": (Channel.EMAIL, Channel.SMS),
     "proof_decided": (Channel.EMAIL, Channel.SMS),
+    "opendata_failed": (Channel.EMAIL,),
+    "opendata_expires": (Channel.EMAIL,),
     "sheet_ride_added": (Channel.SHEET,),
     "sheet_ride_removed": (Channel.SHEET,),
     "sheet_ride_changed": (Channel.SHEET,),

@@ -12,10 +12,13 @@ from typing import TYPE_CHECKING, Any
 
 import psycopg
 import structlog
+from sqlalchemy.orm import Session
 
-from mobigo.db.engine import libpq_conninfo
+from mobigo.db.engine import libpq_conninfo, open_engine
+from mobigo.db.session import driver
 from mobigo.kit.errors import Conflict, NotFound
 from mobigo.opendata import store
+from mobigo.opendata.alarms import raise_alarms
 from mobigo.opendata.making import Making
 from mobigo.opendata.model import Dataset, Piece, Problem, Severity, Version
 from mobigo.opendata.services import list_services
@@ -109,7 +112,16 @@ class Press:
                 done.append(self._publish(maker))
             with self._connect() as connection:
                 self.shelf.sweep(store.list_hashes(connection))
+            self._raise_alarms()
         return done
+
+    def _raise_alarms(self) -> None:
+        engine = open_engine(self.database, pool_size=1)
+        try:
+            with Session(engine) as session, session.begin():
+                raise_alarms(session, store.list_standings(driver(session)), self.publisher, self.now)
+        finally:
+            engine.dispose()
 
     def _connect(self) -> Connection[Any]:
         return psycopg.connect(libpq_conninfo(self.database))
