@@ -124,7 +124,7 @@ class LiveFeeds:
         self._writing = threading.Lock()
         self._rights: tuple[float, Rights] | None = None
         self._moments: dict[tuple[str | None, bool], tuple[Stamp, Moment]] = {}
-        self._journeys: dict[str | None, tuple[Stamp, list[Tree]]] = {}
+        self._journeys: dict[str | None, tuple[Moment, list[Tree]]] = {}
         self._closed = threading.Event()
         self._thread: threading.Thread | None = None
 
@@ -147,6 +147,10 @@ class LiveFeeds:
             found = known[1]
         self._rights = monotonic(), found
         return found
+
+    def forget_rights(self) -> None:
+        """Look licences up anew when they are asked for next."""
+        self._rights = None
 
     def moment(self, source: str | None = None, *, by_minute: bool = False) -> Moment | None:
         """Return what to write from now; None when there is no network.
@@ -191,10 +195,9 @@ class LiveFeeds:
 
     def journeys(self, source: str | None, moment: Moment) -> list[Tree]:
         """Return all journeys of a moment; written once."""
-        stamp = Stamp("", moment.at, moment.hidden)
         known = self._journeys.get(source)
-        if known is None or known[0] != stamp or moment.live is None:
-            known = self._journeys[source] = stamp, list_journeys(moment)
+        if known is None or known[0] is not moment:
+            known = self._journeys[source] = moment, list_journeys(moment)
         return known[1]
 
     def get(
