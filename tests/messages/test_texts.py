@@ -97,6 +97,8 @@ def test_every_text_is_written_with_all_values_and_with_hardly_any(
         "year",
         "product",
         "start",
+        "cents",
+        "again",
         "granted",
         "title",
     }
