@@ -105,7 +105,7 @@ class Village:
     def collect(self) -> None:
         """Ask for what is to be asked for, and hear what the provider says."""
         with self.session() as session:
-            owing = debts_store.list_owing(driver(session), 10_000, "")
+            owing = debts.list_owing(session, self.now, "", 10_000)
             due = debts_store.list_due(driver(session), self.now, 10_000)
         for card in owing:
             with self.session() as session:

@@ -88,7 +88,7 @@ class Tapping:
         after = ""
         while True:
             with Session(self._engine) as session:
-                owing = debts_store.list_owing(driver(session), BATCH, after)
+                owing = debts.list_owing(session, now, after, BATCH)
             for card in owing:
                 self._ask(lambda session, card=card: debts.collect(session, till, card, now))  # type: ignore[misc]
             if len(owing) < BATCH:

@@ -150,6 +150,13 @@ def collect(session: Session, till: Till, card: str, now: datetime) -> Payment |
     return _ask(session, till, charge, known, now)
 
 
+def list_owing(session: Session, now: datetime, after: str, limit: int) -> list[str]:
+    """List cards that are to be asked for something, in order of their ids and after one."""
+    rules = read_policy(driver(session)).charge
+    since = transport_day(now, FRANCE) - timedelta(days=rules.longest_days)
+    return store.list_owing(driver(session), least=rules.limit_cents, since=since, after=after, limit=limit)
+
+
 def ask_again(session: Session, till: Till, id_: str, now: datetime) -> Payment | None:
     """Ask once more for a charge that was declined; carry the payment out after the commit."""
     connection = driver(session)

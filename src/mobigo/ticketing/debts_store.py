@@ -149,10 +149,24 @@ def sum_open(connection: Connection[Any], card: str) -> tuple[int, date, date] |
     return None if row[0] is None else (int(row[0]), row[1], row[2])
 
 
-def list_owing(connection: Connection[Any], limit: int, after: str) -> list[str]:
-    """List cards that owe something they are not asked for yet, in order of their ids, those after one."""
+def list_owing(connection: Connection[Any], *, least: int, since: date, after: str, limit: int) -> list[str]:
+    """List cards, in order of their ids and after one, that are to be asked for something, or given something back.
+
+    Parameters
+    ----------
+    least : int
+        Cents that are asked for of cards that have paid before.
+    since : date
+        A day from which on one has waited long enough.
+    """
     rows = connection.execute(
-        "SELECT DISTINCT card FROM tap_due WHERE charge IS NULL AND card > %s ORDER BY card LIMIT %s", [after, limit]
+        """
+        SELECT card FROM tap_due JOIN tap_card ON tap_card.id = card WHERE charge IS NULL AND card > %s
+        GROUP BY card, denied_at HAVING sum(cents) >= %s OR sum(cents) < 0 OR min(day) <= %s OR denied_at IS NOT NULL
+            OR NOT EXISTS (SELECT FROM tap_charge AS paid WHERE paid.card = tap_due.card AND paid.state = 'paid')
+        ORDER BY card LIMIT %s
+        """,
+        [after, least, since, limit],
     )
     return [card for (card,) in rows]
 
