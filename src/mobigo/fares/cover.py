@@ -139,9 +139,11 @@ def list_held(book: PriceBook, fellow: Fellow, rides: Sequence[FareRide]) -> tup
         there = _within(product.validity, ok, rides, (held.valid_from, held.valid_until))
         if not there:
             continue
-        clocked = held.valid_from is None and product.validity.mode is not ValidityMode.TRIP
+        allowed = [bool(there >> n & 1) for n in range(len(rides))]
+        clocked = held.valid_from is None and product.validity.mode is ValidityMode.FIRST_USE
+        if clocked:  # a clock that outlasts the journey is none
+            clocked = mask_of(book, product.validity, allowed, rides, allowed.index(True)) != there
         if clocked:
-            allowed = [bool(there >> n & 1) for n in range(len(rides))]
             masks = tuple(
                 mask_of(book, product.validity, allowed, rides, n) if allowed[n] else 0 for n in range(len(rides))
             )
