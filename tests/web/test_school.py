@@ -222,7 +222,8 @@ def test_two_scenarios_are_compared(filled: Office) -> None:
     assert "Avant → Après" in text
     drawn = filled.http.get(f"{HOME}/comparison.json?before={ends[0]}&after={ends[1]}").json()
     assert {one["id"] for one in drawn["schools"]} == {"E1", "E2"}
-    filled.get(f"{HOME}/comparison?before={ends[0]}&after=0", 404)
+    filled.get(f"{HOME}/comparison?before={ends[0]}&after=0", 422)
+    filled.get(f"{HOME}/comparison?before={ends[0]}&after={'0' * 16}", 404)
 
 
 def test_who_signs_in_finds_the_pages_of_their_role(filled: Office) -> None:
@@ -245,3 +246,19 @@ def test_no_home_is_on_the_map_or_in_the_lists_of_stops(filled: Office) -> None:
         assert "47.0123" not in shown
         assert "5.0123" not in shown
     assert "door-" not in drawn
+
+
+@pytest.mark.parametrize(
+    ("path", "status"),
+    [
+        (f"{HOME}/years/%00", 422),
+        (f"{HOME}/years/1999-2000", 404),
+        (f"{HOME}/scenarios/xyz", 422),
+        (f"{HOME}/scenarios/0123456789abcdef", 404),
+        (f"{HOME}/plans/99999999999999999999/progress", 422),
+        (f"{HOME}/comparison?before=%00&after=", 422),
+        (f"{YEAR}/sheet.pdf?circuit=%00", 404),
+    ],
+)
+def test_what_does_not_exist_is_said_and_nothing_breaks(filled: Office, path: str, status: int) -> None:
+    filled.get(path, status)

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from datetime import date, datetime
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Depends, Form, Query, Request, Response, UploadFile
+from fastapi import APIRouter, Depends, Form, Path, Query, Request, Response, UploadFile
 from fastapi.responses import RedirectResponse
 from psycopg import Connection
 
@@ -34,6 +34,7 @@ router = APIRouter(prefix="/staff/school", include_in_schema=False)
 SchoolStaff = Annotated[Person, Depends(admit(Role.SCHOOL))]
 
 Id = Annotated[str, Query(max_length=60)]
+YearId = Annotated[str, Path(pattern=register_service.YEAR)]
 
 HOME = "/staff/school"
 
@@ -187,14 +188,14 @@ def _name_published(at: Office, year: str) -> str:
 
 
 @router.api_route("/years/{year}", methods=READ)
-def show_year(at: AtOffice, year: str) -> Response:
+def show_year(at: AtOffice, year: YearId) -> Response:
     """Show a year: its lists, what they lack, and its scenarios side by side."""
     return _year(at, year)
 
 
 @router.post("/years/{year}/import")
 def import_lists(
-    at: AtOffice, year: str, file: UploadFile, *, replace: Annotated[str, Form(max_length=1)] = ""
+    at: AtOffice, year: YearId, file: UploadFile, *, replace: Annotated[str, Form(max_length=1)] = ""
 ) -> Response:
     """Take the lists of a file over, or say everything that is wrong with it."""
     content = file.file.read(LARGEST + 1)
@@ -212,13 +213,13 @@ def import_lists(
 
 
 @router.api_route("/years/{year}/lists.xlsx", methods=READ)
-def give_workbook(at: AtOffice, year: str) -> Response:
+def give_workbook(at: AtOffice, year: YearId) -> Response:
     """Give all lists as a workbook, without names."""
     return register_api.export_school_workbook(session=at.session, now=at.now, person=at.person, year=year)
 
 
 @router.api_route("/years/{year}/sheet.pdf", methods=READ)
-def print_sheet(at: AtOffice, year: str, circuit: Id) -> Response:
+def print_sheet(at: AtOffice, year: YearId, circuit: Id) -> Response:
     """Print a circuit for its driver."""
     return outputs_api.print_driver_sheet(
         session=at.session, now=at.now, person=at.person, year=year, circuit=circuit, language=at.language
@@ -226,7 +227,7 @@ def print_sheet(at: AtOffice, year: str, circuit: Id) -> Response:
 
 
 @router.api_route("/years/{year}/list.pdf", methods=READ)
-def print_list(at: AtOffice, year: str, school: Id) -> Response:
+def print_list(at: AtOffice, year: YearId, school: Id) -> Response:
     """Print who is brought to a school, with names; this is logged."""
     return outputs_api.print_class_list(
         session=at.session,
@@ -239,7 +240,7 @@ def print_list(at: AtOffice, year: str, school: Id) -> Response:
 
 
 @router.post("/years/{year}/requests")
-def decide_request(at: AtOffice, year: str, form: Fields) -> Response:
+def decide_request(at: AtOffice, year: YearId, form: Fields) -> Response:
     """Grant or refuse a family's request; what it does is said."""
     try:
         received = date.fromisoformat(form.get("received"))

@@ -23,11 +23,13 @@ from mobigo.school.scenarios_api import Changes
 from mobigo.school.yearplan import Effort
 from mobigo.web.forms import Fields, Form
 from mobigo.web.html import READ
-from mobigo.web.school import HOME, AtOffice, Office
+from mobigo.web.school import HOME, AtOffice, Office, YearId
 
 router = APIRouter(prefix=HOME, include_in_schema=False)
 
 ScenarioId = Annotated[str, Path(pattern=r"^[0-9a-f]{16}$")]
+End = Annotated[str, Query(pattern=r"^[0-9a-f]{16}$")]
+"""A scenario of a comparison."""
 PlanId = Annotated[int, Path(ge=1, le=2**62)]
 
 CHANGES: TypeAdapter[Any] = TypeAdapter(Changes)
@@ -48,7 +50,7 @@ def _address(scenario: str) -> str:
 
 
 @router.post("/years/{year}/scenarios")
-def make_scenario(at: AtOffice, year: str, form: Form) -> Response:
+def make_scenario(at: AtOffice, year: YearId, form: Form) -> Response:
     """Make a scenario of a year, empty or as a copy."""
     register_service.get_year(at.connection, year)
     name = form.get("name", long=100) or at.speak("school.unnamed")
@@ -452,9 +454,9 @@ def _say_limits(at: Office, one: Mapping[str, Any]) -> str:
 
 
 @router.api_route("/comparison", methods=READ)
-def compare(at: AtOffice, start: Annotated[int, Query(ge=0, le=10**6)] = 0) -> Response:
+def compare(at: AtOffice, before: End, after: End, start: Annotated[int, Query(ge=0, le=10**6)] = 0) -> Response:
     """Show two plans side by side: figures, stops, every pupil who is moved and why."""
-    ends = [at.request.query_params.get(name, "") for name in ("before", "after")]
+    ends = before, after
     scenarios_of = [scenario_store.get_scenario(at.connection, one) for one in ends]
     problem, found = "", None
     try:
@@ -482,9 +484,9 @@ def compare(at: AtOffice, start: Annotated[int, Query(ge=0, le=10**6)] = 0) -> R
 
 
 @router.api_route("/comparison.json", methods=READ)
-def draw_comparison(at: AtOffice) -> Response:
+def draw_comparison(at: AtOffice, before: End, after: End) -> Response:
     """Give what differs between two plans for the map: stops opened and closed, and from where to where pupils move."""
-    ends = [at.request.query_params.get(name, "") for name in ("before", "after")]
+    ends = before, after
     year = scenario_store.get_scenario(at.connection, ends[1]).year
     documents = [
         at.request.app.state.school_bench.documents.get(at.connection, scenarios.find_plan(at.connection, one))
