@@ -17,7 +17,7 @@ from zoneinfo import ZoneInfo
 import numpy as np
 
 from mobigo.opendata.netex_xml import CODESPACE
-from mobigo.opendata.siri_xml import VERSION, duration, instant, names, ref, trim
+from mobigo.opendata.siri_xml import VERSION, duration, instant, names, ref, token, trim
 from mobigo.transit.boards import headsign
 from mobigo.transit.live import Occupancy, Relation
 from mobigo.transit.live_publish import Delays
@@ -617,8 +617,8 @@ def _write_message(moment: Moment, one: Alert) -> Tree:
     return trim(
         {
             "RecordedAtTime": instant(min([moment.at, *starts])),
-            "ItemIdentifier": one.id,
-            "InfoMessageIdentifier": {"value": one.id},
+            "ItemIdentifier": token(one.id),
+            "InfoMessageIdentifier": {"value": token(one.id)},
             "InfoMessageVersion": 1,
             "InfoChannelRef": {"value": CHANNELS.get(one.severity, DISTURBED)},
             "ValidUntilTime": None if until is None else instant(until),

@@ -28,15 +28,21 @@ ESCAPES = {**BREAKS, ord("&"): "&amp;", ord("<"): "&lt;", ord(">"): "&gt;", ord(
 _NAME = r"-.:_0-9A-Za-z\u00b7\u00c0-\u00d6\u00d8-\u00f6\u00f8-\u037d\u037f-\u1fff"
 """What a name token of XML may be made of, as far as ids are concerned."""
 _ODD = re.compile(f"[^{_NAME}]|_(?=x[0-9A-F]{{4,6}}_)")
+_LANGUAGE = re.compile(r"[A-Za-z]{1,8}(?:-[A-Za-z0-9]{1,8})*")
 _TOLD = re.compile(r"_x([0-9A-F]{4,6})_")
 
 
 def frame(kind: str, id_: str) -> str:
-    """Return the id of something as SIRI and NeTEx say it, as a name token.
+    """Return the id of something as SIRI and NeTEx say it, as a name token."""
+    return token(name(kind, id_))
 
-    What XML allows in no name token (blanks, slashes, ...) is written ``_xHHHH_``, its code point in hexadecimal.
+
+def token(text: str) -> str:
+    """Write a text as a name token of XML.
+
+    What may be in none (blanks, slashes, ...) is written ``_xHHHH_``, its code point in hexadecimal.
     """
-    return _ODD.sub(lambda found: f"_x{ord(found[0]):04X}_", name(kind, id_))
+    return _ODD.sub(lambda found: f"_x{ord(found[0]):04X}_", text)
 
 
 def unframe(text: str) -> str:
@@ -54,7 +60,7 @@ def names(text: str, language: str = "") -> list[Tree]:
     """Write a name or a text, in a language if that is known; nothing for nothing."""
     if not text:
         return []
-    return [{"value": text, "lang": language}] if language else [{"value": text}]
+    return [{"value": text, "lang": language}] if _LANGUAGE.fullmatch(language) else [{"value": text}]
 
 
 @lru_cache(maxsize=100_000)
