@@ -7,7 +7,6 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import httpx
-import pytest
 from tests.conftest import serve
 
 from mobigo.accounts.key import read_key
@@ -55,13 +54,10 @@ def test_a_ticket_is_issued_shown_and_verified(run: Run, tmp_path: Path) -> None
     assert len(json.loads(run("ticket", "keys", "--json")[1])["keys"]) == 3
 
 
-@pytest.mark.parametrize("text", ["", "zz", "00", "nothing at all", "MBG1:", "/etc", "é" * 5000])
-def test_what_is_no_code_is_said_to_be_none(run: Run, text: str) -> None:
-    code, out, _ = run("ticket", "verify", text, "--json")
-    assert (code, json.loads(out)["reason"]) == (0, "malformed")
-
-
-def test_a_picture_is_not_read(run: Run, tmp_path: Path) -> None:
+def test_what_is_no_code_is_said_to_be_none(run: Run, tmp_path: Path) -> None:
+    for text in ("", "zz", "00", "nothing at all", "MBG1:", "/etc", "é" * 5000):
+        code, out, _ = run("ticket", "verify", text, "--json")
+        assert (code, json.loads(out)["reason"]) == (0, "malformed"), text
     file = tmp_path / "code.png"
     file.write_bytes(b"\x89PNG\r\n")
     code, _, err = run("ticket", "verify", file)
