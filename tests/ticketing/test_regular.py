@@ -258,3 +258,29 @@ def test_every_pupil_with_a_seat_has_a_pass(desk: Desk) -> None:
     assert desk.read(f"SELECT state FROM ticket WHERE id = '{listed[0]['ticket']}'") == [("void",)]
     desk.me("school", "POST", "/school-passes/1999-2000", role=Role.SCHOOL, status=404)
     desk.me("desk", "POST", "/school-passes/2026-2027", role=Role.DESK, status=403)
+
+
+def test_who_forgot_to_tap_says_where_they_got_out(desk: Desk) -> None:
+    desk.join("jan")
+    device = desk.enrol()
+    rules = {"agencies": {"demonstration:trains": {"both": True, "missing_cents": 2_000}}}
+    assert desk.ask("PUT", "/tap-rules", Role.FINANCE, json=rules).status_code == 200
+    said = {"agency": "demonstration:trains", "held": "in", "stop": "a", "token": {"method": "pm_card_visa"}}
+    sent = {**tap(1, "jan"), **said, "at": (START - timedelta(hours=1)).isoformat()}
+    desk.send(device, sent)
+    desk.clock.move(START + timedelta(hours=20), 0)
+    desk.worker.count()
+    charge = desk.read(
+        "SELECT tap_charge.id FROM tap_charge JOIN tap_card ON tap_card.id = card"
+        f" WHERE encode(hash, 'hex') = '{sent['card']}'"
+    )[0][0]
+    (card,) = desk.me("jan", "POST", "/me/cards", {"charge": charge}, status=201)["cards"]
+    assert card["charges"][0]["cents"] == 2_000
+    path = f"/me/cards/{card['id']}/rides"
+    (ride,) = desk.me("jan", "GET", path)["rides"]
+    assert (ride["board"], ride["alight"], ride["whole"]) == ("a", None, "no_out")
+    told = {"device": ride["device"], "seq": ride["seq"], "stop": "b"}
+    assert desk.me("jan", "POST", path, told, status=400)["code"] == "invalid_place"  # no timetable knows of it
+    assert desk.me("jan", "POST", path, {**told, "seq": 99}, status=404)["code"] == "unknown_ride"
+    desk.join("kim")
+    desk.me("kim", "POST", path, told, status=404)

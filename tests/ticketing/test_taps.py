@@ -11,13 +11,19 @@ from typing import TYPE_CHECKING
 
 import psycopg
 import pytest
-from tests.ticketing.tapping import COACH, MONDAY, TRAIN, Village, open_village
+from tests.ticketing.tapping import COACH, MONDAY, PARIS, TRAIN, Village, open_village
+from tests.town import write_feed
+from tests.transit.test_boards_live import TOWN
 
 from mobigo.db.session import driver
+from mobigo.kit.errors import InvalidInput, NotFound
 from mobigo.ticketing import debts, debts_store, passes, taps_keeping, taps_store
 from mobigo.ticketing.taps import Held, ReaderRule
+from mobigo.ticketing.taps_places import Places
 from mobigo.ticketing.taps_policy import Policy, read_policy, write_policy
-from mobigo.ticketing.taps_service import Taken
+from mobigo.ticketing.taps_service import Taken, complete
+from mobigo.transit.feed import read_feed_tables
+from mobigo.transit.timetable import build
 
 if TYPE_CHECKING:
     from sqlalchemy.engine import Engine
@@ -289,3 +295,28 @@ def test_charges_go_on_alike_when_days_are_carried_over_and_forgotten(village: V
     assert kept[0] is None
     assert kept[-1] == first + timedelta(days=58 - 35)
     assert village.owed("ana") == 4_000 + 9 * 400  # eleven days of December are a month, nine of January are not
+
+
+def test_where_one_got_out_is_believed_if_the_line_goes_there(village: Village, tmp_path: Path) -> None:
+    timetable = build(read_feed_tables(write_feed(tmp_path / "feed", TOWN)))
+    village.places = Places(timetable, PARIS)
+    with village.session() as session:
+        policy = write_policy(
+            driver(session), Policy(agencies={"A": ReaderRule(both=True, missing_cents=2_000)}), "staff", village.now
+        )
+    tap = village.tap("ana", "08:00", MONDAY, "A", held=Held.IN, stop="X")
+    village.send(tap)
+    assert village.count() == 2_000
+
+    def tell(stop: str) -> None:
+        with village.session() as session:
+            id_ = village.id_of(session, "ana")
+            complete(session, policy, village.places, id_, (tap.device, tap.seq), stop=stop, now=village.now)
+
+    with pytest.raises(InvalidInput, match="may have been S1, Y"):
+        tell("Z")
+    tell("Y")
+    with pytest.raises(NotFound):
+        tell("Y")
+    assert village.count() == -2_000  # nothing is sold for this line: it costs nothing now
+    assert village.owed("ana") == 0

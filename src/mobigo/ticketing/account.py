@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from sqlalchemy.orm import Session
 
     from mobigo.fares.catalogue import RiderCategory
+    from mobigo.ticketing.taps_store import Card
 
 NONCE = 12
 LONGEST_PROOF = timedelta(days=5 * 366)
@@ -238,10 +239,22 @@ def unlink_card(session: Session, account: str, card: str) -> None:
     NotFound
         ``unknown_card``.
     """
+    get_card(session, account, card)
+    taps_store.set_owner(driver(session), card, None, None)
+
+
+def get_card(session: Session, account: str, card: str) -> Card:
+    """Return a card of somebody's own.
+
+    Raises
+    ------
+    NotFound
+        ``unknown_card``.
+    """
     found = taps_store.find_card(driver(session), card, lock=True)
     if found is None or found.account != account:
         raise NotFound(f"you have no card {card[:40]!r}", code="unknown_card")
-    taps_store.set_owner(driver(session), card, None, None)
+    return found
 
 
 # ── all that is known ─────────────────────────────────────────────────────────────────────────────────────────────────

@@ -16,15 +16,26 @@ from mobigo.kit.errors import NotFound, Refused
 from mobigo.kit.parameters import Day
 from mobigo.kit.problems import problems
 from mobigo.kit.requests import Now
-from mobigo.ticketing import account, account_store, debts_store, employers, passes, passes_school, taps_store
+from mobigo.ticketing import (
+    account,
+    account_store,
+    debts_store,
+    employers,
+    passes,
+    passes_school,
+    taps_service,
+    taps_store,
+)
 from mobigo.ticketing.account_store import Proof, Season, Traveller
 from mobigo.ticketing.answers import OffersAnswer, OffersBody
 from mobigo.ticketing.asking import Reader, counter_of
 from mobigo.ticketing.making import Wish
 from mobigo.ticketing.orders_api import make_offers
 from mobigo.ticketing.passes import Renewals
-from mobigo.ticketing.taps import day_begins
+from mobigo.ticketing.taps import Ride, Whole, day_begins
 from mobigo.ticketing.taps_api import ChargeAnswer, Id, Method, write_charge
+from mobigo.ticketing.taps_places import Places
+from mobigo.ticketing.taps_policy import read_policy
 from mobigo.ticketing.taps_service import FRANCE
 from mobigo.tickets import service as tickets
 
@@ -228,6 +239,34 @@ class CardsAnswer(BaseModel):
     """One's cards."""
 
     cards: list[CardAnswer]
+
+
+class CardRideAnswer(BaseModel):
+    """A ride of the last two days."""
+
+    departure: datetime
+    board: str | None
+    alight: str | None
+    route: str | None
+    whole: Whole
+    device: str
+    seq: int = Field(description="With the device: of the tap, to complete what was forgotten")
+
+
+class CardRidesAnswer(BaseModel):
+    """Rides of the last two days, oldest first."""
+
+    rides: list[CardRideAnswer]
+
+
+class CompletionBody(BaseModel):
+    """Where one got out, or in, when one forgot to tap."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    device: Annotated[str, StringConstraints(min_length=1, max_length=100, pattern=r"^[A-Za-z0-9:_-]+$")]
+    seq: int = Field(ge=1, le=2**62, strict=True)
+    stop: Id = Field(description="`source:stop_id`")
 
 
 class CertificateBody(BaseModel):
@@ -547,6 +586,52 @@ def unlink_card(
 ) -> None:
     """Link a card no longer."""
     account.unlink_card(session, asking.user, id)
+
+
+@router.get("/me/cards/{id}/rides", responses=problems(401, 403, 404, 422))
+def list_card_rides(
+    *,
+    session: Database,
+    now: Now,
+    asking: Asking,
+    id: CardId,  # noqa: A002 - likewise
+) -> CardRidesAnswer:
+    """List the rides of one's card of the last two days; older ones are forgotten."""
+    card = account.get_card(session, asking.user, id)
+    rides = taps_service.list_known_rides(session, read_policy(driver(session)), card.id, now)
+    return CardRidesAnswer(rides=[_ride(one) for one in rides])
+
+
+@router.post("/me/cards/{id}/rides", responses=problems(400, 401, 403, 404, 422))
+def complete_card_ride(
+    *,
+    request: Request,
+    session: Database,
+    now: Now,
+    asking: Asking,
+    id: CardId,  # noqa: A002 - likewise
+    body: CompletionBody,
+) -> CardRidesAnswer:
+    """Say where one got out (or in) when one forgot to tap; the day is counted anew, too much goes back."""
+    card = account.get_card(session, asking.user, id)
+    network = request.app.state.networks.find_current()
+    places = Places(network.timetable if network else None, FRANCE)
+    policy = read_policy(driver(session))
+    taps_service.complete(session, policy, places, card.id, (body.device, body.seq), stop=body.stop, now=now)
+    return list_card_rides(session=session, now=now, asking=asking, id=id)
+
+
+def _ride(one: Ride) -> CardRideAnswer:
+    device, seq = one.taps[0]
+    return CardRideAnswer(
+        departure=one.departure.astimezone(FRANCE),
+        board=one.board,
+        alight=one.alight,
+        route=one.route,
+        whole=one.whole,
+        device=device,
+        seq=seq,
+    )
 
 
 # ── employers ─────────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -7,7 +7,7 @@ was charged is what the best price is: a day that is counted anew changes by the
 from __future__ import annotations
 
 import hmac
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from enum import StrEnum
 from functools import partial
@@ -19,13 +19,14 @@ import structlog
 from mobigo.db.session import driver
 from mobigo.fares import service as fares
 from mobigo.fares.price import price
+from mobigo.kit.errors import InvalidInput, NotFound, Refused
 from mobigo.ledger import service as ledger
 from mobigo.ledger.model import Chart, Posting
 from mobigo.ticketing import taps_store as store
 from mobigo.ticketing.best import START, settle
 from mobigo.ticketing.books import VAT, product_party
 from mobigo.ticketing.revenue_store import add_revenue
-from mobigo.ticketing.taps import Whole, day_begins, transport_day
+from mobigo.ticketing.taps import Held, Whole, day_begins, transport_day
 from mobigo.ticketing.taps_store import Counted
 from mobigo.ticketing.taps_tariff import Known, TapTariff
 from mobigo.ticketing.trips import build_rides
@@ -58,6 +59,15 @@ COMPLETE_AFTER = timedelta(minutes=10)
 
 BY = "taps"
 """Who counts."""
+
+TOLD = "told:"
+"""How the device of a tap begins that nobody made and somebody told of."""
+
+MOST_TOLD = 2
+"""Forgotten taps that are believed, of one card in two days."""
+
+MOST_NAMED = 10
+"""Stops that a refusal names."""
 
 PRODUCT = "bank_card"
 """As what its revenue is shared between operators, whatever each ride would have been paid with."""
@@ -130,6 +140,63 @@ def find_id(session: Session, card: str) -> str:
     found = store.find_card_by_hash(driver(session), bytes.fromhex(card))
     assert found is not None
     return found.id
+
+
+# ── what was forgotten ────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def list_known_rides(session: Session, policy: Policy, card: str, now: datetime) -> list[Ride]:
+    """List the rides of a card that one still knows, oldest first."""
+    today = transport_day(now, FRANCE)
+    days = [today - timedelta(days=n) for n in (3, 2, 1, 0)]
+    return [ride for day in days for ride in list_rides(driver(session), policy, card, day)]
+
+
+def complete(
+    session: Session, policy: Policy, places: Places, card: str, name: tuple[str, int], *, stop: str, now: datetime
+) -> Ride:
+    """Take a traveller's word for where they got in or out, when they forgot to tap; the day is counted anew.
+
+    Raises
+    ------
+    NotFound
+        ``unknown_ride``: none with this tap lacks anything.
+    InvalidInput
+        ``invalid_place``: the line does not go there.
+    Refused
+        ``too_often_told``.
+    """
+    connection = driver(session)
+    store.find_card(connection, card, lock=True)
+    rides = list_known_rides(session, policy, card, now)
+    told = sum(1 for ride in rides for device, _ in ride.taps if device.startswith(TOLD))
+    lacking = [one for one in rides if one.whole in (Whole.NO_IN, Whole.NO_OUT) and one.taps == (name,)]
+    if not lacking:
+        raise NotFound("no ride of this card lacks a tap there, or it is more than two days ago", code="unknown_ride")
+    if told >= MOST_TOLD:
+        raise Refused(
+            f"{MOST_TOLD} forgotten taps in two days were told already; telephone the desk for more",
+            code="too_often_told",
+        )
+    (ride,) = lacking
+    forgot_out = ride.whole is Whole.NO_OUT
+    may_be = {one.alight if forgot_out else one.board for one in places.list_rides(ride)}
+    if stop not in may_be:
+        known = ", ".join(sorted(one for one in may_be if one)[:MOST_NAMED]) or "no stop that is known"
+        raise InvalidInput(
+            f"{stop[:80]!r} is not on the way of this ride; it may have been {known}", code="invalid_place"
+        )
+    tap = next(one for one in store.list_all_taps(connection, card) if (one.device, one.seq) == name)
+    later = timedelta(minutes=1) if forgot_out else -timedelta(minutes=1)
+    added = replace(
+        tap,
+        device=f"{TOLD}{tap.device}",
+        at=tap.at + later,
+        held=Held.OUT if forgot_out else Held.IN,
+        stop=stop,
+    )
+    store.add_taps(connection, [(added, card, transport_day(added.at, FRANCE))], now)
+    return ride
 
 
 # ── counting ──────────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -231,6 +231,7 @@ CODES = {
     "price_too_complex": 422,
     "not_a_season_ticket": 422,
     "basket_full": 422,
+    "too_often_told": 422,
     "validation_failed": 422,
     "invalid_service": 422,
     "no_capacity": 422,
