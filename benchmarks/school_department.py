@@ -43,6 +43,8 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).parents[1]
 
 CODE, SCHOOLS, PUPILS, SEED = "21", 100, 20_000, 1
+HAMLET = 140
+"""Inhabitants for each further stop of a village: 2,009 stops in all."""
 YEAR = "2026-2027"
 NOW = datetime(2026, 8, 24, 8, 0, tzinfo=UTC)
 STAFF = Actor("bench", "school", NOW)
@@ -74,9 +76,10 @@ def bars() -> Iterator[Bar]:
         seconds = time.perf_counter() - begun
         peak = max(document["sessions"], key=lambda one: one["vehicles"])
         stops = {call["stop"] for one in document["sessions"] for run in one["runs"] for call in run["calls"]}
+        told = f"{SCHOOLS} schools, {len(made.sample.lists['stops']):,} stops, {len(stops):,} of them served"
         how = (
-            f"{SCHOOLS} schools, {len(stops):,} stops served, {PUPILS:,} pupils, {len(document['sessions'])} sessions;"
-            f" {os.cpu_count()} cores, load {os.getloadavg()[1]:.1f}, seed {SEED}"
+            f"{told}, {PUPILS:,} pupils, {len(document['sessions'])} sessions; {os.cpu_count()} cores,"
+            f" load {os.getloadavg()[1]:.1f}, seed {SEED}"
         )
         yield Bar("department: full plan", seconds, "s", WHOLE, "lower", how)
         vehicles, bound = peak["vehicles"], peak["bound"]
@@ -148,7 +151,7 @@ def _load(folder: Path) -> Iterator[Department]:
         migrate.upgrade(url)
         load_osm(_make_streets(data / "communes.geojson.gz", folder), url, now=NOW)
         schools, villages = read_department(data / "colleges.csv", data / "communes.geojson.gz", CODE, schools=SCHOOLS)
-        sample = draw_register(schools, villages, pupils=PUPILS, seed=SEED, year=int(YEAR[:4]))
+        sample = draw_register(schools, villages, pupils=PUPILS, seed=SEED, year=int(YEAR[:4]), hamlet=HAMLET)
         with psycopg.connect(libpq_conninfo(url)) as connection:
             import_file(connection, YEAR, sample.as_workbook(), "department.xlsx", STAFF)
             connection.commit()

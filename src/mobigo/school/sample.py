@@ -53,7 +53,7 @@ LAST = ("Aubépine", "Bruyère", "Cèdre", "Érable", "Frêne", "Genêt", "Houx"
 """Plants: nobody is meant."""
 
 HAMLET = 180
-"""Inhabitants for each further stop of a village."""
+"""Inhabitants for each further stop of a village, unless somebody says otherwise."""
 STOPS_OF_VILLAGE = 8
 """At most."""
 REACH = {"college": 25_000.0, "lycee": 35_000.0, "primary": 8_000.0}
@@ -156,7 +156,13 @@ def read_department(colleges: Path, communes: Path, code: str, *, schools: int) 
 
 
 def draw_register(
-    schools: Sequence[School], villages: Sequence[Village], *, pupils: int, seed: int, year: int
+    schools: Sequence[School],
+    villages: Sequence[Village],
+    *,
+    pupils: int,
+    seed: int,
+    year: int,
+    hamlet: int = HAMLET,
 ) -> Sample:
     """Draw a register.
 
@@ -168,8 +174,11 @@ def draw_register(
         How many, shared among villages by population and distance.
     year
         In which the school year begins.
+    hamlet
+        Inhabitants for each further stop of a village.
     """
-    return _Drawing(list(schools), list(villages), random.Random(seed), year).draw(pupils)  # noqa: S311 - a drawing
+    drawing = _Drawing(list(schools), list(villages), random.Random(seed), year)  # noqa: S311 - a drawing
+    return drawing.draw(pupils, hamlet)
 
 
 class _Drawing:
@@ -181,10 +190,10 @@ class _Drawing:
         self._stops: dict[str, list[_Place]] = {}
         self._vehicles = 0
 
-    def draw(self, pupils: int) -> Sample:
+    def draw(self, pupils: int, hamlet: int) -> Sample:
         """Draw everything."""
         self._lists["schools"] += self._schools
-        self._draw_stops()
+        self._draw_stops(hamlet)
         self._draw_bells()
         self._draw_firms()
         shares = self._share_pupils(pupils)
@@ -214,9 +223,9 @@ class _Drawing:
         ]
         return Sample(self._lists)
 
-    def _draw_stops(self) -> None:
+    def _draw_stops(self, hamlet: int) -> None:
         for village in self._villages:
-            count = min(STOPS_OF_VILLAGE, 1 + village.population // HAMLET)
+            count = min(STOPS_OF_VILLAGE, 1 + village.population // hamlet)
             for number in range(1, count + 1):
                 point = village.point if number == 1 else self._scatter(village.point, 350 + 250 * number)
                 name = f"{village.name}, {'mairie' if number == 1 else f'hameau {number - 1}'}"
