@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from mobigo.fares.catalogue import Catalogue
     from mobigo.fares.model import FareRide, Fellow, Price
 
-quick = settings(max_examples=250, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+quick = settings(max_examples=120, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
 slow = settings(quick, max_examples=80)
 
 

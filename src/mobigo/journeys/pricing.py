@@ -21,7 +21,6 @@ from mobigo.journeys.model import Booked, Mode
 from mobigo.journeys.rides import is_seat_kept
 from mobigo.journeys.streetlegs import local_time
 from mobigo.kit.errors import InvalidInput, NotFound
-from mobigo.transit.distances import ride_metres
 from mobigo.transit.model import Ride, Walk
 from mobigo.transit.timetable import arc_metres
 
@@ -251,6 +250,7 @@ def _read_line(network: Network, ride: Ride, *, ends: bool) -> FareRide:
     first = int(timetable.call_first[ride.trip])
     route, zone = int(timetable.trip_route[ride.trip]), int(timetable.trip_zone[ride.trip])
     agency = int(timetable.route_agency[route])
+    begin, metres = int(timetable.pattern_first[timetable.trip_pattern[ride.trip]]), network.days.metres
     stops = timetable.call_stop[first + ride.from_pos : first + ride.to_pos + 1].tolist()
     names = [timetable.stop_ids.at(stop) for stop in ((stops[0], stops[-1]) if ends else stops)]
     return FareRide(
@@ -262,7 +262,7 @@ def _read_line(network: Network, ride: Ride, *, ends: bool) -> FareRide:
         names[-1],
         local_time(network, ride.departure, zone),
         local_time(network, ride.arrival, zone),
-        ride_metres(timetable, ride.trip, ride.from_pos, ride.to_pos),
+        int(metres[begin + ride.to_pos] - metres[begin + ride.from_pos]),
         ride.service_date,
         timetable.trip_ids.at(ride.trip),
         passes=() if ends else tuple(dict.fromkeys(names)),
