@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Any
 import psycopg
 import pytest
 from sqlalchemy.orm import Session
+from tests.conftest import new_database
 
+from mobigo.db.engine import open_engine
 from mobigo.db.session import driver
 from mobigo.fares import service, store
 from mobigo.fares.service import change, delete, draft, find_in_force, note_sold, publish, take_back
@@ -25,9 +27,18 @@ NOW = datetime(2026, 11, 23, 8, tzinfo=UTC)
 TODAY = date(2026, 11, 23)
 
 
+@pytest.fixture(scope="module")
+def kept(test_cluster: str) -> Iterator[Engine]:
+    """A database in which nothing is committed."""
+    with new_database(test_cluster) as url:
+        engine = open_engine(url)
+        yield engine
+        engine.dispose()
+
+
 @pytest.fixture
-def session(engine: Engine) -> Iterator[Session]:
-    with Session(engine) as found:
+def session(kept: Engine) -> Iterator[Session]:
+    with Session(kept) as found:
         yield found
         found.rollback()
 
