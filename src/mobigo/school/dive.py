@@ -24,8 +24,8 @@ NEGLIGIBLE = 1e-9
 DOUBT, DOUBT_PER_STOP = 0.5, 0.001
 """How much of routes may be missing, together, when they are fixed in one go: more where there are many stops."""
 
-ROUNDS = 2
-"""Of pricing between two fixings."""
+ROUNDS, MOST_ROUNDS, GAIN = 2, 7, 0.15
+"""Of pricing between two fixings: so many, and more while each of them gains as many buses."""
 
 NEW_COLUMNS = 4
 """Of each school and source, in one round."""
@@ -34,19 +34,25 @@ LEAST = 1e-6
 """What a column must pay."""
 
 
-def dive(program: Program, pricer: Pricer, pool: Pool, stopped: Callable[[], bool]) -> list[Route]:
+HURRY = 4.0
+"""How many times as much may be missing when time gets short; routes are then priced once between two fixings."""
+
+
+def dive(
+    program: Program, pricer: Pricer, pool: Pool, stopped: Callable[[], bool], short: Callable[[], bool]
+) -> list[Route]:
     """Fix routes until every free stop of the program is in one, or there is no time: then some are in none.
 
     The program's columns are left as the dive leaves them: most may not be used any more.
     """
-    return _Dive(program, pricer, pool).run(stopped)
+    return _Dive(program, pricer, pool, short).run(stopped)
 
 
 class _Dive:
     """Routes fixed so far, and the stops that are left."""
 
-    def __init__(self, program: Program, pricer: Pricer, pool: Pool) -> None:
-        self._program, self._pricer, self._pool = program, pricer, pool
+    def __init__(self, program: Program, pricer: Pricer, pool: Pool, short: Callable[[], bool]) -> None:
+        self._program, self._pricer, self._pool, self._short = program, pricer, pool, short
         self._free = program.free.copy()
         self._by_stop: dict[int, list[int]] = {}
         self._known = 0
@@ -59,10 +65,10 @@ class _Dive:
             share = self._share(self._solve())
             if not share:
                 break
-            doubt = 0.0
+            doubt, most = 0.0, self._doubt * (HURRY if self._short() else 1.0)
             for route in sorted(share, key=lambda one: (-share[one], one)):
                 missing = max(0.0, 1.0 - share[route])
-                if missing > LEAST and doubt > 0.0 and doubt + missing > self._doubt:
+                if missing > LEAST and doubt > 0.0 and doubt + missing > most:
                     break
                 if self._free[list(route.stops)].all():
                     doubt += missing
@@ -72,13 +78,16 @@ class _Dive:
     def _solve(self) -> NDArray[np.float64]:
         program = self._program
         prices, taken = program.solve()
-        for _ in range(ROUNDS):
+        for number in range(1 if self._short() else MOST_ROUNDS):
+            before = prices.value
             added, _ = price_all(
                 program, self._pricer, prices, exact=False, most=NEW_COLUMNS, least=LEAST, free=self._free, simple=True
             )
             if not added:
                 break
             prices, taken = program.solve()
+            if number + 1 >= ROUNDS and before - prices.value < GAIN:
+                break
         for number in range(self._known, len(program.columns)):
             for stop in program.columns[number].route.stops:
                 self._by_stop.setdefault(stop, []).append(number)

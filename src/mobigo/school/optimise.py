@@ -54,7 +54,7 @@ STEP = 1.15
 MOST_COLUMNS_PER_STOP = 12
 """Of the program that is dived into."""
 
-COUNTING = 0.15
+COUNTING = 0.08
 """Of all time, after which it is not proven any more how many routes a school needs."""
 
 GENERATING = 0.4
@@ -63,8 +63,8 @@ GENERATING = 0.4
 SMOOTH, FAR = 0.5, 0.005
 """Weight of the best proven prices in those at which proofs are searched, while so much of the value is unproven."""
 
-DIVING = 0.4
-"""Of the time left, the most that is spent on the first dive."""
+DIVING, CALM = 0.4, 0.7
+"""Of the time left, the most that is spent on the first dive, and how much of that before it hurries."""
 
 MOST_COLUMNS = 8_000
 """Of a program in whole numbers."""
@@ -295,7 +295,14 @@ class _Search:
         program.add(Column(column.source, without_revisits(column.route)) for column in support)
         program.add(Column(DEPOT, alone(problem, stop)) for stop in range(problem.n_stops))
         deep = self._limits.left() * (1 - DIVING)
-        routes = dive(program, self._pricer, self._pool, lambda: self._limits.near() or self._limits.left() < deep)
+        calm = self._limits.within(DIVING * CALM)
+        routes = dive(
+            program,
+            self._pricer,
+            self._pool,
+            lambda: self._limits.near() or self._limits.left() < deep,
+            lambda: not calm(),
+        )
         rest = np.ones(problem.n_stops, np.bool_)
         rest[[stop for route in routes for stop in route.stops]] = False
         self._take(link(problem, [*routes, *merge_stops(problem, rest)]))
