@@ -155,7 +155,7 @@ def check(travellers: int, seed: int) -> int:
 
 
 def test_a_month_is_never_dearer_than_any_product_all_along() -> None:
-    assert check(60, seed=1) > 20
+    assert check(25, seed=1) > 10
 
 
 @pytest.mark.slow
