@@ -135,11 +135,15 @@ def _put_sales(connection: psycopg.Connection) -> None:
                 )
             )
     connection.execute(
-        "WITH e AS (INSERT INTO ledger_entry (at, kind, reference, key, written_by, note) VALUES"
-        " (%s, 'sold', 'bench', 'bench', 'bench', '') RETURNING id)"
-        " INSERT INTO ledger_posting (entry_id, number, account, party, cents)"
-        " SELECT e.id, n, account, NULL, cents FROM e, ("
-        "SELECT 0 AS n, 'provider' AS account, sum(cents - vat)::bigint AS cents FROM order_part UNION ALL SELECT 1, 'deferred', -sum(cents - vat)::bigint FROM order_part) AS p",
+        """
+        WITH entry AS (
+            INSERT INTO ledger_entry (at, kind, reference, key, written_by, note)
+            VALUES (%s, 'sold', 'bench', 'bench', 'bench', '') RETURNING id
+        ), sold AS (SELECT sum(cents - vat)::bigint AS cents FROM order_part)
+        INSERT INTO ledger_posting (entry_id, number, account, party, cents)
+        SELECT entry.id, 0, 'provider', NULL, cents FROM entry, sold
+        UNION ALL SELECT entry.id, 1, 'deferred', NULL, -cents FROM entry, sold
+        """,
         [MONTH],
     )
 

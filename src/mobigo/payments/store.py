@@ -243,15 +243,6 @@ def find_dispute(connection: Connection[Any], id_: str) -> Dispute | None:
     return None if row is None else Dispute(row[0], row[1], row[2], DisputeState(row[3]))
 
 
-def list_disputes(connection: Connection[Any], payments: Sequence[str]) -> list[Dispute]:
-    """List the disputes of payments."""
-    rows = connection.execute(
-        "SELECT id, payment, cents, state FROM payment_dispute WHERE payment = ANY(%s) ORDER BY at, id",
-        [list(payments)],
-    )
-    return [Dispute(id_, payment, cents, DisputeState(state)) for id_, payment, cents, state in rows]
-
-
 def add_dispute(connection: Connection[Any], one: Dispute, at: datetime) -> None:
     """Write a dispute down."""
     connection.execute(

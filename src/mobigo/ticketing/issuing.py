@@ -10,7 +10,6 @@ from zoneinfo import ZoneInfo
 
 from mobigo.fares import service as fares
 from mobigo.fares.catalogue import MediumKind, ProductKind, Unit, ValidityMode
-from mobigo.fares.model import RideKind
 from mobigo.fares.validity import span
 from mobigo.ticketing.model import PartKind
 from mobigo.tickets.model import Holder, Medium, Scope
@@ -178,8 +177,3 @@ def find_earning(order: Order, part: Part, sold: Sold | None, now: datetime) -> 
     starts = 0 if sold is None else sold.product.validity.day_starts
     end = (last - timedelta(seconds=starts)).date()
     return first, max(1, (end - first).days + 1)
-
-
-def is_booked(ride: Ride) -> bool:
-    """Tell whether a ride was booked for the order."""
-    return ride.booking is not None and ride.kind in {RideKind.ON_DEMAND, RideKind.CARPOOL}
