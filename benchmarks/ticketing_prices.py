@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 FEED = "bfc/fr-bfc-divia-20231031.gtfs.zip"
 NOW = datetime(2023, 10, 31, 4, tzinfo=UTC)
-SEED, QUESTIONS, TIMES = 7, 200, 3
+SEED, QUESTIONS, TIMES = 7, 120, 3
 LIMIT = 5.0
 """Milliseconds that prices may add to a search, 95 times of 100."""
 PARTIES = (("one traveller", ["adult"]), ("a family with a card", ["adult+rail_card", "adult", "youth", "youth"]))

@@ -86,7 +86,8 @@ class Reason:
     """Why a line of a price is what it is: a word and what it speaks of, put into sentences at the border."""
 
     code: str
-    """``leg_rule``, ``transfer``, ``band``, ``reduction``, ``pass_held``, ``cap``, ``day_ticket_cheaper``, ..."""
+    """``leg_rule``, ``covers``, ``through_fare``, ``transfer``, ``joined``, ``band``, ``reduction``, ``held``,
+    ``quoted``, ``ticket_cheaper``, ``group``, ``carnet``, ``card_pays_off``: see `fares.explain`."""
     about: Mapping[str, str | int] = field(default_factory=dict)
 
 
