@@ -178,6 +178,8 @@ QUESTIONS: list[tuple[str, dict[str, str]]] = [
         {"MonitoringRef": "val:pont", "StartTime": "2026-11-23T06:00:00+01:00", "PreviewInterval": "PT4H"},
     ),
     ("stop-monitoring", {"MonitoringRef": "val:pont", "StartTime": "2031-11-23T06:00:00+01:00"}),
+    ("stop-monitoring", {"MonitoringRef": "val:pont", "StartTime": "9999-12-31T23:59:59Z", "PreviewInterval": "P9D"}),
+    ("stop-monitoring", {"MonitoringRef": "val:pont", "StartTime": "0001-01-01T00:00:00+14:00"}),
     ("estimated-timetable", {"requestorId": "me", "maxSize": "1"}),
     ("estimated-timetable", {"datasetId": "val"}),
     ("vehicle-monitoring", {"VehicleRef": "val:car-7"}),

@@ -314,6 +314,12 @@ def _read_interval(text: str) -> int:
     return max(min(((days * 24 + hours) * 60 + minutes) * 60 + seconds, LONGEST), 1)
 
 
+def _read_start(start: datetime) -> int:
+    """Read an instant, without a zone UTC's, as seconds since 1970, bounded to what calendars hold."""
+    seconds = (start if start.tzinfo else start.replace(tzinfo=UTC)).timestamp()
+    return min(max(int(seconds), 0), siri_writer.LATEST)
+
+
 @ask("/siri-lite/stop-monitoring.{form}")
 def siri_stop_monitoring(  # noqa: PLR0917 - parameters of the standard
     request: Request,
@@ -345,7 +351,7 @@ def siri_stop_monitoring(  # noqa: PLR0917 - parameters of the standard
     route = asked.find_line(moment, line)
     if route == -1:
         return asked.miss_line(line)
-    begin = None if start is None else int((start if start.tzinfo else start.replace(tzinfo=UTC)).timestamp())
+    begin = None if start is None else _read_start(start)
     within = _read_interval(preview)
 
     def write(moment: Moment) -> Tree:
