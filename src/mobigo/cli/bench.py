@@ -23,6 +23,7 @@ PARTS = (
     "ondemand_region",
     "plot",
     "sample",
+    "school_department",
     "school_vrp",
     "served",
     "ticketing_codes",
