@@ -34,7 +34,7 @@ LEAST = 1e-6
 """What a column must pay."""
 
 
-HURRY = 4.0
+HURRY = 8.0
 """How many times as much may be missing when time gets short; routes are then priced once between two fixings."""
 
 

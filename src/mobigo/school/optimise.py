@@ -63,7 +63,7 @@ GENERATING = 0.4
 SMOOTH, FAR = 0.5, 0.005
 """Weight of the best proven prices in those at which proofs are searched, while so much of the value is unproven."""
 
-DIVING, CALM = 0.4, 0.7
+DIVING, CALM = 0.4, 0.6
 """Of the time left, the most that is spent on the first dive, and how much of that before it hurries."""
 
 MOST_COLUMNS = 8_000
