@@ -25,8 +25,10 @@ from typing import TYPE_CHECKING
 import structlog
 from sqlalchemy.orm import Session
 
+from mobigo.carpool.model import BookingState
 from mobigo.db.session import driver
 from mobigo.fares import service as fares
+from mobigo.fares.model import RideKind
 from mobigo.kit.errors import Conflict, Forbidden, InvalidInput, MobigoError, NotFound, Refused
 from mobigo.ondemand import conduct
 from mobigo.ondemand.service import Bookings
@@ -286,7 +288,12 @@ class Counter:
         return orders.move(order, OrderState.ISSUED)
 
     def _confirm_rides(self, orders: Orders, order: Order) -> None:
-        """Confirm the on-demand rides of an order."""
+        """Confirm the on-demand rides of an order, and look whether its places in cars are still there."""
+        for ride in order.rides:
+            if ride.kind == RideKind.CARPOOL and ride.booking is not None:
+                seat = orders.find_seat(ride.booking)
+                if seat.state is BookingState.CANCELLED:
+                    raise Conflict(f"the place in car {seat.run} was cancelled before it was paid")
         if order.booking is None:
             return
         supply = orders.places.supply

@@ -117,7 +117,7 @@ def _quote_booked(orders: Orders, order: Order, part: Part, booked: Sequence[Rid
     (ride,) = booked
     debt = orders.find_debt(ride)
     assert debt is not None
-    if not _is_waiting(orders, ride):
+    if not _is_waiting(orders, ride) and not _is_off(orders, ride):
         raise Refused(f"the ride of part {part.id} has begun or is over", code="not_refundable")
     fellows = [one for one in order.parts if ride.number in one.rides and one.kind is not PartKind.ADMISSION]
     kept = _cost_of_leaving(orders, ride)
@@ -134,6 +134,12 @@ def _is_waiting(orders: Orders, ride: Ride) -> bool:
         return ondemand_store.get_leg(driver(orders.session), ride.booking).state in WAITING
     seat = orders.find_seat(ride.booking)
     return seat.state in OPEN and (seat.boarded_at is None or seat.state is not BookingState.CONFIRMED)
+
+
+def _is_off(orders: Orders, ride: Ride) -> bool:
+    """Tell whether a place in a car was cancelled without the order: nothing is charged for it, whoever did."""
+    assert ride.booking is not None
+    return ride.kind != "on_demand" and orders.find_seat(ride.booking).state is BookingState.CANCELLED
 
 
 def _cost_of_leaving(orders: Orders, ride: Ride) -> int:
@@ -297,7 +303,7 @@ def _leave_rides(orders: Orders, order: Order, parts: Sequence[Part]) -> dict[in
         debt = orders.find_debt(ride)
         assert debt is not None
         debts[ride.number] = debt[0]
-        if not _is_waiting(orders, ride):
+        if not _is_waiting(orders, ride) and not _is_off(orders, ride):
             continue
         if not any(ride.number in part.rides and part.kind is not PartKind.ADMISSION for part in order.parts):
             product = next(part.product for part in parts if ride.number in part.rides)

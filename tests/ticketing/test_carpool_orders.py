@@ -1,0 +1,202 @@
+"""A place in somebody's car, bought with a journey: held, paid once, settled when it was ridden, given back before."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+import httpx
+import psycopg
+import pytest
+from tests.carpool.served import serving
+from tests.conftest import new_database
+from tests.journeys.conftest import _make_valley, at
+from tests.journeys.test_carpool_served import carpool_legs, offer, plan
+
+from mobigo.cli.proving import Prover
+from mobigo.db.engine import libpq_conninfo, open_engine
+from mobigo.fares.demonstration import publish_demonstration
+from mobigo.settings import Settings
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tests.carpool.served import Served
+
+FARE = 150
+
+
+@dataclass
+class Market:
+    """The valley, where places in cars are sold, and shorthands for what one does there."""
+
+    served: Served
+    url: str
+
+    def ask(self, user: str, method: str, path: str, body: object = None, *, status: int = 200) -> dict[str, Any]:
+        """Ask something as somebody, and expect a status."""
+        with self.served.ask(user) as http:
+            answer = http.request(method, f"/v1/tickets/{path}", json=body)
+        assert answer.status_code == status, answer.text
+        found: dict[str, Any] = answer.json()
+        return found
+
+    def plan(self) -> tuple[dict[str, Any], str]:
+        """Find the journey with a place in a car, and what books it."""
+        (journey,) = (one for one in plan(self.served, at(200), at(9_900), "08:45") if carpool_legs([one]))
+        return journey, carpool_legs([journey])[0]["booking"]["quote"]
+
+    def offer(self, user: str, journey: dict[str, Any], quote: str) -> dict[str, Any]:
+        """Have a journey offered."""
+        (one,) = self.ask(user, "POST", "offers", {"journey": journey["id"], "quotes": [quote]})["offers"]
+        found: dict[str, Any] = one
+        return found
+
+    def order(self, user: str = "paul") -> dict[str, Any]:
+        """Order the journey."""
+        one = self.offer(user, *self.plan())
+        return self.ask(user, "POST", "orders", {"offers": [one["offer"]]}, status=201)
+
+    def pay(self, order: dict[str, Any], **more: Any) -> dict[str, Any]:  # noqa: ANN401 - JSON
+        """Pay an order."""
+        return self.ask("paul", "POST", f"orders/{order['id']}/pay", {"method": "pm_card_visa"}, **more)
+
+    def refund(self, order: dict[str, Any]) -> dict[str, Any]:
+        """Give an order back."""
+        quoted = self.ask("paul", "POST", f"orders/{order['id']}/refund-quotes", {})
+        assert quoted["refund_cents"] == FARE
+        return self.ask("paul", "POST", f"orders/{order['id']}/refund", {"quote": quoted["quote"]})
+
+    def read(self, query: str) -> list[Any]:
+        """Look into the database."""
+        with psycopg.connect(libpq_conninfo(self.url)) as connection:
+            return [one for (one,) in connection.execute(query.encode()).fetchall()]
+
+    def seats(self) -> list[str]:
+        """Return the states of all bookings of places, oldest first."""
+        return self.read("SELECT state FROM carpool_booking ORDER BY made_at, id")
+
+    def books(self) -> dict[str, int]:
+        """Return what the accounts hold; they add up to nothing, and what the provider holds is what its file says."""
+        with psycopg.connect(libpq_conninfo(self.url)) as connection:
+            rows = connection.execute("SELECT account, sum(cents)::bigint FROM ledger_posting GROUP BY account")
+            found = {account: cents for account, cents in rows if cents}
+        assert sum(found.values()) == 0
+        assert found.get("provider", 0) == sum(self.read("SELECT cents FROM sandbox_row"))
+        return found
+
+
+@pytest.fixture
+def market(test_cluster: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Market]:
+    """A car that goes down the valley with one seat, and Paul and Rita who would like to."""
+    with new_database(test_cluster) as url:
+        valley = _make_valley(url, tmp_path_factory.mktemp("valley"))
+        engine = open_engine(url)
+        with serving(engine, valley.home) as served:
+            served.know("dora", "paul", "rita")
+            with psycopg.connect(libpq_conninfo(url)) as connection:
+                publish_demonstration(connection, now=served.now, today=served.now.date())
+            yield Market(served, url)
+        engine.dispose()
+
+
+def ride(market: Market, run: dict[str, Any]) -> None:
+    """Have the car go there with Paul in it, the ride proven, and the worker settle it."""
+    served = market.served
+    (booking,) = market.read("SELECT id::text FROM carpool_booking WHERE state = 'CONFIRMED'")
+    stops = [datetime.fromisoformat(stop["planned_at"]) for stop in run["stops"]]
+    served.go(stops[0] + timedelta(minutes=1))
+    assert served.say("dora", "POST", f"/runs/{run['id']}/begin", {})[0] == 200
+    code = served.say("paul", "GET", f"/bookings/{booking}/code")[1]["code"]
+    scanned = {"id": "scan-1", "code": code, "scanned_at": served.now.isoformat()}
+    assert served.say("dora", "POST", "/scans", scanned)[0] == 201
+    served.go(stops[-1] + timedelta(minutes=10))
+    assert served.say("dora", "POST", f"/runs/{run['id']}/end", {})[0] == 200
+    Prover(market.url, Settings(served.home, market.url, None, (), served.home)).prove()
+
+
+def test_a_place_in_a_car_is_bought_with_its_journey_and_paid_once(market: Market) -> None:
+    run = offer(market.served, "dora", "09:00", 0, 10_000)
+    journey, quote = market.plan()
+    offered = market.offer("paul", journey, quote)
+    assert (offered["cents"], offered["unpriced_rides"]) == (FARE, [])
+    assert [one["kind"] for one in offered["rides"]] == ["carpool"]
+
+    # nobody unknown gets into a car, and nothing is left of who tried
+    anonymous = httpx.post(
+        f"{market.served.address}/v1/tickets/orders", json={"offers": [offered["offer"]]}, timeout=30
+    )
+    assert (anonymous.status_code, anonymous.json()["code"]) == (400, "sign_in_first")
+    assert (market.seats(), market.read("SELECT state FROM ticket_order")) == ([], [])
+
+    order = market.ask("paul", "POST", "orders", {"offers": [offered["offer"]]}, status=201)
+    assert (order["state"], market.seats()) == ("held", ["CONFIRMED"])
+    assert market.books() == {}
+    issued = market.pay(order)
+    assert issued["state"] == "issued"
+    (part,) = issued["parts"]
+    assert (part["type"], part["status"], part["cents"]) == ("RESERVATION", "FULFILLED", FARE)
+    assert market.ask("paul", "GET", part["ticket"])["price_cents"] == FARE
+    # paid in advance: what the ride will cost is Paul's already
+    assert market.books() == {"provider": FARE, "travellers": -FARE}
+
+    ride(market, run)
+    assert market.seats() == ["VALIDATED"]
+    assert market.books() == {"provider": FARE, "fares": -FARE}
+    assert market.ask("paul", "POST", f"orders/{order['id']}/refund-quotes", {}, status=422)["code"] == "not_refundable"
+
+
+def test_it_is_given_back_before_the_ride_with_the_seat(market: Market) -> None:
+    offer(market.served, "dora", "09:00", 0, 10_000)
+    order = market.order()
+    market.pay(order)
+    assert carpool_legs(plan(market.served, at(200), at(9_900), "08:45")) == []
+    ended = market.refund(order)
+    assert (ended["state"], ended["parts"][0]["refunded_cents"]) == ("ended", FARE)
+    assert market.seats() == ["CANCELLED"]
+    assert market.books() == {}
+    assert carpool_legs(plan(market.served, at(200), at(9_900), "08:45"))
+
+
+def test_an_order_that_nobody_pays_gives_the_seat_back(market: Market) -> None:
+    offer(market.served, "dora", "09:00", 0, 10_000)
+    order = market.order()
+    assert market.ask("paul", "POST", f"orders/{order['id']}/cancel", {})["state"] == "cancelled"
+    order = market.order()
+    market.served.go(market.served.now + timedelta(minutes=16))
+    market.served.app.state.counter.tend(market.served.now)
+    assert market.ask("paul", "GET", f"orders/{order['id']}")["state"] == "expired"
+    assert market.seats() == ["CANCELLED", "CANCELLED"]
+    assert market.books() == {}
+
+
+def test_a_seat_that_is_gone_meanwhile_leaves_nothing_held(market: Market) -> None:
+    offer(market.served, "dora", "09:00", 0, 10_000)
+    journey, quote = market.plan()
+    mine, other = market.offer("paul", journey, quote), market.offer("rita", journey, quote)
+    (day,) = market.ask("paul", "POST", "offers", {"products": [{"product": "region_day"}]})["offers"]
+    market.ask("rita", "POST", "orders", {"offers": [other["offer"]]}, status=201)
+    gone = market.ask("paul", "POST", "orders", {"offers": [day["offer"], mine["offer"]]}, status=409)
+    assert gone["code"] == "places_gone"
+    assert gone["alternatives"] == []
+    assert market.read("SELECT state FROM ticket_order") == ["held"]
+    assert market.seats() == ["CONFIRMED"]
+
+
+def test_a_car_that_is_called_off_before_it_is_paid_costs_nothing(market: Market) -> None:
+    run = offer(market.served, "dora", "09:00", 0, 10_000)
+    order = market.order()
+    assert market.served.say("dora", "POST", f"/runs/{run['id']}/cancel", {})[0] == 200
+    assert market.pay(order)["state"] == "compensated"
+    assert market.books() == {}
+
+
+def test_a_car_that_is_called_off_afterwards_gives_the_money_back(market: Market) -> None:
+    run = offer(market.served, "dora", "09:00", 0, 10_000)
+    order = market.order()
+    market.pay(order)
+    assert market.served.say("dora", "POST", f"/runs/{run['id']}/cancel", {})[0] == 200
+    ended = market.refund(order)
+    assert ended["state"] == "ended"
+    assert market.books() == {}
