@@ -1,4 +1,8 @@
-"""A ticket on a page: its code to be held before a validator, and what it is good for; readable without JavaScript."""
+"""A ticket on a page: its code to be held before a validator, and what it is good for; readable without JavaScript.
+
+With scripts it can be bound to the phone that shows it: the code is then signed anew there every few seconds, also
+where there is no network.
+"""
 
 from dataclasses import dataclass
 from typing import Annotated
@@ -23,6 +27,9 @@ router = APIRouter(include_in_schema=False)
 
 PRIVATE = "private, no-store"
 
+WORKER = "ticket-worker.js"
+"""Script of ours that the browser runs beside the page, once a ticket is bound to it."""
+
 
 @dataclass(frozen=True)
 class Fact:
@@ -30,6 +37,13 @@ class Fact:
 
     what: str
     said: str
+
+
+@router.get("/tickets/worker.js")
+def worker(request: Request) -> Response:
+    """Answer with the script that keeps pages of tickets where there is no network."""
+    asset = request.app.state.assets.files[request.app.state.assets.own(WORKER).removeprefix("/static/")]
+    return Response(asset.body, media_type=asset.media_type, headers={"Cache-Control": "no-cache"})
 
 
 @router.api_route("/tickets/{key}", methods=READ)
@@ -61,6 +75,8 @@ def show_ticket(
             facts=_list_facts(one, speak),
             shown=one.state is TicketState.READY and not one.bound_to_phone and one.medium is not Medium.CARD,
             waits=one.state is TicketState.UNSIGNED,
+            binds=_can_bind(one, ended=ended),
+            now=now,
             format=format_,
             problem=speak("ticket.not_replaced") if problem else "",
         )
@@ -84,6 +100,12 @@ def _private(answer: Response) -> Response:
     answer.headers["Cache-Control"] = PRIVATE
     answer.headers["Referrer-Policy"] = "no-referrer"
     return answer
+
+
+def _can_bind(one: TicketAnswer, *, ended: bool) -> bool:
+    """Tell whether a phone can show a ticket's code as only it can."""
+    good = one.state in {TicketState.READY, TicketState.UNSIGNED} and not ended and not one.specimen
+    return good and one.medium is not Medium.CARD
 
 
 def _say_state(one: TicketAnswer, speak: Words, *, ended: bool) -> str:
