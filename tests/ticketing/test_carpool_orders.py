@@ -192,11 +192,30 @@ def test_a_car_that_is_called_off_before_it_is_paid_costs_nothing(market: Market
     assert market.books() == {}
 
 
-def test_a_car_that_is_called_off_afterwards_gives_the_money_back(market: Market) -> None:
+@pytest.mark.parametrize("by", ["driver", "passenger"])
+def test_a_car_that_is_called_off_afterwards_gives_the_money_back_by_itself(market: Market, by: str) -> None:
+    run = offer(market.served, "dora", "09:00", 0, 10_000)
+    order = market.order()
+    market.pay(order)
+    market.served.app.state.counter.tend(market.served.now)
+    assert market.ask("paul", "GET", f"orders/{order['id']}")["state"] == "issued"
+    if by == "driver":
+        assert market.served.say("dora", "POST", f"/runs/{run['id']}/cancel", {})[0] == 200
+    else:
+        (booking,) = market.read("SELECT id::text FROM carpool_booking")
+        assert market.served.say("paul", "POST", f"/bookings/{booking}/cancel", {})[0] == 200
+    for _ in range(2):
+        market.served.app.state.counter.tend(market.served.now)
+        assert market.ask("paul", "GET", f"orders/{order['id']}")["state"] == "ended"
+        assert market.books() == {}
+    assert len(market.read("SELECT id FROM order_refund")) == 1
+
+
+def test_who_does_not_wait_for_that_asks_for_it(market: Market) -> None:
     run = offer(market.served, "dora", "09:00", 0, 10_000)
     order = market.order()
     market.pay(order)
     assert market.served.say("dora", "POST", f"/runs/{run['id']}/cancel", {})[0] == 200
-    ended = market.refund(order)
-    assert ended["state"] == "ended"
+    assert market.refund(order)["state"] == "ended"
+    market.served.app.state.counter.tend(market.served.now)
     assert market.books() == {}

@@ -37,7 +37,7 @@ from mobigo.payments import store as payments_store
 from mobigo.payments.model import Payment, PaymentState, RefundState, What
 from mobigo.payments.sandbox import Sandbox
 from mobigo.payments.service import Payments
-from mobigo.ticketing import books, exchanges, store
+from mobigo.ticketing import books, exchanges, refunds, store
 from mobigo.ticketing.issuing import find_earning, find_sold, find_split, want_ticket
 from mobigo.ticketing.model import OrderState, PartKind, PartState
 from mobigo.ticketing.service import NOBODY, Orders
@@ -64,6 +64,9 @@ PAUSE = timedelta(seconds=30)
 
 BATCH = 200
 """Orders that are taken up at once."""
+
+CALLED_OFF = timedelta(days=7)
+"""After its arrival, a place in a car may still be found not to have been ridden."""
 
 FEW = 5
 """Orders that are issued by the way."""
@@ -483,7 +486,30 @@ class Counter:
                 self._take_up(id_, now)
             except Exception:  # one that fails must not hold up all others
                 log.exception("what was due about an order failed", order=id_)
-        return done + len(due)
+        return done + len(due) + self._give_back_called_off(now)
+
+    def _give_back_called_off(self, now: datetime) -> int:
+        """Give back what was paid for places in cars that do not come, or that were left without the order."""
+        with Session(self.engine) as session:
+            found = store.list_called_off(driver(session), now - CALLED_OFF, BATCH)
+        for id_, parts in found:
+            try:
+                self._give_back(id_, parts, now)
+            except Exception:  # one that fails must not hold up all others
+                log.exception("a place that was called off was not paid back", order=id_)
+        return len(found)
+
+    def _give_back(self, id_: str, parts: Sequence[str], now: datetime) -> None:
+        with Session(self.engine) as session, session.begin():
+            orders = self._orders(session, NOBODY, now)
+            order = orders.lock(id_)
+            good = [one.id for one in order.parts if one.id in parts and one.state is PartState.FULFILLED]
+            if not good or order.state is not OrderState.ISSUED:
+                return  # somebody else was quicker
+            back = refunds.confirm(orders, order, refunds.quote(orders, order, good), why="called off")
+            self.end_if_over(orders, orders.get(id_))
+        for one in back:
+            self.payments.carry_out_refund(one, now)
 
     def issue_due(self, now: datetime) -> None:
         """Issue the orders that are paid: what an event has told needs no worker."""

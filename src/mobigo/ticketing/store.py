@@ -282,6 +282,25 @@ def list_paid(connection: Connection[Any], now: datetime, limit: int) -> list[st
     return [id_ for (id_,) in rows]
 
 
+def list_called_off(connection: Connection[Any], since: datetime, limit: int) -> list[tuple[str, list[str]]]:
+    """List orders with parts that are good, though their place in a car was cancelled without the order.
+
+    Parameters
+    ----------
+    since : datetime
+        Rides that were to arrive earlier are not looked at.
+    """
+    return connection.execute(
+        "SELECT p.order_id, array_agg(p.id ORDER BY p.number) FROM order_ride r"
+        " JOIN carpool_booking b ON b.id = r.booking AND b.state = 'CANCELLED'"
+        " JOIN ticket_order o ON o.id = r.order_id AND o.state = 'issued'"
+        " JOIN order_part p ON p.order_id = r.order_id AND r.number = ANY(p.rides)"
+        " WHERE r.kind = 'carpool' AND r.booking IS NOT NULL AND r.arrival >= %s AND p.kind = 'carpool'"
+        " AND p.state = 'fulfilled' GROUP BY p.order_id ORDER BY p.order_id LIMIT %s",
+        [since, limit],
+    ).fetchall()
+
+
 # ── history ───────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
