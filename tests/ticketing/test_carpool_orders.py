@@ -12,7 +12,7 @@ import pytest
 from tests.carpool.served import serving
 from tests.conftest import new_database
 from tests.journeys.conftest import _make_valley, at
-from tests.journeys.test_carpool_served import carpool_legs, offer, plan
+from tests.journeys.test_carpool_served import carpool_legs, offer, place, plan
 
 from mobigo.cli.proving import Prover
 from mobigo.db.engine import libpq_conninfo, open_engine
@@ -157,6 +157,25 @@ def test_it_is_given_back_before_the_ride_with_the_seat(market: Market) -> None:
     assert market.seats() == ["CANCELLED"]
     assert market.books() == {}
     assert carpool_legs(plan(market.served, at(200), at(9_900), "08:45"))
+
+
+def test_two_ride_together_and_each_has_a_ticket(market: Market) -> None:
+    body = {"departs_at": "2026-11-23T09:00:00+01:00", "seats": 2, "places": [place(0), place(10_000)]}
+    status, run = market.served.say("dora", "POST", "/runs", body)
+    assert status == 201
+    (leg,) = carpool_legs(plan(market.served, at(200), at(9_900), "08:45", passengers=2))
+    asked = {"quotes": [leg["booking"]["quote"]], "travellers": [{"category": "adult"}, {"category": "youth"}]}
+    (offered,) = market.ask("paul", "POST", "offers", asked)["offers"]
+    alone = {**asked, "travellers": [{"category": "adult"}]}
+    assert market.ask("paul", "POST", "offers", alone, status=400)["code"] == "invalid_party"
+    order = market.ask("paul", "POST", "orders", {"offers": [offered["offer"]]}, status=201)
+    issued = market.pay(order)
+    assert [part["cents"] for part in issued["parts"]] == [FARE, FARE]
+    # they share one booking: one of them is not given back without the other
+    quoted = market.ask("paul", "POST", f"orders/{order['id']}/refund-quotes", {"parts": [issued["parts"][0]["id"]]})
+    assert (len(quoted["parts"]), quoted["refund_cents"]) == (2, 2 * FARE)
+    ride(market, run)
+    assert market.books() == {"provider": 2 * FARE, "fares": -2 * FARE}
 
 
 def test_an_order_that_nobody_pays_gives_the_seat_back(market: Market) -> None:
