@@ -159,6 +159,17 @@ def test_it_is_given_back_before_the_ride_with_the_seat(market: Market) -> None:
     assert carpool_legs(plan(market.served, at(200), at(9_900), "08:45"))
 
 
+def test_pages_say_at_once_that_it_needs_an_account(market: Market) -> None:
+    offer(market.served, "dora", "09:00", 0, 10_000)
+    journey, quote = market.plan()
+    form = {"journey": journey["id"], "option": quote, "travellers": "1", "lang": "en"}
+    headers = {"Sec-Fetch-Site": "same-origin", "Accept-Language": "en"}
+    answer = httpx.post(f"{market.served.address}/buy", data=form, headers=headers, timeout=30)
+    assert answer.status_code == 422
+    assert "This needs an account" in answer.text
+    assert 'name="phone"' not in answer.text
+
+
 def test_two_ride_together_and_each_has_a_ticket(market: Market) -> None:
     body = {"departs_at": "2026-11-23T09:00:00+01:00", "seats": 2, "places": [place(0), place(10_000)]}
     status, run = market.served.say("dora", "POST", "/runs", body)

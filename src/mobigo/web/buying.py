@@ -13,11 +13,12 @@ from pydantic import ValidationError
 from sqlalchemy.orm import Session
 
 from mobigo.db.session import Database, driver
-from mobigo.kit.errors import MobigoError, NotFound, Refused
+from mobigo.fares.model import RideKind
+from mobigo.kit.errors import InvalidInput, MobigoError, NotFound, Refused
 from mobigo.kit.requests import Now
 from mobigo.payments.sandbox import Sandbox
 from mobigo.ticketing import after_api, orders_api, store
-from mobigo.ticketing.answers import ContactBody, OffersBody, OrderBody, TravellerBody
+from mobigo.ticketing.answers import ContactBody, OffersAnswer, OffersBody, OrderBody, TravellerBody
 from mobigo.ticketing.asking import counter_of
 from mobigo.ticketing.model import OrderState
 from mobigo.ticketing.service import Buyer
@@ -67,12 +68,19 @@ def offer(*, request: Request, session: Database, now: Now, form: Form, _trial: 
             travellers=[TravellerBody() for _ in range(fellows)],
         )
         found = orders_api.make_offers(request=request, session=session, now=now, buyer=Buyer(), body=body)
+        _check_account(found)
     except (MobigoError, ValidationError) as error:
         return _page(request, "buy.html", status=422, offer=None, problem=_say(request, error))
     (one,) = found.offers
     booked = any(ride.booked for ride in one.rides)
     money = money_in(speak, one.currency)
     return _page(request, "buy.html", offer=one, money=money, booked=booked, problem="", fellows=fellows)
+
+
+def _check_account(found: OffersAnswer) -> None:
+    """Say before anybody types their name that a place in a car needs more than that: pages know no travellers."""
+    if any(ride.booked and ride.kind == RideKind.CARPOOL for one in found.offers for ride in one.rides):
+        raise InvalidInput("a place in somebody's car is booked with an account", code="sign_in_first")
 
 
 @router.post("/orders")
