@@ -34,6 +34,7 @@ STOPS, LINES, TRIPS = 6, 4, 5
 CENTS = (100, 250, 400, 700)
 """Of a ride, by line."""
 SEEDS = range(12)
+MORE = range(100, 400)
 WINDOW = 4 * 3600
 MOST_CHANGES = 4
 PARIS = ZoneInfo("Europe/Paris")
@@ -66,7 +67,9 @@ def write(folder: Path, runs_of: dict[int, list[Run]]) -> None:
     """Write towns as one feed: one to each seed, far apart."""
     stops, routes, trips, times = [], [], [], []
     for seed, runs in runs_of.items():
-        stops += [f"{seed}.{n},S{n},{45 + 0.1 * seed:.6f},{4 + 0.2 * n:.6f}" for n in range(STOPS)]
+        stops += [
+            f"{seed}.{n},S{n},{40 + 0.1 * (seed % 100):.6f},{3 * (seed // 100) + 0.2 * n:.6f}" for n in range(STOPS)
+        ]
         routes += [f"{seed}.{line},A,{line},3" for line in range(LINES)]
         for n, run in enumerate(runs):
             trips.append(f"{seed}.{run.line},week,{seed}.{n}")
@@ -90,11 +93,19 @@ def write(folder: Path, runs_of: dict[int, list[Run]]) -> None:
 
 @pytest.fixture(scope="module")
 def towns(test_cluster: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Network]:
-    folder = tmp_path_factory.mktemp("towns")
+    yield from build(test_cluster, tmp_path_factory.mktemp("towns"), SEEDS)
+
+
+@pytest.fixture(scope="module")
+def more_towns(test_cluster: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Network]:
+    yield from build(test_cluster, tmp_path_factory.mktemp("more"), MORE)
+
+
+def build(cluster: str, folder: Path, seeds: range) -> Iterator[Network]:
     (folder / "feed").mkdir()
     (folder / "home").mkdir()
-    write(folder / "feed", {seed: draw(seed) for seed in SEEDS})
-    with new_database(test_cluster) as url:
+    write(folder / "feed", {seed: draw(seed) for seed in seeds})
+    with new_database(cluster) as url:
         report = load_gtfs(folder / "feed", "far", url, now=NOW)
         assert report.status == "active", report
         build_network(url, folder / "home", NOW)
@@ -220,10 +231,32 @@ def test_nothing_cheaper_is_missed_where_tickets_last(towns: Network, seed: int)
     assert found == there
 
 
+HOUR = FREE | {"seconds": 3600, "limit": "departure_to_departure"}
+BACK = {"kind": "from_and_rule", "from_group": "1", "to_group": "0", "seconds": 5400, "limit": "arrival_to_departure"}
+HOUR_TICKET = DAY_TICKET | {
+    "id": "hours",
+    "prices": [{"cents": 450}],
+    "validity": {"mode": "first_use", "count": 2, "unit": "hour"},
+    "covers": {"networks": ["0", "2", "3"]},
+}
+KINDS: dict[str, dict[str, object]] = {
+    "single rides": {},
+    "a day ticket": {"transfers": [FREE], "passes": [DAY_TICKET]},
+    "free for a while": {"transfers": [HOUR, BACK]},
+    "all at once": {"transfers": [HOUR, BACK], "passes": [DAY_TICKET, HOUR_TICKET]},
+}
+
+
+@pytest.mark.parametrize("kind", ["free for a while", "all at once"])
 @pytest.mark.parametrize("seed", SEEDS)
-def test_nothing_cheaper_is_missed_where_changes_are_free_for_a_while(towns: Network, seed: int) -> None:
-    rule = FREE | {"seconds": 3600, "limit": "departure_to_departure"}
-    other = FREE | {"from_group": "1", "to_group": "0", "count": None, "seconds": 5400, "limit": "arrival_to_departure"}
-    till = sell(seed, transfers=[rule, {k: v for k, v in other.items() if v is not None}])
-    found, there = compare(towns, seed, till)
+def test_nothing_cheaper_is_missed_where_clocks_run(towns: Network, seed: int, kind: str) -> None:
+    found, there = compare(towns, seed, sell(seed, **KINDS[kind]))
+    assert found == there
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("seed", MORE)
+def test_nothing_cheaper_is_missed_anywhere(more_towns: Network, seed: int, kind: str) -> None:
+    found, there = compare(more_towns, seed, sell(seed, **KINDS[kind]))
     assert found == there

@@ -76,7 +76,7 @@ class _Way(NamedTuple):
     why: tuple[Reason, ...]
 
 
-class _State(NamedTuple):
+class ChainState(NamedTuple):
     """What of a chain decides how it may go on."""
 
     group: str | None
@@ -145,10 +145,10 @@ def _chain(desk: _Desk, tariff: Tariff, offer: _Offer) -> None:
     rides, medium = desk.rides, desk.medium
     legs = _Legs(desk, tariff)
     for begin in range(len(rides)):
-        reached: dict[int, dict[_State, _Trail]] = {}
+        reached: dict[int, dict[ChainState, _Trail]] = {}
         for last in legs.ends(begin):
             for way in legs.ways(begin, last):
-                state = _State(way.group, way.cents, 0, *legs.times(begin, last))
+                state = ChainState(way.group, way.cents, 0, *legs.times(begin, last))
                 part = Part(way.product.id, begin, last, way.cents, way.why, medium)
                 _keep(reached.setdefault(last + 1, {}), state, _Trail(way.cents, None, part))
         for position in range(begin + 1, len(rides) + 1):
@@ -166,7 +166,7 @@ def _chain(desk: _Desk, tariff: Tariff, offer: _Offer) -> None:
                         _keep(there, after, onward)
 
 
-def _keep(states: dict[_State, _Trail], state: _State, trail: _Trail) -> None:
+def _keep(states: dict[ChainState, _Trail], state: ChainState, trail: _Trail) -> None:
     known = states.get(state)
     if known is None or trail.cents < known.cents:
         states[state] = trail
@@ -225,7 +225,7 @@ class _Legs:
                 cheapest[rule.group, product.id] = _Way(rule.group, product, cents, (Reason("leg_rule", about), *why))
         yield from cheapest.values()
 
-    def go_on(self, state: _State, trail: _Trail, first: int, last: int) -> Iterator[tuple[_State, _Trail]]:
+    def go_on(self, state: ChainState, trail: _Trail, first: int, last: int) -> Iterator[tuple[ChainState, _Trail]]:
         """List the ways a chain goes on with a leg."""
         departure, arrival = self.times(first, last)
         for way in self.ways(first, last):
@@ -248,24 +248,24 @@ class _Legs:
 
     def _transfer(
         self,
-        state: _State,
+        state: ChainState,
         trail: _Trail,
         rule: TransferRule,
         way: _Way,
         how: tuple[int, int, int, int, tuple[Reason, ...]],
-    ) -> tuple[_State, _Trail]:
+    ) -> tuple[ChainState, _Trail]:
         first, last, count, cents, why = how
         about: dict[str, str | int] = {} if rule.seconds is None else {"seconds": rule.seconds}
         why = (Reason("transfer", about), *why)
         product = rule.product
         if rule.kind is TransferKind.FROM_RULE_AND_TO:
-            after = _State(way.group, None, count, *self.times(first, last))
+            after = ChainState(way.group, None, count, *self.times(first, last))
             if product is not None and cents:
                 trail = _Trail(trail.cents + cents, trail, Part(product, first, last, cents, why, self.medium))
                 why = ()
             part = Part(way.product.id, first, last, way.cents, (*way.why, *why), self.medium)
             return after, _Trail(trail.cents + way.cents, trail, part)
-        after = _State(way.group, None, count, state.departure, state.arrival)
+        after = ChainState(way.group, None, count, state.departure, state.arrival)
         if rule.kind is TransferKind.RULE and state.head is not None:
             part = Part(product or trail.part.product, trail.part.first, last, cents, why, self.medium)
             return after, _Trail(trail.cents - state.head + cents, trail, part, replaces=True)
@@ -284,11 +284,33 @@ class _Legs:
         return cost_of(self.book, product, self.rides[first : last + 1], self.payer, self.medium)
 
 
+def extend_chain(
+    book: PriceBook, tariff: Tariff, payer: Payer, medium: str | None, *, ride: FareRide, state: ChainState | None
+) -> Iterator[tuple[ChainState, int]]:
+    """List how a chain goes on with a ride that no rule joins to another, or begins with it, and what that costs more.
+
+    Parameters
+    ----------
+    state : ChainState, optional
+        None: it begins.
+    """
+    legs = _Legs(_Desk(book, (ride,), payer, medium), tariff)
+    if not legs.ends(0):
+        return
+    if state is None:
+        for way in legs.ways(0, 0):
+            yield ChainState(way.group, way.cents, 0, *legs.times(0, 0)), way.cents
+        return
+    nothing = _Trail(0, None, Part("", 0, 0, 0, (), medium))
+    for after, onward in legs.go_on(state, nothing, 0, 0):
+        yield after, onward.cents
+
+
 def _most(rule: TransferRule) -> int:
     return ENDLESS if rule.count is None or rule.count < 0 else rule.count
 
 
-def _in_time(rule: TransferRule, state: _State, departure: float, arrival: float) -> bool:
+def _in_time(rule: TransferRule, state: ChainState, departure: float, arrival: float) -> bool:
     if rule.seconds is None:
         return True
     leaving = rule.limit in {LimitKind.DEPARTURE_TO_ARRIVAL, LimitKind.DEPARTURE_TO_DEPARTURE}

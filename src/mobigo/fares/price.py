@@ -182,8 +182,8 @@ def _list_manners(asked: _Asked, index: int, held: list[Ticket]) -> Iterator[_Ma
     """List what one traveller may pay with: with and without cards on sale, and as somebody's companion."""
     book, rides, fellows, media = asked
     fellow = fellows[index]
-    reductions = [one for one in book.catalogue.reductions if _is_for(book, one, fellow, len(fellows))]
-    own = tuple(_own_cuts(fellow, reductions))
+    reductions = [one for one in book.catalogue.reductions if is_for(book, one, fellow, len(fellows))]
+    own = tuple(list_own_cuts(fellow, reductions))
     payer = Payer(fellow.category, own, index, media)
     runs = find_runs(book, rides, payer)
     worth = _weigh(runs)
@@ -225,13 +225,14 @@ def _weigh(runs: list[list[Run]]) -> int:
     return least[0]
 
 
-def _is_for(book: PriceBook, one: Reduction, fellow: Fellow, along: int) -> bool:
+def is_for(book: PriceBook, one: Reduction, fellow: Fellow, along: int) -> bool:
+    """Whether a reduction is for a traveller, of so many together."""
     return one.min_fellows <= along and (
         not one.categories or not book.ways_of(fellow.category).isdisjoint(one.categories)
     )
 
 
-def _own_cuts(fellow: Fellow, reductions: list[Reduction]) -> Iterator[Cut]:
+def list_own_cuts(fellow: Fellow, reductions: list[Reduction]) -> Iterator[Cut]:
     """List the reductions of a traveller that need no card, or one held."""
     for one in reductions:
         if one.card is None:

@@ -41,16 +41,16 @@ class Shelf(NamedTuple):
 
         Rides of catalogues in another currency than the first that is used have no price.
         """
-        shares = [self._find(ride) for ride in rides]
+        shares = [self.find(ride) for ride in rides]
         if len(set(shares)) == 1:
             book = self.books[shares[0]]
-            return price(book, rides, [self._as_known(book, one) for one in fellows], media)
+            return price(book, rides, [self.as_known(book, one) for one in fellows], media)
         whole: Price | None = None
         for number, book in enumerate(self.books):
             mine = tuple(n for n, share in enumerate(shares) if share == number)
             if not mine:
                 continue
-            found = price(book, [rides[n] for n in mine], [self._as_known(book, one) for one in fellows], media)
+            found = price(book, [rides[n] for n in mine], [self.as_known(book, one) for one in fellows], media)
             items = tuple(replace(item, rides=tuple(mine[n] for n in item.rides)) for item in found.items)
             unknown = tuple(mine[n] for n in found.unknown)
             if whole is None:
@@ -69,21 +69,21 @@ class Shelf(NamedTuple):
         self, rides: Sequence[FareRide], fellows: Sequence[Fellow], media: frozenset[str] | None = None
     ) -> int | None:
         """Return what a journey costs; None where a ride has no price."""
-        shares = {self._find(ride) for ride in rides}
+        shares = {self.find(ride) for ride in rides}
         if len(shares) == 1:
             book = self.books[shares.pop()]
-            found = look_up(book, rides, [self._as_known(book, one) for one in fellows], media)
+            found = look_up(book, rides, [self.as_known(book, one) for one in fellows], media)
         else:
             found = self.price(rides, fellows, media)
         return found.cents if found.complete else None
 
-    def _find(self, ride: FareRide) -> int:
+    def find(self, ride: FareRide) -> int:
         """Return which catalogue prices a ride."""
         source = source_of(ride)
         own = next((n for n, book in enumerate(self.books) if book.catalogue.id == source), 0)
         return 0 if self.books[0].knows(ride) else own
 
-    def _as_known(self, book: PriceBook, fellow: Fellow) -> Fellow:
+    def as_known(self, book: PriceBook, fellow: Fellow) -> Fellow:
         """Return a traveller as a catalogue knows them: at its usual price where it has no such category."""
         known = fellow.category == book.default or any(one.id == fellow.category for one in book.catalogue.categories)
         return fellow if known else replace(fellow, category=book.default)

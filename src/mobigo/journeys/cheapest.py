@@ -3,7 +3,8 @@
 A journey may be cheap because it stays on few networks, or because its rides are cheap one by one. So a search is made
 for each way to leave networks out, and one in which rides count what they cost alone. What they find is priced exactly,
 and competes over departure, arrival, changes and price. Where rides are paid one by one nothing cheaper is missed.
-Where tickets last over several rides, a journey that is best in none of these searches may be.
+Where tickets last over several rides, a journey that is best in none of these searches may be: `tolls` finds it, and
+has less to look at the more is known already.
 """
 
 from __future__ import annotations

@@ -207,11 +207,19 @@ def find_cents(
     booked : function
         Describes a part that must be booked; gives nothing for the others.
     """
+    rides = list_rides(network, found.legs, till, booked)
+    return till.shelf.cents(rides, till.fellows, till.media) if rides else None
+
+
+def list_rides(
+    network: Network, parts: Sequence[Ride | Walk], till: Till, booked: Callable[[Ride | Walk], list[Leg]]
+) -> list[FareRide]:
+    """List the rides of a journey, or of a part of it, as fares see them: who stays seated is on one ride."""
     passing = till.shelf.passing
     rides: list[FareRide] = []
     before: Ride | None = None
     previous: Ride | Walk | None = None
-    for part in found.legs:
+    for part in parts:
         told = booked(part)
         if told:
             rides += (
@@ -227,9 +235,7 @@ def find_cents(
                 rides.append(ride)
             before = part
         previous = part
-    if not rides:
-        return None
-    return till.shelf.cents(rides, till.fellows, till.media)
+    return rides
 
 
 def _go_on(before: FareRide, after: FareRide) -> FareRide:

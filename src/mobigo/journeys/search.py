@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from itertools import product
@@ -18,10 +19,12 @@ from mobigo.journeys.hailing import Hailing, Time, beats, party_of
 from mobigo.journeys.lifting import Lifting
 from mobigo.journeys.model import Access, Criterion, Mode
 from mobigo.journeys.pricing import find_cents
+from mobigo.journeys.tolls import Tolls
 from mobigo.journeys.wishes import price, says_nothing, understand
 from mobigo.transit import general, routing
 from mobigo.transit.model import Direction, Preferences, Query, Ride, Via
 from mobigo.transit.timetable import day_number
+from mobigo.transit.tolled import Bounds
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -45,6 +48,9 @@ GRACE = 0.2
 
 MOST_SEATS = 8
 """Passengers of a car."""
+
+PURSE_SHARE = 0.5
+"""Of the time left, for journeys that are cheap because of what was paid for before."""
 
 BOOKED_ROUNDS = 4
 """Searches without the trips that cannot be booked, at most; what still rides one is left out."""
@@ -109,6 +115,8 @@ class Search:
     """Rides in cars of others; None: none is wanted, or there are none."""
     _crossed: bool = field(default=False, repr=False)
     """Whether rides between two lines were looked for: once for a question."""
+    _near: bool = field(default=False, repr=False)
+    """Whether an instant is looked for at which something leaves: whatever it costs."""
     _day: int | None = field(default=None, repr=False)
     """The day asked about: that of the first search."""
 
@@ -136,13 +144,31 @@ class Search:
             inside = [Candidate(journey, by) for journey in self._ask(by, at, max(last - first, 1), direction)]
             inside = [one for one in inside if first <= one.at(direction) <= last]
             if inside:
-                others = [] if self.over else self._ask(by, beyond, 0, direction)
+                latest = max(one.journey.arrival for one in inside)
+                others = [] if self.over else self._ask(by, beyond, 0, direction, latest)
                 found += [one for one in inside if not any(beats(other, one.journey) for other in others)]
         found += self._hail(first, last, direction, found)
         return found + self._lift(first, last, direction, found)
 
     def first_after(self, at: int, direction: Direction) -> int | None:
         """Find the first instant, not before this one, at which a journey leaves (arrives)."""
+        with self._looking_near():
+            return self._find_first(at, direction)
+
+    def last_before(self, at: int, direction: Direction) -> int | None:
+        """Find the last instant, not after this one, at which a journey leaves (arrives)."""
+        with self._looking_near():
+            return self._find_last(at, direction)
+
+    @contextmanager
+    def _looking_near(self) -> Iterator[None]:
+        before, self._near = self._near, True
+        try:
+            yield
+        finally:
+            self._near = before
+
+    def _find_first(self, at: int, direction: Direction) -> int | None:
         if direction is Direction.DEPART:
             return min((one.journey.departure for one in self._first_day(at, direction)), default=None)
         for first, last in self._days(at, 1):
@@ -151,8 +177,7 @@ class Search:
                 return min(one.journey.arrival for one in found)
         return None
 
-    def last_before(self, at: int, direction: Direction) -> int | None:
-        """Find the last instant, not after this one, at which a journey leaves (arrives)."""
+    def _find_last(self, at: int, direction: Direction) -> int | None:
         if direction is Direction.ARRIVE:
             return max((one.journey.arrival for one in self._first_day(at, direction)), default=None)
         for first, last in self._days(at, -1):
@@ -278,10 +303,15 @@ class Search:
                 break
         return self._soonest(new, found, direction)
 
-    def _ask(self, by: int, at: int, window: int, direction: Direction) -> list[TransitJourney]:
-        return self._ask_between(self.doors[by], at, window, direction)
+    def _ask(
+        self, by: int, at: int, window: int, direction: Direction, latest: int | None = None
+    ) -> list[TransitJourney]:
+        return self._ask_between(self.doors[by], at, window, direction, latest)
 
-    def _ask_between(self, doors: Doors, at: int, window: int, direction: Direction) -> list[TransitJourney]:
+    def _ask_between(
+        self, doors: Doors, at: int, window: int, direction: Direction, latest: int | None = None
+    ) -> list[TransitJourney]:
+        """Search; what arrives after `latest` need not be found."""
         origin, destination = doors.origin, doors.destination
         if not (len(origin.stops) and len(destination.stops)) or (doors.walk and doors.walk.seconds == 0):
             self.beaten |= doors.walk is not None
@@ -304,7 +334,7 @@ class Search:
             self.complete = False
             journeys = self._fill(views, query, journeys)
         if self.by_price:
-            journeys = self._look_cheaper(views, query, doors, journeys)
+            journeys = self._look_cheaper(views, query, doors, journeys, latest)
         kept = [journey for journey in journeys if self._is_worth(journey, doors.walk)]
         self.beaten |= len(kept) < len(journeys)
         return kept
@@ -354,7 +384,7 @@ class Search:
         return [*(one for one in found if not any(beats(other, one) for other in kept)), *kept]
 
     def _look_cheaper(
-        self, views: DayViews, query: Query, doors: Doors, found: list[TransitJourney]
+        self, views: DayViews, query: Query, doors: Doors, found: list[TransitJourney], latest: int | None
     ) -> list[TransitJourney]:
         """Add journeys that cost less, and let all compete over what they cost."""
         assert self.till is not None
@@ -366,7 +396,37 @@ class Search:
             more = self._answer(views, replace(query, preferences=wishes))
             self.complete &= more.complete
             journeys |= {one.legs: one for one in more.journeys if one.legs not in journeys}
-        return general.drop_dominated([self.with_price(one, doors) for one in journeys.values()])
+        known = general.drop_dominated([self.with_price(one, doors) for one in journeys.values()])
+        return self._look_with_purse(views, query, doors, known, latest)
+
+    def _look_with_purse(
+        self, views: DayViews, query: Query, doors: Doors, known: list[TransitJourney], latest: int | None
+    ) -> list[TransitJourney]:
+        """Add journeys that cost less because of what was paid for before: no sum of costs finds them."""
+        assert self.till is not None
+        tolls = Tolls(
+            self.network, self.till, lambda part: describe_booked(self.network, part, doors, self.hailing), UNPRICED
+        )
+        vias = query.preferences is not None and len(query.preferences.vias) > 0
+        if self._near:
+            return known
+        if vias or query.direction is Direction.ARRIVE or not tolls.exact:
+            self.complete = False
+            return known
+        now = time.monotonic()
+        bounds = Bounds(query.max_transfers + 1, now + PURSE_SHARE * (self.deadline - now), latest)
+        found = routing.answer_with(views, query, tolls, known, bounds)
+        closed = self.hailing.closed_trips(found.journeys) if self.hailing is not None else set()
+        self.complete &= found.complete and not closed
+        more = [
+            self.with_price(one, doors)
+            for one in found.journeys
+            if not any(isinstance(leg, Ride) and leg.trip in closed for leg in one.legs)
+        ]
+        both = general.drop_dominated([*known, *more])
+        if query.window:
+            return both
+        return [one for one in both if not any(_is_sooner_and_cheaper(other, one) for other in both)]
 
     def with_price(self, journey: TransitJourney, doors: Doors) -> TransitJourney:
         """Let a journey count what it costs, where journeys compete over that."""
@@ -409,6 +469,12 @@ def _is_sooner(other: TransitJourney, journey: TransitJourney, direction: Direct
     if direction is Direction.DEPART:
         return other.arrival <= journey.arrival and other.transfers <= journey.transfers
     return other.departure >= journey.departure and other.transfers <= journey.transfers
+
+
+def _is_sooner_and_cheaper(other: TransitJourney, journey: TransitJourney) -> bool:
+    """Tell whether somebody who may leave at any time takes another one."""
+    mine, its = ((one.arrival, one.transfers, one.cost, -one.departure) for one in (journey, other))
+    return its < mine and all(a <= b for a, b in zip(its[:3], mine[:3], strict=True))
 
 
 def open_search(

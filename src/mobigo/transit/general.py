@@ -159,14 +159,14 @@ def search(
     if not forwards:
         ends = Ends(*ends[2:], *ends[:2])
     start = query.at - base if forwards else base - query.at
-    allowed, terms = _read_terms(views.timetable, views.footpaths, view, wishes)
+    allowed, terms = read_terms(views.timetable, views.footpaths, view, wishes)
     places = Places(wishes.vias if forwards else turn(wishes.vias), len(view.stop_first) - 1)
     access = places.begin(ends.access, ends.access_seconds)
     bounded = int(len(view.cell_seconds) > 0 and wishes.walk_factor >= 1)
     goal = Goal(
         places.end(ends.egress, ends.egress_seconds),
         bounded,
-        *kernels.aim(view, bounded, _fix(ends.egress), _fix(ends.egress_seconds)),
+        *kernels.aim(view, bounded, fix(ends.egress), fix(ends.egress_seconds)),
     )
     until = start + query.window if query.window else -NEVER
     walk = -1 if query.walk is None else query.walk
@@ -177,7 +177,7 @@ def search(
     else:
         prices = _read_prices(views, view, wishes.costs, places)
         found, rows, left = priced.search(*question, prices, *bounds)
-    writer = _Writer(view, terms, query)
+    writer = Writer(view, terms, query)
     journeys = []
     begin = 0
     for arrival, n_rides, layer, end, cost in found.tolist():
@@ -210,16 +210,14 @@ def drop_dominated(journeys: list[TransitJourney]) -> list[TransitJourney]:
     return kept
 
 
-def _fix(values: NDArray[np.int32]) -> NDArray[np.int32]:
+def fix(values: NDArray[np.int32]) -> NDArray[np.int32]:
     """Copy, so that kernels compile one signature whatever the array is a part of."""
     copy = np.array(values, np.int32)
     copy.setflags(write=False)
     return copy
 
 
-def _read_terms(
-    timetable: Timetable, footpaths: Footpaths, view: DayView, wishes: Preferences
-) -> tuple[Allowed, Terms]:
+def read_terms(timetable: Timetable, footpaths: Footpaths, view: DayView, wishes: Preferences) -> tuple[Allowed, Terms]:
     """Turn what may be ridden and where one may change into flags of the view's trips and of stops."""
     n_stops = len(view.stop_first) - 1
     trips = np.ones(len(view.trip_row), np.uint8)
@@ -277,7 +275,7 @@ TRIP, BOARDED, ALIGHTED, LEFT, HOW = range(5)
 VISIT, MANY_VIAS = int(kernels.VISIT), int(kernels.MANY_VIAS)
 
 
-class _Writer:
+class Writer:
     """Turns the kernel's rows into journeys, in the order of travel."""
 
     def __init__(self, view: DayView, terms: Terms, query: Query) -> None:
@@ -305,7 +303,7 @@ class _Writer:
         begun : (int, int)
             Places passed, and seconds on foot, before its first.
         """
-        rides = [self._ride(row) for row in rows]
+        rides = [self.ride(row) for row in rows]
         changes = [row[LEFT:] for row in rows[:-1]]
         before, after = begun[0], len(self.vias) - layer
         if self.mirrored:
@@ -372,7 +370,8 @@ class _Writer:
         seconds = ceil(float(self.view.walk_seconds[how]) * self.terms.factor)
         return [Walk(before.to_stop, after.from_stop, before.arrival, before.arrival + seconds)]
 
-    def _ride(self, row: list[int]) -> Ride:
+    def ride(self, row: list[int]) -> Ride:
+        """Write a row as a ride."""
         view, trip = self.view, row[TRIP]
         line = view.trip_line[trip]
         first, last = int(view.line_position[line]), int(view.line_position[line + 1]) - 1

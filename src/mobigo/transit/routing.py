@@ -15,15 +15,18 @@ import numpy as np
 from mobigo.kernels import trip_based as kernels
 from mobigo.kernels.places import locate
 from mobigo.kernels.trip_based import NEVER, DayView, Scratch
-from mobigo.transit import general
+from mobigo.transit import general, tolled
 from mobigo.transit.footpaths import meant_by
 from mobigo.transit.model import DEFAULT_MAX_TRANSFERS, Direction, Query, Ride, TransitJourney, Walk
 from mobigo.transit.timetable import EPOCH
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
 
     from mobigo.transit.days import DayViews
+    from mobigo.transit.tolled import Bounds, Toll
 
 MOST_RIDES = 62
 """Vehicle legs a journey has at most, whatever max_transfers asks."""
@@ -93,6 +96,15 @@ def answer(views: DayViews, query: Query, *, deadline: float | None = None) -> F
         found = _offer_walk(found, query)
     found.sort(key=lambda journey: (journey.departure, journey.arrival, journey.transfers, journey.cost))
     return Found(found, complete, loading)
+
+
+def answer_with(views: DayViews, query: Query, toll: Toll, known: Sequence[TransitJourney], bounds: Bounds) -> Found:
+    """Find journeys that a toll makes better than those known, as `tolled.search` does."""
+    footpaths = query.preferences.footpaths if query.preferences is not None else None
+    views = views.at_once if footpaths is None else views.walking(footpaths)
+    day, more_days = _frame(views, query)
+    view = views.view(day, query.direction, more_days)
+    return Found(*tolled.search(views, view, query, toll, known, bounds=bounds))
 
 
 def _search_quickly(view: DayView, query: Query, rides: int) -> list[TransitJourney]:
