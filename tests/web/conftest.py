@@ -110,9 +110,9 @@ def text_only(site: Site, tmp_path: Path) -> Iterator[None]:
     site.app.state.assets = installed
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """Start the system's Chromium, without a screen."""
+    """Start the system's Chromium, without a screen; while it is driven, no other loop runs in this process."""
     if not CHROMIUM.exists():
         pytest.skip(f"no Chromium at {CHROMIUM}: apt-get install chromium")
     if find_library("atomic") is None:

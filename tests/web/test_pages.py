@@ -74,7 +74,7 @@ def test_head_is_answered_like_get_without_the_body(site: Site, http: Client, pa
 
 def test_pages_are_no_part_of_the_api(site: Site, http: Client) -> None:
     paths = http.get(f"{site.address}/openapi.json").json()["paths"]
-    assert all(path.startswith("/v1/") for path in paths)
+    assert all(path.startswith(("/v1/", "/opendata/")) for path in paths)
 
 
 def test_now_is_the_address_without_a_time(site: Site, http: Client) -> None:

@@ -638,7 +638,9 @@ def _ride(one: Ride) -> CardRideAnswer:
 
 
 @router.post("/me/certificates", status_code=201, responses=problems(400, 401, 403, 404, 422))
-def make_certificate(*, session: Database, now: Now, asking: Asking, body: CertificateBody) -> CertificateAnswer:
+def make_employer_certificate(
+    *, session: Database, now: Now, asking: Asking, body: CertificateBody
+) -> CertificateAnswer:
     """Make a certificate for one's employer, who pays half of one's passes."""
     return _certificate(employers.make(session, asking.user, body.first, body.last, now))
 
@@ -651,7 +653,7 @@ def make_certificate(*, session: Database, now: Now, asking: Asking, body: Certi
         **problems(401, 403, 404, 422),
     },
 )
-def get_certificate_paper(
+def get_employer_certificate_paper(
     *,
     request: Request,
     session: Database,

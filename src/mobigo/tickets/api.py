@@ -288,7 +288,7 @@ def get_by_number(
 
 
 @router.post("/numbers/{id}/block", responses=problems(400, 401, 403, 404, 409, 422))
-def block(
+def block_ticket(
     *,
     session: Database,
     now: Now,
