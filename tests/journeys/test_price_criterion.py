@@ -37,6 +37,8 @@ SEEDS = range(12)
 MORE = range(100, 400)
 WINDOW = 4 * 3600
 MOST_CHANGES = 4
+DAY = timedelta(hours=18)
+"""Until midnight."""
 PARIS = ZoneInfo("Europe/Paris")
 
 
@@ -172,7 +174,7 @@ def sell(seed: int, **more: object) -> Till:
 def compare(
     towns: Network, seed: int, till: Till
 ) -> tuple[set[tuple[int, int, int, int]], set[tuple[int, int, int, int]]]:
-    """Return what is found, and what there is."""
+    """Return what is found, and what there is; of a day, for the trips of the next are not in what is drawn."""
     request = JourneyRequest(
         f"far:{seed}.0", f"far:{seed}.{STOPS - 1}", NOW, window=WINDOW, max_transfers=MOST_CHANGES, everything=True,
         criterion=Criterion.PRICE, budget=60.0, ondemand=False, carpool=False,
@@ -187,7 +189,7 @@ def compare(
             one.priced.price.cents,
         )
         for one in plan.journeys
-        if one.priced is not None
+        if one.priced is not None and one.arrival < NOW + DAY
     }
 
     def cents_of(rides: Rides) -> int:
