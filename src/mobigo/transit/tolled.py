@@ -232,8 +232,7 @@ class _Search:
         while batch and not self.given_up:
             alighted: list[_Label] = []
             for record, paid in batch:
-                if monotonic() > self.deadline:
-                    self.given_up = True
+                if self._is_late():
                     return
                 self._ride(record, paid, ride, (), alighted)
             if ride == self.rides:
@@ -241,6 +240,11 @@ class _Search:
             fresh = [new for label in alighted if _is_in(label, self.off) for new in self._walk(label)]
             batch = [new for label in fresh if _is_in(label, self.on) for new in self._board(label)]
             ride += 1
+
+    def _is_late(self) -> bool:
+        """Tell whether time is over; better journeys may then be missing."""
+        self.given_up = self.given_up or monotonic() > self.deadline
+        return self.given_up
 
     def _ride(
         self, record: _Record, paid: Paid, ride: int, before: tuple[_Segment, ...], alighted: list[_Label]
@@ -344,6 +348,8 @@ class _Search:
 
     def _walk(self, label: _Label) -> Iterator[_Label]:
         """Walk from where one got off to where one may board."""
+        if self._is_late():
+            return
         view, nodes = self.view, self.nodes
         stop, kind = int(nodes.off_stop[label.node]), int(nodes.off_class[label.node])
         for walk in range(int(view.walk_first[stop]), int(view.walk_first[stop + 1])):
