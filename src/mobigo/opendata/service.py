@@ -132,7 +132,10 @@ class Press:
             row = connection.execute(f"SELECT pg_try_advisory_lock({LOCK})".encode()).fetchone()
             if not row or not row[0]:
                 raise Conflict("another process is publishing; try again when it is done", code="publishing")
-            yield
+            try:
+                yield
+            finally:  # a closed connection gives it up only a moment later
+                connection.execute(f"SELECT pg_advisory_unlock({LOCK})".encode())
 
     def _publish(self, maker: Maker) -> Published:
         dataset = maker.dataset
