@@ -1,0 +1,1 @@
+"""What the network is used for: counts of `mobigo.trace`, answers for the people who plan, drafts tried out."""
