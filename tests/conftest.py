@@ -88,7 +88,7 @@ def new_database(test_cluster: str) -> Iterator[str]:
     name = f"test_{uuid4().hex}"
     admin = libpq_conninfo(make_url(test_cluster).set(database="postgres").render_as_string(hide_password=False))
     with psycopg.connect(admin, autocommit=True) as connection:
-        connection.execute(f"CREATE DATABASE {name} TEMPLATE {cluster.DATABASE}".encode())
+        connection.execute(f"CREATE DATABASE {name} TEMPLATE {cluster.DATABASE} STRATEGY FILE_COPY".encode())
         try:
             yield make_url(test_cluster).set(database=name).render_as_string(hide_password=False)
         finally:

@@ -3,18 +3,13 @@
 from __future__ import annotations
 
 import zipfile
-from contextlib import contextmanager
 from typing import TYPE_CHECKING
-from uuid import uuid4
 
 import psycopg
-from sqlalchemy.engine import make_url
 
-from mobigo.db import cluster
 from mobigo.db.engine import libpq_conninfo
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
 TOWN = {
@@ -79,17 +74,6 @@ def pack(path: Path, contents: dict[str, bytes]) -> Path:
         for name, content in contents.items():
             archive.writestr(name, content)
     return path
-
-
-@contextmanager
-def database(template: str) -> Iterator[str]:
-    """A database for many loads, cloned from the migrated template."""
-    name = f"test_{uuid4().hex}"
-    admin = libpq_conninfo(make_url(template).set(database="postgres").render_as_string(hide_password=False))
-    with psycopg.connect(admin, autocommit=True) as connection:
-        connection.execute(f"CREATE DATABASE {name} TEMPLATE {cluster.DATABASE}".encode())
-        yield make_url(template).set(database=name).render_as_string(hide_password=False)
-        connection.execute(f"DROP DATABASE {name} WITH (FORCE)".encode())
 
 
 def withdraw(url: str) -> None:

@@ -6,14 +6,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
-from uuid import uuid4
 
 import httpx
 import psycopg
-from sqlalchemy.engine import make_url
-from tests.conftest import serve
+from tests.conftest import new_database, serve
 
-from mobigo.db import cluster
 from mobigo.db.engine import libpq_conninfo, open_engine
 from mobigo.journeys.network import LAYOUT, Manifest
 from mobigo.kit.clock import Clock
@@ -186,26 +183,19 @@ class Town:
 @contextmanager
 def open_town(test_cluster: str, folder: Path) -> Iterator[Town]:
     """Load the town into a database of its own and serve it."""
-    name = f"town_{uuid4().hex}"
-    admin = libpq_conninfo(make_url(test_cluster).set(database="postgres").render_as_string(hide_password=False))
-    url = make_url(test_cluster).set(database=name).render_as_string(hide_password=False)
     clock = Clock(folder / "clock.json")
     clock.move(NOW, 0)
-    with psycopg.connect(admin, autocommit=True) as connection:
-        connection.execute(f"CREATE DATABASE {name} TEMPLATE {cluster.DATABASE}".encode())
-        try:
-            report = load_gtfs(write_feed(folder / "feed", FEED), "bus", url, now=NOW)
-            assert report.status == "active"
-            assert report.dropped == {}
-            load_osm(write_extract(folder / "town.osm"), url, now=NOW)
-            with psycopg.connect(libpq_conninfo(url), autocommit=True) as loaded:
-                places.rebuild(loaded)
-                timetable = build(read_feed_tables(loaded))
-            engine = open_engine(url)
-            app = create_app(engine=engine, clock=clock, home=folder)
-            app.state.networks = OneTimetable(timetable)
-            with serve(app) as address, httpx.Client(base_url=address, timeout=30) as http:
-                yield Town(http, engine, url, app)
-            engine.dispose()
-        finally:
-            connection.execute(f"DROP DATABASE {name} WITH (FORCE)".encode())
+    with new_database(test_cluster) as url:
+        report = load_gtfs(write_feed(folder / "feed", FEED), "bus", url, now=NOW)
+        assert report.status == "active"
+        assert report.dropped == {}
+        load_osm(write_extract(folder / "town.osm"), url, now=NOW)
+        with psycopg.connect(libpq_conninfo(url), autocommit=True) as loaded:
+            places.rebuild(loaded)
+            timetable = build(read_feed_tables(loaded))
+        engine = open_engine(url)
+        app = create_app(engine=engine, clock=clock, home=folder)
+        app.state.networks = OneTimetable(timetable)
+        with serve(app) as address, httpx.Client(base_url=address, timeout=30) as http:
+            yield Town(http, engine, url, app)
+        engine.dispose()

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 
 import psycopg
 import pytest
-from tests.feed_text import database, files, pack
+from tests.conftest import new_database
+from tests.feed_text import files, pack
 
 from mobigo.db.engine import libpq_conninfo
 from mobigo.kit.errors import InvalidInput
@@ -30,7 +31,7 @@ NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 @pytest.fixture(scope="module")
 def url(test_cluster: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """A database in which the sound town is active."""
-    with database(test_cluster) as address:
+    with new_database(test_cluster) as address:
         load_gtfs(pack(tmp_path_factory.mktemp("sound") / "town.zip", files()), "town", address, now=NOW)
         yield address
 

@@ -9,7 +9,8 @@ from uuid import uuid4
 
 import psycopg
 import pytest
-from tests.feed_text import database, files, pack, text, withdraw
+from tests.conftest import new_database
+from tests.feed_text import files, pack, text, withdraw
 
 from mobigo.db.engine import libpq_conninfo
 from mobigo.kit.errors import Conflict, InvalidInput, NotFound
@@ -57,7 +58,7 @@ def ask(database_url: str) -> Ask:
 @pytest.fixture(scope="module")
 def shared_url(test_cluster: str) -> Iterator[str]:
     """One database for all tests that only look at reports; each loads a source of its own."""
-    with database(test_cluster) as url:
+    with new_database(test_cluster) as url:
         yield url
 
 

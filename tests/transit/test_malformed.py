@@ -6,7 +6,8 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import pytest
-from tests.feed_text import database, withdraw
+from tests.conftest import new_database
+from tests.feed_text import withdraw
 
 from mobigo.transit.load import load_gtfs
 
@@ -75,7 +76,7 @@ DEFECTS = [
 def findings(test_data: Path, test_cluster: str) -> dict[str, set[tuple[str, str]]]:
     """What is found in each feed."""
     found = {}
-    with database(test_cluster) as url:
+    with new_database(test_cluster) as url:
         for path in sorted((test_data / "malformed").glob("*.gtfs.zip")):
             name = path.name.partition(".")[0]
             report = load_gtfs(path, name, url, now=NOW)

@@ -9,18 +9,14 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
-from uuid import uuid4
 
 import httpx
-import psycopg
 import pytest
 from playwright.sync_api import sync_playwright
-from sqlalchemy.engine import make_url
-from tests.conftest import serve
+from tests.conftest import new_database, serve
 
 from mobigo.cli.region import load_demonstration
-from mobigo.db import cluster
-from mobigo.db.engine import libpq_conninfo, open_engine
+from mobigo.db.engine import open_engine
 from mobigo.journeys.service import build_network
 from mobigo.kit.clock import Clock
 from mobigo.web.app import create_app
@@ -68,21 +64,14 @@ def site(test_cluster: str, tmp_path_factory: pytest.TempPathFactory) -> Iterato
     home = tmp_path_factory.mktemp("site")
     clock = Clock(home / "clock.json")
     clock.move(MONDAY, 0)
-    name = f"site_{uuid4().hex}"
-    admin = libpq_conninfo(make_url(test_cluster).set(database="postgres").render_as_string(hide_password=False))
-    url = make_url(test_cluster).set(database=name).render_as_string(hide_password=False)
-    with psycopg.connect(admin, autocommit=True) as connection:
-        connection.execute(f"CREATE DATABASE {name} TEMPLATE {cluster.DATABASE}".encode())
-        try:
-            load_demonstration(url, clock)
-            build_network(url, home, clock.now())
-            engine = open_engine(url)
-            app = create_app(engine=engine, clock=clock, home=home)
-            with serve(app) as address:
-                yield Site(address, app)
-            engine.dispose()
-        finally:
-            connection.execute(f"DROP DATABASE {name} WITH (FORCE)".encode())
+    with new_database(test_cluster) as url:
+        load_demonstration(url, clock)
+        build_network(url, home, clock.now())
+        engine = open_engine(url)
+        app = create_app(engine=engine, clock=clock, home=home)
+        with serve(app) as address:
+            yield Site(address, app)
+        engine.dispose()
 
 
 @pytest.fixture(scope="session")
