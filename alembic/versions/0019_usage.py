@@ -27,6 +27,7 @@ TABLES = (
     "usage_punctuality",
     "usage_change",
     "usage_supply",
+    "usage_rate",
 )
 
 
@@ -40,12 +41,14 @@ def upgrade() -> None:
     """)
     op.execute("""
         CREATE TABLE mobigo.usage_demand (
-            day date NOT NULL, hour smallint NOT NULL, origin integer NOT NULL, destination integer NOT NULL,
+            asked date NOT NULL, day date NOT NULL, hour smallint NOT NULL,
+            origin integer NOT NULL, destination integer NOT NULL,
             outcome text NOT NULL, reason text NOT NULL, searches integer NOT NULL, people integer NOT NULL,
             seconds bigint NOT NULL, wait bigint NOT NULL,
-            CONSTRAINT usage_demand_pkey PRIMARY KEY (day, hour, origin, destination, outcome, reason)
+            CONSTRAINT usage_demand_pkey PRIMARY KEY (day, hour, origin, destination, outcome, reason, asked)
         )
     """)
+    op.execute("CREATE INDEX usage_demand_asked_index ON mobigo.usage_demand (asked)")
     op.execute("""
         CREATE TABLE mobigo.usage_refusal (
             day date NOT NULL, hour smallint NOT NULL, service text NOT NULL, source text NOT NULL,
@@ -74,7 +77,8 @@ def upgrade() -> None:
     op.execute("""
         CREATE TABLE mobigo.usage_change (
             day date NOT NULL, source text NOT NULL, route text NOT NULL,
-            to_source text NOT NULL, to_route text NOT NULL, stop text NOT NULL, to_stop text NOT NULL, hour smallint NOT NULL, planned integer NOT NULL,
+            to_source text NOT NULL, to_route text NOT NULL, stop text NOT NULL, to_stop text NOT NULL,
+            hour smallint NOT NULL, planned integer NOT NULL,
             judged integer NOT NULL, missed integer NOT NULL,
             CONSTRAINT usage_change_pkey
                 PRIMARY KEY (day, source, route, to_source, to_route, stop, to_stop, hour)
@@ -83,10 +87,19 @@ def upgrade() -> None:
     op.execute("""
         CREATE TABLE mobigo.usage_supply (
             day date NOT NULL, service text NOT NULL, source text NOT NULL, route text NOT NULL,
-            runs integer NOT NULL, metres bigint NOT NULL, empty_metres bigint NOT NULL, passengers integer NOT NULL,
-            passenger_metres bigint NOT NULL, cost_cents bigint, subsidy_cents bigint, fares_cents bigint NOT NULL,
+            runs integer NOT NULL, metres bigint NOT NULL, empty_metres bigint NOT NULL, seconds bigint NOT NULL,
+            passengers integer NOT NULL, passenger_metres bigint NOT NULL,
+            cost_cents bigint, subsidy_cents bigint, fares_cents bigint NOT NULL,
             co2_grams bigint,
             CONSTRAINT usage_supply_pkey PRIMARY KEY (day, service, source, route)
+        )
+    """)
+    op.execute("""
+        CREATE TABLE mobigo.usage_rate (
+            id bigint GENERATED ALWAYS AS IDENTITY CONSTRAINT usage_rate_pkey PRIMARY KEY,
+            service text NOT NULL, source text NOT NULL, route text NOT NULL, starts date NOT NULL,
+            kilometre_cents numeric(12, 3), hour_cents numeric(12, 3), run_cents numeric(12, 3), seats integer,
+            origin text NOT NULL, said_by text NOT NULL, said_at timestamptz NOT NULL
         )
     """)
 

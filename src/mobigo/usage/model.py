@@ -29,6 +29,8 @@ class DayType(StrEnum):
 class Demand:
     """Searches from one square to another, by wished hour of travel; `day` is the wished day."""
 
+    asked: date
+    """Local day of the searches: many a day is asked for on several."""
     day: date
     hour: int
     origin: int
@@ -37,7 +39,7 @@ class Demand:
     reason: str
     searches: int
     people: int
-    """Different ones, where they can be told apart; otherwise each search counts."""
+    """Different ones of the day of asking, where they can be told apart; otherwise each search counts."""
     seconds: int
     """Sum of the durations answered."""
     wait: int
@@ -135,11 +137,15 @@ class Supply:
     route: str
     runs: int
     metres: int
+    """That the vehicles drove with and without passengers, as the timetable says or the run tells."""
     empty_metres: int
+    seconds: int
+    """Of vehicles, from each run's first departure to its last arrival; 0: not known."""
     passengers: int
     passenger_metres: int
     cost_cents: int | None
-    """None: no cost is known."""
+    """Really paid for these runs; None: nothing was noted, rates tell (`mobigo.usage.economy`)."""
     subsidy_cents: int | None
     fares_cents: int
     co2_grams: int | None
+    """None: there is no factor."""
