@@ -48,6 +48,8 @@ PRODUCTS = ("coach_week", "coach_day", "coach_carnet")
 NAMED = "region_month"
 BARRED = 0.2
 """Share of the orders that cannot be issued once they are paid."""
+SOLD = 0.1
+"""Share of the orders that are issued at least, or nothing was tried; about 0.4 are, as chance has it."""
 CUSTOMERS = 6
 """Threads that buy at once."""
 
@@ -57,7 +59,7 @@ class Crash(BaseException):
 
 
 class Faults:
-    """Decides where processes die; quiet unless it is told to."""
+    """Decides where processes die: at each kind of moment once for certain, as it first comes, then by chance."""
 
     def __init__(self, seed: int, chance: float) -> None:
         self._random = random.Random(seed)
@@ -68,7 +70,7 @@ class Faults:
 
     def may_strike(self, where: str) -> None:
         with self._lock:
-            if not self.on or self._random.random() >= self._chance:
+            if not self.on or (where in self.struck and self._random.random() >= self._chance):
                 return
             self.struck[where] += 1
         raise Crash(where)
@@ -208,6 +210,11 @@ ORDERS = """
 """
 
 
+def moments(*calls: str) -> set[str]:
+    """List the kinds of moments around what is done."""
+    return {f"{when} {what}" for when in ("before", "after") for what in calls}
+
+
 def check(rush: Rush, orders: int) -> None:
     """No money without a ticket, no ticket without money."""
     states: Tally[str] = Tally()
@@ -215,7 +222,7 @@ def check(rush: Rush, orders: int) -> None:
         states[state] += 1
         assert (money, tickets) == ((cents, parts) if state == "issued" else (0, 0)), (state, cents, money, tickets)
     assert set(states) <= {"issued", "expired", "cancelled", "compensated"}, states
-    assert states["issued"] > orders // 4
+    assert states["issued"] >= orders * SOLD, states
     (balance,) = rush.read("SELECT coalesce(sum(cents), 0)::bigint FROM sandbox_row")[0]
     books = dict(rush.read("SELECT account, sum(cents)::bigint FROM ledger_posting GROUP BY account"))
     assert sum(books.values()) == 0
@@ -229,7 +236,7 @@ def check(rush: Rush, orders: int) -> None:
 def test_no_money_without_a_ticket_and_no_ticket_without_money(engine: Engine, database_url: str) -> None:
     rush = Rush(engine, database_url, seed=1, chance=0.06)
     rush.run(40)
-    assert len(rush.faults.struck) >= 6, rush.faults.struck
+    assert set(rush.faults.struck) >= moments("commit", "open", "confirm", "look")
     check(rush, 40)
 
 
@@ -237,9 +244,7 @@ def test_no_money_without_a_ticket_and_no_ticket_without_money(engine: Engine, d
 def test_500_orders_at_once_end_as_they_should(engine: Engine, database_url: str) -> None:
     rush = Rush(engine, database_url, seed=2, chance=0.05)
     rush.run(500)
-    assert set(rush.faults.struck) >= {
-        f"{when} {what}" for when in ("before", "after") for what in ("commit", "open", "confirm", "look", "refund")
-    }
+    assert set(rush.faults.struck) >= moments("commit", "open", "confirm", "look", "refund")
     check(rush, 500)
 
 
@@ -261,12 +266,12 @@ def test_a_death_at_each_single_moment_is_survived(engine: Engine, database_url:
     at = rush.faults = At(0, 0.0)
     at.on = True
     rush.counter = Counter(engine, Shaky(rush.sandbox, at), lambda: rush.places)  # type: ignore[arg-type]
-    moments = 0
+    tried = 0
     with shaky_commits(at):
         while True:
-            at.left = moments
+            at.left = tried
             with suppress(Crash):
-                at_once = random.Random(moments)
+                at_once = random.Random(tried)
                 id_ = rush._order(at_once)
                 with Session(engine) as session, session.begin():
                     payment = rush.counter.begin_payment(session, id_, Buyer(), NOW, method="pm_card_visa")
@@ -274,12 +279,10 @@ def test_a_death_at_each_single_moment_is_survived(engine: Engine, database_url:
             if at.left >= 0:
                 break  # it came to its end before its moment to die
             at.left = -1
-            moments += 1
+            tried += 1
     at.on = False
-    assert moments >= 14
-    assert set(at.struck) == {
-        f"{when} {what}" for when in ("before", "after") for what in ("commit", "open", "confirm")
-    }
+    assert tried >= 14
+    assert set(at.struck) == moments("commit", "open", "confirm")
     for minutes in (3, 20, 40, 60, 120):
         rush.counter.tend(NOW + timedelta(minutes=minutes))
     check(rush, 0)

@@ -105,7 +105,9 @@ class Payments:
             return self._step(payment, now)
         except Unreachable as problem:
             log.warning("the payment provider did not answer", payment=id_, why=str(problem))
-            return self._postpone(id_, now)
+            with Session(self.engine) as session, session.begin():
+                store.postpone(driver(session), id_, now + _pause(payment.attempts))
+                return store.get_payment(driver(session), id_)
         except InvalidInput as problem:
             log.warning("the payment provider refused a payment", payment=id_, why=str(problem))
             return self._call_off(payment, now, str(problem))
@@ -173,17 +175,6 @@ class Payments:
                 self._tell(Happening(session, TOLD[outcome.state], after, now))
         return after
 
-    def _postpone(self, id_: str, now: datetime) -> Payment:
-        with Session(self.engine) as session, session.begin():
-            connection = driver(session)
-            payment = store.get_payment(connection, id_)
-            if payment.state in DECIDED:
-                return payment
-            return store.set_payment(
-                connection, id_, payment.state, provider_id=None, action=payment.action, problem=payment.problem,
-                next_at=now + _pause(payment.attempts), settled_at=None,
-            )  # fmt: skip
-
     # ── refunds ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
     def carry_out_refund(self, id_: str, now: datetime) -> Refund:
@@ -199,10 +190,8 @@ class Payments:
         except Unreachable as problem:
             log.warning("the payment provider did not answer", refund=id_, why=str(problem))
             with Session(self.engine) as session, session.begin():
-                return store.set_refund(
-                    driver(session), id_, refund.state, provider_id=None, problem=refund.problem,
-                    next_at=now + _pause(refund.attempts), settled_at=None,
-                )  # fmt: skip
+                store.postpone_refund(driver(session), id_, now + _pause(refund.attempts))
+                return store.get_refund(driver(session), id_)
         return self._settle_refund(payment, id_, outcome, now)
 
     def _settle_refund(self, payment: Payment, id_: str, outcome: RefundOutcome, now: datetime) -> Refund:

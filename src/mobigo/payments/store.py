@@ -133,6 +133,13 @@ def set_payment(
     return get_payment(connection, id_)
 
 
+def postpone(connection: Connection[Any], id_: str, next_at: datetime) -> None:
+    """Have a payment looked at later, unless it was decided meanwhile."""
+    connection.execute(
+        "UPDATE payment SET next_at = %s WHERE id = %s AND state IN ('intended', 'open')", [next_at, id_]
+    )
+
+
 def bring_forward(connection: Connection[Any], id_: str, until: datetime) -> None:
     """Have a payment that is not decided called off from an instant on."""
     connection.execute(
@@ -224,6 +231,13 @@ def set_refund(
         [state, provider_id, problem, next_at, settled_at, id_],
     )
     return get_refund(connection, id_)
+
+
+def postpone_refund(connection: Connection[Any], id_: str, next_at: datetime) -> None:
+    """Have a refund looked at later, unless it was decided meanwhile."""
+    connection.execute(
+        "UPDATE payment_refund SET next_at = %s WHERE id = %s AND state IN ('intended', 'open')", [next_at, id_]
+    )
 
 
 def list_due_refunds(connection: Connection[Any], now: datetime, limit: int) -> list[str]:
