@@ -82,6 +82,9 @@ KEPT = 3
 DRIVES = "drives"
 """Folder of a network with the hierarchy of its ways by car; it may come after the others."""
 
+STREETS = "streets"
+"""Folder of a network with its streets."""
+
 LIVE = "live"
 """Folder of a network with its live data."""
 
@@ -229,7 +232,7 @@ def map_network(folder: Path) -> Network:
             f"network {folder.name} was built by another version of mobigo; type mobigo network build, or mobigo up",
             code="no_network",
         )
-    graph = map_packed(folder / "streets", StreetGraph) if (folder / "streets").exists() else None
+    graph = map_packed(folder / STREETS, StreetGraph) if (folder / STREETS).exists() else None
     streets = graph is not None
     timetable = map_packed(folder / "timetable", Timetable)
     walks = map_packed(folder / "footpaths", Footpaths)

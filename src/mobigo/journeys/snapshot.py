@@ -17,7 +17,7 @@ import psycopg
 from mobigo.db.engine import libpq_conninfo
 from mobigo.journeys.courses import draw_courses
 from mobigo.journeys.entrances import survey
-from mobigo.journeys.network import DRIVES, LAYOUT, Manifest, Networks, map_network, write_manifest
+from mobigo.journeys.network import DRIVES, LAYOUT, STREETS, Manifest, Networks, map_network, write_manifest
 from mobigo.kit.geo import Point
 from mobigo.kit.packed import write_packed
 from mobigo.osm.store import find_active_extract
@@ -44,6 +44,7 @@ if TYPE_CHECKING:
 
     from mobigo.parking.model import ParkingPlace
     from mobigo.street.graph import StreetGraph
+    from mobigo.transit.model import FeedTables
     from mobigo.transit.pathways import Stations
     from mobigo.transit.timetable import Timetable
 
@@ -81,10 +82,10 @@ def build_network(url: str, home: Path, now: datetime, *, days_ahead: int = 1, d
     """
     networks = Networks(home)
     with networks.building(), psycopg.connect(libpq_conninfo(url), autocommit=True) as connection:
-        content = _describe(connection)
+        content = describe_content(connection)
         while not (networks.folder / content.version / "manifest.json").exists():
             new = _write(connection, networks.folder / f"{content.version}.new", content, now)
-            if (again := _describe(connection)) == content:
+            if (again := describe_content(connection)) == content:
                 new.rename(networks.folder / content.version)
             content = again  # a load ended while we read: what was written is of neither state
         with connection.transaction():
@@ -136,7 +137,8 @@ class Content(NamedTuple):
         return sha256(json.dumps([LAYOUT, *self], sort_keys=True).encode()).hexdigest()[:12]
 
 
-def _describe(connection: psycopg.Connection) -> Content:
+def describe_content(connection: psycopg.Connection) -> Content:
+    """Say what is active in the database."""
     feeds = {
         feed.source: {
             "version": feed.id,
@@ -156,16 +158,40 @@ def _write(connection: psycopg.Connection, new: Path, content: Content, now: dat
     if new.exists():
         shutil.rmtree(new)  # of a build that was killed
     new.mkdir(parents=True)
-    tables = transit_store.read_feed_tables(connection)
+    graph = street_store.read_graph(connection) if content.streets else None
+    if graph is not None:
+        write_packed(new / STREETS, graph)
+    places = parking.list_car_parks(connection) if content.streets else []
+    write_network(new, transit_store.read_feed_tables(connection), graph, places, content, now)
+    _sync(new)
+    return new
+
+
+def write_network(  # noqa: PLR0917 - all that a network is made of
+    new: Path,
+    tables: FeedTables,
+    graph: StreetGraph | None,
+    places: Sequence[ParkingPlace],
+    content: Content,
+    now: datetime,
+) -> None:
+    """Write everything of a network but its streets: timetable, walks, where they meet the streets, the manifest.
+
+    Parameters
+    ----------
+    new : Path
+        A folder that is there.
+    graph : StreetGraph, optional
+        The streets; None: one walks straight.
+    places : sequence of ParkingPlace
+        Car parks that count as places to leave a car at.
+    """
     timetable = timetables.build(tables)
     write_packed(new / "timetable", timetable)
     inside = read_stations(tables, timetable)
     write_packed(new / "inside", inside)
     counts = {"stops": len(timetable.stop_lat), "trips": len(timetable.trip_route), "calls": len(timetable.call_stop)}
-    if content.streets:
-        graph = street_store.read_graph(connection)
-        write_packed(new / "streets", graph)
-        places = parking.list_car_parks(connection)
+    if graph is not None:
         walks = _write_walks(new, timetable, inside, graph, places)
         write_packed(new / "courses", draw_courses(timetable, graph))
         counts |= {"street nodes": len(graph.node_osm), "street edges": len(graph.edge_way), "car parks": len(places)}
@@ -176,8 +202,6 @@ def _write(connection: psycopg.Connection, new: Path, content: Content, now: dat
     write_manifest(
         new, Manifest(content.version, LAYOUT, now, _zone(timetable), content.feeds, content.streets, counts)
     )
-    _sync(new)
-    return new
 
 
 def _write_walks(
