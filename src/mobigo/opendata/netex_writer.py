@@ -19,6 +19,7 @@ from mobigo.opendata.archive import add_member
 from mobigo.opendata.netex_xml import (
     CLOSE,
     access,
+    add_frame,
     box,
     clock,
     duration,
@@ -131,15 +132,9 @@ class _Source:
 
     def _file(self, title: str, frame: str, members: Iterable[str]) -> None:
         """Write a file of one frame; none without members."""
-        first = next(iterator := iter(members), None)
-        if first is None:
-            return
-        with add_member(self._archive, f"{self._part.source}_{title}.xml") as stream:
-            stream.write(open_delivery(frame, f"{self._part.source}-{title}", self._zone, self._made_at).encode())
-            stream.write(first.encode())
-            for member in iterator:
-                stream.write(member.encode())
-            stream.write(CLOSE.encode())
+        part = f"{self._part.source}-{title}"
+        name = f"{self._part.source}_{title}.xml"
+        add_frame(self._archive, name, (frame, part, self._zone, self._made_at), members)
 
     def _count(self, kind: str, many: int = 1) -> None:
         self._counts[kind] = self._counts.get(kind, 0) + many

@@ -13,7 +13,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 from xml.sax.saxutils import escape, quoteattr
 
+from mobigo.opendata.archive import add_member
+
 if TYPE_CHECKING:
+    import zipfile
+    from collections.abc import Iterable
     from datetime import datetime
 
 CODESPACE = "MOBIGO"
@@ -71,6 +75,13 @@ def clock(tag: str, seconds: int | None) -> str:
     return f"<{tag}Time>{hour}</{tag}Time><{tag}DayOffset>{days}</{tag}DayOffset>"
 
 
+def day_clock(tag: str, seconds: int, offset: str | None = None) -> str:
+    """Write an hour of the day, with the days after in an element of their own where one is named."""
+    days, rest = divmod(seconds, DAY)
+    hour = f"{rest // 3600:02}:{rest // 60 % 60:02}:{rest % 60:02}"
+    return text(tag, hour) + (text(offset, days) if offset and days else "")
+
+
 def duration(seconds: int) -> str:
     """Write a span as ISO 8601 does."""
     return f"PT{seconds}S"
@@ -114,3 +125,30 @@ def open_delivery(frame: str, part: str, zone: str, made_at: datetime) -> str:
 
 
 CLOSE = "\n</members></GeneralFrame></frames></CompositeFrame></dataObjects></PublicationDelivery>\n"
+
+
+def add_frame(
+    archive: zipfile.ZipFile, file: str, delivery: tuple[str, str, str, datetime], members: Iterable[str]
+) -> None:
+    """Write a file of one frame; none without members.
+
+    Parameters
+    ----------
+    archive : ZipFile
+        Where it is written.
+    file : str
+        Its name.
+    delivery : tuple
+        What `open_delivery` wants to know: frame, part, time zone, when it was made.
+    members : iterable of str
+        What is in the frame.
+    """
+    first = next(iterator := iter(members), None)
+    if first is None:
+        return
+    with add_member(archive, file) as stream:
+        stream.write(open_delivery(*delivery).encode())
+        stream.write(first.encode())
+        for member in iterator:
+            stream.write(member.encode())
+        stream.write(CLOSE.encode())

@@ -79,3 +79,14 @@ def list_places(connection: psycopg.Connection[Any]) -> list[ParkingPlace]:
 def describe_sources(connection: psycopg.Connection[Any]) -> dict[str, str]:
     """Return the hash of each register, by name: what a network is built from."""
     return dict(connection.execute("SELECT name, hash FROM parking_source ORDER BY name").fetchall())
+
+
+def list_loads(connection: psycopg.Connection[Any]) -> dict[str, datetime]:
+    """Return when each register was loaded, by name; and the extract in service, as `OSM`."""
+    return dict(
+        connection.execute(
+            "SELECT name, loaded_at FROM parking_source UNION ALL SELECT %s, loaded_at FROM osm_extract"
+            " WHERE id = (SELECT version FROM osm_active) ORDER BY 1",
+            [OSM],
+        ).fetchall()
+    )
