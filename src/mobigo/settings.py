@@ -72,6 +72,10 @@ class Settings:
     public_url: str = ""
     """``MOBIGO_PUBLIC_URL``: where this instance is reached from outside; empty: as each request found it."""
 
+    schemas: Path | None = None
+    """``MOBIGO_SCHEMAS``: folder of schemas of others, ``netex/``, ``siri/``, ``dcat/``; None: exports are not checked
+    by them, and say so."""
+
     ticket_issuer: str = "mobigo"
     """``MOBIGO_TICKET_ISSUER``: who signs tickets, as their codes name it: a RICS code, or a word agreed on."""
 
@@ -136,6 +140,7 @@ def read_settings() -> Settings:
         publisher_website=os.environ.get("MOBIGO_PUBLISHER_WEBSITE") or Settings.publisher_website,
         publisher_email=os.environ.get("MOBIGO_PUBLISHER_EMAIL") or None,
         public_url=os.environ.get("MOBIGO_PUBLIC_URL", "").rstrip("/"),
+        schemas=_read_folder(os.environ.get("MOBIGO_SCHEMAS", "")),
         ticket_issuer=_read_issuer(os.environ.get("MOBIGO_TICKET_ISSUER", "")),
         stripe_key=os.environ.get("MOBIGO_STRIPE_KEY") or None,
         stripe_webhook_secrets=tuple(
@@ -150,6 +155,16 @@ def _read_headers(text: str) -> tuple[tuple[str, str], ...]:
     """Read ``NAME: VALUE`` lines."""
     pairs = [line.partition(":") for line in text.splitlines() if line.strip()]
     return tuple((name.strip(), value.strip()) for name, _, value in pairs)
+
+
+def _read_folder(text: str) -> Path | None:
+    """Read the path of a folder that has to be there."""
+    if not text.strip():
+        return None
+    path = Path(text).expanduser().resolve()
+    if not path.is_dir():
+        raise InvalidInput(f"MOBIGO_SCHEMAS={text!r} is no folder; name one that holds netex/, siri/ and dcat/")
+    return path
 
 
 def _read_siret(text: str) -> str | None:

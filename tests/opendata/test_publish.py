@@ -78,12 +78,12 @@ def test_what_a_validator_refuses_leaves_the_last_good_version(
     wrong = Problem("outside", "broken", Severity.ERROR, 2, "line 3")
     let_make(monkeypatch, "bad", wrong)
     (done,) = press.publish()
-    assert (done.outcome, done.version, done.problems) == (Outcome.FAILED, 1, (wrong,))
+    assert (done.outcome, done.version, done.problems[0]) == (Outcome.FAILED, 1, wrong)
     standing = store.find_standing(connection, "one")
     assert standing is not None
     assert standing.current is not None
     assert standing.current.number == 1
-    assert standing.problems == (wrong,)
+    assert standing.problems == done.problems
     let_make(monkeypatch, "good")
     press.publish()
     connection.rollback()

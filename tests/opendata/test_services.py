@@ -1,4 +1,4 @@
-"""Fares, school transport and carpooling as data sets, and the check of tables by their schemas."""
+"""Fares, school transport and carpooling as data sets."""
 
 from __future__ import annotations
 
@@ -14,11 +14,8 @@ from mobigo.carpool.openfile_store import Opened
 from mobigo.db.engine import libpq_conninfo
 from mobigo.fares.demonstration import publish_demonstration
 from mobigo.opendata import store
-from mobigo.opendata.gate import check_tables
-from mobigo.opendata.making import Draft, Made, Making, Publisher
-from mobigo.opendata.model import Said
+from mobigo.opendata.making import Publisher
 from mobigo.opendata.service import Outcome, Press
-from mobigo.opendata.services import describe_table
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -41,22 +38,6 @@ def test_fares_and_points_of_sale_are_published(database_url: str, tmp_path: Pat
     assert said.counts["prices"] > 10
     assert {piece.name for piece in standing.current.pieces} >= {"prices.csv", "sales-points.geojson"}
     assert press.publish(["fares"])[0].outcome is Outcome.UNCHANGED
-
-
-def test_a_table_that_is_not_as_its_schema_says_is_held_back(tmp_path: Path) -> None:
-    schema = describe_table("day,cents\r\n", {"day": "date", "cents": "integer"})
-    files = {"a.schema.json": schema, "a.csv": "day,cents\r\n2026-11-20,12\r\n2026-13-20,\r\n2026-11-21,x\r\nshort\r\n"}
-    made = []
-    for name, text in files.items():
-        (tmp_path / name).write_text(text, newline="")
-        made.append(Made(tmp_path / name, name, "", "CSV" if name.endswith(".csv") else "JSON", ""))
-    making = object.__new__(Making)
-    found = {one.code: one.sample for one in check_tables(making, Draft(Said("etalab-2.0"), tuple(made)))}
-    assert found == {
-        "not_date": "a.csv, line 3: '2026-13-20'",
-        "not_integer": "a.csv, line 4: 'x'",
-        "row_length": "a.csv, line 5",
-    }
 
 
 def test_months_of_carpooling_are_published(database_url: str, tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -38,7 +39,8 @@ def publish_all(url: str, settings: Settings) -> None:
     from mobigo.opendata.service import Outcome, Press
 
     log = structlog.get_logger()
-    for one in Press(url, settings.home, read_publisher(settings), settings.open_clock().now()).publish():
+    press = Press(url, settings.home, read_publisher(settings), settings.open_clock().now(), settings.schemas)
+    for one in press.publish():
         if one.outcome is Outcome.FAILED:
             log.warning("a data set was not replaced", dataset=one.dataset, why=[found.code for found in one.problems])
         else:
@@ -77,8 +79,13 @@ def ask_to_publish(url: str) -> None:
 
 @opendata.command()
 @click.argument("datasets", nargs=-1)
+@click.option(
+    "--schemas",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="Folder of the schemas of NeTEx, SIRI and DCAT; else MOBIGO_SCHEMAS.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print a list of objects instead of a table.")
-def publish(datasets: tuple[str, ...], *, as_json: bool) -> None:
+def publish(datasets: tuple[str, ...], *, schemas: Path | None, as_json: bool) -> None:
     """Make data sets (all, or DATASETS), have them validated, and put them in place.
 
     What a validator refuses is not put in place: the version before stays online, and the exit code is 1.
@@ -95,7 +102,8 @@ def publish(datasets: tuple[str, ...], *, as_json: bool) -> None:
     from mobigo.settings import read_settings
 
     settings = read_settings()
-    press = Press(open_database(), settings.home, read_publisher(settings), settings.open_clock().now())
+    folder = schemas.resolve() if schemas else settings.schemas
+    press = Press(open_database(), settings.home, read_publisher(settings), settings.open_clock().now(), folder)
     with Progress(console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task("", total=None)
         done = press.publish(

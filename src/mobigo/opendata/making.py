@@ -41,6 +41,8 @@ class Making:
     home: Path
     now: datetime
     publisher: Publisher
+    schemas: Path | None = None
+    """Folder of the schemas of NeTEx, SIRI and catalogues; None: what needs them is told to be unchecked."""
 
 
 @dataclass(frozen=True)
@@ -69,7 +71,7 @@ class Draft:
 
 
 Check = Callable[[Making, Draft], Sequence["Problem"]]
-"""A validator: what it found wrong."""
+"""A check of one data set, besides those that the gate makes of all: what it found wrong."""
 
 
 @dataclass(frozen=True)

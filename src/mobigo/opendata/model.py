@@ -161,6 +161,14 @@ class Dataset:
 
 
 @dataclass(frozen=True)
+class Report:
+    """What validators said of the version in place when they were asked last."""
+
+    judged_at: datetime
+    problems: tuple[Problem, ...]
+
+
+@dataclass(frozen=True)
 class Standing:
     """How a data set stands."""
 
@@ -171,3 +179,12 @@ class Standing:
     failed_at: datetime | None = None
     problems: tuple[Problem, ...] = ()
     """Why the last one made was not put in place."""
+    report: Report | None = None
+    """None: nobody was asked since it was put in place."""
+
+    @property
+    def found(self) -> tuple[Problem, ...]:
+        """What validators say of the version in place."""
+        if self.report is not None:
+            return self.report.problems
+        return self.current.said.problems if self.current else ()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from enum import StrEnum
 from hashlib import sha256
 from pathlib import Path
@@ -17,10 +18,11 @@ from sqlalchemy.orm import Session
 from mobigo.db.engine import libpq_conninfo, open_engine
 from mobigo.db.session import driver
 from mobigo.kit.errors import Conflict, NotFound
-from mobigo.opendata import store
+from mobigo.opendata import gate, store
 from mobigo.opendata.alarms import raise_alarms
 from mobigo.opendata.making import Making
-from mobigo.opendata.model import Dataset, Piece, Problem, Severity, Version
+from mobigo.opendata.model import Dataset, Piece, Problem, Report, Severity, Version
+from mobigo.opendata.schemas import NOT_CHECKED
 from mobigo.opendata.services import list_services
 from mobigo.opendata.shelf import Shelf
 from mobigo.opendata.timetables import list_timetables
@@ -32,9 +34,12 @@ if TYPE_CHECKING:
     from psycopg import Connection
 
     from mobigo.opendata.making import Draft, Maker, Publisher
+    from mobigo.opendata.model import Standing
 
 LOCK = "hashtextextended('mobigo publishing', 0)"
 """Advisory lock under which one process publishes."""
+AGAIN = timedelta(hours=20)
+"""After which validators look again at what did not change: days pass, and validators learn."""
 
 
 class Outcome(StrEnum):
@@ -73,6 +78,8 @@ class Press:
     home: Path
     publisher: Publisher
     now: datetime
+    schemas: Path | None = None
+    """Folder of the schemas of others."""
 
     @property
     def shelf(self) -> Shelf:
@@ -144,29 +151,53 @@ class Press:
                 with self._connect() as reading:
                     reading.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
                     reading.read_only = True
-                    making = Making(reading, self.database, Path(scratch), self.home, self.now, self.publisher)
+                    making = Making(
+                        reading, self.database, Path(scratch), self.home, self.now, self.publisher, self.schemas
+                    )
                     draft = maker.make(making)
                     if draft is None:
                         return Published(dataset.id, Outcome.EMPTY, None)
                     key = _name(draft)
-                    if (same := self._touch(dataset, key)) is not None:
-                        return Published(dataset.id, Outcome.UNCHANGED, same)
-                    found = [*draft.problems, *(one for check in maker.checks for one in check(making, draft))]
+                    same = self._touch(dataset, key)
+                    if same is not None and not self._is_due(same):
+                        return Published(dataset.id, Outcome.UNCHANGED, same.current.number if same.current else None)
+                    found = [
+                        *draft.problems,
+                        *gate.judge(making, dataset, draft),
+                        *(one for check in maker.checks for one in check(making, draft)),
+                    ]
             except Exception as error:  # noqa: BLE001 - whatever one data set stumbles over, the others go on
                 structlog.get_logger().exception("a data set could not be made", dataset=dataset.id)
                 return self._fail(dataset, [Problem("mobigo", "not_made", Severity.ERROR, 1, _tell(error))])
+            if same is not None:
+                self._note(same, found)
             if any(problem.severity is Severity.ERROR for problem in found):
                 return self._fail(dataset, found)
+            if same is not None and same.current is not None:
+                return Published(dataset.id, Outcome.UNCHANGED, same.current.number, tuple(found))
             return self._put(dataset, replace(draft, problems=tuple(found)), key)
 
-    def _touch(self, dataset: Dataset, key: str) -> int | None:
-        """Note that what is in place is still what would be made, if it is; return its number."""
+    def _touch(self, dataset: Dataset, key: str) -> Standing | None:
+        """Note that what is in place is still what would be made, if it is; return how it stands."""
         with self._connect() as connection:
-            current = store.lock_set(connection, dataset, self.now).current
-            if current is None or current.key != key:
+            standing = store.lock_set(connection, dataset, self.now)
+            if standing.current is None or standing.current.key != key:
                 return None
-            store.put_in_place(connection, dataset.id, current.number, self.now)
-            return current.number
+            store.put_in_place(connection, dataset.id, standing.current.number, self.now)
+            return standing
+
+    def _is_due(self, standing: Standing) -> bool:
+        """Tell whether validators have to look again at what is in place: once a day, or when they can do more now."""
+        assert standing.current is not None
+        judged_at = standing.report.judged_at if standing.report else standing.current.made_at
+        unchecked = any(one.code == NOT_CHECKED for one in standing.found)
+        return self.now - judged_at >= AGAIN or (unchecked and self.schemas is not None)
+
+    def _note(self, standing: Standing, found: Sequence[Problem]) -> None:
+        assert standing.current is not None
+        with self._connect() as connection:
+            report = Report(self.now, tuple(found))
+            store.set_report(connection, standing.dataset.id, standing.current.number, report)
 
     def _put(self, dataset: Dataset, draft: Draft, key: str) -> Published:
         """Take the files to the shelf, then let the database point to them: killed between, the sweep removes them."""

@@ -14,7 +14,7 @@ from mobigo.carpool import openfile_store
 from mobigo.fares import tables
 from mobigo.fares.service import list_in_force
 from mobigo.opendata.archive import hash_members
-from mobigo.opendata.gate import check_gtfs, check_tables
+from mobigo.opendata.carpool_sets import list_carpool_sets
 from mobigo.opendata.licences import OWN
 from mobigo.opendata.making import Draft, Made, Maker
 from mobigo.opendata.model import Dataset, Said
@@ -61,12 +61,11 @@ JOURNEYS = Dataset(
 
 def list_services(connection: Connection[Any]) -> list[Maker]:
     """List the data sets of what the region runs itself."""
-    makers = [Maker(FARES, _make_fares, (check_tables,)), Maker(JOURNEYS, _make_journeys, (check_tables,))]
+    makers = [Maker(FARES, _make_fares), Maker(JOURNEYS, _make_journeys)]
     makers += [
-        Maker(_describe_school(year), partial(_make_school, year), (check_gtfs,))
-        for year in register_store.list_years(connection)
+        Maker(_describe_school(year), partial(_make_school, year)) for year in register_store.list_years(connection)
     ]
-    return makers
+    return [*makers, *list_carpool_sets(connection)]
 
 
 KINDS = {

@@ -4,6 +4,8 @@
 ``opendata_set``: a data set, ``described`` (`model.Dataset`); ``current`` the number of the version in place,
 ``checked_at`` when it was made last, ``failure`` why the last one was not put in place.
 ``opendata_version``: ``number`` from 1, ``key`` of the content, ``said`` (`model.Said`) and ``files`` (`model.Piece`).
+``opendata_report``: what validators said of a version when they were asked last (`model.Report`), as they are every
+night; also of what is written anew all the time, as version 1.
 """
 
 from __future__ import annotations
@@ -14,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from psycopg.types.json import Jsonb
 
 from mobigo.opendata.licences import list_licences
-from mobigo.opendata.model import Dataset, Piece, Problem, Said, Severity, SourceLicence, Standing, Version
+from mobigo.opendata.model import Dataset, Piece, Problem, Report, Said, Severity, SourceLicence, Standing, Version
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -28,10 +30,11 @@ _VERSIONS = """
 """
 
 _STANDINGS = """
-    SELECT one.described, one.checked_at, one.failed_at, one.failure,
+    SELECT one.described, one.checked_at, one.failed_at, one.failure, report.judged_at, report.problems,
            version.set_id, version.number, version.key, version.made_at, version.said, version.files
     FROM opendata_set AS one
     LEFT JOIN opendata_version AS version ON version.set_id = one.id AND version.number = one.current
+    LEFT JOIN opendata_report AS report ON report.set_id = one.id AND report.number = one.current
 """
 
 
@@ -69,10 +72,30 @@ def list_standings(connection: Connection[Any], dataset: str | None = None) -> l
             _version(tuple(version)) if version[0] is not None else None,
             checked_at,
             failed_at,
-            tuple(Problem(**{**one, "severity": Severity(one["severity"])}) for one in failure or ()),
+            _problems(failure or ()),
+            Report(judged_at, _problems(problems)) if judged_at else None,
         )
-        for described, checked_at, failed_at, failure, *version in rows
+        for described, checked_at, failed_at, failure, judged_at, problems, *version in rows
     ]
+
+
+def _problems(raw: Sequence[dict[str, Any]]) -> tuple[Problem, ...]:
+    return tuple(Problem(**{**one, "severity": Severity(one["severity"])}) for one in raw)
+
+
+def list_reports(connection: Connection[Any]) -> dict[tuple[str, int], Report]:
+    """List what validators said of versions when they were asked last, by data set and number."""
+    rows = connection.execute("SELECT set_id, number, judged_at, problems FROM opendata_report")
+    return {(name, number): Report(judged_at, _problems(raw)) for name, number, judged_at, raw in rows}
+
+
+def set_report(connection: Connection[Any], dataset: str, number: int, report: Report) -> None:
+    """Keep what validators said of a version last."""
+    connection.execute(
+        "INSERT INTO opendata_report (set_id, number, judged_at, problems) VALUES (%s, %s, %s, %s)"
+        " ON CONFLICT (set_id, number) DO UPDATE SET judged_at = excluded.judged_at, problems = excluded.problems",
+        [dataset, number, report.judged_at, Jsonb([asdict(one) for one in report.problems])],
+    )
 
 
 def add_version(connection: Connection[Any], version: Version) -> None:

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 
 from mobigo.opendata import gtfs_writer, netex_writer, store, timetable_views
 from mobigo.opendata.archive import hash_members
-from mobigo.opendata.gate import check_gtfs
 from mobigo.opendata.licences import find_licence, join_licences
 from mobigo.opendata.making import Draft, Made, Maker
 from mobigo.opendata.model import Dataset, Family, Said, SourceLicence
@@ -45,7 +44,7 @@ def list_timetables(connection: Connection[Any]) -> list[Maker]:
     active = [gtfs_writer.Part(*one) for one in list_active_versions(connection) if licences[one[0]].published]
     names = _list_names(connection)
     makers = [
-        Maker(_describe_one(part.source, names.get(part.source, part.source)), partial(_make, [part]), (check_gtfs,))
+        Maker(_describe_one(part.source, names.get(part.source, part.source)), partial(_make, [part]))
         for part in active
     ]
     by_family = {
@@ -53,9 +52,9 @@ def list_timetables(connection: Connection[Any]) -> list[Maker]:
     }
     free, alike = by_family[Family.OPEN], by_family[Family.SHARE_ALIKE]
     if len(free) > 1:
-        makers.append(Maker(MERGED, partial(_make, free), (check_gtfs,)))
+        makers.append(Maker(MERGED, partial(_make, free)))
     if alike and len(free) + len(alike) > 1:
-        makers.append(Maker(MERGED_ALIKE, partial(_make, sorted([*free, *alike], key=_source)), (check_gtfs,)))
+        makers.append(Maker(MERGED_ALIKE, partial(_make, sorted([*free, *alike], key=_source))))
     return makers
 
 

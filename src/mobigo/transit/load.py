@@ -21,6 +21,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from traceback import extract_tb
 from typing import TYPE_CHECKING, Any, Protocol
+from uuid import uuid4
 
 import psycopg
 
@@ -150,6 +151,35 @@ def load_gtfs(
         raise Unavailable(f"the database went away while {source!r} was loaded: {error}; nothing was changed") from None
 
 
+def rehearse_load(path: Path, url: str, *, now: datetime) -> LoadReport:
+    """Load a GTFS archive as a version of a source that nobody has, and take everything back.
+
+    Returns
+    -------
+    LoadReport
+        With status ``active`` where it would have been loaded, and its counts; else ``rejected``.
+
+    Raises
+    ------
+    Unreadable
+        When it is no archive.
+    """
+    findings = Findings()
+    with (
+        TemporaryDirectory(prefix="mobigo-gtfs-") as scratch,
+        psycopg.connect(libpq_conninfo(url), autocommit=True) as connection,
+        connection.cursor() as cursor,
+    ):
+        store.prepare_session(connection)
+        members = unpack(path, Path(scratch), findings, lambda done, total: quiet("unpack", done, total))
+        request = _Request(f"rehearsal-{uuid4().hex}", str(path), "", None, now)
+        try:
+            with connection.transaction(force_rollback=True):
+                return _fill_version(check.Staging(cursor, findings), members, request, quiet)
+        except _Rejected as rejected:
+            return _report(request, 0, "rejected", findings, dropped=rejected.dropped)
+
+
 def _find_unchanged(connection: Connection[Any], source: str, content: str) -> LoadReport | None:
     for version in store.list_versions(connection, source):
         if version.status == "active" and version.hash == content:
@@ -246,6 +276,19 @@ def _load_version(
     staging: check.Staging, members: dict[str, Member], request: _Request, progress: Progress
 ) -> LoadReport:
     connection = staging.cursor.connection
+    report = _fill_version(staging, members, request, progress)
+    store.activate(connection, request.source, report.version)
+    stations.consolidate(connection, request.now)
+    store.save_report(connection, report)
+    progress("store", 1, 1)
+    return report
+
+
+def _fill_version(
+    staging: check.Staging, members: dict[str, Member], request: _Request, progress: Progress
+) -> LoadReport:
+    """Fill a version with what is left of a feed after all checks; nothing points to it yet."""
+    connection = staging.cursor.connection
     store.open_staging(staging)
     _stage(staging, members, progress)
     check.check_presence(staging, set(members), has_zones=LOCATIONS in members)
@@ -271,12 +314,7 @@ def _load_version(
     counts = _store(staging, members, version)
     store.close_staging(staging)
     store.describe_version(connection, version)
-    store.activate(connection, request.source, version)
-    stations.consolidate(connection, request.now)
-    report = _report(request, version, "active", staging.findings, dropped=dropped, counts=counts, notes=notes)
-    store.save_report(connection, report)
-    progress("store", 1, 1)
-    return report
+    return _report(request, version, "active", staging.findings, dropped=dropped, counts=counts, notes=notes)
 
 
 def _stage(staging: check.Staging, members: dict[str, Member], progress: Progress) -> None:

@@ -1,0 +1,138 @@
+"""Schemas that others wrote, in a folder of this machine: of XML (NeTEx, SIRI) and of catalogues (DCAT-AP)."""
+
+from __future__ import annotations
+
+import atexit
+import json
+import select
+import subprocess
+import sys
+import threading
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+from rdflib import Graph
+
+from mobigo.opendata.model import Problem, Severity
+from mobigo.opendata.xsd_worker import SCHEMAS
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+PATIENCE = 900.0
+"""Seconds that one answer may take; compiling the schema of NeTEx takes about a minute."""
+LONG = 300
+SHAPES = (
+    "dcat-ap-3.0.1_shapes.ttl",
+    "dcat-ap-3.0.1_range.ttl",
+    "dcat-ap-3.0.1_dcat-ap-SHACL.ttl",
+    "dcat-ap-hvd-3.0.0_SHACL.ttl",
+    "mobilitydcat-ap_1.0.1_shacl.ttl",
+    "mobilitydcat-ap_1.0.1_shacl_httpsns.ttl",
+)
+"""In ``dcat/``: shapes that a catalogue has to conform to."""
+NOT_CHECKED = "not_checked"
+XSD, SHACL = "XSD", "SHACL"
+"""How reports name the validators."""
+
+
+def tell_unchecked(validator: str, why: str) -> Problem:
+    """Say in a report that nobody checked."""
+    return Problem(validator, NOT_CHECKED, Severity.INFO, 1, why[:LONG])
+
+
+def check_xml(folder: Path | None, kind: str, path: Path) -> list[Problem]:
+    """Check a document, or an archive of them, by its schema.
+
+    Parameters
+    ----------
+    folder : Path, optional
+        Of the schemas; without, or without this one, the finding is that nothing was checked.
+    kind : str
+        ``NeTEx`` or ``SIRI``.
+    path : Path
+    """
+    if folder is None:
+        return [tell_unchecked(XSD, f"no schemas are given, so {kind} was not checked; set MOBIGO_SCHEMAS")]
+    if not (folder / SCHEMAS[kind]).is_file():
+        return [tell_unchecked(XSD, f"there is no {SCHEMAS[kind]} in {folder}, so {kind} was not checked")]
+    return find_worker(folder).check(kind, path)
+
+
+def read_shapes(folder: Path | None) -> Graph | Problem:
+    """Read the shapes of catalogues; where they are missing, the finding that says so."""
+    if folder is None:
+        return tell_unchecked(SHACL, "no schemas are given, so the catalogue was not checked; set MOBIGO_SCHEMAS")
+    missing = [name for name in SHAPES if not (folder / "dcat" / name).is_file()]
+    if missing:
+        return tell_unchecked(SHACL, f"there is no dcat/{missing[0]} in {folder}, so the catalogue was not checked")
+    return _read_shapes(folder)
+
+
+@cache
+def _read_shapes(folder: Path) -> Graph:
+    graph = Graph()
+    for name in SHAPES:
+        graph.parse(folder / "dcat" / name)
+    return graph
+
+
+@cache
+def find_worker(folder: Path) -> SchemaWorker:
+    """Return the one worker of this process for a folder of schemas."""
+    return SchemaWorker(folder)
+
+
+class SchemaWorker:
+    """A process beside this one that keeps compiled schemas; started when it is first asked, ended with this one."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._process: subprocess.Popen[str] | None = None
+        self._guard = threading.Lock()
+        atexit.register(self.close)
+
+    def check(self, kind: str, path: Path) -> list[Problem]:
+        """Check a document, or an archive of them; a validator that fails or hangs is an error, too."""
+        with self._guard:
+            answer = self._ask(kind, path)
+        if "failed" in answer:
+            return [Problem(XSD, "validator_failed", Severity.ERROR, 1, str(answer["failed"])[:LONG])]
+        if not answer["count"]:
+            return []
+        file, line, message = answer["found"][0]
+        sample = f"{file}, line {line}: {message}"[:LONG]
+        return [Problem(XSD, "not_valid", Severity.ERROR, int(answer["count"]), sample)]
+
+    def close(self) -> None:
+        """End the process; the next question starts another."""
+        process, self._process = self._process, None
+        if process is not None:
+            process.kill()
+            process.communicate()
+
+    def _ask(self, kind: str, path: Path) -> dict[str, Any]:
+        if self._process is None or self._process.poll() is not None:
+            self.close()
+            self._process = subprocess.Popen(  # noqa: S603 - our own module and a folder of the settings
+                [sys.executable, "-m", "mobigo.opendata.xsd_worker", str(self._folder)],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                text=True,
+            )
+        process = self._process
+        assert process.stdin is not None
+        assert process.stdout is not None
+        try:
+            process.stdin.write(json.dumps([kind, str(path)]) + "\n")
+            process.stdin.flush()
+            ready, _, _ = select.select([process.stdout], [], [], PATIENCE)
+            line = process.stdout.readline() if ready else ""
+        except OSError as error:
+            line, why = "", f"the process that checks {kind} ended: {error}"
+        else:
+            why = f"the process that checks {kind} ended, or took more than {PATIENCE:.0f} s, at {path.name}"
+        if not line:
+            self.close()
+            return {"failed": why}
+        return dict(json.loads(line))
