@@ -21,6 +21,8 @@ branch_labels = None
 depends_on = None
 
 TABLES = ("trace_search", "trace_change", "trace_ride", "trace_run", "trace_call")
+ARRIVING = ("trace_ride", "trace_run")
+"""Written with the transaction of a booking, and moved out of it: see `mobigo.trace.store`."""
 
 
 def upgrade() -> None:
@@ -66,11 +68,15 @@ def upgrade() -> None:
             CONSTRAINT trace_call_pkey PRIMARY KEY (day, source, trip, sequence)
         )
     """)
+    for table in ARRIVING:
+        op.execute(f"CREATE TABLE mobigo.{table}_arriving (LIKE mobigo.{table})")
     for table in TABLES[:-1]:
         op.execute(f"CREATE INDEX {table}_day_index ON mobigo.{table} USING brin (day)")
 
 
 def downgrade() -> None:
     """Drop them."""
+    for table in ARRIVING:
+        op.execute(f"DROP TABLE mobigo.{table}_arriving")
     for table in reversed(TABLES):
         op.execute(f"DROP TABLE mobigo.{table}")

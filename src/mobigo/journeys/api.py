@@ -50,6 +50,7 @@ def journeys(request: Request, now: Now, asked: Annotated[Asked, Query()]) -> Re
         lift(request, network, question, now),
         till(request, question, now, asked.travellers),
     )
+    request.app.state.notes.note(request, network, question, found, now)
     return Response(orjson.dumps(plan_as_json(found)), media_type="application/json")
 
 
@@ -71,6 +72,7 @@ def round_trips(request: Request, now: Now, asked: Annotated[AskedBack, Query()]
         till(request, question, now, asked.travellers),
         **asked.back(zone),
     )
+    request.app.state.notes.note_both(request, network, question, found, stay=asked.stay_minutes * 60, now=now)
     return Response(orjson.dumps(round_trip_as_json(found)), media_type="application/json")
 
 

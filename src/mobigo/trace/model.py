@@ -2,7 +2,8 @@
 
 Nothing here names a person, an account, a booking, a ticket or a card. Places are cells of a kilometre (`Cell`), times
 of what a person did are hours, and `who` says only that two notes of one day are of one person: it is keyed with a
-secret of that day, which is destroyed when the day is over.
+secret of that day, which is destroyed when the day is over, and apart for searches and for each service's rides
+(`trace.masks`).
 """
 
 from __future__ import annotations
@@ -32,10 +33,11 @@ class Outcome(StrEnum):
     """What became of a search."""
 
     ANSWERED = "answered"
+    """A vehicle takes one there on the day wished for (days end at four in the morning)."""
     UNANSWERED = "unanswered"
     """Nothing goes; `Search.reason` says why."""
     WALK_ONLY = "walk_only"
-    """Nothing goes but one's own feet, bicycle or car."""
+    """Nothing goes, but it is near enough for one's own feet or bicycle."""
 
 
 class Deed(StrEnum):
@@ -77,7 +79,8 @@ class Search:
     """Seconds between the wished moment and the departure (or the arrival, for arrive-by) of that journey."""
     changes: int = 0
     modes: tuple[str, ...] = ()
-    """Of that journey: ``rail``, ``bus``, ``tram``, ``ondemand``, ``carpool``, ``bicycle``, ``car``, ``walk``."""
+    """Of that journey: ``rail``, ``bus``, ``tram``, ``ondemand``, ``carpool``, ``bicycle``, ``car``, ``walk``,
+    ``other``; sorted."""
     wheelchair: bool = False
 
 
@@ -177,3 +180,7 @@ class Call:
     """OccupancyStatus of GTFS-Realtime on departure."""
     passengers: int | None = None
     """On board on departure, where the vehicle counts."""
+
+
+Note = Search | Change | Ride | Run | Call
+"""What is noted."""

@@ -38,6 +38,7 @@ from mobigo.journeys import follow_api, nearby_api, price_api
 from mobigo.journeys.hails import Hails
 from mobigo.journeys.lifts import Lifts
 from mobigo.journeys.network import Networks
+from mobigo.journeys.noting import Notes
 from mobigo.journeys.pricing import Fares
 from mobigo.ledger import api as ledger_api
 from mobigo.ledger.sepa import Account
@@ -62,6 +63,8 @@ from mobigo.ticketing.asking import find_places_in
 from mobigo.ticketing.counter import Counter
 from mobigo.tickets import api as tickets_api
 from mobigo.tickets import devices_api as tickets_devices_api
+from mobigo.trace.masks import Masks
+from mobigo.trace.noting import Notebook, carry_masks
 from mobigo.transit import api as transit_api
 from mobigo.transit import board_api, disturbance_api, live_api
 from mobigo.web import errors, pages
@@ -91,6 +94,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     app.state.cars.close()
     app.state.fares.close()
     app.state.live_feeds.close()
+    app.state.notes.notebook.close()
 
 
 SAMPLE = Account(Settings.payer_name, Settings.payer_iban)
@@ -125,9 +129,11 @@ def create_app(
         redoc_url=None,
         generate_unique_id_function=_operation_id,
     )
-    app.state.engine = engine
+    masks = Masks(home)
+    app.state.engine = engine = carry_masks(engine, masks)
     app.state.clock = clock
     app.state.token_key = read_key(home)
+    app.state.notes = Notes(Notebook(engine), masks, app.state.token_key)
     app.state.bank_key = read_key(home, "bank")
     app.state.cards_key = read_key(home, "cards")
     app.state.payer = payer

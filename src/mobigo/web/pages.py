@@ -118,6 +118,8 @@ def planner(request: Request, now: Now) -> Response:
             till = None if shelf is None else open_till(shelf, (), 1)
             booked = _Booked(state.hails.at(network, now), state.lifts.at(network, now), till)
             plan = _plan(network, question, booked)
+            person = signin.find_person(request, now)
+            state.notes.note_of(request, network, question.request(), plan, person=person, now=now)
         except MobigoError as error:
             problem = str(error)
     view = view_plan(plan, question) if plan else None
