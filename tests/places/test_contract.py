@@ -34,12 +34,12 @@ def test_every_answer_is_as_described(case: Case, town: Town) -> None:
 def test_the_served_description_is_the_same(town: Town) -> None:
     served = town.http.get("/openapi.json").json()
     for path, methods in app.openapi()["paths"].items():
-        assert _without_rooms(served["paths"][path]) == methods
+        assert _without_rooms(served["paths"][path]) == _without_rooms(methods)
 
 
 def _without_rooms(methods: object) -> object:
     """Where rooms have answers of one name, the whole description says which room's."""
-    return json.loads(re.sub(r"schemas/mobigo__\w+?__(?=[A-Z])", "schemas/", json.dumps(methods)))
+    return json.loads(re.sub("schemas/(Places|Transit)(?=[A-Z])", "schemas/", json.dumps(methods)))
 
 
 def test_operations_are_named_as_their_functions_and_say_what_may_go_wrong() -> None:

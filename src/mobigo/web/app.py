@@ -7,7 +7,6 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
 from anyio import to_thread
-from fastapi import FastAPI
 
 from mobigo import __version__
 from mobigo.accounts import api as accounts_api
@@ -68,12 +67,14 @@ from mobigo.trace.noting import Notebook, carry_masks
 from mobigo.transit import api as transit_api
 from mobigo.transit import board_api, disturbance_api, live_api
 from mobigo.web import errors, pages
+from mobigo.web.described import DescribedApp
 from mobigo.web.fresh import Fresh
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
     from pathlib import Path
 
+    from fastapi import FastAPI
     from fastapi.routing import APIRoute
     from sqlalchemy.engine import Engine
 
@@ -121,7 +122,7 @@ def create_app(
     `operator` and `allow_hosts`: what ``db.session``, ``kit.requests``, ``accounts.api`` and every route that plans
     look up.
     """
-    app = FastAPI(
+    app = DescribedApp(
         lifespan=_lifespan,
         title="mobigo",
         version=__version__,
