@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from mobigo.opendata.making import Publisher
+    from mobigo.opendata.watching import Round
     from mobigo.settings import Settings
 
 
@@ -45,6 +46,22 @@ def publish_all(url: str, settings: Settings) -> None:
             log.warning("a data set was not replaced", dataset=one.dataset, why=[found.code for found in one.problems])
         else:
             log.info("data set", dataset=one.dataset, outcome=one.outcome, version=one.version)
+
+
+def watch_addresses(url: str, settings: Settings) -> Round | None:
+    """Look at the published addresses once, from outside where that is known; None while nothing serves."""
+    from dataclasses import replace
+
+    from mobigo.cli.instance import find_instance
+    from mobigo.opendata.watching import Watch
+
+    publisher = read_publisher(settings)
+    if not publisher.url:
+        running = find_instance(settings.home)
+        if running is None or running.url is None:
+            return None
+        publisher = replace(publisher, url=f"{running.url.rstrip('/')}/opendata")
+    return Watch(url, publisher, settings.open_clock().now(), settings.schemas).run()
 
 
 def note_licence(url: str, source: str, licence: str, attribution: str, now: datetime) -> None:
@@ -158,6 +175,67 @@ def list_(*, as_json: bool) -> None:
         cells = ("dataset", "title", "version", "made_at", "licence", "last_day")
         refused = ", ".join(row["failure"]) if isinstance(row["failure"], list) else ""
         table.add_row(*(str(row[cell] or "-") for cell in cells), refused)
+    Console().print(table)
+
+
+@opendata.command()
+@click.option("--json", "as_json", is_flag=True, help="Print a list of objects instead of a table.")
+def watch(*, as_json: bool) -> None:
+    """Look at every published address now, as the worker does every few minutes; exit code 1 where one is silent."""
+    import sys
+    from dataclasses import asdict
+
+    from rich.console import Console
+    from rich.table import Table
+
+    from mobigo.cli.context import open_database
+    from mobigo.kit.errors import Unavailable
+    from mobigo.settings import read_settings
+
+    done = watch_addresses(open_database(), read_settings())
+    if done is None:
+        raise Unavailable("nothing serves the addresses; start with `./mobigo up`, or set MOBIGO_PUBLIC_URL")
+    if as_json:
+        print(json.dumps([asdict(one) for one in done.looks], ensure_ascii=False, indent=1))
+    else:
+        table = Table("data set", "file", "ms", "age, s", "problem")
+        for one in done.looks:
+            age = "-" if one.age is None else str(one.age)
+            table.add_row(one.dataset, one.file, str(one.milliseconds), age, one.problem or "")
+        Console().print(table)
+    if any(one.problem for one in done.looks):
+        sys.exit(1)
+
+
+@opendata.command()
+@click.option("--json", "as_json", is_flag=True, help="Print a list of objects instead of a table.")
+def score(*, as_json: bool) -> None:
+    """Show the score that the national access point would give each data set, from 0 to 1, smoothed over days."""
+    from dataclasses import asdict
+    from datetime import timedelta
+
+    import psycopg
+    from rich.console import Console
+    from rich.table import Table
+
+    from mobigo.cli.context import open_database
+    from mobigo.db.engine import libpq_conninfo
+    from mobigo.opendata import watch_store
+    from mobigo.opendata.watching import ZONE
+    from mobigo.settings import read_settings
+
+    today = read_settings().open_clock().now().astimezone(ZONE).date()
+    with psycopg.connect(libpq_conninfo(open_database())) as connection:
+        found = watch_store.list_scores(connection, today - timedelta(days=7), today)
+    last = {name: scores[-1] for name, scores in found.items()}
+    if as_json:
+        rows = [{"dataset": name, **asdict(one), "day": one.day.isoformat()} for name, one in last.items()]
+        print(json.dumps(rows, ensure_ascii=False, indent=1))
+        return
+    table = Table("data set", "day", "compliance", "freshness", "availability")
+    for name, one in last.items():
+        marks = (one.smooth.compliance, one.smooth.freshness, one.smooth.availability)
+        table.add_row(name, str(one.day), *("-" if mark is None else f"{mark:.2f}" for mark in marks))
     Console().print(table)
 
 

@@ -70,6 +70,7 @@ def worker(*, leash: bool) -> None:
         Periodic("carpool.forget", timedelta(days=1), timedelta(hours=1)),
         Periodic("ticketing.tend", timedelta(seconds=LIVE_EVERY), at_once=True, queue=PROMPT),
         Periodic("opendata.publish", timedelta(days=1), timedelta(hours=4), at_once=True, queue=LONG),
+        Periodic("opendata.watch", timedelta(minutes=5), at_once=True),
         Periodic("ticketing.earn", timedelta(days=1), timedelta(hours=3, minutes=30), at_once=True),
         Periodic("taps.count", timedelta(minutes=10), at_once=True),
         Periodic("passes.renew", timedelta(minutes=10), at_once=True),
@@ -100,7 +101,7 @@ def list_tasks(url: str, settings: Settings) -> Mapping[str, Callable[..., objec
     from mobigo.cli.improving import improve_runs
     from mobigo.cli.keeping import Keeper
     from mobigo.cli.messages import forget_messages
-    from mobigo.cli.opendata import publish_all
+    from mobigo.cli.opendata import publish_all, watch_addresses
     from mobigo.cli.proving import Prover
     from mobigo.cli.school_planning import plan_apart
     from mobigo.cli.school_register import forget_pupils
@@ -181,6 +182,7 @@ def list_tasks(url: str, settings: Settings) -> Mapping[str, Callable[..., objec
         "ondemand.keep": Keeper(url, settings).run,
         "network.build": build,
         "opendata.publish": partial(publish_all, url, settings),
+        "opendata.watch": partial(watch_addresses, url, settings),
         "network.drives": drive,
         "live.poll": poll,
         "sharing.poll": poll_bicycles,

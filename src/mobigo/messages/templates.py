@@ -80,6 +80,7 @@ CHANNELS: dict[str, tuple[Channel, ...]] = {
     "proof_decided": (Channel.EMAIL, Channel.SMS),
     "opendata_failed": (Channel.EMAIL,),
     "opendata_expires": (Channel.EMAIL,),
+    "opendata_unanswered": (Channel.EMAIL,),
     "sheet_ride_added": (Channel.SHEET,),
     "sheet_ride_removed": (Channel.SHEET,),
     "sheet_ride_changed": (Channel.SHEET,),

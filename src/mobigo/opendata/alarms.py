@@ -10,12 +10,13 @@ from mobigo.opendata.model import Severity
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from datetime import datetime
+    from datetime import date, datetime
 
     from sqlalchemy.orm import Session
 
     from mobigo.opendata.making import Publisher
     from mobigo.opendata.model import Standing
+    from mobigo.opendata.watch_store import Look
 
 AHEAD = (30, 15, 7, 0)
 """Days before the last day of service on which its publisher is reminded, as the national access point does."""
@@ -52,4 +53,17 @@ def raise_alarms(session: Session, standings: Sequence[Standing], publisher: Pub
             values["last"] = last
             key = f"opendata:{name}/{one.current.number}/expires/{passed[-1]}"
             written += len(send(session, "opendata_expires", to, values, key=key, about=f"opendata:{name}", now=now))
+    return written
+
+
+def raise_unanswered(session: Session, silent: Sequence[Look], day: date, publisher: Publisher, now: datetime) -> int:
+    """Write to the publisher which addresses gave no answer twice in a row: once a day for each data set."""
+    assert publisher.email is not None
+    to = Recipient(email=publisher.email, language=publisher.language)
+    written = 0
+    for name in sorted({one.dataset for one in silent}):
+        told = [{"file": one.file, "why": one.problem} for one in silent if one.dataset == name]
+        values: dict[str, object] = {"name": name, "at": now, "files": told, "link": f"{publisher.url}/{name}/"}
+        key = f"opendata:{name}/unanswered/{day}"
+        written += len(send(session, "opendata_unanswered", to, values, key=key, about=f"opendata:{name}", now=now))
     return written
