@@ -18,6 +18,7 @@ from mobigo.trace.model import Service
 from mobigo.usage import store
 from mobigo.usage.counting import count
 from mobigo.usage.daytypes import day_type_of
+from mobigo.usage.opening import note_day
 from mobigo.usage.supply import Grams
 
 if TYPE_CHECKING:
@@ -79,6 +80,8 @@ def count_day(task: Task) -> Tally:
             notes = store.read_notes(connection, task.day)
             counts = count(notes, task.grams)
             store.write_counts(connection, task.day, day_type_of(task.day), counts, task.now, final=task.final)
+            if task.final:
+                note_day(connection, notes)
         told = (notes.searches, notes.changes, notes.rides, notes.runs, notes.told)
         return Tally(task.day, sum(map(len, told)), sum(map(len, counts)))
 
