@@ -32,6 +32,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "school": ("mobigo.cli.school:school", "School transport: the register in and out; solve a problem from files."),
     "ondemand": ("mobigo.cli.ondemand:ondemand", "Transport on demand: services in and out."),
     "opendata": ("mobigo.cli.opendata:opendata", "Open data: publish, list, say under what licence sources are."),
+    "usage": ("mobigo.cli.usage:usage", "Knowledge of usage: count days, say how counting stands, imagine use."),
     "fares": ("mobigo.cli.fares:fares", "Fares: what is sold; catalogues in and out, published and taken back."),
     "ticket": ("mobigo.cli.ticket:ticket", "Tickets: issue, show, verify; public keys."),
     "validator": ("mobigo.cli.validator:validator", "Be a device that checks tickets without a network."),

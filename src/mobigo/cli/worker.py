@@ -77,6 +77,7 @@ def worker(*, leash: bool) -> None:
         Periodic("travellers.forget", timedelta(days=1), timedelta(hours=1)),
         Periodic("taps.forget", timedelta(hours=1), at_once=True),
         Periodic("ticketing.forget", timedelta(days=1), timedelta(hours=1)),
+        Periodic("usage.count", timedelta(hours=1), timedelta(minutes=10), at_once=True, queue=LONG),
     ]
     working = Worker(libpq_conninfo(url), list_tasks(url, settings), schedule, clock=settings.open_clock())
 
@@ -109,6 +110,7 @@ def list_tasks(url: str, settings: Settings) -> Mapping[str, Callable[..., objec
     from mobigo.cli.signing import Signing
     from mobigo.cli.tapping import Tapping
     from mobigo.cli.tending import Tending
+    from mobigo.cli.usage import count_due
     from mobigo.db.engine import libpq_conninfo
     from mobigo.transit import live_store
 
@@ -184,6 +186,7 @@ def list_tasks(url: str, settings: Settings) -> Mapping[str, Callable[..., objec
         "opendata.publish": partial(publish_all, url, settings),
         "opendata.watch": partial(watch_addresses, url, settings),
         "network.drives": drive,
+        "usage.count": partial(count_due, url, settings),
         "live.poll": poll,
         "sharing.poll": poll_bicycles,
     }

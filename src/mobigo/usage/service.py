@@ -112,13 +112,19 @@ def list_due(url: str, now: datetime) -> list[date]:
         night -= timedelta(days=1)
     with psycopg.connect(libpq_conninfo(url)) as connection:
         counted = {one.day: one for one in store.list_counted(connection)}
-        closed = [day for day, one in counted.items() if one.final]
-        first = max(closed) + timedelta(days=1) if closed else min(counted, default=store.find_first_noted(connection))
-    if first is None:
+        noted = store.find_first_noted(connection)
+    known = [*counted, *([] if noted is None else [noted])]
+    if not known:
         return []
-    first = max(first, today - timedelta(days=MOST_DAYS))
+    first = max(min(known), today - timedelta(days=MOST_DAYS))
     days = [first + timedelta(days=number) for number in range((today - first).days + 1)]
-    return [day for day in days if day == today or day not in counted or counted[day].counted_at < night]
+    return [day for day in days if _is_due(counted.get(day), day, today, night)]
+
+
+def _is_due(before: store.Counted | None, day: date, today: date, night: datetime) -> bool:
+    if before is None or day == today:
+        return True
+    return not before.final and before.counted_at < night
 
 
 def _read_grams(route_types: Sequence[int]) -> Grams:

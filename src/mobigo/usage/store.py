@@ -192,6 +192,21 @@ def read_route_types(connection: Connection[Any]) -> list[int]:
     return [kind for (kind,) in rows]
 
 
+def read_towns(connection: Connection[Any]) -> list[tuple[float, float, float]]:
+    """List where people live: longitude, latitude, how many; stops alone where no commune is known."""
+    rows = connection.execute("""
+        SELECT ST_X(geom), ST_Y(geom), coalesce(population, 150) FROM osm_place
+        WHERE kind IN ('city', 'town', 'village') ORDER BY osm_type, osm_id
+    """).fetchall()
+    return (
+        rows
+        or connection.execute("""
+        SELECT s.stop_lon, s.stop_lat, 500 FROM stops s JOIN feed f ON f.active_version = s.version_id
+        WHERE s.geom IS NOT NULL AND coalesce(s.location_type, 0) = 0 ORDER BY f.source, s.stop_id
+    """).fetchall()
+    )
+
+
 # ── writing ───────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -230,6 +245,13 @@ def write_frame(connection: Connection[Any], table: str, frame: pl.DataFrame) ->
     with connection.cursor() as cursor, cursor.copy(statement) as copy:
         for part in frame.iter_slices(100_000):
             copy.write(part.write_csv(include_header=False, quote_style="non_numeric").encode())
+
+
+def replace_notes(connection: Connection[Any], day: date, notes: Mapping[str, pl.DataFrame]) -> None:
+    """Put notes in place of all there are of a day, by table."""
+    for table, frame in notes.items():
+        connection.execute(sql.SQL("DELETE FROM {} WHERE day = %s").format(sql.Identifier(table)), (day,))
+        write_frame(connection, table, frame)
 
 
 # ── days ──────────────────────────────────────────────────────────────────────────────────────────────────────────────
