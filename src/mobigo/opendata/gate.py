@@ -11,6 +11,7 @@ Canonical GTFS validator 8.0.1, rules; its third-party engine gtfs-guru.
 from __future__ import annotations
 
 import csv
+import gzip
 import json
 import re
 from dataclasses import replace
@@ -199,7 +200,8 @@ def check_table(name: str, path: Path, fields: list[dict[str, Any]]) -> list[Pro
 
 
 def _check_rows(path: Path, fields: list[dict[str, Any]]) -> Iterator[tuple[int, str, str]]:
-    with path.open(encoding="utf-8", newline="") as stream:
+    opened = gzip.open if path.suffix == ".gz" else open
+    with opened(path, "rt", encoding="utf-8", newline="") as stream:
         rows = csv.reader(stream)
         header = next(rows, [])
         if header != [field["name"] for field in fields]:

@@ -26,6 +26,7 @@ from mobigo.opendata.schemas import NOT_CHECKED
 from mobigo.opendata.services import list_services
 from mobigo.opendata.shelf import Shelf
 from mobigo.opendata.timetables import list_timetables
+from mobigo.opendata.usage_sets import list_usage_sets
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -66,7 +67,7 @@ class Published:
 
 def list_makers(connection: Connection[Any]) -> list[Maker]:
     """List all data sets that can be made from what the system holds, in the order of the catalogue."""
-    return [*list_timetables(connection), *list_services(connection)]
+    return [*list_timetables(connection), *list_services(connection), *list_usage_sets(connection)]
 
 
 @dataclass(frozen=True)

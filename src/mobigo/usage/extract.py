@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from datetime import date
 
 OUTSIDE = "outside"
-"""Instead of a commune: a place in none that is known."""
+"""Instead of a commune: a place in none whose INSEE code is known."""
 
 BANDS = {0: "00-06", 6: "06-09", 9: "09-12", 12: "12-14", 14: "14-16", 16: "16-19", 19: "19-24"}
 """Hours of a day that are counted together, by the first of them."""
@@ -32,10 +32,10 @@ def _other(_: pl.Expr) -> pl.Expr:
 
 
 def _department(commune: pl.Expr) -> pl.Expr:
-    """Take communes (by INSEE code) to their departments; what has none is outside."""
+    """Take communes (by INSEE code) to their departments."""
     overseas = commune.str.starts_with("97") | commune.str.starts_with("98")
     code = pl.when(overseas).then(commune.str.slice(0, 3)).otherwise(commune.str.slice(0, 2))
-    return pl.when(commune.str.contains(r"^\d")).then(code).otherwise(pl.lit(OUTSIDE))
+    return pl.when(commune == OUTSIDE).then(commune).otherwise(code)
 
 
 def _answered(outcome: pl.Expr) -> pl.Expr:

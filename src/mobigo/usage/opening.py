@@ -63,11 +63,11 @@ def note_day(connection: Connection[Any], notes: Notes) -> None:
 
 
 def place_squares(connection: Connection[Any], squares: Collection[int]) -> dict[int, str]:
-    """Find the communes in which the middles of squares lie, by INSEE code; squares in none are left out."""
+    """Find the communes in which the middles of squares lie, by INSEE code; squares in none with one are left out."""
     middles = {square: middle(square) for square in squares if square != NOWHERE}
     communes = find_communes(connection, set(middles.values()))
     found = {square: communes.get(point) for square, point in middles.items()}
-    return {square: commune.insee or commune.id for square, commune in found.items() if commune}
+    return {square: commune.insee for square, commune in found.items() if commune and commune.insee}
 
 
 # ── months ────────────────────────────────────────────────────────────────────────────────────────────────────────────
