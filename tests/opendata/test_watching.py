@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import httpx
 import psycopg
 import pytest
 from google.transit import gtfs_realtime_pb2 as gtfs
@@ -18,8 +19,9 @@ from mobigo.kit.clock import Clock
 from mobigo.opendata import store, watch_store
 from mobigo.opendata.making import Publisher
 from mobigo.opendata.model import Severity
+from mobigo.opendata.score import ZONE
 from mobigo.opendata.service import Press
-from mobigo.opendata.watching import ZONE, Watch, check_realtime
+from mobigo.opendata.watching import Watch, check_realtime
 from mobigo.transit.load import load_gtfs
 from mobigo.web.app import create_app
 
@@ -146,3 +148,24 @@ def test_ids_that_no_timetable_has_are_found(connection: psycopg.Connection[Any]
             connection, "f", gtfs.FeedMessage(header=gtfs.FeedHeader(gtfs_realtime_version="2.0")).SerializeToString()
         )
     ] == ["E048"]
+
+
+def test_programs_and_people_see_how_good_data_are(watch: Watch) -> None:
+    watch.run()
+    with httpx.Client(base_url=watch.publisher.url, timeout=30, follow_redirects=True) as http:
+        told = {one["id"]: one for one in http.get("/quality.json").json()["datasets"]}
+        one = http.get(f"/{SET}/quality.json").json()
+        assert told[SET] == one
+        assert one["score"]["smooth"]["availability"] == 1
+        assert (len(one["days"]), one["days"][-1]["day"]) == (90, "2026-11-23")
+        assert {file["name"] for file in one["files"]} >= {"gtfs.zip", "netex.zip"}
+        assert {problem["code"] for problem in one["problems"]} >= {"not_checked"}
+        assert told["realtime"]["files"][0]["age_s"] < 300
+        assert http.head("/quality.json").status_code == 200
+        assert http.get("/nothing/quality.json").json()["code"] == "unknown_dataset"
+        for path, strips in (("", 1), (f"/{SET}/", 1), ("/realtime/", 1)):
+            page = http.get(path, params={"lang": "en"}).text
+            assert page.count('class="strip"') == strips
+            assert page.count("<rect") == 90 * strips
+            assert "100 % of the looks" in page
+            assert "availability 1" in page

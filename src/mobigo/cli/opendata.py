@@ -221,7 +221,7 @@ def score(*, as_json: bool) -> None:
     from mobigo.cli.context import open_database
     from mobigo.db.engine import libpq_conninfo
     from mobigo.opendata import watch_store
-    from mobigo.opendata.watching import ZONE
+    from mobigo.opendata.score import ZONE
     from mobigo.settings import read_settings
 
     today = read_settings().open_clock().now().astimezone(ZONE).date()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from mobigo.opendata import store
@@ -83,14 +83,21 @@ def _choose(licences: dict[str, SourceLicence]) -> frozenset[str]:
 
 def list_all_standings(connection: Connection[Any]) -> list[Standing]:
     """List how all data sets stand: the files, and what is written anew all the time."""
-    return [*store.list_standings(connection), *list_live(find_rights(connection))]
+    return [*store.list_standings(connection), *_judge(connection, list_live(find_rights(connection)))]
+
+
+def _judge(connection: Connection[Any], live: Sequence[Standing]) -> list[Standing]:
+    """Add what was found wrong with real time when it was looked at last."""
+    reports = store.list_reports(connection)
+    return [replace(one, report=reports.get((one.dataset.id, 1))) for one in live]
 
 
 def find_any_standing(connection: Connection[Any], dataset: str) -> Standing | None:
     """Return how a data set stands, of files or live; None where there is none of this id."""
     found = store.find_standing(connection, dataset)
     if found is None and dataset.startswith((REALTIME, SIRI_LITE)):
-        found = next((one for one in list_live(find_rights(connection)) if one.dataset.id == dataset), None)
+        live = _judge(connection, list_live(find_rights(connection)))
+        found = next((one for one in live if one.dataset.id == dataset), None)
     return found
 
 

@@ -18,6 +18,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
 
 from mobigo.opendata.model import Severity
 
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
 
     from mobigo.opendata.model import Standing
 
+ZONE = ZoneInfo("Europe/Paris")
+"""Days begin at its midnight."""
 FRESH = 300
 """Seconds up to which real time is fresh."""
 WEIGHTS = {"compliance": 0.95, "freshness": 0.9, "availability": 0.9}

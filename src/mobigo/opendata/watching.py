@@ -12,7 +12,6 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from time import monotonic
 from typing import TYPE_CHECKING, Any
-from zoneinfo import ZoneInfo
 
 import httpx
 import psycopg
@@ -26,7 +25,7 @@ from mobigo.opendata.alarms import raise_unanswered
 from mobigo.opendata.live_sets import list_all_standings
 from mobigo.opendata.model import Problem, Report, Severity
 from mobigo.opendata.schemas import check_xml
-from mobigo.opendata.score import judge, smooth
+from mobigo.opendata.score import ZONE, judge, smooth
 from mobigo.opendata.watch_store import Look
 
 if TYPE_CHECKING:
@@ -38,8 +37,6 @@ if TYPE_CHECKING:
     from mobigo.opendata.making import Publisher
     from mobigo.opendata.model import Standing
 
-ZONE = ZoneInfo("Europe/Paris")
-"""Days begin at its midnight."""
 PATIENCE = 5.0
 """Seconds that an address has for its answer, as at the national access point."""
 AT_ONCE = 4

@@ -46,6 +46,7 @@ from mobigo.ondemand import availability_api, booking_api, fleet_api, replanning
 from mobigo.ondemand.catalogue import Catalogues
 from mobigo.opendata import api as opendata_api
 from mobigo.opendata import live_api as opendata_live_api
+from mobigo.opendata import quality_api as opendata_quality_api
 from mobigo.opendata.live import LiveFeeds
 from mobigo.opendata.making import Publisher
 from mobigo.opendata.shelf import Shelf
@@ -66,6 +67,7 @@ from mobigo.trace.masks import Masks
 from mobigo.trace.noting import Notebook, carry_masks
 from mobigo.transit import api as transit_api
 from mobigo.transit import board_api, disturbance_api, live_api
+from mobigo.usage import usage_api
 from mobigo.web import errors, pages
 from mobigo.web.described import DescribedApp
 from mobigo.web.fresh import Fresh
@@ -204,7 +206,9 @@ def create_app(
         school_outputs_api,
         scenarios_api,
         opendata_live_api,
+        opendata_quality_api,
         opendata_api,
+        usage_api,
         tickets_devices_api,
         tickets_api,
         accounts_api,

@@ -11,7 +11,9 @@ from mobigo.opendata import store
 from mobigo.opendata.api import find_publisher
 from mobigo.opendata.licences import list_licences
 from mobigo.opendata.live_sets import find_any_standing, list_all_standings
-from mobigo.opendata.model import Severity, Standing, Version
+from mobigo.opendata.model import Problem, Severity, Standing, Version
+from mobigo.opendata.quality import join_days, read_quality, share_of
+from mobigo.opendata.score import ZONE
 from mobigo.web import words
 from mobigo.web.html import READ, page
 
@@ -22,16 +24,6 @@ SOON = 15
 DRAWN = 320
 """Width of a map, in its own units."""
 THEMES = ("timetable", "realtime", "ondemand", "fares", "carpool", "school", "places", "usage")
-
-
-@dataclass(frozen=True)
-class Score:
-    """What the national access point would give, each from 0 to 1 (its jobs/dataset_quality_score)."""
-
-    compliance: int
-    """1 without any error of a validator."""
-    freshness: int | None
-    """1 while it is valid; None where it begins later, or has no days."""
 
 
 @dataclass(frozen=True)
@@ -46,16 +38,24 @@ class Map:
 @router.api_route("/opendata", methods=READ)
 def catalogue_page(request: Request, session: Database, now: Now) -> Response:
     """Show every data set by theme, with its licence, its days, and how good it is."""
-    standings = list_all_standings(driver(session))
-    today = now.date()
+    speak = words.choose(request)
+    connection = driver(session)
+    standings = list_all_standings(connection)
+    today = now.astimezone(ZONE).date()
+    qualities = read_quality(connection, today)
+    days = join_days(qualities.values())
     groups = [(theme, [one for one in standings if one.dataset.theme == theme]) for theme in THEMES]
     return page(
         request,
         "opendata.html",
-        words.choose(request),
+        speak,
         groups=[(theme, ones) for theme, ones in groups if ones],
         licences=list_licences(),
-        scores={one.dataset.id: judge(one.current, today) for one in standings if one.current},
+        wrong={one.dataset.id: _list_wrong(one) for one in standings},
+        qualities=qualities,
+        days=days,
+        share=share_of(days),
+        mark=lambda value: _say(value, speak.language),
         days_left={one.dataset.id: _days_left(one, today) for one in standings},
         base=find_publisher(request).url,
         soon=SOON,
@@ -69,8 +69,9 @@ def dataset_page(request: Request, session: Database, now: Now, dataset: str) ->
     standing = find_any_standing(driver(session), dataset)
     if standing is None:
         return page(request, "opendata_set.html", speak, status=404, standing=None, name=dataset)
-    today = now.date()
+    today = now.astimezone(ZONE).date()
     current = standing.current
+    quality = read_quality(driver(session), today, dataset).get(dataset)
     return page(
         request,
         "opendata_set.html",
@@ -79,26 +80,28 @@ def dataset_page(request: Request, session: Database, now: Now, dataset: str) ->
         name=dataset,
         current=current,
         licence=list_licences()[current.said.licence] if current else None,
-        score=judge(current, today) if current else None,
+        quality=quality,
+        mark=lambda value: _say(value, speak.language),
         drawn=draw(current) if current else None,
         days_left=_days_left(standing, today),
         versions=store.list_versions(driver(session), dataset),
         base=find_publisher(request).url,
-        wrong=[one for one in current.said.problems if one.severity in {Severity.ERROR, Severity.KNOWN}]
-        if current
-        else [],
+        wrong=_list_wrong(standing),
         soon=SOON,
     )
 
 
-def judge(version: Version, today: date) -> Score:
-    """Score a version as the national access point would."""
-    said = version.said
-    wrong = any(one.severity in {Severity.ERROR, Severity.KNOWN} for one in said.problems)
-    fresh = None
-    if said.first_day and said.last_day and said.first_day <= today:
-        fresh = int(today <= said.last_day)
-    return Score(int(not wrong), fresh)
+def _list_wrong(standing: Standing) -> list[Problem]:
+    """List the errors that validators see in the version in place."""
+    return [one for one in standing.found if one.severity in {Severity.ERROR, Severity.KNOWN}]
+
+
+def _say(value: float | None, language: str) -> str:
+    """Write a mark or a share with two digits, as the language does; a dash where there is none."""
+    if value is None:
+        return "\u2013"
+    text = f"{int(value * 100) / 100:.2f}".rstrip("0").rstrip(".")  # 0.999 is not 1
+    return text.replace(".", ",") if language == "fr" else text
 
 
 def draw(version: Version) -> Map | None:
