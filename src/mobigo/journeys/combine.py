@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from mobigo.journeys.model import JourneyRequest
     from mobigo.journeys.network import Network
     from mobigo.journeys.streetlegs import Part
+    from mobigo.ondemand.supply import Offered
 
 
 DOOR = -1
@@ -111,6 +112,12 @@ def find_hails(found: TransitJourney, doors: Doors) -> dict[int, Hailed]:
         elif isinstance(way, Lifted | LiftedAll):
             hails[n] = way.hailed()
     return hails
+
+
+def list_offers(found: TransitJourney, doors: Doors) -> list[Offered]:
+    """List the rides on demand of a journey that are not of the timetable."""
+    ways = [_way_of(leg, doors) for leg in found.legs if isinstance(leg, Walk)]
+    return [way.offered for way in ways if isinstance(way, Fetched | FetchedAll | Crossed)]
 
 
 def describe_booked(network: Network, part: Ride | Walk, doors: Doors, hailing: Hailing | None) -> list[Leg]:

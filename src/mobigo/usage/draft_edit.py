@@ -105,12 +105,11 @@ def refuse_faults(faults: Sequence[Fault]) -> None:
     )
 
 
-class _WrongError(Exception):
-    """A change that cannot be made: code and sentence."""
+class WrongChangeError(Exception):
+    """A change that cannot be made: code, and what is wrong with it and what to do."""
 
-
-def _wrong(code: str, what: str) -> _WrongError:
-    return _WrongError(code, what)
+    def __init__(self, code: str, what: str) -> None:
+        super().__init__(code, what)
 
 
 def _some(ids: Sequence[str]) -> str:
@@ -148,12 +147,16 @@ class _Editor:
         added = self.added_calls
         try:
             self._apply[type(change)](change)
-            if self.added_calls > MOST_NEW_CALLS:
-                raise _wrong("too_many_calls", f"the draft adds more than {MOST_NEW_CALLS} stop times; add fewer trips")
-        except _WrongError as wrong:
+            self._check_size()
+        except WrongChangeError as wrong:
             self.stops, self.routes, self.trips, self.calls, self.services, self.frequencies = kept
             self.added_calls = added
             self.touched.faults.append(Fault(number, *wrong.args))
+
+    def _check_size(self) -> None:
+        if self.added_calls > MOST_NEW_CALLS:
+            what = f"the draft adds more than {MOST_NEW_CALLS} stop times; add fewer trips"
+            raise WrongChangeError("too_many_calls", what)
 
     def finish(self) -> Edited:
         """Return the tables in the order in which the database gives them."""
@@ -174,29 +177,31 @@ class _Editor:
         """Return a stop at which vehicles can call."""
         found = self.stops.filter(pl.col("stop_id") == id_)
         if not found.height:
-            raise _wrong("unknown_stop", f"there is no stop {id_!r}; /v1/stops lists them, add_stop adds one")
+            raise WrongChangeError("unknown_stop", f"there is no stop {id_!r}; /v1/stops lists them, add_stop adds one")
         row = found.row(0, named=True)
         if row["location_type"] == STATION:
             below = self.stops.filter(pl.col("parent_station") == id_, pl.col("location_type") == 0)
-            raise _wrong(
+            raise WrongChangeError(
                 "not_a_stop",
                 f"{id_} ({row['stop_name']}) is a station, at which no vehicle stops by itself; name one of its stops: "
                 f"{_some(below['stop_id'].to_list()) or 'it has none'}",
             )
         if row["stop_lat"] is None or row["stop_lon"] is None:
-            raise _wrong("stop_without_place", f"stop {id_} has no coordinates; take another one, or add_stop")
+            raise WrongChangeError(
+                "stop_without_place", f"stop {id_} has no coordinates; take another one, or add_stop"
+            )
         return row
 
     def _meant(self, id_: str) -> list[str]:
         """List a stop, or all stops of a station."""
         below = self.stops.filter((pl.col("stop_id") == id_) | (pl.col("parent_station") == id_))["stop_id"].to_list()
         if id_ not in below:
-            raise _wrong("unknown_stop", f"there is no stop {id_!r}; /v1/stops lists them")
+            raise WrongChangeError("unknown_stop", f"there is no stop {id_!r}; /v1/stops lists them")
         return below
 
     def _line(self, id_: str) -> None:
         if not self.routes.filter(pl.col("route_id") == id_).height:
-            raise _wrong("unknown_line", f"there is no line {id_!r}; /v1/lines lists them, add_line adds one")
+            raise WrongChangeError("unknown_line", f"there is no line {id_!r}; /v1/lines lists them, add_line adds one")
 
     def _select(self, which: Which) -> list[str]:
         """List the trips meant; of days that are named, as trips of those days only."""
@@ -207,7 +212,9 @@ class _Editor:
         if which.trips is not None:
             unknown = sorted(set(which.trips) - set(self.trips["trip_id"].to_list()))
             if unknown:
-                raise _wrong("unknown_trip", f"there is no trip {_some(unknown)}; /v1/lines/ID/timetable lists them")
+                raise WrongChangeError(
+                    "unknown_trip", f"there is no trip {_some(unknown)}; /v1/lines/ID/timetable lists them"
+                )
             trips = trips.filter(pl.col("trip_id").is_in(which.trips))
         if which.direction is not None:
             trips = trips.filter(pl.col("direction_id") == which.direction)
@@ -224,7 +231,9 @@ class _Editor:
         if which.days is not None:
             ids = self._split(trips, which.days)
         if not ids:
-            raise _wrong("no_such_trips", "no trip fits all that is said of them; widen what they have in common")
+            raise WrongChangeError(
+                "no_such_trips", "no trip fits all that is said of them; widen what they have in common"
+            )
         self._touch(ids)
         return ids
 
@@ -289,7 +298,7 @@ class _Editor:
         """Add a stop."""
         id_ = f"{SOURCE}:{change.id}"
         if self.stops.filter(pl.col("stop_id") == id_).height:
-            raise _wrong("id_taken", f"the draft has a stop {change.id} already; take another id")
+            raise WrongChangeError("id_taken", f"the draft has a stop {change.id} already; take another id")
         row = dict.fromkeys(COLUMNS["stops"]) | {
             "stop_id": id_,
             "stop_name": change.name,
@@ -318,7 +327,7 @@ class _Editor:
         stops = self._meant(change.stop)
         ids = self.calls.filter(pl.col("stop_id").is_in(stops))["trip_id"].unique().to_list()
         if not ids:
-            raise _wrong("no_such_trips", f"no vehicle calls at {change.stop}; leave this change out")
+            raise WrongChangeError("no_such_trips", f"no vehicle calls at {change.stop}; leave this change out")
         self._touch(ids)
         self._skip(ids, stops, 0)
 
@@ -336,15 +345,17 @@ class _Editor:
         """Add a line with its trips."""
         id_ = f"{SOURCE}:{change.id}"
         if self.routes.filter(pl.col("route_id") == id_).height:
-            raise _wrong("id_taken", f"the draft has a line {change.id} already; take another id")
+            raise WrongChangeError("id_taken", f"the draft has a line {change.id} already; take another id")
         agency = change.agency or self.before.agency["agency_id"].to_list()[0]
         if agency not in self.before.agency["agency_id"].to_list():
-            raise _wrong("unknown_agency", f"there is no agency {agency!r}; leave it out, or name one that is")
+            raise WrongChangeError(
+                "unknown_agency", f"there is no agency {agency!r}; leave it out, or name one that is"
+            )
         for halt in change.stops:
             self._stop(halt.stop)
         days = change.days.of(self._period())
         if not days:
-            raise _wrong("no_days", "the line runs on none of the days of the timetables; correct its days")
+            raise WrongChangeError("no_days", "the line runs on none of the days of the timetables; correct its days")
         row = dict.fromkeys(COLUMNS["routes"]) | {
             "route_id": id_,
             "agency_id": agency,
@@ -375,7 +386,7 @@ class _Editor:
         starts = leaving.instants()
         if not starts:
             way = "back" if direction else "there"
-            raise _wrong("no_departures", f"the line has no departure {way}; give times, or an interval")
+            raise WrongChangeError("no_departures", f"the line has no departure {way}; give times, or an interval")
         names = dict(self.stops.select("stop_id", "stop_name").iter_rows())
         ids = [f"{line}~{direction}~{write_clock(start)}" for start in starts]
         base = dict.fromkeys(COLUMNS["trips"]) | {
@@ -417,7 +428,7 @@ class _Editor:
         mine = pl.col("trip_id").is_in(list(ids))
         earliest = self.calls.filter(mine)["arrival_time"].min()
         if isinstance(earliest, int) and earliest + seconds < 0:
-            raise _wrong(
+            raise WrongChangeError(
                 "before_midnight",
                 f"a trip that begins at {write_clock(earliest)} cannot be {-seconds // MINUTE} minutes earlier, before "
                 "its service day begins; let it run on the day before (run_on) at a time beyond 24:00",
@@ -434,10 +445,10 @@ class _Editor:
     def retime_trip(self, change: RetimeTrip) -> None:
         """Give a trip other times."""
         if not self.trips.filter(pl.col("trip_id") == change.trip).height:
-            raise _wrong("unknown_trip", f"there is no trip {change.trip}; /v1/lines/ID/timetable lists them")
+            raise WrongChangeError("unknown_trip", f"there is no trip {change.trip}; /v1/lines/ID/timetable lists them")
         mine = self.calls.filter(pl.col("trip_id") == change.trip).sort("stop_sequence")
         if mine.height != len(change.times):
-            raise _wrong(
+            raise WrongChangeError(
                 "wrong_number_of_times",
                 f"trip {change.trip} has {mine.height} stops, the draft gives {len(change.times)} times; give one each",
             )
@@ -457,7 +468,7 @@ class _Editor:
 
         Raises
         ------
-        _WrongError
+        WrongChangeError
             When a trip of them goes back in time.
         """
         timed = new.filter(pl.col("departure_time").is_not_null()).sort("trip_id", "stop_sequence")
@@ -465,7 +476,7 @@ class _Editor:
         back = timed.filter((pl.col("arrival_time") < before) | (pl.col("departure_time") < pl.col("arrival_time")))
         if back.height:
             row = back.row(0, named=True)
-            raise _wrong(
+            raise WrongChangeError(
                 "times_go_back",
                 f"trip {row['trip_id']} would be at {row['stop_id']} at {write_clock(row['arrival_time'])} and leave "
                 f"it at {write_clock(row['departure_time'])}, which goes back in time; correct the minutes",
@@ -480,7 +491,9 @@ class _Editor:
         ids = self._select(change.which)
         days = change.days.of(self._period())
         if not days:
-            raise _wrong("no_days", "the trips would run on no day of the timetables; remove_trips removes them")
+            raise WrongChangeError(
+                "no_days", "the trips would run on no day of the timetables; remove_trips removes them"
+            )
         self._set_service(ids, self._add_service(days))
 
     def remove_trips(self, change: RemoveTrips) -> None:
@@ -520,7 +533,9 @@ class _Editor:
         for end in ends.iter_rows(named=True):
             at = end["departure_time"] if change.end == "last" else end["arrival_time"]
             if at is None:
-                raise _wrong("stop_without_time", f"trip {end['trip_id']} has no time at its end; retime_trip first")
+                raise WrongChangeError(
+                    "stop_without_time", f"trip {end['trip_id']} has no time at its end; retime_trip first"
+                )
             first = end["stop_sequence"] + 1 if change.end == "last" else 1
             rows += [
                 dict.fromkeys(CALL)
@@ -536,7 +551,9 @@ class _Editor:
                 for number, (stop, arrives, leaves) in enumerate(halts)
             ]
         if min(row["arrival_time"] for row in rows) < 0:
-            raise _wrong("before_midnight", "a trip would begin before its service day; extend later trips only")
+            raise WrongChangeError(
+                "before_midnight", "a trip would begin before its service day; extend later trips only"
+            )
         self._put(ids, pl.concat([mine.cast(CALL), pl.DataFrame(rows, schema=CALL)]))  # type: ignore[arg-type] # a schema
         self._leave_shape(ids)
         self.touched.stops.update(halt.stop for halt in change.stops)
@@ -548,7 +565,9 @@ class _Editor:
         mine = pl.col("trip_id").is_in(ids) & pl.col("stop_id").is_in(stops)
         calling = self.calls.filter(mine)["trip_id"].unique().to_list()
         if not calling:
-            raise _wrong("no_such_trips", f"none of these trips calls at {change.stop}; leave this change out")
+            raise WrongChangeError(
+                "no_such_trips", f"none of these trips calls at {change.stop}; leave this change out"
+            )
         self._skip(calling, stops, round(change.saves * MINUTE))
 
     def _skip(self, ids: Sequence[str], stops: Sequence[str], saves: int) -> None:
@@ -580,12 +599,14 @@ class _Editor:
             .unique("trip_id", keep="first", maintain_order=True)
         )
         if not places.height:
-            raise _wrong(
+            raise WrongChangeError(
                 "no_such_trips",
                 f"none of these trips goes on from {change.behind}; extend_trips adds stops at the ends of trips",
             )
         if places["departure_time"].null_count():
-            raise _wrong("stop_without_time", f"trips have no time at {change.behind}; name a stop where they have one")
+            raise WrongChangeError(
+                "stop_without_time", f"trips have no time at {change.behind}; name a stop where they have one"
+            )
         new = (
             places.select(
                 "trip_id",
