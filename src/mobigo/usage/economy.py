@@ -45,9 +45,9 @@ class Rate:
     said_by: str = ""
     """Empty: it comes with the program."""
     said_at: datetime = NEVER
+    number: int = 0
     route_types: tuple[tuple[int, int], ...] = ()
     """From and to (exclusive); empty: all."""
-    number: int = 0
 
     @property
     def costs(self) -> bool:
@@ -174,7 +174,7 @@ def list_said(connection: Connection[Any]) -> list[Rate]:
         "SELECT service, source, route, starts, kilometre_cents::float8, hour_cents::float8, run_cents::float8, seats,"
         " origin, said_by, said_at, id FROM usage_rate ORDER BY id"
     )
-    return [Rate(*row[:-1], number=row[-1]) for row in rows]
+    return [Rate(*row) for row in rows]
 
 
 def say_rate(connection: Connection[Any], rate: Rate) -> None:
