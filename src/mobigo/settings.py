@@ -86,6 +86,9 @@ class Settings:
     stripe_url: str = "https://api.stripe.com"
     """``MOBIGO_STRIPE_URL``: where Stripe's interface is."""
 
+    dask_scheduler: str | None = None
+    """``MOBIGO_DASK_SCHEDULER``: whose workers count use, as ``tls://HOST:8786``; None: processes of this machine."""
+
     @property
     def sandbox(self) -> bool:
         """Whether this home was started as a sandbox, whose clock may be moved."""
@@ -147,6 +150,7 @@ def read_settings() -> Settings:
             one.strip() for one in os.environ.get("MOBIGO_STRIPE_WEBHOOK_SECRET", "").split(",") if one.strip()
         ),
         stripe_url=os.environ.get("MOBIGO_STRIPE_URL") or Settings.stripe_url,
+        dask_scheduler=os.environ.get("MOBIGO_DASK_SCHEDULER") or None,
         test_data=Path(os.environ.get("MOBIGO_TEST_DATA") or "../shared/data").resolve(),
     )
 

@@ -26,13 +26,19 @@ def count_due(url: str, settings: Settings) -> None:
     """Count the days that are due, as a job: today's notes so far, and each night those of the days before."""
     import structlog
 
+    from mobigo.kit.errors import MobigoError
     from mobigo.usage import service
+    from mobigo.usage.many import HERE, count_days
 
     log = structlog.get_logger()
     now = settings.open_clock().now()
-    for task in service.plan_tasks(url, service.list_due(url, now), now):
-        done = service.count_day(task)
-        log.info("a day of use was counted", day=str(done.day), notes=done.notes, rows=done.rows)
+    tasks = service.plan_tasks(url, service.list_due(url, now), now)
+    where = settings.dask_scheduler or HERE  # a job that nobody waits for starts no processes
+    for task, done in count_days(tasks, where):
+        if isinstance(done, MobigoError):
+            log.warning("a day of use was not counted", day=str(task.day), why=str(done))
+        else:
+            log.info("a day of use was counted", day=str(task.day), notes=done.notes, rows=done.rows)
 
 
 def read_days(day: str | None, first: str | None, last: str | None, now: datetime) -> list[date]:
@@ -70,28 +76,41 @@ def read_days(day: str | None, first: str | None, last: str | None, now: datetim
 @click.option("--day", metavar="DATE", help="One day.")
 @click.option("--from", "first", metavar="DATE", help="The first of several days. Default: today.")
 @click.option("--to", "last", metavar="DATE", help="The last of them. Default: today.")
+@click.option("--scheduler", metavar="ADDRESS", help="Dask scheduler whose workers count. Default: processes of here.")
 @click.option("--json", "as_json", is_flag=True, help="Print a list of objects instead of lines.")
-def count(*, day: str | None, first: str | None, last: str | None, as_json: bool) -> None:
+def count(*, day: str | None, first: str | None, last: str | None, scheduler: str | None, as_json: bool) -> None:
     """Count days of use, in place of what was counted of them before; without days, those that are due.
 
     A day whose notes are forgotten stays as it was counted.
     """
+    import sys
+
     from mobigo.cli.context import open_database
+    from mobigo.kit.errors import MobigoError
     from mobigo.settings import read_settings
     from mobigo.usage import service
+    from mobigo.usage.many import HERE, LOCAL, count_days
 
     settings = read_settings()
     url, now = open_database(), settings.open_clock().now()
     named = any(text is not None for text in (day, first, last))
     days = read_days(day, first, last, now) if named else service.list_due(url, now)
-    rows = []
-    for task in service.plan_tasks(url, days, now):
-        done = service.count_day(task)
-        rows.append({"day": str(done.day), "notes": done.notes, "rows": done.rows})
+    tasks = service.plan_tasks(url, days, now)
+    where = scheduler or settings.dask_scheduler or (LOCAL if len(tasks) > 1 else HERE)
+    rows, failed = [], []
+    for task, done in count_days(tasks, where):
+        if isinstance(done, MobigoError):
+            failed.append(str(done))
+            continue
+        rows.append({"day": str(task.day), "notes": done.notes, "rows": done.rows})
         if not as_json:
-            print(f"{done.day}  {done.notes:>10,} notes  {done.rows:>8,} rows")
+            print(f"{task.day}  {done.notes:>10,} notes  {done.rows:>8,} rows")
     if as_json:
-        print(json.dumps(rows, indent=1))
+        print(json.dumps(sorted(rows, key=lambda row: str(row["day"])), indent=1))
+    for problem in failed:
+        print(f"mobigo: {problem}", file=sys.stderr)
+    if failed:
+        sys.exit(1)
 
 
 @usage.command()

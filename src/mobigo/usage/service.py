@@ -15,6 +15,7 @@ from mobigo.journeys.emissions import read_factors
 from mobigo.journeys.model import Mode
 from mobigo.kit.errors import Conflict, InvalidInput
 from mobigo.trace.model import Service
+from mobigo.trace.store import gather
 from mobigo.usage import store
 from mobigo.usage.counting import count
 from mobigo.usage.daytypes import day_type_of
@@ -87,7 +88,7 @@ def count_day(task: Task) -> Tally:
 
 
 def plan_tasks(url: str, days: Sequence[date], now: datetime) -> list[Task]:
-    """Make the tasks of days.
+    """Make the tasks of days, of whose notes those that have arrived by now are there to be read.
 
     Raises
     ------
@@ -100,6 +101,7 @@ def plan_tasks(url: str, days: Sequence[date], now: datetime) -> list[Task]:
             raise InvalidInput(f"{day} has not begun; the last day that can be counted is {today}")
     conninfo = libpq_conninfo(url)
     with psycopg.connect(conninfo) as connection:
+        gather(connection)
         grams = _read_grams(store.read_route_types(connection))
     return [Task(conninfo, day, now, day + timedelta(days=OPEN_DAYS) <= today, grams) for day in days]
 
