@@ -53,12 +53,12 @@ def note_day(connection: Connection[Any], notes: Notes) -> None:
     refused = notes.rides.filter(pl.col("deed") == Deed.REFUSED)
     ends = [frame[end] for frame in (notes.searches, refused) for end in ("origin", "destination")]
     communes = place_squares(connection, pl.concat(ends).unique().to_list())
-    laid = {
-        DEMAND: lay_searches(notes.searches, communes),
-        RIDES: lay_rides(notes.rides, notes.day),
-        REFUSALS: lay_refusals(refused, notes.day, communes),
-    }
-    counted = {layout.name: count_travellers(layout, frame, MOST) for layout, frame in laid.items()}
+    laid = (
+        (DEMAND, lay_searches(notes.searches, communes)),
+        (RIDES, lay_rides(notes.rides, notes.day)),
+        (REFUSALS, lay_refusals(refused, notes.day, communes)),
+    )
+    counted = {layout.name: count_travellers(layout, frame, MOST) for layout, frame in laid}
     opening_store.note_day(connection, notes.day, counted)
 
 
