@@ -76,6 +76,11 @@ class Settings:
     """``MOBIGO_SCHEMAS``: folder of schemas of others, ``netex/``, ``siri/``, ``dcat/``; None: exports are not checked
     by them, and say so."""
 
+    open_usage_fewest: int = 6
+    """``MOBIGO_OPEN_USAGE_FEWEST``: travellers of an average day below which nothing of use is told; at least 5."""
+    open_usage_step: int = 5
+    """``MOBIGO_OPEN_USAGE_STEP``: to what the open figures of use are rounded; at least 5."""
+
     ticket_issuer: str = "mobigo"
     """``MOBIGO_TICKET_ISSUER``: who signs tickets, as their codes name it: a RICS code, or a word agreed on."""
 
@@ -144,6 +149,8 @@ def read_settings() -> Settings:
         publisher_email=os.environ.get("MOBIGO_PUBLISHER_EMAIL") or None,
         public_url=os.environ.get("MOBIGO_PUBLIC_URL", "").rstrip("/"),
         schemas=_read_folder(os.environ.get("MOBIGO_SCHEMAS", "")),
+        open_usage_fewest=_read_number("MOBIGO_OPEN_USAGE_FEWEST", Settings.open_usage_fewest),
+        open_usage_step=_read_number("MOBIGO_OPEN_USAGE_STEP", Settings.open_usage_step),
         ticket_issuer=_read_issuer(os.environ.get("MOBIGO_TICKET_ISSUER", "")),
         stripe_key=os.environ.get("MOBIGO_STRIPE_KEY") or None,
         stripe_webhook_secrets=tuple(
@@ -177,6 +184,14 @@ def _read_siret(text: str) -> str | None:
     if digits and not (digits.isascii() and digits.isdigit() and len(digits) == SIRET_DIGITS):
         raise InvalidInput(f"MOBIGO_REGISTER_SIRET={text!r} is no SIRET; write its {SIRET_DIGITS} digits")
     return digits or None
+
+
+def _read_number(name: str, default: int) -> int:
+    """Read a whole number of a variable."""
+    text = os.environ.get(name) or str(default)
+    if not (text.isascii() and text.isdecimal()):
+        raise InvalidInput(f"{name}={text!r} is no whole number; write digits, as {default}")
+    return int(text)
 
 
 def _read_issuer(text: str) -> str:

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from mobigo.cli.opening import open_
+
 if TYPE_CHECKING:
     from datetime import datetime
 
@@ -19,7 +21,10 @@ MOST_DAYS = 400
 
 @click.group()
 def usage() -> None:
-    """What the network is used for: count days, say how counting stands, imagine use in a sandbox."""
+    """What the network is used for: count days, say how counting stands, open months, imagine use in a sandbox."""
+
+
+usage.add_command(open_)
 
 
 def count_due(url: str, settings: Settings) -> None:

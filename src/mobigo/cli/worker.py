@@ -78,6 +78,7 @@ def worker(*, leash: bool) -> None:
         Periodic("taps.forget", timedelta(hours=1), at_once=True),
         Periodic("ticketing.forget", timedelta(days=1), timedelta(hours=1)),
         Periodic("usage.count", timedelta(hours=1), timedelta(minutes=10), at_once=True, queue=LONG),
+        Periodic("usage.open", timedelta(days=1), timedelta(hours=5), queue=LONG),
     ]
     working = Worker(libpq_conninfo(url), list_tasks(url, settings), schedule, clock=settings.open_clock())
 
@@ -103,6 +104,7 @@ def list_tasks(url: str, settings: Settings) -> Mapping[str, Callable[..., objec
     from mobigo.cli.keeping import Keeper
     from mobigo.cli.messages import forget_messages
     from mobigo.cli.opendata import publish_all, watch_addresses
+    from mobigo.cli.opening import open_due
     from mobigo.cli.proving import Prover
     from mobigo.cli.school_planning import plan_apart
     from mobigo.cli.school_register import forget_pupils
@@ -187,6 +189,7 @@ def list_tasks(url: str, settings: Settings) -> Mapping[str, Callable[..., objec
         "opendata.watch": partial(watch_addresses, url, settings),
         "network.drives": drive,
         "usage.count": partial(count_due, url, settings),
+        "usage.open": partial(open_due, url, settings),
         "live.poll": poll,
         "sharing.poll": poll_bicycles,
     }
