@@ -70,12 +70,19 @@ def upgrade() -> None:
     """)
     for table in ARRIVING:
         op.execute(f"CREATE TABLE mobigo.{table}_arriving (LIKE mobigo.{table})")
+    op.execute("""
+        CREATE TABLE mobigo.trace_noted (
+            kind text NOT NULL, id text NOT NULL, day date NOT NULL,
+            CONSTRAINT trace_noted_pkey PRIMARY KEY (kind, id)
+        )
+    """)
     for table in TABLES[:-1]:
         op.execute(f"CREATE INDEX {table}_day_index ON mobigo.{table} USING brin (day)")
 
 
 def downgrade() -> None:
     """Drop them."""
+    op.execute("DROP TABLE mobigo.trace_noted")
     for table in ARRIVING:
         op.execute(f"DROP TABLE mobigo.{table}_arriving")
     for table in reversed(TABLES):

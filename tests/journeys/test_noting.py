@@ -108,7 +108,6 @@ def test_a_search_is_noted_as_squares_and_what_was_found(asking: Asking) -> None
     assert (note["travel_day"], note["travel_minute"]) == (date(2026, 11, 23), 7 * 60 + 45)
     assert (note["outcome"], note["reason"], note["modes"]) == ("answered", "", ["bus", "walk"])
     assert note["seconds"] == min(lasting).total_seconds()
-    assert note["who"] is None
 
 
 def test_of_who_asked_there_is_no_word_anywhere(asking: Asking) -> None:
@@ -144,6 +143,17 @@ def test_one_person_is_one_on_a_day_and_another_on_the_next(asking: Asking) -> N
     assert len(first) == 2
     assert later in first
     assert len({*first, next_day}) == 3
+
+
+def test_visitors_without_an_account_are_told_apart_within_a_day(asking: Asking) -> None:
+    asking.ask()
+    asking.ask(at="2026-11-23T11:50")
+    asking.http.get("/v1/journeys", params={"from": FROM, "to": TO, "at": EARLY}, headers={"User-Agent": "another"})
+    asking.clock.move(NOW + timedelta(days=1), 0)
+    asking.ask(at="2026-11-24T07:50")
+    notes = asking.notes()
+    assert len({one["who"] for one in notes}) == 3
+    assert all(one["who"] for one in notes)
 
 
 @pytest.mark.parametrize("role", [Role.ADMIN, Role.AUDITOR, Role.DISPATCHER])

@@ -3,8 +3,14 @@
 from __future__ import annotations
 
 import os
+from typing import TYPE_CHECKING
 
 from mobigo.settings import read_settings
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from sqlalchemy.engine import Engine
 
 POLITENESS = 10
 """What is added to the nice value of work that can wait."""
@@ -18,6 +24,15 @@ def open_database() -> str:
     url = cluster.ensure(settings.home, settings.database_url)
     migrate.upgrade(url)
     return url
+
+
+def open_noting(url: str, home: Path, *, pool_size: int = 1) -> Engine:
+    """Open an engine whose sessions note rides under the masks of this home, for those who work for travellers."""
+    from mobigo.db.engine import open_engine
+    from mobigo.trace.masks import Masks
+    from mobigo.trace.noting import carry_masks
+
+    return carry_masks(open_engine(url, pool_size=pool_size), Masks(home))
 
 
 def give_way() -> None:

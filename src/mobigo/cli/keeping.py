@@ -39,9 +39,9 @@ class Keeper:
 
     def run(self) -> None:
         """Look at what is booked around now, and repair what does not hold."""
-        from mobigo.db.engine import open_engine
+        from mobigo.cli.context import open_noting
 
-        engine = open_engine(self._url, pool_size=1)
+        engine = open_noting(self._url, self._home)
         try:
             self._look(engine, self._clock.now())
         finally:

@@ -63,6 +63,18 @@ class Tending:
         finally:
             supplies.close()
 
+    def note_runs(self) -> None:
+        """Note the shifts that are over."""
+        from sqlalchemy.orm import Session
+
+        from mobigo.journeys.network import Networks  # as heavy as the planner, and seldom needed
+        from mobigo.ondemand.noting import note_runs
+        from mobigo.street.drives import Drives
+
+        network = Networks(self._home, self._clock).find_current()
+        with Session(self._engine) as session, session.begin():
+            note_runs(session, network.drives if network else Drives(None), self._clock.now())
+
     def forget(self) -> None:
         """Forget who travelled 30 days ago."""
         from sqlalchemy.orm import Session
@@ -74,6 +86,6 @@ class Tending:
 
     @cached_property
     def _engine(self) -> Engine:
-        from mobigo.db.engine import open_engine
+        from mobigo.cli.context import open_noting
 
-        return open_engine(self._url, pool_size=1)
+        return open_noting(self._url, self._home)

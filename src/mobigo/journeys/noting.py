@@ -16,7 +16,7 @@ from mobigo.journeys.model import Mode, OfDay, Reason
 from mobigo.journeys.paging import day_of
 from mobigo.kit.errors import Unauthorised
 from mobigo.kit.grid import cell_at
-from mobigo.trace.masks import ZONE
+from mobigo.trace.masks import ZONE, account, local_day, visitor
 from mobigo.trace.model import Change, Outcome, Search
 from mobigo.transit.timetable import begin_day, day_number
 
@@ -106,7 +106,7 @@ class Notes:
         """Note a question of a person, and its answer: once, and only if somebody wants to travel."""
         if question.cursor is not None or not self._counts(request, person, question, network.manifest.zone):
             return
-        search = read_search(question, found, network.manifest.zone, now, self._mask(person, now))
+        search = read_search(question, found, network.manifest.zone, now, self._mask(request, person, now))
         self._write(search, found, network)
 
     def note_both(
@@ -124,7 +124,7 @@ class Notes:
         zone = network.manifest.zone
         if question.cursor is not None or not self._counts(request, person, question, zone):
             return
-        who = self._mask(person, now)
+        who = self._mask(request, person, now)
         there = read_search(question, found.out, zone, now, who)
         ready = min((one.arrival for one in found.out.journeys), default=question.at) + timedelta(seconds=stay)
         back = read_search(question, found.back, zone, now, who, leaves=ready)
@@ -136,10 +136,10 @@ class Notes:
             fastest = _find_fastest(found.journeys) if search.outcome is Outcome.ANSWERED else None
             self.notebook.note(search, tuple(list_changes(fastest, network)))
 
-    def _mask(self, person: Person | None, now: datetime) -> bytes | None:
-        if person is None or person.role in STAFF:
+    def _mask(self, request: Request, person: Person | None, now: datetime) -> bytes | None:
+        if person is not None and person.role in STAFF:
             return None
-        return self.masks.mask("search", f"account:{person.user}", now.astimezone(ZONE).date(), now)
+        return self.masks.mask("search", account(person.user) if person else visitor(request), local_day(now), now)
 
     def _find_person(self, request: Request, now: datetime) -> Person | None:
         kind, _, token = request.headers.get("authorization", "").partition(" ")

@@ -57,11 +57,13 @@ from mobigo.ondemand.booking_answers import (
 from mobigo.ondemand.fleet_store import read_fleet
 from mobigo.ondemand.model import Booking, Contact, How, Offer, Spot, State
 from mobigo.ondemand.nearby import find_around
+from mobigo.ondemand.noting import note_refusal, note_unserved
 from mobigo.ondemand.places import PlacesGone
 from mobigo.ondemand.progress import Progress
 from mobigo.ondemand.service import ALPHABET, REFERENCE, Actor, Bookings, Order
 from mobigo.ondemand.store import instant
 from mobigo.ondemand.supply import Decline, Declined, Offered, Supply
+from mobigo.trace.masks import account, visitor
 
 router = APIRouter(prefix="/v1/ondemand", tags=["ondemand"])
 
@@ -127,7 +129,9 @@ def read_contact(body: ContactBody | None) -> Contact | None:
 
 
 @contextmanager
-def recording(request: Request, session: Session, supply: Supply, now: datetime) -> Iterator[None]:
+def recording(
+    request: Request, session: Session, supply: Supply, now: datetime, person: Person | None = None
+) -> Iterator[None]:
     """Do all of something or nothing; what is refused is written down, and where places are gone others are named.
 
     The checks of the database are made here already, not only when the request is committed.
@@ -141,6 +145,7 @@ def recording(request: Request, session: Session, supply: Supply, now: datetime)
     except PlacesGone as gone:
         connection = driver(session)
         store.note_refusal(connection, now, gone.reason.value, gone.offer)
+        note_refusal(session, gone.offer, gone.reason.value, _asker(request, person), now)
         fresh = Supply(supply.catalogue, read_fleet(connection, supply.stored), supply.drives)
         key, second = request.app.state.token_key, instant(now)
         others = [
@@ -154,6 +159,10 @@ def recording(request: Request, session: Session, supply: Supply, now: datetime)
     except (Refused, Forbidden) as refused:
         if refused.code in UNSERVED:
             store.note_refusal(driver(session), now, refused.code)
+            note_unserved(
+                session, "", (None, None), wanted=now, persons=1, reason=refused.code, person=_asker(request, person),
+                now=now,
+            )  # fmt: skip
             refused.keeps = True
         raise
     except psycopg.errors.CheckViolation as broken:
@@ -162,6 +171,13 @@ def recording(request: Request, session: Session, supply: Supply, now: datetime)
             "this would break a promise made to somebody else, so nothing was changed; look again and retry",
             code="promise_broken",
         ) from None
+
+
+def _asker(request: Request, person: Person | None) -> str | None:
+    """Return as whom who asks is masked; None of the staff, who ask for others."""
+    if person is None:
+        return visitor(request)
+    return account(person.user) if person.role is Role.TRAVELLER else None
 
 
 Answer = TypeVar("Answer", bound=BaseModel)
@@ -235,7 +251,7 @@ class Asked:
         """Do something, or repeat the answer that was given under the same key."""
         kept = Answers(driver(self.session), "ondemand_answer", owner_of(self.person))
         question = f"{self.request.method} {self.request.url.path} {body.model_dump_json(by_alias=True)}"
-        with recording(self.request, self.session, self.supply, self.now):
+        with recording(self.request, self.session, self.supply, self.now, self.person):
             known = None if self.key is None else kept.claim(self.key, question, self.now)
             if known is not None:
                 self.response.headers[REPLAYED] = "true"
@@ -258,9 +274,21 @@ def quote(*, request: Request, supply: CurrentSupply, session: Database, now: No
     answer = make_quotes(request=request, supply=supply, now=now, body=body)
     declined = [one for one in answer.elsewhere if isinstance(one, DeclinedAnswer)]
     full = next((one for one in declined if one.reason is Decline.FULL), None)
+    wanted, party = body.at or now, body.party.read()
     if full is not None and not answer.offers:
-        wanted = now if body.at is None else body.at
-        store.note_unserved(driver(session), now, full.service_id, full.reason, wanted=wanted, party=body.party.read())
+        store.note_unserved(driver(session), now, full.service_id, full.reason, wanted=wanted, party=party)
+    if not answer.offers and len(declined) == len(answer.elsewhere):
+        first = full or next(iter(declined), None)
+        note_unserved(
+            session,
+            (first and first.service_id) or "",
+            (_read_spot(request, supply, body.from_, "from").point, _read_spot(request, supply, body.to, "to").point),
+            wanted=wanted,
+            persons=party.persons,
+            reason=first.reason if first else "no_service",
+            person=visitor(request),
+            now=now,
+        )
     return answer
 
 

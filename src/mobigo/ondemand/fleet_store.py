@@ -171,6 +171,15 @@ def find_run(connection: psycopg.Connection[Any], id_: int) -> Run | None:
     return found[0] if found else None
 
 
+def list_over(connection: psycopg.Connection[Any], after: datetime, before: datetime) -> list[tuple[int, date]]:
+    """List the runs that ended between two instants and on which something was done, with their days."""
+    return connection.execute(
+        "SELECT id, day FROM ondemand_run WHERE ends > %s AND ends <= %s AND EXISTS"
+        " (SELECT FROM ondemand_event WHERE run = ondemand_run.id AND done) ORDER BY id",
+        [after, before],
+    ).fetchall()
+
+
 def _select_runs(connection: psycopg.Connection[Any], which: str, values: Sequence[object]) -> list[Run]:
     """Read runs with their stops, in one statement: nobody changes them in between."""
     rows = connection.execute(

@@ -27,9 +27,11 @@ from mobigo.messages.model import Recipient
 from mobigo.ondemand import dispatch, obligations, store
 from mobigo.ondemand.model import Ask, EventKind, Promise, State
 from mobigo.ondemand.notices import REMINDER, Notices, about
+from mobigo.ondemand.noting import note_legs
 from mobigo.ondemand.places import SYSTEM, Places, span_of
 from mobigo.ondemand.service import announce
 from mobigo.ondemand.store import instant, moment
+from mobigo.trace.model import Deed
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -255,6 +257,7 @@ class Rescue:
 
     def _fail(self, delay: int, line: str | None) -> Kept:
         self._free(delay)
+        note_legs(self.session, Deed.CANCELLED, self.booking, [self.leg], self.now, reason="failed")
         obligations.refund_fare(self.session, self.booking, self.leg, by=SYSTEM, now=self.now)
         self.announce("leg.failed")
         self.tell("ride_failed", delay, line=line)

@@ -18,9 +18,11 @@ from mobigo.ondemand import conduct, obligations, states, store
 from mobigo.ondemand.fleet import fits
 from mobigo.ondemand.model import EventKind, State
 from mobigo.ondemand.notices import Notices
+from mobigo.ondemand.noting import note_legs
 from mobigo.ondemand.places import Places, span_of
 from mobigo.ondemand.service import announce
 from mobigo.ondemand.store import instant, moment
+from mobigo.trace.model import Deed
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -45,6 +47,9 @@ OPERATIONS = frozenset(
     }
 )
 """Moves made here; a ride is cancelled through its booking."""
+
+DEEDS = {State.ON_BOARD: Deed.BOARDED, State.COMPLETED: Deed.ALIGHTED, State.NO_SHOW: Deed.NO_SHOW}
+"""What is noted of them."""
 
 OFFLINE = timedelta(hours=24)
 """For how long a sheet may have been offline."""
@@ -165,6 +170,8 @@ class Progress:
 
     def _settle(self, booking: Booking, leg: BookedLeg, state: State, at: datetime) -> None:
         by = self.actor.name
+        if state in DEEDS:
+            note_legs(self.session, DEEDS[state], booking, [leg], self.now)
         if state is State.COMPLETED:
             obligations.earn_fare(self.session, booking, leg, by=by, now=self.now)
         if state is State.NO_SHOW:

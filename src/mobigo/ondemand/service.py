@@ -18,8 +18,10 @@ from mobigo.messages import webhooks
 from mobigo.ondemand import conduct, obligations, states, store
 from mobigo.ondemand.model import BookedLeg, Booking, State
 from mobigo.ondemand.notices import Notices
+from mobigo.ondemand.noting import note_legs
 from mobigo.ondemand.places import Places, Span, span_of
 from mobigo.ondemand.store import instant, moment
+from mobigo.trace.model import Deed
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -246,6 +248,7 @@ class Bookings:
         legs = list(legs)
         for leg in legs:
             obligations.owe_fare(self.session, booking, leg, by=self.actor.name, now=self.now)
+        note_legs(self.session, Deed.BOOKED, booking, legs, self.now)
         self.notices.confirmed(booking, legs)
         self._announce("booking.confirmed", booking, legs)
 
@@ -334,6 +337,8 @@ class Bookings:
         if not hold:
             for leg in new:
                 obligations.owe_fare(self.session, booking, leg, by=self.actor.name, now=self.now)
+            note_legs(self.session, Deed.CANCELLED, booking, old, self.now, reason="replaced")
+            note_legs(self.session, Deed.BOOKED, booking, new, self.now)
             self.notices.changed(booking, old, new)
         self._announce("booking.changed", booking, [*old, *new])
         return booking
@@ -344,6 +349,7 @@ class Bookings:
         old = self._choose(booking, legs, "cancel")
         self._free(old, State.CANCELLED_BY_USER, reason)
         penalty = self._settle(booking, old, late=not waive)
+        note_legs(self.session, Deed.CANCELLED, booking, _firm(old), self.now, reason="late" if penalty else "user")
         if any(leg.state is not State.HELD for leg in old):
             self.notices.cancelled(booking, old, penalty)
         self._announce("booking.cancelled", booking, old)
@@ -362,6 +368,7 @@ class Bookings:
         booking = self._lock(id_)
         old = self._choose(booking, legs, "cancel")
         self._free(old, State.CANCELLED_BY_OPERATOR, reason)
+        note_legs(self.session, Deed.CANCELLED, booking, _firm(old), self.now, reason="operator")
         for leg in old:
             refund = self._refund(booking, leg)
             if leg.state is not State.HELD:
@@ -375,6 +382,7 @@ class Bookings:
         leg = store.get_leg(self._connection, leg_id)
         states.check(leg.id, leg.state, State.FAILED)
         self._free([leg], State.FAILED, reason)
+        note_legs(self.session, Deed.CANCELLED, booking, _firm([leg]), self.now, reason="failed")
         self._refund(booking, leg)
         self._announce("leg.failed", booking, [leg])
         return store.get_leg(self._connection, leg_id)
@@ -542,6 +550,11 @@ def check_together(offers: Sequence[Offer]) -> None:
                 " take both; book each by itself",
                 code="rides_overlap",
             )
+
+
+def _firm(legs: Iterable[BookedLeg]) -> list[BookedLeg]:
+    """Leave out what was only held."""
+    return [leg for leg in legs if leg.state is not State.HELD]
 
 
 def _nobody() -> InvalidInput:

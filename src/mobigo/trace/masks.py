@@ -23,6 +23,8 @@ import structlog
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from starlette.requests import Request
+
 ZONE = ZoneInfo("Europe/Paris")
 """In which a day begins and ends."""
 
@@ -45,6 +47,16 @@ def ends(day: date) -> datetime:
 def local_day(instant: datetime) -> date:
     """Return the local day of an instant."""
     return instant.astimezone(ZONE).date()
+
+
+def account(user: str) -> str:
+    """Return as whom somebody with an account is masked."""
+    return f"account:{user}"
+
+
+def visitor(request: Request) -> str:
+    """Return as whom somebody without an account is masked: their address and what their browser calls itself."""
+    return f"visitor:{request.client.host if request.client else ''}|{request.headers.get('user-agent', '')}"
 
 
 @dataclass

@@ -17,7 +17,7 @@ from psycopg import sql
 from mobigo.trace.model import Call, Change, Ride, Run, Search
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Sequence
+    from collections.abc import Collection, Iterable, Mapping, Sequence
     from datetime import date
 
     from psycopg import Connection
@@ -77,6 +77,16 @@ def gather(connection: Connection[Any]) -> int:
             ).format(arriving=sql.Identifier(arriving), table=sql.Identifier(TABLES[kind]), columns=columns)
         ).rowcount
     return moved
+
+
+def claim(connection: Connection[Any], kind: str, ids: Mapping[str, date]) -> list[str]:
+    """Return those of some runs (with their days) that nobody has noted yet; they count as noted from now on."""
+    rows = connection.execute(
+        "INSERT INTO trace_noted (kind, id, day) SELECT %s, * FROM unnest(%s::text[], %s::date[])"
+        " ON CONFLICT DO NOTHING RETURNING id",
+        [kind, list(ids), list(ids.values())],
+    )
+    return sorted(row[0] for row in rows)
 
 
 def copy_notes(connection: Connection[Any], notes: Sequence[Note]) -> None:
