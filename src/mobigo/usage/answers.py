@@ -11,9 +11,12 @@ from datetime import date, timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from mobigo.carpool.lines import list_lines
 from mobigo.kit.errors import InvalidInput, NotFound
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from psycopg import Connection
 
     from mobigo.trace.model import Service
@@ -24,6 +27,7 @@ MOST_DAYS = 366
 """Of a period."""
 EARLIEST, LATEST = date(1970, 1, 1), date(2999, 12, 31)
 WEEK = 7
+CARPOOL = "carpool"
 SMALL = 6
 """People below which a count that could name one of them is not told, to staff neither."""
 
@@ -153,24 +157,54 @@ def split_id(id_: str, what: str) -> tuple[str, str]:
 
 def join_id(source: str, id_: str) -> str:
     """Join what names a line, trip or stop everywhere."""
-    return f"{source}:{id_}" if id_ else source
+    return f"{source}:{id_}" if source and id_ else source or id_
 
 
 class Line(NamedTuple):
     """A line of a timetable in service."""
 
     name: str
-    long_name: str
     route_type: int
 
 
-def read_lines(connection: Connection[Any]) -> dict[tuple[str, str], Line]:
-    """Read the lines of all timetables in service, by source and id."""
+@dataclass(frozen=True)
+class Lines:
+    """What lines are called, and what runs on them."""
+
+    timetabled: Mapping[tuple[str, str], Line]
+    """By source and id, services on demand of feeds among them."""
+    carpool: Mapping[str, str]
+    """Names by id."""
+
+    def name(self, service: str, source: str, route: str) -> str:
+        """Return what a line is called; its id where it has no name any more."""
+        if service == CARPOOL:
+            return self.carpool.get(route, route or source)
+        found = self.timetabled.get((source, route))
+        if found is None and not route:  # a service on demand, by its own id
+            found = self.timetabled.get(tuple_of(source))
+        return found.name if found else route or source
+
+    def route_type(self, source: str, route: str) -> int | None:
+        """Return what runs on a line; None for what is in no timetable."""
+        found = self.timetabled.get((source, route))
+        return found.route_type if found else None
+
+
+def tuple_of(id_: str) -> tuple[str, str]:
+    """Split an id at its first colon; what has none has no second part."""
+    source, _, rest = id_.partition(":")
+    return source, rest
+
+
+def read_lines(connection: Connection[Any]) -> Lines:
+    """Read what lines are called."""
     rows = connection.execute(
-        "SELECT feed.source, route_id, coalesce(nullif(route_short_name, ''), route_long_name, route_id),"
-        " coalesce(route_long_name, ''), route_type FROM routes JOIN feed ON feed.active_version = routes.version_id"
+        "SELECT feed.source, route_id, coalesce(nullif(route_short_name, ''), route_long_name, route_id), route_type"
+        " FROM routes JOIN feed ON feed.active_version = routes.version_id"
     )
-    return {(source, id_): Line(*said) for source, id_, *said in rows}
+    timetabled = {(source, id_): Line(*said) for source, id_, *said in rows}
+    return Lines(timetabled, {line.id: line.name for line in list_lines(connection)})
 
 
 class Period(NamedTuple):

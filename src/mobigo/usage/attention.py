@@ -41,6 +41,8 @@ MISSED = 0.1
 """Share of changes missed."""
 COSTLY = 3.0
 """Times the mean cost per passenger kilometre."""
+WHOLE = 10
+"""From which decimals are left out."""
 INHABITED = 100
 """Of a commune that is told to be without service."""
 
@@ -108,9 +110,13 @@ def _look_at_trips(trips: Answer, weeks: float) -> Iterator[Finding]:
 
 
 def _look_at_pairs(demand: Demand, weeks: float) -> Iterator[Finding]:
+    told: set[tuple[str, str]] = set()
     for start, end, band, asked in demand.list_bands():
         if asked.waiting < SMALL:
             return
+        if (start.id, end.id) in told:
+            continue
+        told.add((start.id, end.id))
         first, last = band
         when = (
             say("band.before", hour=last) if band == BANDS[0]
@@ -119,7 +125,7 @@ def _look_at_pairs(demand: Demand, weeks: float) -> Iterator[Finding]:
         )  # fmt: skip
         reason = max(sorted(asked.reasons), key=lambda one: asked.reasons[one])
         text = say(
-            "attention.unanswered", searches=rounded(asked.unanswered / weeks), start=start.name, end=end.name,
+            "attention.unanswered", searches=_number(asked.unanswered / weeks), start=start.name, end=end.name,
             when=when, reason=_reason(reason),
         )  # fmt: skip
         yield Finding("unanswered", text, asked.waiting / weeks, f"{start.id} {end.id}")
@@ -130,8 +136,8 @@ def _look_at_refusals(refusals: Answer, weeks: float) -> Iterator[Finding]:
         refused = _int(one["refused"])
         if refused >= SMALL:
             text = say(
-                "attention.refused", service=say(f"service.{one['service']}"), source=one["source"],
-                refused=rounded(refused / weeks), reason=_reason(str(one["reason"])),
+                "attention.refused", name=one["source_name"] or say(f"service.{one['service']}"),
+                refused=_number(refused / weeks), reason=_reason(str(one["reason"])),
             )  # fmt: skip
             yield Finding("refused", text, refused / weeks, str(one["source"]))
 
@@ -166,13 +172,12 @@ def _look_at_costs(connection: Connection[Any], wanted: Wanted, rates: Rates, we
     mean = whole.cost_per_km
     if not mean:
         return
-    for (_, source, route), one in sums.items():
+    for (service, source, route), one in sums.items():
         cost = one.cost_per_km
         if cost is not None and cost >= COSTLY * mean:
-            line = lines.get((source, route))
             text = say(
-                "attention.costly", line=line.name if line else route or source, euros=_euros(cost),
-                times=round(cost / mean, 1), mean=_euros(mean), passengers=rounded(one.passengers / weeks),
+                "attention.costly", line=lines.name(service, source, route), euros=_euros(cost),
+                times=round(cost / mean, 1), mean=_euros(mean), passengers=_number(one.passengers / weeks),
             )  # fmt: skip
             yield Finding("costly", text, 0.0, f"{source}:{route}")
 
@@ -191,6 +196,11 @@ def _look_at_villages(villages: Answer) -> Iterator[Finding]:
 
 def _reason(code: str) -> Said:
     return find(f"reason.{code}") or say("reason.other", code=code)
+
+
+def _number(value: float) -> int | float:
+    """Round as people do: small numbers to a decimal."""
+    return round(value) if value >= WHOLE or round(value, 1).is_integer() else round(value, 1)
 
 
 def _euros(cents: float) -> Said:

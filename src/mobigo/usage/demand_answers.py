@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from mobigo.kit.grid import NOWHERE, square
 from mobigo.trace.model import Outcome
-from mobigo.usage.answers import SMALL, WEEK, Answer, Column, Kind, hide, rounded, share
+from mobigo.usage.answers import SMALL, WEEK, Answer, Column, Kind, hide, read_lines, rounded, share
 from mobigo.usage.communes import list_communes, place_cells
 from mobigo.usage.daytypes import day_type_of
 from mobigo.usage.model import DayType
@@ -110,7 +110,7 @@ HEADS = {
 }
 """What unserved demand may be told by."""
 REFUSED = (
-    Column("service"), Column("source"), Column("reason"), Column("commune"), Column("commune_name"),
+    Column("service"), Column("source"), Column("source_name"), Column("reason"), *COMMUNE,
     Column("refused"), Column("refused_a_week"),
 )  # fmt: skip
 VILLAGES = (
@@ -219,6 +219,7 @@ class Demand:
             one = sums[service, source, reason, where.get(origin, UNKNOWN)]
             one[0] += int(asked)
             one[1] += int(people)
+        lines = read_lines(self.connection)
         told: list[tuple[Value, ...]] = []
         places: list[dict[str, Any] | None] = []
         for (service, source, reason, commune), (asked, people) in sorted(
@@ -227,7 +228,8 @@ class Demand:
             where_asked = self.communes.get(commune)
             hidden = by_commune and 0 < people < SMALL
             told.append((
-                service, source, reason, *((commune, where_asked.name if where_asked else None) if by_commune else ()),
+                service, source, lines.name(service, source, "") or None, reason,
+                *((commune, where_asked.name if where_asked else None) if by_commune else ()),
                 hide(asked, people if by_commune else SMALL), None if hidden else rounded(asked / self.weeks),
             ))  # fmt: skip
             places.append(where_asked.place if where_asked else None)

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from psycopg import Connection
 
-    from mobigo.usage.answers import Line, Value, Wanted
+    from mobigo.usage.answers import Lines, Value, Wanted
     from mobigo.usage.economy import Rates
 
 GRAMS = 1000
@@ -130,13 +130,12 @@ def per(amount: float, units: float) -> float | None:
 
 def sum_supply(
     connection: Connection[Any], wanted: Wanted, rates: Rates
-) -> tuple[dict[tuple[str, str, str], Sum], dict[tuple[str, str], Line]]:
+) -> tuple[dict[tuple[str, str, str], Sum], Lines]:
     """Sum supply of a period by service, source and line, each day at the rates of that day."""
     lines = read_lines(connection)
     sums: dict[tuple[str, str, str], Sum] = {}
     for day, service, source, route, *told in connection.execute(_SUPPLY, wanted.parameters()):
-        line = lines.get((source, route))
-        one = _read_day(rates, day, (service, source, route), line.route_type if line else None, told)
+        one = _read_day(rates, day, (service, source, route), lines.route_type(source, route), told)
         sums.setdefault((service, source, route), Sum()).add(one)
     return sums, lines
 
@@ -166,7 +165,7 @@ def list_economy(connection: Connection[Any], wanted: Wanted, rates: Rates, *, b
     sums, lines = sum_supply(connection, wanted, rates)
     if by_line:
         rows = tuple(
-            (service, join_id(source, route), _name(lines, source, route), *one.tell())
+            (service, join_id(source, route), lines.name(service, source, route), *one.tell())
             for (service, source, route), one in sums.items()
         )
         head = (Column("service"), Column("line"), Column("line_name"))
@@ -176,11 +175,6 @@ def list_economy(connection: Connection[Any], wanted: Wanted, rates: Rates, *, b
         services.setdefault(service, Sum()).add(one)
     told = tuple((service, *one.tell()) for service, one in services.items())
     return Answer("economy_by_service", (Column("service"), *SAID), told, notes=_notes())
-
-
-def _name(lines: dict[tuple[str, str], Line], source: str, route: str) -> str:
-    line = lines.get((source, route))
-    return line.name if line else route or source
 
 
 def _notes() -> tuple[Any, ...]:

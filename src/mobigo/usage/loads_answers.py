@@ -13,11 +13,9 @@ from mobigo.usage.answers import Answer, Column, Kind, clock, join_id, read_line
 from mobigo.usage.sentences import say
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from psycopg import Connection
 
-    from mobigo.usage.answers import Line, Value, Wanted
+    from mobigo.usage.answers import Lines, Value, Wanted
     from mobigo.usage.economy import Rates, Seats
 
 _ROWS = """
@@ -298,8 +296,7 @@ class Loads:
         return self.connection.execute(query.replace("{rows}", _ROWS).encode(), parameters | more).fetchall()
 
     def _name(self, service: str, source: str, route: str) -> tuple[str, str, str]:
-        line = self.lines.get((source, route))
-        return service, join_id(source, route), line.name if line else route or source
+        return service, join_id(source, route), self.lines.name(service, source, route)
 
     def _draw_lines(self) -> dict[tuple[str, str], dict[str, Any]]:
         parameters = self.wanted.parameters()
@@ -310,12 +307,10 @@ class Loads:
         return (say("note.loads"), say("note.p90"), say("note.seats"))
 
 
-def find_all_seats(
-    lines: Mapping[tuple[str, str], Line], wanted: Wanted, rates: Rates
-) -> dict[tuple[str, str, str], Seats]:
+def find_all_seats(lines: Lines, wanted: Wanted, rates: Rates) -> dict[tuple[str, str, str], Seats]:
     """Find how many sit in the vehicles of each line, by service, source and id."""
     found = {}
-    for (source, route), line in lines.items():
+    for (source, route), line in lines.timetabled.items():
         seats = rates.find_seats(wanted.last, "transit", source, route, line.route_type)
         if seats:
             found["transit", source, route] = seats

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from mobigo.usage.answers import Value, Wanted
 
+TRANSIT = "transit"
 DIMENSIONS = {
     "line": ("p.source", "p.route"),
     "stop": ("p.source", "p.stop"),
@@ -88,7 +89,7 @@ def list_punctuality(connection: Connection[Any], wanted: Wanted, by: Collection
     )
     found = connection.execute(query.encode(), wanted.parameters()).fetchall()
     at = {field: number for number, field in enumerate(fields)}
-    lines = read_lines(connection) if "line" in dimensions else {}
+    lines = read_lines(connection)
     stops = (
         _read_stops(connection, [(row[at["p.source"]], row[at["p.stop"]]) for row in found]) if "p.stop" in at else {}
     )
@@ -99,7 +100,7 @@ def list_punctuality(connection: Connection[Any], wanted: Wanted, by: Collection
         for one in dimensions:
             if one == "line":
                 key = (row[at["p.source"]], row[at["p.route"]])
-                head += [join_id(*key), lines[key].name if key in lines else key[1]]
+                head += [join_id(*key), lines.name(TRANSIT, *key)]
             elif one == "stop":
                 key = (row[at["p.source"]], row[at["p.stop"]])
                 head += [join_id(*key), stops[key][0] if key in stops else key[1]]
@@ -128,10 +129,9 @@ def list_changes(connection: Connection[Any], wanted: Wanted, *, hourly: bool = 
         query.encode(), wanted.parameters()
     ):
         planned, judged, missed, name, to_name, geom = told
-        line, to_line = lines.get((source, route)), lines.get((to_source, to_route))
         rows.append((
-            join_id(source, route), line.name if line else route, join_id(to_source, to_route),
-            to_line.name if to_line else to_route, join_id(source, stop), name, join_id(to_source, to_stop), to_name,
+            join_id(source, route), lines.name(TRANSIT, source, route), join_id(to_source, to_route),
+            lines.name(TRANSIT, to_source, to_route), join_id(source, stop), name, join_id(to_source, to_stop), to_name,
             *([hour] if hourly else []), int(planned), int(judged), int(missed), share(missed, judged),
         ))  # fmt: skip
         places.append(json.loads(geom) if geom else None)

@@ -1,4 +1,4 @@
-"""What answers say in French and English: headers of columns, titles, notes and findings of ``sentences.toml``."""
+"""What answers say in French and English: headers of columns, titles, notes and findings of ``*sentences.toml``."""
 
 from __future__ import annotations
 
@@ -6,6 +6,9 @@ import tomllib
 from functools import cache
 from importlib import resources
 from typing import NamedTuple
+
+FILES = ("sentences.toml", "trial_sentences.toml")
+"""Of answers, and of trials of drafts."""
 
 
 class Said(NamedTuple):
@@ -45,10 +48,11 @@ def _write(value: object, language: str) -> str:
 
 @cache
 def _read() -> dict[str, Said]:
-    text = (resources.files("mobigo.usage") / "sentences.toml").read_text("utf-8")
+    room = resources.files("mobigo.usage")
     return {
         f"{part}.{key}": Said(one["en"], one["fr"].replace("'", "\u2019"))
-        for part, found in tomllib.loads(text).items()
+        for file in FILES
+        for part, found in tomllib.loads((room / file).read_text("utf-8")).items()
         for key, one in found.items()
     }
 
