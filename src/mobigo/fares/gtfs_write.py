@@ -66,7 +66,12 @@ def write_fares(catalogue: Catalogue, feeds: Sequence[FeedRows], day: date) -> F
     day : date
         Whose prices are written.
     """
-    return _Writer(catalogue, feeds, day).write()
+    return _Writer(catalogue, feeds, day, alone=len({feed.source for feed in feeds}) == 1).write()
+
+
+def write_fares_among(catalogue: Catalogue, feeds: Sequence[FeedRows], day: date) -> FareFiles:
+    """Write the fares of some feeds for an archive in which every id is ``source:id``, also that of one feed only."""
+    return _Writer(catalogue, feeds, day, alone=False).write()
 
 
 def write_archive(files: FareFiles) -> bytes:
@@ -137,12 +142,12 @@ def write_table(name: str, rows: Iterable[Cells]) -> str:
 class _Writer:
     """One writing of a catalogue's fares."""
 
-    def __init__(self, catalogue: Catalogue, feeds: Sequence[FeedRows], day: date) -> None:
+    def __init__(self, catalogue: Catalogue, feeds: Sequence[FeedRows], day: date, *, alone: bool) -> None:
         self.catalogue = catalogue
         self.day = day
         self.feeds = feeds
         self.sources = {feed.source for feed in feeds}
-        self.alone = len(self.sources) == 1
+        self.alone = alone
         self.notes: list[str] = []
         self.tables: dict[str, list[Cells]] = defaultdict(list)
         self.routes = {

@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from mobigo.ondemand.model import Call, Service, Trip
 
@@ -22,10 +22,19 @@ Key = tuple[str, str]
 """Space and id."""
 
 
-def tell_apart(services: Sequence[Service]) -> list[Service]:
-    """Rename in services of one source what an earlier one of them calls the same and is not."""
+def tell_apart(services: Sequence[Service], taken: Iterable[Key] = ()) -> list[Service]:
+    """Rename in services of one source what an earlier one of them calls the same and is not.
+
+    Parameters
+    ----------
+    services : sequence of Service
+        The first ones keep their ids.
+    taken : iterable of Key
+        What the feed has besides, for things that no service has.
+    """
     nameless = {"agency_id" not in service.agency for service in services}
-    known: dict[Key, Any] = {(AGENCY, ""): None} if len(nameless) > 1 else {}
+    known: dict[Key, Any] = dict.fromkeys(taken)
+    known |= {(AGENCY, ""): None} if len(nameless) > 1 else {}
     found = []
     for service in services:
         new: dict[Key, str] = {}

@@ -59,7 +59,7 @@ def write_flex(services: Sequence[Service], accompanying: Mapping[str, list[Row]
         raise NotFound("there is no on-demand service to export; /v1/ondemand/services lists them")
     check_together(services)
     services = tell_apart(services)
-    tables = {name: rows for name, rows in _tables(services).items() if rows}
+    tables = {name: rows for name, rows in make_tables(services).items() if rows}
     left = _list_left_over(tables, services, accompanying or {})
     for name, rows in left.items():
         tables.setdefault(name, []).extend(rows)
@@ -74,13 +74,10 @@ def write_flex(services: Sequence[Service], accompanying: Mapping[str, list[Row]
         zones = {zone.id: zone for zone in _list_zones_left_over(tables, services, accompanying or {})}
         zones |= _merge(services, lambda service: service.zones)
         if zones:
-            features = [
-                {"type": "Feature", "id": zone.id, "geometry": zone.geometry, "properties": zone_properties(zone)}
-                for zone in zones.values()
-            ]
+            features = [draw_zone(zone) for zone in zones.values()]
             text = json.dumps({"type": "FeatureCollection", "features": features}, ensure_ascii=False)
             _add(archive, LOCATIONS, text)
-        _add(archive, EXTENSION, _csv([_extension(service) for service in services], EXTENSION_COLUMNS))
+        _add(archive, EXTENSION, _csv([make_extension(service) for service in services], EXTENSION_COLUMNS))
     return out.getvalue()
 
 
@@ -142,7 +139,8 @@ def _merge(services: Iterable[Service], parts: Callable[[Service], Mapping[str, 
     return dict(sorted(found.items()))
 
 
-def _tables(services: Sequence[Service]) -> dict[str, list[Cells]]:
+def make_tables(services: Sequence[Service]) -> dict[str, list[Cells]]:
+    """Make the rows of services by file, ids as in their source; those of one id are the same in all of them."""
     trips = _merge(services, lambda service: {trip.id: (_route_id(service), trip) for trip in service.trips})
     calendars = _merge(services, lambda service: service.calendars)
     groups = _merge(services, lambda service: service.groups)
@@ -280,7 +278,13 @@ def _call(trip: Trip, call: Call) -> Cells:
     )
 
 
-def _extension(service: Service) -> Cells:
+def draw_zone(zone: Zone) -> dict[str, Any]:
+    """Make the feature of a zone."""
+    return {"type": "Feature", "id": zone.id, "geometry": zone.geometry, "properties": zone_properties(zone)}
+
+
+def make_extension(service: Service) -> Cells:
+    """Make the row of `EXTENSION` of a service."""
     promise = {name: _plain(value) for name, value in asdict(service.promise).items() if value is not None}
     told = {"service_kind": service.kind.value, "operator_id": service.operator}
     return _filled({"route_id": _route_id(service), **told, **promise})

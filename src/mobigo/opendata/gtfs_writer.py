@@ -18,8 +18,11 @@ from dataclasses import dataclass
 from hashlib import sha256
 from typing import IO, TYPE_CHECKING, Any
 
+from psycopg import sql
+
 from mobigo.opendata.archive import add_member
-from mobigo.transit.gtfs import FILES, LOCATIONS, Column, File, Kind
+from mobigo.opendata.ondemand_rows import Beside
+from mobigo.transit.gtfs import BY_NAME, EXTENSION, FILES, LOCATIONS, Column, File, Kind
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -39,8 +42,15 @@ FARES = frozenset(
 
 INFO = "feed_info"
 
+OF_TRIPS = ("trips", "stop_times")
+"""``table_name`` of translations whose ``record_id`` is a trip's."""
+
 WITHOUT_ID = "feed_info"
 """``table_name`` of translations of the one row that has no id."""
+
+
+NO_FEED = 0
+"""No version of a feed."""
 
 
 @dataclass(frozen=True)
@@ -49,6 +59,7 @@ class Part:
 
     source: str
     version: int
+    """`NO_FEED`: the staff's own services on demand, of no feed."""
 
 
 @dataclass(frozen=True)
@@ -73,6 +84,7 @@ def write_gtfs(
     *,
     fares: Mapping[str, Sequence[Row]] | None = None,
     attributions: Sequence[Row] = (),
+    beside: Beside | None = None,
 ) -> dict[str, int]:
     """Write sources as one GTFS archive.
 
@@ -90,6 +102,8 @@ def write_gtfs(
         Rows of the files of `FARES` for the whole archive; None: those of the source where it is one, none of several.
     attributions : sequence of rows
         Of attributions.txt, besides those the sources bring.
+    beside : Beside, optional
+        Services on demand as they are in force, where they are not as the feeds have them.
 
     Returns
     -------
@@ -97,31 +111,47 @@ def write_gtfs(
         Rows by file.
     """
     counts: dict[str, int] = {}
+    more = beside or Beside()
     with zipfile.ZipFile(path, "w", compresslevel=6) as archive:
         for file in FILES:
             if file.name == INFO:
                 continue
-            if file.name in FARES and (fares is not None or len(parts) > 1):
-                counts[file.name] = _add_rows(archive, file, (fares or {}).get(file.name, ()))
+            rows = [*(attributions if file.name == "attributions" else ()), *more.rows.get(file.name, ())]
+            if fares is not None:
+                rows += fares.get(file.name, ())
+            told_apart = fares is not None or len(parts) > 1
+            if file.name in FARES and told_apart:
+                counts[file.name] = _add_rows(archive, file, rows)
             else:
-                more = attributions if file.name == "attributions" else ()
-                counts[file.name] = _add_file(connection, archive, file, parts, more)
-        zones = _read_zones(connection, parts)
+                chosen = [(part, _choose(file, part, more.left_out)) for part in parts]
+                written = _without_networks(file) if told_apart else file
+                counts[file.name] = _add_file(connection, archive, written, chosen, rows)
+        if not counts["stops"]:  # some programs ask for it even where there is none
+            _write(archive, "stops.txt", "stop_id,stop_name,stop_lat,stop_lon\n")
+        zones = sorted([*_read_zones(connection, parts), *more.zones], key=lambda zone: str(zone["id"]))
         if zones:
             text = json.dumps({"type": "FeatureCollection", "features": zones}, ensure_ascii=False, sort_keys=True)
             _write(archive, LOCATIONS, text)
             counts["locations"] = len(zones)
-        first, last = find_period(connection, parts)
+        if more.extension:
+            names = list(dict.fromkeys(name for row in more.extension for name in row))
+            _write(archive, EXTENSION, _csv(more.extension, names))
+        first, last = find_period(connection, parts, more)
         _write(archive, "feed_info.txt", _feed_info(publisher, first, last, _digest(archive)))
     return {name: rows for name, rows in counts.items() if rows}
 
 
-def find_period(connection: Connection[Any], parts: Sequence[Part]) -> tuple[date | None, date | None]:
+def find_period(
+    connection: Connection[Any], parts: Sequence[Part], beside: Beside | None = None
+) -> tuple[date | None, date | None]:
     """Find the first and the last day on which anything of the sources runs."""
     row = connection.execute(
         "SELECT min(first_day), max(last_day) FROM feed_version WHERE id = ANY(%s)", [[part.version for part in parts]]
     ).fetchone()
-    return row or (None, None)
+    more = beside or Beside()
+    firsts = [day for day in (row and row[0], more.first) if day is not None]
+    lasts = [day for day in (row and row[1], more.last) if day is not None]
+    return min(firsts, default=None), max(lasts, default=None)
 
 
 def _digest(archive: zipfile.ZipFile) -> str:
@@ -165,24 +195,43 @@ def _add_rows(archive: zipfile.ZipFile, file: File, rows: Sequence[Row]) -> int:
     return len(rows)
 
 
+def _without_networks(file: File) -> File:
+    """Let files of fares, which are not those of one source, say of which network a route is."""
+    columns = tuple(column for column in file.columns if (file.name, column.name) != ("routes", "network_id"))
+    return file._replace(columns=columns)
+
+
+def read_rows(connection: Connection[Any], name: str, part: Part) -> list[Row]:
+    """Read the rows of a file as they are written: texts by column, without empty cells."""
+    file = BY_NAME[name]
+    out = io.BytesIO()
+    _copy(connection, out, file, file.columns, (part, _choose(file, part, {})))
+    names = [column.name for column in file.columns]
+    rows = csv.reader(io.StringIO(out.getvalue().decode(), newline=""))
+    return [{name: cell for name, cell in zip(names, row, strict=True) if cell} for row in rows]
+
+
 # ── rows, written by the database ─────────────────────────────────────────────────────────────────────────────────────
 
 
 def _add_file(
-    connection: Connection[Any], archive: zipfile.ZipFile, file: File, parts: Sequence[Part], more: Sequence[Row]
+    connection: Connection[Any],
+    archive: zipfile.ZipFile,
+    file: File,
+    parts: Sequence[tuple[Part, Where]],
+    more: Sequence[Row],
 ) -> int:
     """Write one file of all sources, with the columns that any of them fills; return its rows."""
-    rows = _count(connection, file, parts) + len(more)
+    rows = sum(_count(connection, file, where) for _, where in parts) + len(more)
     if not rows:
         return 0
-    used = _find_used(connection, file, parts) | {name for row in more for name, value in row.items() if value != ""}
-    if file.name == "routes" and len(parts) > 1:
-        used.discard("network_id")  # files of fares, which are not those of one source, say it
+    used = _find_used(connection, file, [part for part, _ in parts])
+    used |= {name for row in more for name, value in row.items() if value != ""}
     columns = [column for column in file.columns if column.name in used or (column.required and column.column_required)]
     with add_member(archive, file.filename) as stream:
         stream.write((",".join(column.name for column in columns) + "\n").encode())
-        for part in parts:
-            _copy(connection, stream, file, columns, part)
+        for chosen in parts:
+            _copy(connection, stream, file, columns, chosen)
         if more:
             stream.write(_csv(more, [column.name for column in columns]).split("\n", 1)[1].encode())
     return rows
@@ -196,11 +245,31 @@ def _find_used(connection: Connection[Any], file: File, parts: Sequence[Part]) -
     return {column.name for column, used in zip(file.columns, row or (), strict=True) if used}
 
 
-def _count(connection: Connection[Any], file: File, parts: Sequence[Part]) -> int:
-    row = connection.execute(
-        f"SELECT count(*) FROM {file.name} WHERE version_id = ANY(%s)".encode(), [[part.version for part in parts]]
-    ).fetchone()
+def _count(connection: Connection[Any], file: File, where: Where) -> int:
+    query = sql.SQL("SELECT count(*) FROM {} WHERE {}").format(sql.Identifier(file.name), where)
+    row = connection.execute(query).fetchone()
     return int(row[0]) if row else 0
+
+
+Where = sql.Composed
+"""Which rows of a file are written."""
+
+
+def _choose(file: File, part: Part, left_out: Mapping[str, frozenset[str]]) -> Where:
+    """Say in SQL which rows of a file are written: those of the version that are about no trip left out."""
+    every: list[sql.Composable] = [sql.SQL("version_id = {}").format(sql.Literal(part.version))]
+    gone = sql.Literal(sorted(left_out.get(part.source, ())))
+    if left_out.get(part.source):
+        columns = [column.name for column in file.columns if file.name == "trips" and column.name == "trip_id"]
+        columns += [column.name for column in file.columns if "trips.trip_id" in column.to]
+        every += [sql.SQL("coalesce({0} <> ALL({1}), true)").format(sql.Identifier(name), gone) for name in columns]
+        if file.name == "translations":
+            every.append(
+                sql.SQL("NOT coalesce(table_name = ANY({0}) AND record_id = ANY({1}), false)").format(
+                    sql.Literal(list(OF_TRIPS)), gone
+                )
+            )
+    return sql.SQL(" AND ").join(every)
 
 
 def _plain(file: File, column: Column) -> str:
@@ -232,12 +301,21 @@ def _cell(file: File, column: Column, source: str) -> str:
     return special.get((file.name, column.name), written)
 
 
-def _copy(connection: Connection[Any], stream: IO[bytes], file: File, columns: Sequence[Column], part: Part) -> None:
+def _copy(
+    connection: Connection[Any],
+    stream: IO[bytes],
+    file: File,
+    columns: Sequence[Column],
+    chosen: tuple[Part, Where],
+) -> None:
+    part, where = chosen
     source = part.source.replace("'", "''")
     cells = ", ".join(f"{_cell(file, column, source)} AS {column.name}" for column in columns)
     order = ", ".join(_sorted(file, name) for name in file.key) or "1"
-    query = f"COPY (SELECT {cells} FROM {file.name} WHERE version_id = {part.version} ORDER BY {order}) TO STDOUT CSV"
-    with connection.cursor() as cursor, cursor.copy(query.encode()) as rows:
+    query = sql.SQL("COPY (SELECT {} FROM {} WHERE {} ORDER BY {}) TO STDOUT CSV").format(
+        sql.SQL(cells), sql.Identifier(file.name), where, sql.SQL(order)
+    )
+    with connection.cursor() as cursor, cursor.copy(query) as rows:
         for block in rows:
             stream.write(block)
 

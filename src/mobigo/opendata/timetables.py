@@ -9,9 +9,9 @@ from functools import partial
 from hashlib import sha256
 from typing import TYPE_CHECKING
 
-from mobigo.opendata import gtfs_writer, netex_writer, store, timetable_views
+from mobigo.opendata import fare_rows, gtfs_writer, netex_writer, ondemand_rows, store, timetable_views
 from mobigo.opendata.archive import hash_members
-from mobigo.opendata.licences import find_licence, join_licences
+from mobigo.opendata.licences import OWN, find_licence, join_licences
 from mobigo.opendata.making import Draft, Made, Maker
 from mobigo.opendata.model import Dataset, Family, Said, SourceLicence
 from mobigo.transit.flex_store import list_active_versions
@@ -41,7 +41,9 @@ FEATURES = {
 def list_timetables(connection: Connection[Any]) -> list[Maker]:
     """List the data sets of timetables: one for each source in service that may be published, and those of several."""
     licences = find_licences(connection)
-    active = [gtfs_writer.Part(*one) for one in list_active_versions(connection) if licences[one[0]].published]
+    found = [*list_active_versions(connection)]
+    found += [(source, gtfs_writer.NO_FEED) for source in ondemand_rows.list_staff_sources(connection)]
+    active = [gtfs_writer.Part(*one) for one in sorted(found) if licences[one[0]].published]
     names = _list_names(connection)
     makers = [
         Maker(_describe_one(part.source, names.get(part.source, part.source)), partial(_make, [part]))
@@ -109,16 +111,20 @@ def _list_names(connection: Connection[Any]) -> dict[str, str]:
 
 
 def find_licences(connection: Connection[Any]) -> dict[str, SourceLicence]:
-    """Find under what each source in service may be published: as staff said, else as the feed itself says."""
+    """Find under what each source in service may be published: as staff said, else as the feed itself says.
+
+    Services on demand that the staff wrote, and no feed has, are the region's own.
+    """
     said = store.list_source_licences(connection)
     rows = connection.execute(
         "SELECT feed.source, coalesce(extra ->> 'feed_license', extra ->> 'license', extra ->> 'license_url')"
         " FROM feed LEFT JOIN feed_info ON feed_info.version_id = feed.active_version"
         " WHERE feed.active_version IS NOT NULL"
     )
+    told = [*rows, *((source, OWN) for source in ondemand_rows.list_staff_sources(connection))]
     return {
-        source: said.get(source) or SourceLicence(source, find_licence(told), "", published=True)
-        for source, told in rows
+        source: said.get(source) or SourceLicence(source, find_licence(licence), "", published=True)
+        for source, licence in told
     }
 
 
@@ -129,8 +135,13 @@ def _make(parts: Sequence[gtfs_writer.Part], making: Making) -> Draft:
     publisher = gtfs_writer.Publisher(
         making.publisher.name, making.publisher.website, making.publisher.language, making.publisher.email
     )
-    counts = gtfs_writer.write_gtfs(making.connection, parts, path, publisher, attributions=_credit(own))
-    first, last = gtfs_writer.find_period(making.connection, parts)
+    services = ondemand_rows.read_in_force(making.connection, [part.source for part in parts])
+    beside = ondemand_rows.make_beside(making.connection, services, [part.source for part in parts])
+    fares = fare_rows.read_fares(making.connection, parts, making.now.date())
+    counts = gtfs_writer.write_gtfs(
+        making.connection, parts, path, publisher, fares=fares.rows, attributions=_credit(own), beside=beside
+    )
+    first, last = gtfs_writer.find_period(making.connection, parts, beside)
     said = Said(
         licence=join_licences([one.licence for one in own]).id,
         attributions=tuple(one.attribution for one in own if one.attribution),
@@ -150,7 +161,7 @@ def _make(parts: Sequence[gtfs_writer.Part], making: Making) -> Draft:
         view = making.folder / name
         write(making.connection, parts, view)
         made.append(Made(view, name, media_type, form, sha256(view.read_bytes()).hexdigest(), standard))
-    return Draft(said, tuple(made))
+    return Draft(said, tuple(made), fares.problems)
 
 
 VIEWS = (

@@ -1,0 +1,182 @@
+"""Fares of several feeds in one archive mean what they mean in each feed alone: read by the words of the reference."""
+
+from __future__ import annotations
+
+import csv
+import io
+import zipfile
+from datetime import UTC, date, datetime
+from typing import TYPE_CHECKING, Any
+
+import gtfs_guru
+import psycopg
+import pytest
+from tests.feed_text import files, pack
+
+from mobigo.db.engine import libpq_conninfo
+from mobigo.fares import service
+from mobigo.fares.demonstration import read_demonstration
+from mobigo.opendata.fare_rows import read_fares
+from mobigo.opendata.gtfs_writer import Part, Publisher, write_gtfs
+from mobigo.transit.load import load_gtfs
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
+
+NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
+DAY = date(2026, 11, 22)
+REGION = Publisher("La Région", "https://region.example", "fr", "contact@region.example")
+Tables = dict[str, list[dict[str, str]]]
+
+TWO_LINES = {
+    "routes": """
+        route_id,agency_id,route_short_name,route_type,route_color,route_text_color
+        1,A,1,3,0047BB,FFFFFF
+        2,A,2,3,0047BB,FFFFFF
+    """,
+    "trips": """
+        route_id,service_id,trip_id,trip_headsign
+        1,week,t1,Lac
+        2,week,t2,Gare
+    """,
+}
+ZONES = {
+    **TWO_LINES,
+    "networks": "network_id,network_name\nn,Named",
+    "route_networks": "network_id,route_id\nn,1",
+    "areas": "area_id,area_name\nnorth,North",
+    "stop_areas": "area_id,stop_id\nnorth,gare",
+    "fare_products": "fare_product_id,amount,currency\nticket,2.00,EUR\ncheap,1.00,EUR",
+    "fare_leg_rules": """
+        leg_group_id,network_id,from_area_id,to_area_id,fare_product_id
+        all,,,,ticket
+        up,n,north,,cheap
+    """,
+    "fare_transfer_rules": """
+        from_leg_group_id,to_leg_group_id,transfer_count,duration_limit,duration_limit_type,fare_transfer_type
+        ,,,3600,1,0
+    """,
+}
+FLAT = {
+    **TWO_LINES,
+    "fare_products": "fare_product_id,amount,currency\ncheap,1.00,EUR",
+    "fare_leg_rules": "leg_group_id,fare_product_id\nflat,cheap",
+}
+
+
+@pytest.fixture
+def connection(database_url: str) -> Iterator[psycopg.Connection[Any]]:
+    with psycopg.connect(libpq_conninfo(database_url)) as connection:
+        yield connection
+
+
+def load(url: str, path: Path, source: str) -> Part:
+    report = load_gtfs(path, source, url, now=NOW)
+    assert report.status == "active", report.as_text()
+    with psycopg.connect(libpq_conninfo(url)) as connection:
+        row = connection.execute("SELECT active_version FROM feed WHERE source = %s", [source]).fetchone()
+    assert row
+    return Part(source, row[0])
+
+
+def write(connection: psycopg.Connection[Any], parts: Sequence[Part], path: Path) -> Tables:
+    write_gtfs(connection, parts, path, REGION, fares=read_fares(connection, parts, DAY).rows)
+    errors = [one for one in gtfs_guru.validate(str(path)).to_dict()["notices"] if one["severity"] == "ERROR"]
+    assert errors == []
+    tables = {}
+    with zipfile.ZipFile(path) as archive:
+        for name in archive.namelist():
+            if name.endswith(".txt"):
+                rows = csv.DictReader(io.StringIO(archive.read(name).decode(), newline=""))
+                tables[name[:-4]] = [{key: cell for key, cell in row.items() if cell} for row in rows]
+    return tables
+
+
+# ── the reference, read anew ──────────────────────────────────────────────────────────────────────────────────────────
+
+
+def find_products(tables: Tables, route: str, start: str, end: str) -> set[tuple[str, str]]:
+    """Find leg group and product of a leg, without priorities: as fare_leg_rules.txt is told to be read."""
+    rules = tables.get("fare_leg_rules", [])
+    networks = {row["network_id"] for row in tables.get("route_networks", ()) if row["route_id"] == route}
+    networks |= {row["network_id"] for row in tables["routes"] if row["route_id"] == route and "network_id" in row}
+
+    def fits(rule: dict[str, str], column: str, own: set[str]) -> bool:
+        if column in rule:
+            return rule[column] in own
+        return not own & {one.get(column) for one in rules}
+
+    def areas(stop: str) -> set[str]:
+        return {row["area_id"] for row in tables.get("stop_areas", ()) if row["stop_id"] == stop}
+
+    return {
+        (rule.get("leg_group_id", ""), rule["fare_product_id"])
+        for rule in rules
+        if fits(rule, "network_id", networks)
+        and fits(rule, "from_area_id", areas(start))
+        and fits(rule, "to_area_id", areas(end))
+    }
+
+
+def find_transfers(tables: Tables, one: str, other: str) -> set[tuple[str, ...]]:
+    """Find what changing from a leg group to another costs."""
+    rules = tables.get("fare_transfer_rules", [])
+
+    def fits(rule: dict[str, str], column: str, own: str) -> bool:
+        return rule[column] == own if column in rule else own not in {each.get(column) for each in rules}
+
+    return {
+        tuple(rule.get(name, "") for name in ("duration_limit", "fare_transfer_type", "fare_product_id"))
+        for rule in rules
+        if fits(rule, "from_leg_group_id", one) and fits(rule, "to_leg_group_id", other)
+    }
+
+
+def test_each_feed_keeps_its_fares_beside_others(
+    database_url: str, connection: psycopg.Connection[Any], tmp_path: Path
+) -> None:
+    feeds = {"one": ZONES, "two": FLAT, "none": TWO_LINES}
+    parts = [load(database_url, pack(tmp_path / f"{name}.zip", files(**more)), name) for name, more in feeds.items()]
+    alone = {part.source: write(connection, [part], tmp_path / f"{part.source}-alone.zip") for part in parts}
+    together = write(connection, parts, tmp_path / "together.zip")
+    groups = {}
+    for part in parts:
+        tables = alone[part.source]
+        stops = sorted({row["stop_id"] for row in tables["stop_times"] if "stop_id" in row})
+        for route in (row["route_id"] for row in tables["routes"]):
+            for start in stops:
+                for end in stops:
+                    expected = find_products(tables, route, start, end)
+                    assert find_products(together, route, start, end) == expected, (route, start, end)
+        groups[part.source] = {row["leg_group_id"] for row in tables.get("fare_leg_rules", ()) if "leg_group_id" in row}
+        for one in groups[part.source]:
+            for other in groups[part.source]:
+                assert find_transfers(together, one, other) == find_transfers(tables, one, other)
+    assert find_products(alone["one"], "one:1", "one:gare", "one:lac") == {("one:up", "one:cheap")}
+    for one in groups["one"]:
+        for other in groups["two"]:
+            assert find_transfers(together, one, other) == set()  # nobody promised a change between them
+    load(database_url, tmp_path / "together.zip", "back")
+
+
+def test_a_flat_fare_of_one_feed_is_not_anothers(
+    database_url: str, connection: psycopg.Connection[Any], tmp_path: Path
+) -> None:
+    flat = {"fare_attributes": ("fare_id,price,currency_type,payment_method,transfers\nf,1.50,EUR,0,0")}
+    parts = [
+        load(database_url, pack(tmp_path / "one.zip", files(**flat)), "one"),
+        load(database_url, pack(tmp_path / "two.zip", files()), "two"),
+    ]
+    together = write(connection, parts, tmp_path / "together.zip")
+    ours = {row["route_id"] for row in together["routes"] if row["route_id"].startswith("one:")}
+    assert {(row["fare_id"], row["route_id"]) for row in together["fare_rules"]} == {("one:f", id_) for id_ in ours}
+
+
+def test_example_prices_are_for_nobody_and_the_regions_own_go_before_a_feeds(
+    database_url: str, connection: psycopg.Connection[Any], tmp_path: Path
+) -> None:
+    part = load(database_url, pack(tmp_path / "one.zip", files(**ZONES)), "demonstration")
+    draft = service.draft_catalogue(connection, read_demonstration(), origin="x", by="x", now=NOW)
+    service.publish(connection, draft.number, seen=None, by="x", now=NOW, today=DAY)
+    assert read_fares(connection, [part], DAY).rows is None
