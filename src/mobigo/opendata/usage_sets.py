@@ -13,6 +13,7 @@ import io
 import json
 import os
 import shutil
+from datetime import date
 from functools import partial
 from hashlib import file_digest
 from typing import TYPE_CHECKING, Any
@@ -41,7 +42,6 @@ from mobigo.usage.extract import LAYOUTS, OUTSIDE
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-    from datetime import date
     from pathlib import Path
 
     from psycopg import Connection
@@ -114,7 +114,8 @@ def list_usage_sets(connection: Connection[Any]) -> list[Maker]:
     return makers + [
         Maker(_describe_source(source), partial(_make_observed, source, one))
         for source, one in sorted(licences.items())
-        if one.published and list_months(connection, source)
+        if one.published
+        and (list_months(connection, source) or store.find_standing(connection, f"{OBSERVED_IN}{source}"))
     ]
 
 
@@ -131,7 +132,7 @@ def _make_usage(making: Making) -> Draft | None:
         for one, text in zip(opened, months, strict=True):
             files.append(_write(making, f"{layout.name}-{one.month:%Y-%m}.csv", text))
         samples[layout.name] = _sample(months[-1].decode())
-        schema = {"month": pl.String, **dict.fromkeys(layout.columns, pl.String), "travellers": pl.Int64}
+        schema = _list_types(layout)
         path = making.folder / f"{layout.name}.parquet"
         pl.concat(pl.read_csv(text, schema=schema) for text in months).write_parquet(path, compression="zstd")
         files += [_tell(path), _write(making, f"{layout.name}.schema.json", _describe(SAID, schema))]
@@ -143,6 +144,10 @@ def _make_usage(making: Making) -> Draft | None:
         samples=samples,
     )
     return Draft(said, tuple(files))
+
+
+def _list_types(layout: Layout) -> dict[str, type[pl.DataType]]:
+    return {"month": pl.String, **dict.fromkeys(layout.columns, pl.String), "travellers": pl.Int64}
 
 
 def _read_month(connection: Connection[Any], month: date, layout: Layout) -> bytes:
@@ -171,7 +176,7 @@ def check_usage(making: Making, draft: Draft) -> list[Problem]:
         for file in draft.files:
             if file.format == "CSV" and file.name.startswith(f"{layout.name}-"):
                 rule = rules[file.name.removeprefix(f"{layout.name}-").removesuffix(".csv")]
-                rows = pl.read_csv(file.path, schema_overrides=dict.fromkeys(layout.columns, pl.String))
+                rows = pl.read_csv(file.path, schema=_list_types(layout))
                 found += [f"{file.name}: {why}" for why in check_rows(layout, rule, rows)]
     return [Problem("disclosure", "tells_too_much", Severity.ERROR, len(found), found[0])] if found else []
 
@@ -193,9 +198,13 @@ def check_rows(layout: Layout, rule: Rule, rows: pl.DataFrame) -> list[str]:
 # ── vehicles ──────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
+OBSERVED_IN = "observed-"
+"""How the data set of a source begins, and the file of a month in it."""
+
+
 def _describe_source(source: str) -> Dataset:
     return Dataset(
-        f"observed-{source}",
+        f"{OBSERVED_IN}{source}",
         {"fr": f"Horaires observés : {source}", "en": f"Observed times: {source}"},
         {
             "fr": f"Le temps réel du réseau « {source} » tel qu'il a été vu : par mois, chaque passage avec son retard"
@@ -210,15 +219,15 @@ def _describe_source(source: str) -> Dataset:
 
 def _make_observed(source: str, licence: SourceLicence, making: Making) -> Draft | None:
     months = list_months(making.connection, source)
-    standing = store.find_standing(making.connection, f"observed-{source}")
+    standing = store.find_standing(making.connection, f"{OBSERVED_IN}{source}")
     before = {piece.name: piece for piece in standing.current.pieces} if standing and standing.current else {}
-    kept = {name.split("-", 1)[1][:7] for name in before if name.startswith("observed-")}
+    kept = {name.removeprefix(OBSERVED_IN)[:7] for name in before if name.startswith(OBSERVED_IN)}
     files = [_take(making, piece) for piece in before.values() if not piece.name.endswith(".schema.json")]
     for month in months:
         if f"{month:%Y-%m}" not in kept:
             punctuality = making.folder / f"punctuality-{month:%Y-%m}.csv"
-            calls = making.folder / f"observed-{month:%Y-%m}.csv.gz"
-            table = making.folder / f"observed-{month:%Y-%m}.parquet"
+            calls = making.folder / f"{OBSERVED_IN}{month:%Y-%m}.csv.gz"
+            table = making.folder / f"{OBSERVED_IN}{month:%Y-%m}.parquet"
             write_punctuality(making.connection, source, month, punctuality)
             write_observed(making.connection, source, month, calls, table)
             files += [_tell(path) for path in (punctuality, calls, table)]
@@ -231,9 +240,9 @@ def _make_observed(source: str, licence: SourceLicence, making: Making) -> Draft
     said = Said(
         licence.licence.id,
         (licence.attribution,) if licence.attribution else (),
-        first_day=min(months, default=None),
+        first_day=date.fromisoformat(f"{shown[0].name.removeprefix('punctuality-')[:7]}-01"),
         counts={"months": len(shown)},
-        samples={"punctuality": _sample(shown[-1].path.read_text("utf-8"))} if shown else {},
+        samples={"punctuality": _sample(shown[-1].path.read_text("utf-8"))},
     )
     return Draft(said, tuple(files))
 
