@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from tests.journeys.text_network import AGENCY, CALENDAR, place
 
+from mobigo.journeys.network import LAYOUT, Manifest, Names, Network
+from mobigo.street.drives import Drives
+from mobigo.transit.days import DayViews
 from mobigo.transit.feed import read_feed_tables
+from mobigo.transit.footpaths import link_stops
 from mobigo.transit.timetable import build
 from mobigo.usage.draft import read_changes
 from mobigo.usage.draft_edit import Edited, edit
@@ -54,6 +59,15 @@ def write_town(folder: Path, **files: str) -> Path:
 def tables(folder: Path, **files: str) -> FeedTables:
     """Return the tables of the town."""
     return read_feed_tables(write_town(folder, **files))
+
+
+def lay(folder: Path, after: FeedTables) -> Network:
+    """Lay a network of tables, without streets: one walks straight, 1.4 times."""
+    timetable = build(after)
+    walks = link_stops(timetable, link_metres=300)
+    manifest = Manifest("text", LAYOUT, datetime(2026, 11, 23, tzinfo=UTC), "Europe/Paris", {}, None, {})
+    days = DayViews(timetable, walks)
+    return Network(folder, manifest, timetable, None, None, walks, None, days, Names(timetable), Drives(None))
 
 
 def change(kind: str, **more: Any) -> dict[str, Any]:  # noqa: ANN401 - members of a change

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from mobigo.cli.drafts import draft
 from mobigo.cli.opening import open_
 
 if TYPE_CHECKING:
@@ -183,3 +184,6 @@ def simulate(*, day: str | None, first: str | None, last: str | None, notes: int
     days = read_days(day, first, last, settings.open_clock().now())
     total = imagine(open_database(), days, notes, seed, lambda one, number: print(f"{one}  {number:>10,} notes"))
     print(f"{total:,} notes imagined; `mobigo usage count` counts them")
+
+
+usage.add_command(draft)

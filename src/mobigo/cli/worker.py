@@ -101,6 +101,7 @@ def list_tasks(url: str, settings: Settings) -> Mapping[str, Callable[..., objec
 
     from mobigo.cli.carpool_people import CarpoolPeople
     from mobigo.cli.carpool_rides import CarpoolRides
+    from mobigo.cli.drafts import try_apart
     from mobigo.cli.improving import improve_runs
     from mobigo.cli.keeping import Keeper
     from mobigo.cli.messages import forget_messages
@@ -190,6 +191,7 @@ def list_tasks(url: str, settings: Settings) -> Mapping[str, Callable[..., objec
         "opendata.publish": partial(publish_all, url, settings),
         "opendata.watch": partial(watch_addresses, url, settings),
         "network.drives": drive,
+        "usage.try": partial(try_apart, url, settings),
         "usage.count": partial(count_due, url, settings),
         "usage.open": partial(open_due, url, settings),
         "live.poll": poll,
