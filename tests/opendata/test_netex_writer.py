@@ -10,15 +10,23 @@ from typing import TYPE_CHECKING, Any
 import psycopg
 import pytest
 from lxml import etree
-from tests.opendata.netex_reader import read_netex
+from tests.feed_text import pack
+from tests.ondemand.flex_text import files
+from tests.opendata.netex_reader import Asked, Booking, read_netex
 
 from mobigo.db.engine import libpq_conninfo
-from mobigo.opendata.gtfs_writer import Part
+from mobigo.ondemand import services
+from mobigo.ondemand.catalogue import read_catalogue
+from mobigo.ondemand.documents import to_document
+from mobigo.ondemand.services import Author
+from mobigo.opendata.gtfs_writer import NO_FEED, Part
 from mobigo.opendata.netex_writer import write_netex
 from mobigo.transit.load import load_gtfs
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from tests.opendata.netex_reader import Delivery
 
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
 DEMONSTRATION = Path(__file__).parents[2] / "gtfs/demonstration"
@@ -85,7 +93,66 @@ def compare(connection: psycopg.Connection[Any], part: Part, path: Path) -> None
         "SELECT %(source)s || ':' || trip_id, start_time, end_time, headway_secs FROM frequencies"
         " WHERE version_id = %(version)s"
     )
+    compare_on_demand(connection, part, told)
     assert sorted((trip, *one) for trip, many in told.headways.items() for one in many) == sorted(every)
+
+
+BOOKING = """
+    SELECT booking_rule_id, phone_number, booking_url, booking_type, prior_notice_duration_min, prior_notice_last_day,
+        prior_notice_last_time
+    FROM booking_rules WHERE version_id = %(version)s
+"""
+ASKED = """
+    SELECT %(source)s || ':' || t.trip_id, %(source)s || ':' || t.service_id,
+        %(source)s || ':' || coalesce(s.location_id, s.location_group_id, s.stop_id),
+        start_pickup_drop_off_window, end_pickup_drop_off_window, arrival_time, departure_time, pickup_type,
+        drop_off_type, coalesce(pickup_booking_rule_id, drop_off_booking_rule_id)
+    FROM stop_times s JOIN trips t USING (version_id, trip_id)
+    WHERE version_id = %(version)s AND EXISTS (
+        SELECT FROM stop_times f WHERE f.version_id = s.version_id AND f.trip_id = s.trip_id AND (
+            f.location_id IS NOT NULL OR f.location_group_id IS NOT NULL
+            OR f.start_pickup_drop_off_window IS NOT NULL
+        )
+    )
+    ORDER BY trip_id, stop_sequence
+"""
+
+
+def compare_on_demand(connection: psycopg.Connection[Any], part: Part, told: Delivery) -> None:
+    """Compare what runs on demand with the tables: zones, groups, windows, and how one books."""
+
+    def read(query: str) -> list[tuple[Any, ...]]:
+        return connection.execute(query.encode(), {"version": part.version, "source": part.source}).fetchall()
+
+    bookings = {}
+    for id_, phone, url, kind, minutes, days, until in read(BOOKING):
+        least = f"P{days}D" if kind == 2 else None if minutes is None else f"PT{minutes * 60}S"
+        when = {0: "timeOfTravelOnly", 1: "advanceAndDayOfTravel"}.get(kind) or (
+            "untilPreviousDay" if days == 1 else "advanceOnly"
+        )
+        latest = None if until is None else f"{until // 3600:02}:{until // 60 % 60:02}:{until % 60:02}"
+        bookings[id_] = Booking(phone, url, when, least, latest)
+    asked: dict[str, tuple[str, list[Asked]]] = {}
+    for trip, service, place, start, end, arrival, departure, pickup, drop_off, rule in read(ASKED):
+        window = None if start is None else (start, end)
+        call = Asked(place, window, (arrival, departure), pickup != 1, drop_off != 1, bookings.get(rule))
+        asked.setdefault(trip, (service, []))[1].append(call)
+    assert told.on_demand == asked
+    zones = read(
+        "SELECT %(source)s || ':' || location_id, ST_AsGeoJSON(ST_Multi(geom), 7)::json -> 'coordinates' FROM locations"
+        " WHERE version_id = %(version)s"
+    )
+    assert told.zones == {
+        id_: [[[pytest.approx(tuple(point), abs=1e-6) for point in ring] for ring in rings] for rings in polygons]
+        for id_, polygons in zones
+    }
+    groups: dict[str, set[str]] = {}
+    for group, stop in read(
+        "SELECT %(source)s || ':' || location_group_id, %(source)s || ':' || stop_id FROM location_group_stops"
+        " WHERE version_id = %(version)s"
+    ):
+        groups.setdefault(group, set()).add(stop)
+    assert told.groups == groups
 
 
 def list_days(connection: psycopg.Connection[Any], part: Part) -> dict[str, set[date]]:
@@ -113,6 +180,45 @@ def test_the_demonstration_is_told_whole(
     compare(connection, part, tmp_path / "netex.zip")
     write_netex(connection, [part], tmp_path / "again.zip")
     assert (tmp_path / "netex.zip").read_bytes() == (tmp_path / "again.zip").read_bytes()
+
+
+def test_services_on_demand_are_told_whole(
+    database_url: str, connection: psycopg.Connection[Any], tmp_path: Path
+) -> None:
+    part = load(database_url, pack(tmp_path / "valley.zip", files()), "valley")
+    counts = write_netex(connection, [part], tmp_path / "netex.zip")
+    assert (counts["FlexibleLine"], counts["Line"], counts["FlexibleStopPlace"]) == (3, 1, 2)
+    compare(connection, part, tmp_path / "netex.zip")
+    told = read_netex(tmp_path / "netex.zip")
+    assert told.flexible == {
+        "valley:feeder": "mixedFlexibleAndFixed",
+        "valley:line": "fixed",
+        "valley:points": "fixedStopAreaWide",
+    }
+
+
+def test_services_of_the_staff_are_told_beside_those_of_feeds(
+    database_url: str, connection: psycopg.Connection[Any], tmp_path: Path
+) -> None:
+    valley = load(database_url, pack(tmp_path / "valley.zip", files()), "valley")
+    catalogue = read_catalogue(connection)
+    document = to_document(catalogue.get("valley:line"))
+    body = type(document).model_validate({**document.model_dump(mode="json"), "operator": None})
+    services.write(connection, catalogue, "taxis:nord", body, Author("Alix", NOW))
+    services.withdraw(connection, catalogue, "valley:line", Author("Alix", NOW))
+    write_netex(connection, [Part("taxis", NO_FEED), valley], tmp_path / "netex.zip")
+    told = read_netex(tmp_path / "netex.zip")
+    assert told.journeys["taxis:v1"] == (
+        "taxis:week",
+        [
+            ("taxis:mairie", 28_800, 28_800, True, False),
+            ("taxis:lac", 29_400, 29_460, True, True),
+            ("taxis:ville", 31_200, 31_200, False, True),
+        ],
+    )
+    assert "valley:v1" not in told.journeys
+    assert told.days["taxis:week"] == told.days["valley:week"]
+    assert told.operators == {"taxis:A": "À la demande", "valley:A": "À la demande"}
 
 
 @pytest.mark.parametrize("feed", FEEDS)

@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import re
 import zipfile
+from datetime import UTC, date
 from hashlib import sha256
-from itertools import groupby
+from itertools import chain, groupby
 from typing import IO, TYPE_CHECKING, Any
 
 from psycopg.rows import dict_row
 
+from mobigo.opendata import netex_flex
 from mobigo.opendata.archive import add_member
 from mobigo.opendata.netex_xml import (
     CLOSE,
@@ -29,9 +31,11 @@ from mobigo.opendata.netex_xml import (
     text,
     thing,
 )
+from mobigo.opendata.ondemand_rows import InForce, make_beside, read_in_force
+from mobigo.transit.gtfs import BY_NAME, Kind
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
     from datetime import datetime
     from pathlib import Path
 
@@ -84,9 +88,11 @@ def write_netex(connection: Connection[Any], parts: Sequence[Part], path: Path) 
         Objects by class.
     """
     counts: dict[str, int] = {}
+    services = {one.source: one for one in read_in_force(connection, [part.source for part in parts])}
     with zipfile.ZipFile(path, "w", compresslevel=6) as archive:
         for part in parts:
-            _Source(connection, part, archive, counts).write()
+            nothing = InForce(part.source, (), frozenset(), frozenset())
+            _Source(connection, part, services.get(part.source, nothing), archive, counts).write()
     return counts
 
 
@@ -99,23 +105,43 @@ class _Source:
     """One source being written."""
 
     def __init__(
-        self, connection: Connection[Any], part: Part, archive: zipfile.ZipFile, counts: dict[str, int]
+        self,
+        connection: Connection[Any],
+        part: Part,
+        services: InForce,
+        archive: zipfile.ZipFile,
+        counts: dict[str, int],
     ) -> None:
         self._connection = connection
         self._part = part
+        self._services = {one.id.partition(":")[2]: one for one in services.services}
+        self._written = {one.partition(":")[2] for one in services.written}
+        self._left_out = services.left_out
+        self._beside = make_beside(connection, [services], []).rows
         self._archive = archive
         self._counts = counts
         self._stops = {row["stop_id"]: row for row in self._read("stops", "stop_id")}
         self._agencies = self._read("agency", "agency_id")
         self._zone = self._agencies[0]["agency_timezone"] if self._agencies else "Europe/Paris"
-        row = connection.execute("SELECT loaded_at FROM feed_version WHERE id = %s", [part.version]).fetchone()
+        self._made_at = self._find_made()
+
+    def _find_made(self) -> datetime:
+        """Find when what it says was loaded, or written by the staff."""
+        row = self._connection.execute(
+            "SELECT max(at) FROM (SELECT loaded_at AS at FROM feed_version WHERE id = %s UNION ALL"
+            " SELECT written_at FROM ondemand_service WHERE split_part(id, ':', 1) = %s) AS known",
+            [self._part.version, self._part.source],
+        ).fetchone()
         assert row
-        self._made_at: datetime = row[0]
+        made: datetime = row[0]
+        return made.astimezone(UTC)
 
     def _read(self, table: str, key: str) -> list[Row]:
+        """Read a file of the feed, and what services in force add to it."""
         with self._connection.cursor(row_factory=dict_row) as cursor:
             query = f'SELECT * FROM {table} WHERE version_id = %s ORDER BY {key} COLLATE "C"'
-            return list(cursor.execute(query.encode(), [self._part.version]))
+            rows = list(cursor.execute(query.encode(), [self._part.version]))
+        return rows + [_read_cells(table, row, self._part.source) for row in self._beside.get(table, ())]
 
     def _id(self, id_: str) -> str:
         return f"{self._part.source}:{id_}"
@@ -123,7 +149,7 @@ class _Source:
     def write(self) -> None:
         """Write its files."""
         self._file("commun", "NETEX_COMMUN", self._list_operators())
-        self._file("arrets", "NETEX_ARRET", self._list_stops())
+        self._file("arrets", "NETEX_ARRET", chain(self._list_stops(), self._list_areas()))
         self._file("lignes", "NETEX_RESEAU", self._list_lines())
         self._file("calendriers", "NETEX_CALENDRIER", self._list_calendars())
         self._file("correspondances", "NETEX_RESEAU", self._list_connections())
@@ -224,6 +250,12 @@ class _Source:
             text("PlateCode", row["platform_code"]),
         )
 
+    def _list_areas(self) -> Iterator[str]:
+        """Write the zones and groups of stops of services on demand."""
+        for _, element in netex_flex.list_places(self._part.source, self._services.values()):
+            self._count("FlexibleStopPlace")
+            yield element
+
     # ── lines, calendars, changes ─────────────────────────────────────────────────────────────────────────────────────
 
     def _list_lines(self) -> Iterator[str]:
@@ -236,17 +268,24 @@ class _Source:
             "Network",
             self._part.source,
             text("Name", ", ".join(names)[:200]),
-            box("members", *(refer("Line", self._id(row["route_id"])) for row in routes)),
+            box("members", *(self._refer_line(row["route_id"]) for row in routes)),
         )
         for row in routes:
-            self._count("Line")
+            self._count(self._class_of(row["route_id"]))
             yield self._write_line(row)
+
+    def _class_of(self, route: str) -> str:
+        return "FlexibleLine" if route in self._services else "Line"
+
+    def _refer_line(self, route: str) -> str:
+        return refer(self._class_of(route), self._id(route))
 
     def _write_line(self, row: Row) -> str:
         agency = row["agency_id"] if row["agency_id"] is not None else self._only_agency()
         kind = SUBMODES.get(row["route_type"])
+        service = self._services.get(row["route_id"])
         return thing(
-            "Line",
+            self._class_of(row["route_id"]),
             self._id(row["route_id"]),
             text("Name", row["route_long_name"] or row["route_short_name"]),
             text("ShortName", row["route_short_name"]),
@@ -257,6 +296,7 @@ class _Source:
             text("PublicCode", row["route_short_name"]),
             refer("Operator", self._id(agency)) if agency is not None else "",
             box("Presentation", text("Colour", row["route_color"]), text("TextColour", row["route_text_color"])),
+            netex_flex.write_line_properties(service) if service else "",
         )
 
     def _only_agency(self) -> str | None:
@@ -324,14 +364,19 @@ class _Source:
     # ── journeys ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
     def _group_trips(self) -> Iterator[tuple[Row, Iterator[tuple[Row, list[Row]]]]]:
-        """Read trips with their calls, line by line; trips that run on demand are told elsewhere."""
+        """Read trips with their calls, line by line: those of the timetable, then those of services on demand."""
         routes = {row["route_id"]: row for row in self._read("routes", "route_id")}
+        on_demand = {
+            route: netex_flex.list_rows(service, netex_flex.list_flexible(service, whole=route in self._written))
+            for route, service in self._services.items()
+        }
         query = f"""
-            SELECT t.*, c.arrival_time, c.departure_time, s.stop_id, c.stop_headsign, c.pickup_type, c.drop_off_type
+            SELECT t.*, c.arrival_time, c.departure_time, s.stop_id, c.stop_headsign, c.pickup_type, c.drop_off_type,
+                NULL AS area, NULL AS "window"
             FROM trips t
             JOIN stop_times_compact c ON c.version_id = t.version_id AND c.trip_line = t.line
             JOIN stops s ON s.version_id = c.version_id AND s.line = c.stop_line
-            WHERE t.version_id = %(version)s AND NOT EXISTS (
+            WHERE t.version_id = %(version)s AND t.trip_id <> ALL(%(left_out)s) AND NOT EXISTS (
                 SELECT FROM stop_times_compact f
                 WHERE f.version_id = t.version_id AND f.trip_line = t.line AND ({FLEXIBLE})
             )
@@ -339,10 +384,13 @@ class _Source:
         """
         with self._connection.cursor(f"netex_{self._part.version}", row_factory=dict_row) as cursor:
             cursor.itersize = FETCHED
-            rows = cursor.execute(query.encode(), {"version": self._part.version})
+            rows = cursor.execute(query.encode(), {"version": self._part.version, "left_out": sorted(self._left_out)})
             for route, of_route in groupby(rows, key=lambda row: row["route_id"]):
-                trips = ((calls[0], calls) for calls in _gather(of_route))
-                yield routes[route], trips
+                every = chain(_gather(of_route), on_demand.pop(route, []))
+                yield routes[route], ((calls[0], calls) for calls in every)
+        for route, alone in sorted(on_demand.items()):
+            if alone:
+                yield routes[route], ((calls[0], calls) for calls in alone)
 
     def _write_offer(self, number: int, route: Row, trips: Iterable[tuple[Row, list[Row]]]) -> None:
         """Write the patterns and the journeys of a line."""
@@ -354,7 +402,8 @@ class _Source:
             pattern = self._name_pattern(route, trip, calls)
             if pattern not in patterns:
                 patterns[pattern] = self._write_pattern(pattern, route, trip, calls, shared)
-            journeys.append(self._write_journey(pattern, route, trip, calls, every.get(trip["trip_id"], ())))
+            repeated: Sequence[Row] = trip.get("frequencies") or every.get(trip["trip_id"], ())
+            journeys.append(self._write_journey(pattern, route, trip, calls, repeated))
         title = f"offre_{number}_{re.sub('[^A-Za-z0-9]+', '-', route['route_id'])[:60]}"
         part = f"{self._part.source}-{title}"
         with add_member(self._archive, f"{self._part.source}_{title}.xml") as stream:
@@ -385,7 +434,7 @@ class _Source:
 
     def _name_pattern(self, route: Row, trip: Row, calls: Sequence[Row]) -> str:
         """Name a sequence of calls by what it is: the same in every export."""
-        said = [(call["stop_id"], call["stop_headsign"], call["pickup_type"], call["drop_off_type"]) for call in calls]
+        said = [_say_call(call) for call in calls]
         digest = sha256(repr((trip["direction_id"], trip["trip_headsign"], said)).encode()).hexdigest()[:12]
         return self._id(f"{route['route_id']}.{digest}")
 
@@ -400,14 +449,14 @@ class _Source:
                 "Route",
                 direction,
                 text("Name", route["route_long_name"] or route["route_short_name"]),
-                refer("Line", line),
+                self._refer_line(route["route_id"]),
                 text("DirectionType", towards),
                 refer("Direction", direction),
             ),
         )
         points = []
         for order, call in enumerate(calls, 1):
-            self._share_stop(call["stop_id"], shared)
+            self._share_point(call, shared)
             asked = call["pickup_type"] in BY_REQUEST or call["drop_off_type"] in BY_REQUEST
             points.append(
                 thing(
@@ -432,6 +481,8 @@ class _Source:
         )
 
     def _say_booking(self, route: Row, call: Row) -> str:
+        if call.get("booking"):
+            return box("BookingArrangements", call["booking"])
         if BY_PHONE not in {call["pickup_type"], call["drop_off_type"]}:
             return ""
         phones = {row["agency_id"]: row["agency_phone"] for row in self._agencies}
@@ -441,6 +492,14 @@ class _Source:
             box("BookingContact", text("Phone", phone)),
             text("BookingMethods", "callOffice"),
         )
+
+    def _share_point(self, call: Row, shared: dict[str, str]) -> None:
+        """Write, once a file, the point that journeys call at: a stop, or an area."""
+        if call["area"] is None:
+            self._share_stop(call["stop_id"], shared)
+            return
+        id_ = self._id(call["stop_id"])
+        shared.setdefault(f"Stop {call['stop_id']}", netex_flex.write_point(id_, call["area"]))
 
     def _share_stop(self, stop: str, shared: dict[str, str]) -> None:
         """Write, once a file, the point that journeys call at, and where it is."""
@@ -474,6 +533,7 @@ class _Source:
                 refer("StopPointInJourneyPattern", f"{pattern}.{order}"),
                 clock("Arrival", call["arrival_time"]),
                 clock("Departure", call["departure_time"]),
+                netex_flex.write_window(call["window"]) if call["window"] else "",
             ).replace("<TimetabledPassingTime>", '<TimetabledPassingTime version="any">', 1)
             for order, call in enumerate(calls, 1)
         ]
@@ -491,8 +551,33 @@ class _Source:
             box("facilities", thing("ServiceFacilitySet", id_, text("LuggageCarriageFacilityList", bikes)))
             if bikes
             else "",
+            netex_flex.write_properties(id_, calls) if "booking" in trip else "",
             _say_frequencies(id_, every),
         )
+
+
+def _say_call(call: Row) -> tuple[Any, ...]:
+    """Say what makes calls of two trips the same; of a stop of the timetable in the words of former exports."""
+    said = (call["stop_id"], call["stop_headsign"], call["pickup_type"], call["drop_off_type"])
+    return said if call["area"] is None and not call.get("booking") else (*said, call["area"], call["booking"])
+
+
+def _read_cells(table: str, row: dict[str, str], source: str) -> Row:
+    """Read the cells of a row that is about to be published as the tables have them, ids without their source."""
+    return {column.name: _read_cell(column.kind, row.get(column.name), source) for column in BY_NAME[table].columns}
+
+
+def _read_cell(kind: Kind, cell: str | None, source: str) -> object:
+    if cell is None or cell == "":
+        return None
+    readers: dict[Kind, Callable[[str], object]] = {
+        Kind.ID: lambda text: text.removeprefix(f"{source}:"),
+        Kind.DATE: date.fromisoformat,
+        Kind.ENUM: int,
+        Kind.INTEGER: int,
+        Kind.FLOAT: float,
+    }
+    return readers.get(kind, str)(cell)
 
 
 def _say_frequencies(id_: str, every: Sequence[Row]) -> str:
