@@ -145,16 +145,24 @@ def _destinations(calls: pl.DataFrame, boarded: pl.DataFrame) -> tuple[NDArray[n
 def chain(calls: pl.DataFrame, boarded: pl.DataFrame) -> pl.DataFrame:
     """Fill ``to_sequence`` where the next boarding of the same person tells it."""
     place_of = calls.select("number", "sequence", "departure", "lon", "lat")
-    rows = boarded.join(place_of, on=["number", "sequence"], how="left").with_row_index("ride")
-    moving = rows.filter(pl.col("who").is_not_null()).sort("who", "departure", "number", "ride")
-    after = [pl.col(name).shift(-1).over("who").alias(f"next_{name}") for name in ("number", "lon", "lat")]
-    firsts = [pl.col(name).first().over("who").alias(f"first_{name}") for name in ("number", "lon", "lat")]
-    moving = moving.with_columns(*after, *firsts, several=pl.len().over("who") > 1)
-    goes_on = [pl.coalesce(f"next_{name}", f"first_{name}").alias(f"next_{name}") for name in ("number", "lon", "lat")]
+    rows = boarded.with_row_index("ride")
+    steps = (  # who validates twice at a call, for somebody else, makes one step
+        rows.filter(pl.col("who").is_not_null())
+        .unique(["who", "number", "sequence"])
+        .join(place_of, on=["number", "sequence"])
+        .sort("who", "departure", "number", "sequence")
+        .filter(pl.len().over("who") > 1)
+        .with_columns(
+            pl.coalesce(pl.col(name).shift(-1).over("who"), pl.col(name).first().over("who")).alias(f"next_{name}")
+            for name in ("lon", "lat")
+        )
+        .select("who", "number", "sequence", "next_lon", "next_lat")
+    )
     asked = (
-        moving.with_columns(*goes_on)
-        .filter("several", pl.col("to_sequence").is_null())
+        rows.filter(pl.col("to_sequence").is_null())
+        .join(steps, on=["who", "number", "sequence"])
         .select("ride", "number", "sequence", "next_lon", "next_lat")
+        .sort("ride")
     )
     ahead = place_of.select("number", "lon", "lat", ahead="sequence")
     parts = [pl.DataFrame(schema={"ride": pl.UInt32, "chained": pl.Int32})]

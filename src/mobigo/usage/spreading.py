@@ -14,6 +14,7 @@ import tempfile
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, TypeVar
 
+import dask
 from distributed import Client, KilledWorker, LocalCluster, Security, as_completed
 from distributed.comm.addressing import parse_address, parse_host_port
 from distributed.exceptions import WorkerStartTimeoutError
@@ -32,6 +33,9 @@ PROCESSES = 2
 
 MEMORY = 1 << 30
 """Bytes a process of this machine may take; one that takes more is ended, and its task tried elsewhere."""
+
+QUIET: dict[str, list[str]] = {"distributed.scheduler.http.routes": [], "distributed.worker.http.routes": []}
+"""Processes of this machine tell nobody by HTTP what they do."""
 
 PATIENCE = 20.0
 """Seconds until a scheduler answers, and has a worker."""
@@ -114,12 +118,13 @@ def open_crew(address: str | None, wanted: int = PROCESSES) -> Iterator[Crew]:
 @contextmanager
 def _open_here(processes: int) -> Iterator[Client]:
     with (
+        dask.config.set(QUIET),
         tempfile.TemporaryDirectory(prefix="mobigo-dask-") as folder,
         LocalCluster(
             n_workers=processes,
             threads_per_worker=1,
             memory_limit=MEMORY,
-            dashboard_address=None,
+            dashboard_address="127.0.0.1:0",
             security=Security.temporary(),
             silence_logs=logging.ERROR,
             local_directory=folder,
