@@ -402,7 +402,7 @@ class _Source:
             pattern = self._name_pattern(route, trip, calls)
             if pattern not in patterns:
                 patterns[pattern] = self._write_pattern(pattern, route, trip, calls, shared)
-            repeated: Sequence[Row] = trip.get("frequencies") or every.get(trip["trip_id"], ())
+            repeated = trip["frequencies"] if "frequencies" in trip else every.get(trip["trip_id"], ())
             journeys.append(self._write_journey(pattern, route, trip, calls, repeated))
         title = f"offre_{number}_{re.sub('[^A-Za-z0-9]+', '-', route['route_id'])[:60]}"
         part = f"{self._part.source}-{title}"
