@@ -267,7 +267,7 @@ def test_the_gate_finds_a_small_count_between_rows_that_are_sums() -> None:
 def test_levels_are_nested(layout: Layout) -> None:
     """Places that are one at a level are one at every coarser level."""
     values = {
-        "origin": ["21231", "21054", "71270", "outside", "97411"],
+        "origin": ["21231", "21054", "71270", "outside", "97411", "osm:node1"],
         "destination": ["21231", "71270", "2A004"],
         "outcome": ["answered", "unanswered", "too_far"],
         "band": ["06-09", "16-19"],

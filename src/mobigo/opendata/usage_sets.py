@@ -80,19 +80,24 @@ USAGE = Dataset(
     "P1M",
 )
 
+COMMUNE = (
+    "Commune (INSEE code, else its id in OpenStreetMap; outside: none that is known); in rows that are told together"
+    " its department (without_code: not known), or other."
+)
 SAID = {
     "month": "Year and month.",
     "day_type": "Type of day: school_day, weekday (Monday to Friday in school holidays), saturday, sunday (and public"
     " holidays); in demand that of the day travelled on.",
     "outcome": "answered, walk_only, or the reason why nothing was found; unanswered: any of them.",
-    "origin": "Commune (INSEE code); in rows that are told together its department, or other.",
-    "destination": "Commune (INSEE code); in rows that are told together its department, or other.",
+    "origin": COMMUNE,
+    "destination": COMMUNE,
     "band": "Hours of the day, local, the last one not included; other: those not told one by one.",
     "service": "transit, ondemand, carpool or school.",
     "deed": "boarded, or offered (by drivers).",
     "source": "Network or operator; other: those not told one by one.",
-    "line": "Line, by the id of the published timetables; other: those not told one by one.",
-    "stop": "Stop, by the id of the published timetables; other: those not told one by one.",
+    "line": "Line, by the id of the published timetables (carpool: of the published lines); other: those not told one"
+    " by one.",
+    "stop": "Stop, by the id of the published timetables; unknown: not noted; other: those not told one by one.",
     "reason": "Why no place was given; other: reasons not told one by one.",
     "travellers": "Travellers of an average day, rounded to steps; no person counts twice in a row.",
 }

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
-from mobigo.trace.model import Deed, Outcome
+from mobigo.trace.model import Deed, Outcome, Service
 from mobigo.usage.daytypes import day_type_of
 from mobigo.usage.disclosure import OTHER, SINGLE, Layout
 
@@ -18,7 +18,16 @@ if TYPE_CHECKING:
     from datetime import date
 
 OUTSIDE = "outside"
-"""Instead of a commune: a place in none whose INSEE code is known."""
+"""Instead of a commune: a place in none that is known."""
+
+WITHOUT_CODE = "without_code"
+"""Instead of the department of communes whose INSEE code is not known; they are told by their id in OpenStreetMap."""
+
+UNKNOWN = "unknown"
+"""Instead of what a note does not say."""
+
+OF_MAP = "osm:"
+"""How ids of communes begin whose INSEE code is not known."""
 
 BANDS = {0: "00-06", 6: "06-09", 9: "09-12", 12: "12-14", 14: "14-16", 16: "16-19", 19: "19-24"}
 """Hours of a day that are counted together, by the first of them."""
@@ -32,10 +41,15 @@ def _other(_: pl.Expr) -> pl.Expr:
 
 
 def _department(commune: pl.Expr) -> pl.Expr:
-    """Take communes (by INSEE code) to their departments."""
+    """Take communes to their departments; what is none stays."""
     overseas = commune.str.starts_with("97") | commune.str.starts_with("98")
-    code = pl.when(overseas).then(commune.str.slice(0, 3)).otherwise(commune.str.slice(0, 2))
-    return pl.when(commune == OUTSIDE).then(commune).otherwise(code)
+    return (
+        pl.when(commune.is_in([OUTSIDE, WITHOUT_CODE]))
+        .then(commune)
+        .when(commune.str.starts_with(OF_MAP))
+        .then(pl.lit(WITHOUT_CODE))
+        .otherwise(pl.when(overseas).then(commune.str.slice(0, 3)).otherwise(commune.str.slice(0, 2)))
+    )
 
 
 def _answered(outcome: pl.Expr) -> pl.Expr:
@@ -87,10 +101,10 @@ def lay_searches(searches: pl.DataFrame, communes: Mapping[int, str]) -> pl.Data
     searches : DataFrame
         ``who``, ``origin``, ``destination``, ``travel_day``, ``travel_minute``, ``outcome``, ``reason``.
     communes : mapping
-        By square.
+        Their ids, by square.
     """
     days = {day: day_type_of(day).value for day in searches["travel_day"].unique()}
-    unanswered = (pl.col("outcome") == Outcome.UNANSWERED) & (pl.col("reason") != "")
+    unanswered = (pl.col("outcome") == Outcome.UNANSWERED) & (_say("reason") != UNKNOWN)
     return searches.select(
         "who",
         day_type=pl.col("travel_day").replace_strict(days, return_dtype=pl.String),
@@ -107,10 +121,10 @@ def lay_rides(rides: pl.DataFrame, day: date) -> pl.DataFrame:
         "who",
         "service",
         "deed",
-        "source",
+        source=_say("source"),
         day_type=pl.lit(day_type_of(day).value),
-        line=pl.concat_str("source", pl.lit(":"), "route"),
-        stop=pl.concat_str("source", pl.lit(":"), "stop"),
+        line=_identify("route"),
+        stop=_identify("stop"),
         band=_band(pl.col("hour")),
     )
 
@@ -120,8 +134,8 @@ def lay_refusals(rides: pl.DataFrame, day: date, communes: Mapping[int, str]) ->
     return rides.filter(pl.col("deed") == Deed.REFUSED).select(
         "who",
         "service",
-        "source",
-        "reason",
+        source=_say("source"),
+        reason=_say("reason"),
         day_type=pl.lit(day_type_of(day).value),
         origin=_name("origin", communes),
         destination=_name("destination", communes),
@@ -133,6 +147,17 @@ def _band(hour: pl.Expr) -> pl.Expr:
     return pl.lit(pl.Series([name for first, name in BANDS.items()])).gather(
         sum((hour >= first).cast(pl.UInt32) for first in [*BANDS][1:])
     )
+
+
+def _say(column: str) -> pl.Expr:
+    said = pl.col(column).fill_null("")
+    return pl.when(said == "").then(pl.lit(UNKNOWN)).otherwise(said)
+
+
+def _identify(column: str) -> pl.Expr:
+    """Name what is in a timetable as the published ones do; ids of other services are everywhere the same."""
+    timetabled = (pl.col("service") == Service.TRANSIT) & (_say(column) != UNKNOWN)
+    return pl.when(timetabled).then(pl.concat_str("source", pl.lit(":"), column)).otherwise(_say(column))
 
 
 def _name(column: str, communes: Mapping[int, str]) -> pl.Expr:

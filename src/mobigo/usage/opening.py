@@ -8,12 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from mobigo.carpool.openfile_store import find_communes
 from mobigo.kit.errors import Conflict, InvalidInput, Refused
-from mobigo.kit.grid import NOWHERE, middle
 from mobigo.trace.model import Deed
 from mobigo.usage import opening_store
 from mobigo.usage.audit import audit
+from mobigo.usage.communes import place_cells
 from mobigo.usage.daytypes import day_type_of
 from mobigo.usage.disclosure import Rule, tell
 from mobigo.usage.extract import (
@@ -29,7 +28,7 @@ from mobigo.usage.extract import (
 from mobigo.usage.opening_store import Opened
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
     from datetime import date, datetime
 
     from psycopg import Connection
@@ -52,7 +51,7 @@ def note_day(connection: Connection[Any], notes: Notes) -> None:
     """Count the travellers of a day as its month will tell of them, while it is known which notes are of one."""
     refused = notes.rides.filter(pl.col("deed") == Deed.REFUSED)
     ends = [frame[end] for frame in (notes.searches, refused) for end in ("origin", "destination")]
-    communes = place_squares(connection, pl.concat(ends).unique().to_list())
+    communes = place_cells(connection, pl.concat(ends).unique().to_list())
     laid = (
         (DEMAND, lay_searches(notes.searches, communes)),
         (RIDES, lay_rides(notes.rides, notes.day)),
@@ -60,14 +59,6 @@ def note_day(connection: Connection[Any], notes: Notes) -> None:
     )
     counted = {layout.name: count_travellers(layout, frame, MOST) for layout, frame in laid}
     opening_store.note_day(connection, notes.day, counted)
-
-
-def place_squares(connection: Connection[Any], squares: Collection[int]) -> dict[int, str]:
-    """Find the communes in which the middles of squares lie, by INSEE code; squares in none with one are left out."""
-    middles = {square: middle(square) for square in squares if square != NOWHERE}
-    communes = find_communes(connection, set(middles.values()))
-    found = {square: communes.get(point) for square, point in middles.items()}
-    return {square: commune.insee for square, commune in found.items() if commune and commune.insee}
 
 
 # ── months ────────────────────────────────────────────────────────────────────────────────────────────────────────────
