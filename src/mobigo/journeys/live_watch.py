@@ -24,6 +24,7 @@ from mobigo.transit.live_listen import WAIT, Listener
 from mobigo.transit.live_service import STALE_AFTER
 from mobigo.transit.matching import read_names
 from mobigo.transit.overlay import lay_over
+from mobigo.transit.recorded import Record
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -76,6 +77,7 @@ class LiveWatch:
         self._written: tuple[object, int] | None = None
         self._to_lay: tuple[Path, datetime] | None = None
         self._laying: threading.Thread | None = None
+        self._record = Record()
         self._guard = threading.Lock()
 
     def run(self, now: datetime, *, names: Sequence[str] | None = None) -> list[Outcome]:
@@ -140,14 +142,19 @@ class LiveWatch:
             idle = not (heard or disturbances)
             if idle or 0 <= at - self._written[1] < RENEW:
                 return
-        reports = self._write(network, heard, disturbances, now)
+        reports = self._write(connection, network, heard, disturbances, now)
         live_store.save_rates(connection, now, reports)
         self._written = content, at
         with self._guard:
             self._to_lay = network.folder, now
 
     def _write(
-        self, network: Network, heard: Sequence[Heard], disturbances: Sequence[Revision], now: datetime
+        self,
+        connection: psycopg.Connection[Any],
+        network: Network,
+        heard: Sequence[Heard],
+        disturbances: Sequence[Revision],
+        now: datetime,
     ) -> list[Report]:
         at = int(now.timestamp())
         if self._names is None or self._names[0] != network.folder:
@@ -160,6 +167,7 @@ class LiveWatch:
             now=at,
             stale_after=max([STALE_AFTER, *(one.stale_after for one in heard)]),
             names=self._names[1],
+            hear=self._record.hear,
         )
         try:
             overlay, found = lay(fresh, written)
@@ -180,6 +188,10 @@ class LiveWatch:
             alerts += [(feed.source, alert) for alert in feed.alerts]
             vehicles += [(feed.source, vehicle) for vehicle in feed.vehicles]
         write_live(network.folder, overlay, alerts, vehicles, [report for _, report in reports], now=now)
+        try:
+            self._record.keep(network.folder, fresh, overlay, connection)
+        except Exception:
+            log.exception("what was said of calls is not kept for the record")
         return reports
 
 

@@ -37,8 +37,9 @@ from mobigo.transit.striking import close_stops, find_hit, find_struck
 from mobigo.transit.timetable import ALL_RUNS, NOT_ALLOWED, Timetable, freeze, last_day
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
+    from mobigo.transit.changes import Changes
     from mobigo.transit.live import Disturbance, LiveFeed, MatchReport
     from mobigo.transit.matching import Run
 
@@ -121,6 +122,7 @@ def lay_over(
     now: int,
     stale_after: int = STALE_AFTER,
     names: Names | None = None,
+    hear: Callable[[Finder, Changes], None] | None = None,
 ) -> tuple[Overlay, list[MatchReport]]:
     """Lay what sources and staff say over a timetable.
 
@@ -138,21 +140,24 @@ def lay_over(
         Seconds: what was observed longer ago is ignored and reported.
     names : Names, optional
         Of the same timetable, kept from the last time (`matching.read_names`); else they are read.
+    hear : callable, optional
+        Is told what was matched, before anything is worked out of it.
 
     Returns
     -------
     Overlay, and one report for each feed, in their order.
     """
     with sweep_later():
-        return _lay_over(Finder(timetable, names or read_names(timetable), now), feeds, disturbances, stale_after)
+        finder = Finder(timetable, names or read_names(timetable), now)
+        changes = gather(finder, feeds, stale_after)
+        if hear is not None:
+            hear(finder, changes)
+        return _lay(finder, changes, disturbances), changes.reports
 
 
-def _lay_over(
-    finder: Finder, feeds: Sequence[LiveFeed], disturbances: Sequence[Disturbance], stale_after: int
-) -> tuple[Overlay, list[MatchReport]]:
+def _lay(finder: Finder, changes: Changes, disturbances: Sequence[Disturbance]) -> Overlay:
     timetable = finder.timetable
     words = Vocabulary(Words(len(timetable.headsigns.first) - 1), Words(), Words(len(timetable.route_type)))
-    changes = gather(finder, feeds, stale_after)
     canceled = {_place(run): hidden for run, hidden in changes.canceled.items()}
     hits = [find_hit(finder, disturbance) for disturbance in disturbances]
     for hit in hits:
@@ -171,7 +176,7 @@ def _lay_over(
     closed = pick(closed, close_stops(finder, closed, disturbances))
     close_stops(finder, batch, disturbances)
     batch = pick(batch, ~find_struck(finder, batch, disturbances) & _lasts(finder, batch))
-    return _append(finder, join([batch, closed]), canceled, words), changes.reports
+    return _append(finder, join([batch, closed]), canceled, words)
 
 
 def _place(run: Run) -> tuple[int, int, int]:
