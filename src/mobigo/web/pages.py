@@ -24,6 +24,7 @@ from mobigo.web import (
     assets,
     book,
     buying,
+    communes,
     desk,
     docs,
     fares,
@@ -36,6 +37,7 @@ from mobigo.web import (
     stops,
     tickets,
     tiles,
+    usage,
     words,
 )
 from mobigo.web.desk import price_in
@@ -79,8 +81,8 @@ def install(app: FastAPI) -> None:
     app.state.assets = assets.read_assets()
     app.state.tiles = tiles.Kept()
     app.include_router(router)
-    staff = (signin, desk, sheet, school, school_planning)
-    for one in (book, buying, stops, lines, fares, tickets, opendata, docs, tiles, *staff):
+    staff = (signin, desk, sheet, school, school_planning, usage)
+    for one in (book, buying, stops, lines, fares, tickets, opendata, communes, docs, tiles, *staff):
         app.include_router(one.router)
 
 

@@ -63,7 +63,7 @@ def stop_page(request: Request, now: Now, stop_id: str) -> Response:
         arrivals=arrivals,
         turned=f"?{urlencode({**fields, 'show': 'departures' if arrivals else 'arrivals'})}",
         day=f"?{urlencode({**fields, 'time': '00:00', 'date': at.date().isoformat()})}",
-        calls=[_row(timetable, one, arrivals=arrivals) for one in found],
+        calls=[view_call(timetable, one, arrivals=arrivals) for one in found],
         messages=say_alerts({key: live.alerts[key] for key in messages}, speak.language) if live else {},
         live_at=datetime.fromtimestamp(live.at, at.tzinfo) if live else None,
         paints=paints,
@@ -72,7 +72,8 @@ def stop_page(request: Request, now: Now, stop_id: str) -> Response:
     )
 
 
-def _row(timetable: Timetable, found: boards.BoardCall, *, arrivals: bool) -> dict[str, object]:
+def view_call(timetable: Timetable, found: boards.BoardCall, *, arrivals: bool) -> dict[str, object]:
+    """Write a call as boards show it."""
     route = int(timetable.trip_route[found.trip])
     first = int(timetable.call_stop[timetable.call_first[found.trip]])
     toward = timetable.stop_names.at(first) if arrivals else boards.headsign(timetable, found.trip, found.row)
