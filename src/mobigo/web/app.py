@@ -67,7 +67,7 @@ from mobigo.trace.masks import Masks
 from mobigo.trace.noting import Notebook, carry_masks
 from mobigo.transit import api as transit_api
 from mobigo.transit import board_api, disturbance_api, live_api
-from mobigo.usage import usage_api
+from mobigo.usage import drafts_api, usage_api
 from mobigo.web import errors, pages
 from mobigo.web.described import DescribedApp
 from mobigo.web.fresh import Fresh
@@ -209,6 +209,7 @@ def create_app(
         opendata_quality_api,
         opendata_api,
         usage_api,
+        drafts_api,
         tickets_devices_api,
         tickets_api,
         accounts_api,
