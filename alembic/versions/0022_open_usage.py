@@ -30,10 +30,10 @@ def upgrade() -> None:
     op.execute("CREATE TABLE mobigo.usage_open_noted (day date NOT NULL CONSTRAINT usage_open_noted_pkey PRIMARY KEY)")
     op.execute("""
         CREATE TABLE mobigo.usage_open_day (
-            day date NOT NULL, layout text NOT NULL, place text[] NOT NULL, total integer NOT NULL,
-            CONSTRAINT usage_open_day_pkey PRIMARY KEY (day, layout, place)
+            day date NOT NULL, layout text NOT NULL, place text[] NOT NULL, total integer NOT NULL
         )
     """)
+    op.execute("CREATE INDEX usage_open_day_layout_day_index ON mobigo.usage_open_day (layout, day)")
     op.execute("""
         CREATE TABLE mobigo.usage_open_month (
             month date NOT NULL CONSTRAINT usage_open_month_pkey PRIMARY KEY,

@@ -255,3 +255,14 @@ def test_a_month_is_opened_once_and_only_when_it_is_over(database: str) -> None:
 def test_the_same_month_under_the_same_key_is_told_the_same(database: str, published: dict[str, Rows]) -> None:
     with trying(database) as connection:
         assert open_october(connection) == published
+
+
+def test_ids_with_any_signs_are_summed_as_they_are(database: str) -> None:
+    odd = ['q"uo,te', "{brace}", "back\\slash\\", "", "null", "é ' ;", "x"]
+    assert len(odd) == len(RIDES.columns)
+    frame = pl.DataFrame([(*odd, 3)], {**dict.fromkeys(RIDES.columns, pl.String), "total": pl.Int64}, orient="row")
+    with trying(database) as connection:
+        for day in DAYS[:2]:
+            opening_store.note_day(connection, day, {"rides": frame})
+        opening_store.note_day(connection, DAYS[0], {"rides": frame})  # in place of what there was
+        assert opening_store.sum_month(connection, MONTH, RIDES).rows() == [(*odd, 6)]

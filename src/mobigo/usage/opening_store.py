@@ -13,6 +13,7 @@ import polars as pl
 from psycopg.types.json import Jsonb
 
 from mobigo.usage.disclosure import Rule
+from mobigo.usage.store import write_frame
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -45,12 +46,17 @@ def find_end(month: date) -> date:
 def note_day(connection: Connection[Any], day: date, counted: Mapping[str, pl.DataFrame]) -> None:
     """Write what was counted of a day, by table, in place of what there was."""
     connection.execute("DELETE FROM usage_open_day WHERE day = %s", [day])
-    statement = "COPY usage_open_day (day, layout, place, total) FROM STDIN"
-    with connection.cursor() as cursor, cursor.copy(statement) as copy:
-        for layout, frame in counted.items():
-            for *place, total in frame.iter_rows():
-                copy.write_row((day, layout, place, total))
+    for layout, frame in counted.items():
+        place = pl.concat_list(pl.exclude("total")).list.eval(_quote(pl.element())).list.join(",")
+        rows = frame.select(day=pl.lit(day), layout=pl.lit(layout), place=pl.format("{{{}}}", place), total="total")
+        write_frame(connection, "usage_open_day", rows)
     connection.execute("INSERT INTO usage_open_noted VALUES (%s) ON CONFLICT DO NOTHING", [day])
+
+
+def _quote(text: pl.Expr) -> pl.Expr:
+    """Write a text as a member of an array."""
+    escaped = text.str.replace_all("\\", "\\\\", literal=True).str.replace_all('"', '\\"', literal=True)
+    return pl.format('"{}"', escaped)
 
 
 def list_noted(connection: Connection[Any], month: date) -> list[date]:
