@@ -18,6 +18,7 @@ from mobigo.usage.supply import Grams, Laid, count_supply, lay
 A, B, C = Point(4.0, 47.0), Point(4.0, 47.01), Point(4.0, 47.03)
 STOPS = {"a": A, "b": B, "c": C}
 GRAMS = Grams({3: 100.0}, {"ondemand": 200.0, "carpool": 200.0})
+DAY = date(2026, 11, 24)
 TRIP = ("net", "1", "t", 0, "s", 1, 3, 1)
 
 
@@ -38,6 +39,7 @@ def read(
     return lay(ran, pl.DataFrame(schema=notes.TOLD))
 
 
+RAN = notes.Ran(*(pl.DataFrame() for _ in range(3)), {})
 TIMES: list[tuple[int | None, int | None]] = [(0, 0), (600, 660), (1800, 1800)]
 
 
@@ -118,7 +120,10 @@ def test_a_line_is_told_by_runs_kilometres_hours_people_money_and_grams() -> Non
         orient="row",
     )
     load = count_loads(laid, rides, pl.DataFrame(schema=notes.TOLD))
-    found = {row["service"]: row for row in count_supply(laid, load, rides, runs, GRAMS).iter_rows(named=True)}
+    circuits = pl.DataFrame([("school", "9", 2, 31_000.4, 4_200)], notes.CIRCUITS, orient="row")
+    noted = notes.Notes(DAY, *(pl.DataFrame() for _ in range(5)), RAN, circuits)._replace(rides=rides, runs=runs)
+    rows = count_supply(laid, load, noted, GRAMS).rows(named=True)
+    found = {row["service"]: row for row in rows if row["route"] != "9"}
     assert found["transit"] == {
         "service": "transit", "source": "net", "route": "1", "runs": 3, "metres": 12_000, "empty_metres": 0,
         "seconds": 5_400, "passengers": 4, "passenger_metres": pytest.approx(2 * 4_000 + 2_667, abs=2),
@@ -131,6 +136,8 @@ def test_a_line_is_told_by_runs_kilometres_hours_people_money_and_grams() -> Non
     }  # fmt: skip
     assert (found["carpool"]["cost_cents"], found["carpool"]["co2_grams"]) == (None, 1_000)
     assert (found["school"]["runs"], found["school"]["passengers"]) == (0, 30)
+    (circuit,) = [row for row in rows if row["route"] == "9"]
+    assert (circuit["runs"], circuit["metres"], circuit["seconds"], circuit["passengers"]) == (2, 31_000, 4_200, 0)
 
 
 @pytest.mark.parametrize(

@@ -40,7 +40,7 @@ def count(notes: Notes, grams: Grams) -> Counts:
         load=load,
         punctuality=punctuality.count_calls(notes.day, notes.told, notes.ran.zones),
         change=punctuality.count_changes(notes.day, notes.changes, notes.told, notes.ran),
-        supply=supply.count_supply(laid, load, notes.rides, notes.runs, grams),
+        supply=supply.count_supply(laid, load, notes, grams),
     )
 
 

@@ -111,6 +111,14 @@ SHAPES: Schema = {
     "last_lat": pl.Float64,
 }
 
+CIRCUITS: Schema = {
+    "source": pl.String,
+    "route": pl.String,
+    "runs": pl.Int32,
+    "metres": pl.Float64,
+    "seconds": pl.Int64,
+}
+
 
 class Ran(NamedTuple):
     """The timetable of one day: what was to run."""
@@ -137,3 +145,5 @@ class Notes(NamedTuple):
     told: pl.DataFrame
     """Calls of vehicles, of this day and of those that changes of this day go on to."""
     ran: Ran
+    circuits: pl.DataFrame
+    """What school circuits were to drive."""

@@ -11,6 +11,7 @@ import polars as pl
 from psycopg import sql
 
 from mobigo.usage import notes
+from mobigo.usage.circuits import read_circuits
 from mobigo.usage.model import DayType
 from mobigo.usage.notes import Notes, Ran, Schema
 
@@ -126,6 +127,7 @@ def read_notes(connection: Connection[Any], day: date) -> Notes:
         runs=read(RUNS, notes.RUNS),
         told=read(TOLD, notes.TOLD),
         ran=read_ran(connection, day),
+        circuits=read_circuits(connection, day),
     )
 
 

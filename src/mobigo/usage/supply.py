@@ -17,7 +17,7 @@ from mobigo.trace.model import Deed, Service
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from mobigo.usage.notes import Ran
+    from mobigo.usage.notes import Notes, Ran
 
 SHAPE_ENDS = 500.0
 """Metres that a trip's first and last stop may lie from the ends of its shape."""
@@ -132,14 +132,16 @@ def _fill(calls: pl.DataFrame, number: NDArray[np.uint32], along: NDArray[np.flo
     return np.where(known, told, np.interp(where, where[known], told[known])) if known.any() else np.zeros(len(told))
 
 
-def count_supply(laid: Laid, load: pl.DataFrame, rides: pl.DataFrame, runs: pl.DataFrame, grams: Grams) -> pl.DataFrame:
+def count_supply(laid: Laid, load: pl.DataFrame, notes: Notes, grams: Grams) -> pl.DataFrame:
     """Count what each line ran, carried, was paid and emitted."""
     boarded = (
-        rides.filter(pl.col("deed") == Deed.BOARDED)
+        notes.rides.filter(pl.col("deed") == Deed.BOARDED)
         .group_by(LINE)
         .agg(boarded=pl.col("passengers").sum(), fares=pl.col("cents").cast(pl.Int64).sum())
     )
-    lines = pl.concat([_count_timetable(laid, load, grams), _count_runs(runs, grams)])
+    lines = pl.concat(
+        [_count_timetable(laid, load, grams), _count_runs(notes.runs, grams), _count_circuits(notes.circuits)]
+    )
     return (
         lines.join(boarded, on=LINE, how="full", coalesce=True)
         .with_columns(
@@ -203,6 +205,24 @@ def _count_timetable(laid: Laid, load: pl.DataFrame, grams: Grams) -> pl.DataFra
             subsidy_cents="subsidy_cents",
             co2_grams=pl.when("known").then("co2_grams"),
         )
+    )
+
+
+def _count_circuits(circuits: pl.DataFrame) -> pl.DataFrame:
+    """Tell what school circuits drove; whom they carried and what they emitted is not known."""
+    return circuits.select(
+        service=pl.lit(Service.SCHOOL.value),
+        source="source",
+        route="route",
+        runs="runs",
+        metres=pl.col("metres").round().cast(pl.Int64),
+        empty_metres=pl.lit(0, pl.Int64),
+        seconds="seconds",
+        passengers=pl.lit(None, pl.Int32),
+        passenger_metres=pl.lit(0, pl.Int64),
+        cost_cents=pl.lit(None, pl.Int64),
+        subsidy_cents=pl.lit(None, pl.Int64),
+        co2_grams=pl.lit(None, pl.Int64),
     )
 
 
