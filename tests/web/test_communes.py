@@ -86,3 +86,21 @@ def test_search_engines_find_every_page(site: Site, http: httpx.Client) -> None:
     robots = http.get(f"{site.address}/robots.txt").text
     assert f"Sitemap: {site.address}/sitemap.xml" in robots
     assert http.head(f"{site.address}/communes/brain").status_code == 200
+
+
+def test_a_point_leads_to_its_commune(site: Site, http: httpx.Client) -> None:
+    found = http.get(f"{site.address}/communes", params={"at": "47.4922,4.3402", "lang": "en"})
+    assert (found.status_code, found.headers["location"]) == (303, "/communes/semur-en-auxois?lang=en")
+    for nowhere in ("0,0", "north", "91,0"):
+        assert http.get(f"{site.address}/communes", params={"at": nowhere}).status_code == 200
+
+
+def test_planner_stops_and_search_lead_there(site: Site, http: httpx.Client) -> None:
+    asked = {"from": "Semur-en-Auxois", "to": "Montbard", "lang": "en"}
+    page = http.get(f"{site.address}/", params=asked).text
+    assert "What exists where you arrive" in page
+    (place,) = http.get(f"{site.address}/v1/places", params={"q": "Brain", "kind": "commune"}).json()["places"]
+    assert http.get(f"{site.address}{place['page']}").headers["location"] == "/communes/brain"
+    stops = http.get(f"{site.address}/v1/places", params={"q": "Gare routière", "kind": "stop"}).json()["places"]
+    assert stops[0]["page"] is None
+    assert "/communes?at=47." in http.get(f"{site.address}/stops/{stops[0]['id']}").text

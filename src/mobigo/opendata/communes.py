@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import shapely
 
-from mobigo.kit.geo import Point
+from mobigo.kit.geo import Point, haversine
 from mobigo.kit.names import fold
 
 if TYPE_CHECKING:
@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 INSEE = re.compile(r"^[0-9][0-9AB][0-9]{3}$")
 OBJECT = re.compile(r"^[nwr][0-9]+$")
 """A place's own number, as its id ends."""
+
+AROUND = 8
+"""Communes whose outlines are looked at for a point, the nearest first."""
 
 _COMMUNES = """
     SELECT DISTINCT ON (place.id) place.id, place.name, place.folded, place.lon, place.lat, place.stop_ids,
@@ -109,6 +112,15 @@ def match_communes(communes: Sequence[Commune], key: str) -> list[Commune]:
     if OBJECT.match(wanted):
         return [one for one in communes if one.id == f"commune/{wanted}"]
     return [one for one in communes if one.key_name == slug_of(key)]
+
+
+def find_commune_at(connection: Connection[Any], communes: Sequence[Commune], point: Point) -> Commune | None:
+    """Find the commune that a point lies in; None where it is far from all."""
+    around = sorted(communes, key=lambda one: haversine(one.point, point))[:AROUND]
+    for one in around:
+        if find_here(connection, one).choose(connection, [point]):
+            return one
+    return None
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from mobigo.kit.errors import InvalidInput
 from mobigo.kit.parameters import BOX_PATTERN, POINT_PATTERN, Cursor, link_next, read_point
 from mobigo.kit.problems import problems
 from mobigo.places import service
-from mobigo.places.model import NAMED_KINDS, Kind
+from mobigo.places.model import NAMED_KINDS, Kind, Place
 from mobigo.places.store import Box
 
 router = APIRouter(prefix="/v1", tags=["places"])
@@ -52,6 +52,11 @@ class PlaceAnswer(BaseModel):
     lon: float = Field(description="Degrees, WGS84", examples=[4.3347])
     stop_ids: StopIds
     score: float = Field(description="How well it fits; only comparable within one answer", examples=[4.1])
+    page: str | None = Field(
+        default=None,
+        description="Of a commune: the address of the page that says what exists there; null of other places",
+        examples=["/communes/n26692777"],
+    )
 
 
 class PlacesAnswer(BaseModel):
@@ -110,7 +115,15 @@ def find_places(
     """
     kinds = [Kind(one) for one in kind] if kind else NAMED_KINDS
     found = service.find(session, q, near=read_point(near) if near is not None else None, limit=limit, kinds=kinds)
-    return PlacesAnswer(places=[PlaceAnswer.model_validate(place, from_attributes=True) for place in found])
+    return PlacesAnswer(places=[_describe(place) for place in found])
+
+
+def _describe(place: Place) -> PlaceAnswer:
+    """Return a place as the API tells it; the page of a commune finds it by its number, too."""
+    told = PlaceAnswer.model_validate(place, from_attributes=True)
+    if place.kind is Kind.COMMUNE:
+        told.page = f"/communes/{place.id.partition('/')[2]}"
+    return told
 
 
 @router.get("/stops", responses=problems(400, 422))

@@ -10,17 +10,19 @@ import numpy as np
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import RedirectResponse
 from numpy.typing import NDArray
+from psycopg import Connection
 from sqlalchemy.orm import Session
 
 from mobigo.db.session import Database, driver
 from mobigo.journeys.modes import mode_of
-from mobigo.kit.geo import Point
+from mobigo.kit.errors import InvalidInput
+from mobigo.kit.geo import Point, haversine, parse_point
 from mobigo.kit.requests import Now
 from mobigo.ondemand import services_store
 from mobigo.opendata.api import find_publisher
 from mobigo.opendata.commune_map import draw_commune
 from mobigo.opendata.commune_offer import Offer, find_offer
-from mobigo.opendata.communes import Commune, find_here, list_communes, match_communes
+from mobigo.opendata.communes import Commune, find_commune_at, find_here, list_communes, match_communes
 from mobigo.opendata.score import ZONE
 from mobigo.parking.model import Kind
 from mobigo.places import service as finding
@@ -50,6 +52,8 @@ NEAREST = 3
 """Stops outside that are named where there is none inside."""
 FARTHEST = 25_000.0
 """Metres up to which they are looked for."""
+WALK = 1_000
+"""Metres from the centre of a commune to a stop that people walk."""
 NUMBERED = 30
 """Stops that the map numbers."""
 LONG_RUN = 3
@@ -71,6 +75,10 @@ def communes_page(request: Request, session: Database) -> Response:
     communes = list_communes(driver(session))
     asked = request.query_params.get("q", "").strip()[:LONG]
     letter = request.query_params.get("letter", "").strip().upper()[:1]
+    if at := request.query_params.get("at", ""):
+        there = _find_at(driver(session), communes, at[:LONG])
+        if there is not None:
+            return RedirectResponse(_address(there, request), 303)
     found = communes
     if asked:
         known = {place.id for place in _search(session, asked)}
@@ -92,6 +100,14 @@ def communes_page(request: Request, session: Database) -> Response:
         total=len(communes),
         address=lambda one: _address(one, request),
     )
+
+
+def _find_at(connection: Connection[Any], communes: Sequence[Commune], text: str) -> Commune | None:
+    """Find the commune at ``LAT,LON``."""
+    try:
+        return find_commune_at(connection, communes, parse_point(text))
+    except InvalidInput:
+        return None
 
 
 def _search(session: Session, asked: str) -> list[Place]:
@@ -153,8 +169,8 @@ def commune_page(request: Request, session: Database, now: Now, key: str) -> Res
         weekdays=lambda days: _say_weekdays(days, speak),
         euros=lambda cents: _say_euros(cents, speak),
         park=Kind.PARK_RIDE,
-        start=urlencode(_as_end("from", commune)),
-        goal=urlencode(_as_end("to", commune)),
+        start=urlencode(_as_end("from", commune, stops)),
+        goal=urlencode(_as_end("to", commune, stops)),
         contact=publisher.email,
         here=f"{publisher.url.removesuffix('/opendata')}/communes/{commune.key}",
     )
@@ -195,11 +211,11 @@ def _address(commune: Commune, request: Request) -> str:
     return f"/communes/{quote(commune.key)}" + (f"?lang={language}" if language in LANGUAGES else "")
 
 
-def _as_end(side: str, commune: Commune) -> dict[str, str]:
-    """Write a commune as an end of a journey, as the planner's form keeps it."""
-    place = f"{commune.point.lat:.6f},{commune.point.lon:.6f}"
-    main = [commune.stop_ids[0]] if commune.stop_ids else []
-    return {side: commune.name, f"{side}_place": "|".join([place, commune.name, *main])}
+def _as_end(side: str, commune: Commune, stops: Sequence[dict[str, Any]]) -> dict[str, str]:
+    """Write a commune as an end of a journey: its centre, or its main stop where none is a walk from there."""
+    near = not stops or min(haversine(commune.point, one["point"]) for one in stops) <= WALK
+    place = f"{commune.point.lat:.6f},{commune.point.lon:.6f}" if near else stops[0]["id"]
+    return {side: commune.name, f"{side}_place": f"{place}|{commune.name}"}
 
 
 # ── stops, lines, departures ──────────────────────────────────────────────────────────────────────────────────────────

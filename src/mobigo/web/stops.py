@@ -68,6 +68,7 @@ def stop_page(request: Request, now: Now, stop_id: str) -> Response:
         live_at=datetime.fromtimestamp(live.at, at.tzinfo) if live else None,
         paints=paints,
         later=_later(request, found[-1].time) if len(found) == SHOWN else None,
+        at_point=f"{timetable.stop_lat[stop]:.6f},{timetable.stop_lon[stop]:.6f}",
         start=urlencode({"from": name, "from_place": f"{stop_id}|{name}"}),
     )
 
