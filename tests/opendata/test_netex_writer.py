@@ -175,10 +175,10 @@ def test_the_demonstration_is_told_whole(
     database_url: str, connection: psycopg.Connection[Any], tmp_path: Path
 ) -> None:
     part = load(database_url, DEMONSTRATION, "demo")
-    counts = write_netex(connection, [part], tmp_path / "netex.zip")
+    counts = write_netex(connection, [part], tmp_path / "netex.zip", NOW.date())
     assert counts["ServiceJourney"] > 100
     compare(connection, part, tmp_path / "netex.zip")
-    write_netex(connection, [part], tmp_path / "again.zip")
+    write_netex(connection, [part], tmp_path / "again.zip", NOW.date())
     assert (tmp_path / "netex.zip").read_bytes() == (tmp_path / "again.zip").read_bytes()
 
 
@@ -186,7 +186,7 @@ def test_services_on_demand_are_told_whole(
     database_url: str, connection: psycopg.Connection[Any], tmp_path: Path
 ) -> None:
     part = load(database_url, pack(tmp_path / "valley.zip", files()), "valley")
-    counts = write_netex(connection, [part], tmp_path / "netex.zip")
+    counts = write_netex(connection, [part], tmp_path / "netex.zip", NOW.date())
     assert (counts["FlexibleLine"], counts["Line"], counts["FlexibleStopPlace"]) == (3, 1, 2)
     compare(connection, part, tmp_path / "netex.zip")
     told = read_netex(tmp_path / "netex.zip")
@@ -206,7 +206,7 @@ def test_services_of_the_staff_are_told_beside_those_of_feeds(
     body = type(document).model_validate({**document.model_dump(mode="json"), "operator": None})
     services.write(connection, catalogue, "taxis:nord", body, Author("Alix", NOW))
     services.withdraw(connection, catalogue, "valley:line", Author("Alix", NOW))
-    write_netex(connection, [Part("taxis", NO_FEED), valley], tmp_path / "netex.zip")
+    write_netex(connection, [Part("taxis", NO_FEED), valley], tmp_path / "netex.zip", NOW.date())
     told = read_netex(tmp_path / "netex.zip")
     assert told.journeys["taxis:v1"] == (
         "taxis:week",
@@ -226,7 +226,7 @@ def test_real_feeds_are_told_whole(
     database_url: str, connection: psycopg.Connection[Any], tmp_path: Path, test_data: Path, feed: str
 ) -> None:
     part = load(database_url, test_data / f"bfc/{feed}.gtfs.zip", "real")
-    write_netex(connection, [part], tmp_path / "netex.zip")
+    write_netex(connection, [part], tmp_path / "netex.zip", NOW.date())
     compare(connection, part, tmp_path / "netex.zip")
 
 
@@ -236,7 +236,7 @@ def test_everything_is_valid_by_the_schema(
 ) -> None:
     parts = [load(database_url, test_data / f"bfc/{feed}.gtfs.zip", feed.split("-")[2]) for feed in FEEDS]
     parts.append(load(database_url, DEMONSTRATION, "demo"))
-    write_netex(connection, parts, tmp_path / "netex.zip")
+    write_netex(connection, parts, tmp_path / "netex.zip", NOW.date())
     schema = etree.XMLSchema(etree.parse(test_data.parent / "schemas/netex/NeTEx_publication.xsd"))
     with zipfile.ZipFile(tmp_path / "netex.zip") as archive:
         for name in archive.namelist():

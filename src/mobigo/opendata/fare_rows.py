@@ -15,6 +15,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from mobigo.fares import gtfs_read
 from mobigo.fares.feed_rows import read_loaded
 from mobigo.fares.gtfs_write import write_fares_among
 from mobigo.fares.model import RideKind
@@ -94,6 +95,32 @@ def read_fares(connection: Connection[Any], parts: Sequence[Part], day: date) ->
     said = [("fares_not_told", notes), ("fares_left_out", left)]
     problems = [Problem("mobigo", code, Severity.INFO, len(many), many[0][:300]) for code, many in said if many]
     return Fares(rows, tuple(problems))
+
+
+@dataclass(frozen=True)
+class InForce:
+    """A catalogue in force for lines of an archive."""
+
+    catalogue: Catalogue
+    source: str | None
+    """Whose own it is; None: the region's."""
+    routes: Mapping[str, str]
+    """Agency of each line that it is for."""
+
+
+def list_catalogues(connection: Connection[Any], parts: Sequence[Part], day: date) -> list[InForce]:
+    """List the catalogues whose prices are in force on a day, as `read_fares` chooses among them."""
+    feeds = [part for part in parts if part.version != NO_FEED]
+    every = {part.source: _read_routes(connection, part) for part in feeds}
+    region = find_in_force(connection, day)
+    ours = {} if region is None or region.demonstration else _list_known(region, every)
+    found = [InForce(region, None, ours)] if region is not None and ours else []
+    for source, routes in every.items():
+        own = {route: agency for route, agency in routes.items() if route not in ours}
+        rows = read_loaded(connection, source)
+        if own and rows.speaks_of_fares:
+            found.append(InForce(gtfs_read.read_fares(rows, valid_from=rows.first_day or day)[0], source, own))
+    return found
 
 
 def _read_routes(connection: Connection[Any], part: Part) -> dict[str, str]:

@@ -16,8 +16,10 @@ from typing import IO, TYPE_CHECKING, Any
 
 from psycopg.rows import dict_row
 
-from mobigo.opendata import netex_flex
+from mobigo.opendata import fare_rows, netex_flex
 from mobigo.opendata.archive import add_member
+from mobigo.opendata.fare_rows import list_catalogues
+from mobigo.opendata.netex_fares import FareFrame
 from mobigo.opendata.netex_xml import (
     CLOSE,
     access,
@@ -35,7 +37,7 @@ from mobigo.opendata.ondemand_rows import InForce, make_beside, read_in_force
 from mobigo.transit.gtfs import BY_NAME, Kind
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from datetime import datetime
     from pathlib import Path
 
@@ -70,7 +72,7 @@ FETCHED = 5_000
 FLEXIBLE = "location_id IS NOT NULL OR location_group_id IS NOT NULL OR start_pickup_drop_off_window IS NOT NULL"
 
 
-def write_netex(connection: Connection[Any], parts: Sequence[Part], path: Path) -> dict[str, int]:
+def write_netex(connection: Connection[Any], parts: Sequence[Part], path: Path, day: date) -> dict[str, int]:
     """Write sources as one NeTEx delivery.
 
     Parameters
@@ -81,6 +83,8 @@ def write_netex(connection: Connection[Any], parts: Sequence[Part], path: Path) 
         Sources with the versions to write.
     path : Path
         Where the archive is written.
+    day : date
+        On which fares are in force.
 
     Returns
     -------
@@ -90,10 +94,37 @@ def write_netex(connection: Connection[Any], parts: Sequence[Part], path: Path) 
     counts: dict[str, int] = {}
     services = {one.source: one for one in read_in_force(connection, [part.source for part in parts])}
     with zipfile.ZipFile(path, "w", compresslevel=6) as archive:
+        sources = {}
         for part in parts:
             nothing = InForce(part.source, (), frozenset(), frozenset())
-            _Source(connection, part, services.get(part.source, nothing), archive, counts).write()
+            sources[part.source] = _Source(connection, part, services.get(part.source, nothing), archive, counts)
+            sources[part.source].write()
+        for one in list_catalogues(connection, parts, day):
+            _write_fares(archive, one, sources)
+            counts["PreassignedFareProduct"] = counts.get("PreassignedFareProduct", 0) + len(one.catalogue.products)
     return counts
+
+
+def _write_fares(archive: zipfile.ZipFile, one: fare_rows.InForce, sources: Mapping[str, _Source]) -> None:
+    """Write the fares of a feed, or of the region for lines of several."""
+
+    def refer_line(route: str) -> str:
+        source, _, id_ = route.partition(":")
+        return sources[source].refer_line(id_)
+
+    frame = FareFrame(
+        one.catalogue,
+        owner="" if one.source is None else f"{one.source}:",
+        routes=one.routes,
+        refer_line=refer_line,
+        own_days=one.source is None,
+    )
+    of = [sources[route.partition(":")[0]] for route in one.routes]
+    name = "tarifs" if one.source is None else f"{one.source}_tarifs"
+    made_at = max(source.made_at for source in of)
+    add_frame(
+        archive, f"{name}.xml", ("NETEX_TARIF", name.replace("_", "-"), of[0].zone, made_at), frame.list_members()
+    )
 
 
 def mode_of(route_type: int) -> str:
@@ -122,8 +153,8 @@ class _Source:
         self._counts = counts
         self._stops = {row["stop_id"]: row for row in self._read("stops", "stop_id")}
         self._agencies = self._read("agency", "agency_id")
-        self._zone = self._agencies[0]["agency_timezone"] if self._agencies else "Europe/Paris"
-        self._made_at = self._find_made()
+        self.zone = self._agencies[0]["agency_timezone"] if self._agencies else "Europe/Paris"
+        self.made_at = self._find_made()
 
     def _find_made(self) -> datetime:
         """Find when what it says was loaded, or written by the staff."""
@@ -160,7 +191,7 @@ class _Source:
         """Write a file of one frame; none without members."""
         part = f"{self._part.source}-{title}"
         name = f"{self._part.source}_{title}.xml"
-        add_frame(self._archive, name, (frame, part, self._zone, self._made_at), members)
+        add_frame(self._archive, name, (frame, part, self.zone, self.made_at), members)
 
     def _count(self, kind: str, many: int = 1) -> None:
         self._counts[kind] = self._counts.get(kind, 0) + many
@@ -268,7 +299,7 @@ class _Source:
             "Network",
             self._part.source,
             text("Name", ", ".join(names)[:200]),
-            box("members", *(self._refer_line(row["route_id"]) for row in routes)),
+            box("members", *(self.refer_line(row["route_id"]) for row in routes)),
         )
         for row in routes:
             self._count(self._class_of(row["route_id"]))
@@ -277,7 +308,8 @@ class _Source:
     def _class_of(self, route: str) -> str:
         return "FlexibleLine" if route in self._services else "Line"
 
-    def _refer_line(self, route: str) -> str:
+    def refer_line(self, route: str) -> str:
+        """Refer to a line, of whatever class it is."""
         return refer(self._class_of(route), self._id(route))
 
     def _write_line(self, row: Row) -> str:
@@ -407,7 +439,7 @@ class _Source:
         title = f"offre_{number}_{re.sub('[^A-Za-z0-9]+', '-', route['route_id'])[:60]}"
         part = f"{self._part.source}-{title}"
         with add_member(self._archive, f"{self._part.source}_{title}.xml") as stream:
-            head = open_delivery("NETEX_RESEAU", part, self._zone, self._made_at)
+            head = open_delivery("NETEX_RESEAU", part, self.zone, self.made_at)
             stream.write(head.encode())
             _write_all(stream, shared.values())
             _write_all(stream, patterns.values())
@@ -449,7 +481,7 @@ class _Source:
                 "Route",
                 direction,
                 text("Name", route["route_long_name"] or route["route_short_name"]),
-                self._refer_line(route["route_id"]),
+                self.refer_line(route["route_id"]),
                 text("DirectionType", towards),
                 refer("Direction", direction),
             ),

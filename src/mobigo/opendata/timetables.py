@@ -155,7 +155,7 @@ def _make(parts: Sequence[gtfs_writer.Part], making: Making) -> Draft:
     )
     made = [Made(path, path.name, "application/zip", "GTFS", hash_members(path), GTFS)]
     netex = making.folder / "netex.zip"
-    netex_writer.write_netex(making.connection, parts, netex)
+    netex_writer.write_netex(making.connection, parts, netex, making.now.date())
     made.append(Made(netex, netex.name, "application/zip", "NeTEx", hash_members(netex), NETEX))
     for name, write, media_type, form, standard in VIEWS:
         view = making.folder / name
