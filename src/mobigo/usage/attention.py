@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 from mobigo.usage.answers import SMALL, WEEK, Answer, Column, Kind, rounded
 from mobigo.usage.demand_answers import BANDS, Demand
 from mobigo.usage.economy_answers import Sum, sum_supply
-from mobigo.usage.loads_answers import Loads
 from mobigo.usage.quality_answers import list_changes, list_punctuality
 from mobigo.usage.sentences import Said, find, say, write_number
 
@@ -24,6 +23,7 @@ if TYPE_CHECKING:
     from mobigo.ondemand.catalogue import Catalogue
     from mobigo.usage.answers import Value, Wanted
     from mobigo.usage.economy import Rates
+    from mobigo.usage.loads_answers import Loads
 
 FEW = 5
 """Findings of a kind that are told."""
@@ -59,17 +59,17 @@ class Finding:
     """Id of the line, trip, service or commune."""
 
 
-def find_attention(connection: Connection[Any], wanted: Wanted, rates: Rates, catalogue: Catalogue) -> list[Finding]:
-    """Find what to look at, what concerns most people first."""
-    demand = Demand(connection, wanted)
+def find_attention(loads: Loads, demand: Demand, catalogue: Catalogue) -> list[Finding]:
+    """Find what to look at in a period, what concerns most people first."""
+    connection, wanted = loads.connection, loads.wanted
     weeks = wanted.days / WEEK
     found = [
-        *_look_at_trips(Loads(connection, wanted, rates).list_trips(), weeks),
+        *_look_at_trips(loads.list_trips(), weeks),
         *_look_at_pairs(demand, weeks),
         *_look_at_refusals(demand.list_refusals(by_commune=False), weeks),
         *_look_at_lines(list_punctuality(connection, wanted, {"line"}), weeks),
         *_look_at_changes(list_changes(connection, wanted), weeks),
-        *_look_at_costs(connection, wanted, rates, weeks),
+        *_look_at_costs(connection, wanted, loads.rates, weeks),
         *_look_at_villages(demand.list_villages(catalogue)),
     ]
     kept: list[Finding] = []
@@ -81,7 +81,7 @@ def find_attention(connection: Connection[Any], wanted: Wanted, rates: Rates, ca
 def _look_at_trips(trips: Answer, weeks: float) -> Iterator[Finding]:
     for one in trips.as_dicts():
         days = _int(one["days"])
-        if days < DAYS:
+        if days < DAYS or one["departure"] is None:  # of a headway there is no one departure
             continue
         of = {
             "days": say(f"day_type.{one['day_type']}"),
@@ -139,6 +139,7 @@ def _look_at_refusals(refusals: Answer, weeks: float) -> Iterator[Finding]:
                 "attention.refused", name=one["source_name"] or say(f"service.{one['service']}"),
                 refused=_number(refused / weeks), reason=_reason(str(one["reason"])),
             )  # fmt: skip
+            text = Said(*(f"{one[0].upper()}{one[1:]}" for one in text))
             yield Finding("refused", text, refused / weeks, str(one["source"]))
 
 
@@ -189,7 +190,7 @@ def _look_at_villages(villages: Answer) -> Iterator[Finding]:
         names = ", ".join(str(one["commune_name"]) for one in alone[:FEW])
         text = say(
             "attention.villages" if len(alone) > 1 else "attention.village", communes=len(alone), people=people,
-            names=names, more="" if len(alone) <= FEW else " …",
+            names=names, more="." if len(alone) <= FEW else " …",
         )  # fmt: skip
         yield Finding("villages", text, 0.0, str(alone[0]["commune"]))
 
@@ -212,11 +213,9 @@ def _int(value: Value) -> int:
     return int(value) if isinstance(value, int | float) else 0
 
 
-def list_attention(
-    connection: Connection[Any], wanted: Wanted, rates: Rates, catalogue: Catalogue, language: str
-) -> Answer:
+def list_attention(loads: Loads, demand: Demand, catalogue: Catalogue, language: str) -> Answer:
     """List what to look at as a table, in a language."""
     columns = (Column("kind"), Column("text"), Column("about"), Column("weight", Kind.NUMBER))
-    found = find_attention(connection, wanted, rates, catalogue)
+    found = find_attention(loads, demand, catalogue)
     rows = tuple((one.kind, one.text.of(language), one.about, rounded(one.weight)) for one in found)
     return Answer("attention", columns, rows)

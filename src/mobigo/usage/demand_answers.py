@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections import defaultdict
 from dataclasses import dataclass, field
 from datetime import date, timedelta
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from mobigo.kit.grid import NOWHERE, square
@@ -182,8 +183,8 @@ class Demand:
 
     def list_searches(self, by: str) -> Answer:
         """List searches and how many of them nothing answered, by one of `HEADS`; most unanswered first."""
-        rows = self.connection.execute(_DEMAND, self.wanted.parameters()).fetchall()
-        where = self._place(cell for row in rows for cell in row[:2]) if by in {"origin", "destination", "pair"} else {}
+        rows = self._searches
+        where = self._communes_of if by in {"origin", "destination", "pair"} else {}
         sums: dict[tuple[Any, ...], Asked] = defaultdict(Asked)
         for origin, destination, hour, outcome, reason, searches, people, *_ in rows:
             key: tuple[Any, ...] = {
@@ -239,7 +240,7 @@ class Demand:
 
     def list_villages(self, catalogue: Catalogue) -> Answer:
         """List communes with their departures a day within a kilometre, those without any service first."""
-        near, departures, kinds = self._count_departures()
+        near, departures, kinds = self._served
         asked_from, asked_to = self._count_unanswered()
         told = []
         for id_, commune in self.communes.items():
@@ -265,8 +266,7 @@ class Demand:
 
     def list_bands(self) -> list[tuple[Commune, Commune, tuple[int, int], Asked]]:
         """List pairs of communes and hours of the day in which searches found nothing, most people first."""
-        rows = self.connection.execute(_DEMAND, self.wanted.parameters()).fetchall()
-        where = self._place(cell for row in rows for cell in row[:2])
+        rows, where = self._searches, self._communes_of
         sums: dict[tuple[str, str, tuple[int, int]], Asked] = defaultdict(Asked)
         for origin, destination, hour, outcome, reason, searches, people, *_ in rows:
             start, end = where.get(origin, UNKNOWN), where.get(destination, UNKNOWN)
@@ -277,6 +277,20 @@ class Demand:
         return [
             (self.communes[start], self.communes[end], band, one) for (start, end, band), one in found if one.waiting
         ]
+
+    @cached_property
+    def _searches(self) -> list[tuple[Any, ...]]:
+        """Counts by square of origin, of destination, hour, outcome and reason."""
+        return self.connection.execute(_DEMAND, self.wanted.parameters()).fetchall()
+
+    @cached_property
+    def _communes_of(self) -> dict[int, str]:
+        """Ids of communes by square."""
+        return self._place(cell for row in self._searches for cell in row[:2])
+
+    @cached_property
+    def _served(self) -> tuple[dict[str, list[str]], dict[tuple[str, str], float], dict[str, int]]:
+        return self._count_departures()
 
     def _place(self, cells: Iterable[int]) -> dict[int, str]:
         return place_cells(self.connection, set(cells))
@@ -300,8 +314,7 @@ class Demand:
         return communes[0].place if communes else None
 
     def _count_unanswered(self) -> tuple[Mapping[str, list[int]], Mapping[str, list[int]]]:
-        rows = self.connection.execute(_DEMAND, self.wanted.parameters()).fetchall()
-        where = self._place(cell for row in rows for cell in row[:2])
+        rows, where = self._searches, self._communes_of
         both: tuple[dict[str, list[int]], ...] = (defaultdict(lambda: [0, 0]), defaultdict(lambda: [0, 0]))
         for *ends, _, outcome, _, searches, people, _, _ in rows:
             if outcome == Outcome.UNANSWERED:

@@ -81,11 +81,13 @@ _TRIPS = """
         FROM trip_day LEFT JOIN seats USING (service, source, route)
         GROUP BY service, source, route, trip, day_type
     )
-    SELECT told.*, coalesce(t.trip_headsign, ''), coalesce(a.stop_name, top.from_stop),
+    SELECT told.*, f.trip_id IS NOT NULL, coalesce(t.trip_headsign, ''), coalesce(a.stop_name, top.from_stop),
         coalesce(z.stop_name, top.to_stop), coalesce(b.stop_name, top.stop), coalesce(c.stop_name, top.next_stop)
     FROM told JOIN top USING (service, source, route, trip, day_type)
     LEFT JOIN feed ON feed.source = told.source
     LEFT JOIN trips AS t ON t.version_id = feed.active_version AND t.trip_id = told.trip
+    LEFT JOIN (SELECT DISTINCT version_id, trip_id FROM frequencies) AS f
+        ON f.version_id = feed.active_version AND f.trip_id = told.trip
     LEFT JOIN stops AS a ON a.version_id = feed.active_version AND a.stop_id = top.from_stop
     LEFT JOIN stops AS z ON z.version_id = feed.active_version AND z.stop_id = top.to_stop
     LEFT JOIN stops AS b ON b.version_id = feed.active_version AND b.stop_id = top.stop
@@ -111,10 +113,18 @@ _STOPS = """
 """
 
 _HOURS = """
-    WITH {rows}, hour_day AS (
-        SELECT service, source, route, day_type, day, departure / 3600 %% 24 AS hour, sum(boardings) AS boardings,
-            max(load) AS peak
-        FROM wanted GROUP BY service, source, route, day_type, day, departure / 3600 %% 24
+    WITH {rows}, headway AS (
+        SELECT feed.source, f.trip_id AS trip, run.at, count(*) OVER (PARTITION BY feed.source, f.trip_id) AS runs
+        FROM frequencies AS f JOIN feed ON feed.active_version = f.version_id
+        CROSS JOIN LATERAL generate_series(f.start_time, f.end_time - 1, f.headway_secs) AS run (at)
+    ), timed AS (
+        SELECT w.*, (coalesce(h.at + w.departure - t.departure, w.departure) / 3600 + 24) %% 24 AS hour,
+            w.boardings / coalesce(h.runs, 1)::numeric AS shared
+        FROM wanted AS w JOIN trip_day AS t USING (service, source, route, trip, day_type, day)
+        LEFT JOIN headway AS h USING (source, trip)
+    ), hour_day AS (
+        SELECT service, source, route, day_type, day, hour, sum(shared) AS boardings, max(load) AS peak
+        FROM timed GROUP BY service, source, route, day_type, day, hour
     ), days AS (
         SELECT service, source, route, day_type, count(DISTINCT day) AS days FROM wanted
         GROUP BY service, source, route, day_type
@@ -211,7 +221,7 @@ class Loads:
     """
 
     def __init__(self, connection: Connection[Any], wanted: Wanted, rates: Rates) -> None:
-        self.connection, self.wanted = connection, wanted
+        self.connection, self.wanted, self.rates = connection, wanted, rates
         self.lines = read_lines(connection)
         self.seats = find_all_seats(self.lines, wanted, rates)
 
@@ -235,10 +245,11 @@ class Loads:
         """How full each trip is, by sort of day, and where most."""
         rows: list[tuple[Value, ...]] = []
         for service, source, route, trip, kind, days, departure, *told in self._run(_TRIPS):
-            *amounts, over, empty, counted, headsign, start, end, full, next_ = told
+            *amounts, over, empty, counted, headway, headsign, start, end, full, next_ = told
             seats = self.seats.get((service, source, route))
             rows.append((
-                *self._name(service, source, route), join_id(source, trip), clock(departure), headsign, start, end,
+                *self._name(service, source, route), join_id(source, trip),
+                None if headway else clock(departure), headsign, start, end,
                 kind, days, *_amounts(amounts), full, next_, *_seats(seats),
                 share(amounts[3], seats.seats) if seats else None, share(over, days) if seats else None,
                 share(empty, days), counted,
@@ -263,7 +274,7 @@ class Loads:
         """How many get on in each hour of the day, by line and sort of day."""
         rows = tuple(
             (
-                *self._name(service, source, route), kind, hour, days, rounded(mean), int(most), rounded(peak),
+                *self._name(service, source, route), kind, hour, days, rounded(mean), rounded(most), rounded(peak),
                 rounded(peak_max),
             )
             for service, source, route, kind, hour, days, mean, most, peak, peak_max in self._run(_HOURS)

@@ -442,7 +442,9 @@ def list_usage_trends(desk: AtDesk) -> Any:  # noqa: ANN401  a model, or a file
 @router.get("/attention", responses=READS)
 def list_usage_attention(desk: AtDesk) -> AttentionAnswer:
     """Say what to look at first, in sentences."""
-    found = attention.find_attention(desk.connection, desk.wanted, desk.rates, desk.catalogue)
+    loads = Loads(desk.connection, desk.wanted, desk.rates)
+    demand = demand_answers.Demand(desk.connection, desk.wanted)
+    found = attention.find_attention(loads, demand, desk.catalogue)
     return AttentionAnswer(
         first=desk.wanted.first,
         last=desk.wanted.last,
@@ -477,7 +479,7 @@ def list_all(
     loads, demand = Loads(connection, wanted, rates), demand_answers.Demand(connection, wanted)
     return [
         figures.list_trends(connection, wanted, rates),
-        attention.list_attention(connection, wanted, rates, catalogue, language),
+        attention.list_attention(loads, demand, catalogue, language),
         loads.list_lines(),
         loads.list_trips(),
         loads.list_stops(),
