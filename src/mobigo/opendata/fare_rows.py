@@ -20,8 +20,9 @@ from mobigo.fares.feed_rows import read_loaded
 from mobigo.fares.gtfs_write import write_fares_among
 from mobigo.fares.model import RideKind
 from mobigo.fares.service import find_in_force
-from mobigo.opendata.gtfs_writer import FARES, NO_FEED, read_rows
+from mobigo.opendata.gtfs_writer import FARES, NO_FEED, Part, read_rows
 from mobigo.opendata.model import Problem, Severity
+from mobigo.transit.flex_store import list_active_versions
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
     from psycopg import Connection
 
     from mobigo.fares.catalogue import Catalogue
-    from mobigo.opendata.gtfs_writer import Part, Row
+    from mobigo.opendata.gtfs_writer import Row
 
 Tables = dict[str, list["Row"]]
 
@@ -121,6 +122,13 @@ def list_catalogues(connection: Connection[Any], parts: Sequence[Part], day: dat
         if own and rows.speaks_of_fares:
             found.append(InForce(gtfs_read.read_fares(rows, valid_from=rows.first_day or day)[0], source, own))
     return found
+
+
+def list_known_lines(connection: Connection[Any], catalogue: Catalogue) -> dict[str, str]:
+    """List the lines in service that fares speak of, with the agency of each."""
+    active = list_active_versions(connection)
+    every = {source: _read_routes(connection, Part(source, version)) for source, version in active}
+    return _list_known(catalogue, every)
 
 
 def _read_routes(connection: Connection[Any], part: Part) -> dict[str, str]:

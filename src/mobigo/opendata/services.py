@@ -6,6 +6,8 @@ import csv
 import gzip
 import io
 import json
+import zipfile
+from datetime import UTC, datetime, time
 from functools import partial
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
@@ -13,11 +15,15 @@ from typing import TYPE_CHECKING, Any
 from mobigo.carpool import openfile_store
 from mobigo.fares import tables
 from mobigo.fares.service import list_in_force
+from mobigo.ondemand.catalogue import read_catalogue
 from mobigo.opendata.archive import hash_members
 from mobigo.opendata.carpool_sets import list_carpool_sets
+from mobigo.opendata.fare_rows import list_known_lines
 from mobigo.opendata.licences import OWN
 from mobigo.opendata.making import Draft, Made, Maker
 from mobigo.opendata.model import Dataset, Said
+from mobigo.opendata.netex_fares import FareFrame
+from mobigo.opendata.netex_xml import add_frame, refer
 from mobigo.school import open_data as school
 from mobigo.school import register_store
 from mobigo.school.network import read_network
@@ -25,6 +31,7 @@ from mobigo.school.network import read_network
 if TYPE_CHECKING:
     from psycopg import Connection
 
+    from mobigo.fares.catalogue import Catalogue
     from mobigo.opendata.making import Making
     from mobigo.school.register_store import Year
 
@@ -33,6 +40,7 @@ GEOJSON = "application/geo+json"
 JSON = "application/json"
 TABLE_SCHEMA = "https://specs.frictionlessdata.io/table-schema/"
 GEO = "https://www.rfc-editor.org/rfc/rfc7946"
+NETEX = "https://normes.transport.data.gouv.fr/normes/netex/"
 
 FARES = Dataset(
     "fares",
@@ -132,7 +140,24 @@ def _make_fares(making: Making) -> Draft | None:
         "sales-points.schema.json": describe_table(points, {"lat": "number", "lon": "number"}),
         "sales-points.geojson": drawn,
     }
-    return Draft(said, tuple(_write(making, name, content) for name, content in files.items()))
+    made = [_write(making, name, content) for name, content in files.items()]
+    return Draft(said, (*made, _write_netex(making, catalogue)))
+
+
+def _write_netex(making: Making, catalogue: Catalogue) -> Made:
+    """Write the catalogue as NeTEx, for the lines in service that it speaks of."""
+    on_demand = read_catalogue(making.connection).services
+
+    def refer_line(route: str) -> str:
+        return refer("FlexibleLine" if route in on_demand else "Line", route)
+
+    routes = list_known_lines(making.connection, catalogue)
+    frame = FareFrame(catalogue, owner="", routes=routes, refer_line=refer_line, own_days=True)
+    path = making.folder / "netex.zip"
+    since = datetime.combine(catalogue.valid_from, time(), UTC)
+    with zipfile.ZipFile(path, "w", compresslevel=6) as archive:
+        add_frame(archive, "tarifs.xml", ("NETEX_TARIF", "tarifs", catalogue.timezone, since), frame.list_members())
+    return Made(path, path.name, "application/zip", "NeTEx", hash_members(path), NETEX)
 
 
 # ── carpooling ────────────────────────────────────────────────────────────────────────────────────────────────────────
