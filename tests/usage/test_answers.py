@@ -165,7 +165,8 @@ def test_what_to_look_at_is_said_in_both_languages(town: AppClient) -> None:
     kinds = {one["kind"]: one for one in told}
     assert set(kinds) == {"crowded", "unused", "unanswered", "refused", "missed", "villages"}
     assert kinds["crowded"]["text"] == (
-        "On school days the 07:00 of line 1 (Gare \u2013 Lac de Pont) has up to 62 aboard between Mairie and Lac de Pont,"
+        "On school days the 07:00 of line 1 (Gare \u2013 Lac de Pont)"
+        " has up to 62 aboard between Mairie and Lac de Pont,"
         " more than the 55 seats such a vehicle usually has, on 4 of 5 days."
     )
     assert kinds["unanswered"]["text"] == (
