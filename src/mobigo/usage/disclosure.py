@@ -5,11 +5,12 @@ since each counts once a day in a place of a table (`Layout.levels`, the second)
 so to be known in a figure is to be one of `Rule.fewest` travellers of an average day, not to have come that often.
 
 Figures are rounded to steps as ``step * floor((mean + shift) / step)``, where the shift is drawn evenly from 0 to one
-step, by a keyed hash of the figure's month, table and place: right on average, the same whenever it is asked, and
-unknown to whoever has not the key. With or without one traveller a figure is the same or one step apart. Hashing only
-the place, and not who was counted, would let two publications of one month be subtracted until the shift is known;
-hashing who was counted (cell keys of the Australian Bureau of Statistics) would redraw each figure one traveller
-touches, and so point at them. Instead a month is published once, and never again (`mobigo.usage.opening`).
+step, by a keyed hash of table and place: right on average over places, the same whenever it is asked, and unknown to
+whoever has not the key. With or without one traveller a figure is the same or one step apart; whatever else is known,
+it leaves a whole step open. The month is not hashed, so that months cannot be averaged until a steady figure is known.
+Nor is who was counted (cell keys of the Australian Bureau of Statistics): that would redraw each figure which one
+traveller touches, and so point at them. What hashing the place alone would let happen, that two publications of one
+month are subtracted, cannot happen, since a month is published once and never again (`mobigo.usage.opening`).
 
 What is too rare is told together with what is like it, level by level, and else not at all. So each traveller's
 journey is in one row at most: rows are disjoint, no row is the sum of others, and no difference of rows is a smaller
@@ -34,7 +35,6 @@ from mobigo.kit.errors import InvalidInput
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
-    from datetime import date
 
     Step = Callable[[pl.Expr], pl.Expr]
 
@@ -105,7 +105,7 @@ class Layout:
         return range(len(self.levels) + 1)
 
 
-def tell(layout: Layout, sums: pl.DataFrame, rule: Rule, key: bytes, month: date) -> pl.DataFrame:
+def tell(layout: Layout, sums: pl.DataFrame, rule: Rule, key: bytes) -> pl.DataFrame:
     """Round what may be told, and put together what is too rare for it.
 
     Parameters
@@ -127,22 +127,22 @@ def tell(layout: Layout, sums: pl.DataFrame, rule: Rule, key: bytes, month: date
             left = layout.coarsen(left, depth).group_by(*layout.columns, "days").agg(pl.col("total").sum())
         frequent = left.filter(pl.col("total") >= rule.find_bound(depth) * pl.col("days"))
         lowest = rule.find_lowest(depth)
-        rows = _round(layout, frequent, rule, key, month).filter(pl.col("travellers") >= lowest)
+        rows = _round(layout, frequent, rule, key).filter(pl.col("travellers") >= lowest)
         told.append(rows)
         left = left.join(rows, on=layout.columns, how="anti")
     return pl.concat(told).sort(layout.columns)
 
 
-def _round(layout: Layout, frequent: pl.DataFrame, rule: Rule, key: bytes, month: date) -> pl.DataFrame:
+def _round(layout: Layout, frequent: pl.DataFrame, rule: Rule, key: bytes) -> pl.DataFrame:
     """Round by shifts of the rows' own; in whole numbers, so that no machine rounds otherwise."""
     figures = []
     for *place, total, days in frequent.select(*layout.columns, "total", "days").iter_rows():
-        shift = draw(key, month, layout.name, place)
+        shift = draw(key, layout.name, place)
         figures.append((total * SPAN + shift * rule.step * days) // (rule.step * days * SPAN) * rule.step)
     return frequent.select(layout.columns).with_columns(pl.Series("travellers", figures, dtype=pl.Int64))
 
 
-def draw(key: bytes, month: date, table: str, place: list[str]) -> int:
+def draw(key: bytes, table: str, place: list[str]) -> int:
     """Draw a number below `SPAN` for a row: the same for the same row, whenever."""
-    said = "\0".join((f"{month:%Y-%m}", table, *place)).encode()
+    said = "\0".join((table, *place)).encode()
     return int.from_bytes(hmac.digest(key, said, "sha256")[:8], "big")

@@ -98,7 +98,7 @@ def open_month(connection: Connection[Any], month: date, rule: Rule, key: bytes,
     tables = {}
     for layout in LAYOUTS:
         sums = _divide(layout, opening_store.sum_month(connection, month, layout), days)
-        rows = tell(layout, sums, rule, key, month)
+        rows = tell(layout, sums, rule, key)
         _check(month, audit(layout, rule, rows, sums))
         tables[layout.name] = rows.select(pl.lit(f"{month:%Y-%m}").alias("month"), pl.all())
     opened = Opened(month, rule, days, now, {name: len(rows) for name, rows in tables.items()})
