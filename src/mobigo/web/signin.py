@@ -22,7 +22,12 @@ router = APIRouter(include_in_schema=False)
 
 COOKIE = "mobigo_token"
 
-HOMES = {Role.DRIVER: "/driver", Role.SCHOOL: "/staff/school", Role.FINANCE: "/staff/fares"}
+HOMES = {
+    Role.DRIVER: "/driver",
+    Role.SCHOOL: "/staff/school",
+    Role.FINANCE: "/staff/fares",
+    Role.PUBLISHER: "/staff/usage",
+}
 """Where a role begins; all others at the desk."""
 
 
