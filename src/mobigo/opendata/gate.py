@@ -48,7 +48,7 @@ LONG = 300
 
 def judge(making: Making, dataset: Dataset, draft: Draft) -> list[Problem]:
     """Ask every validator about what was made; what nobody could check is told, too."""
-    found = [problem for file in draft.files for problem in _judge_file(making, file)]
+    found = [problem for file in draft.files if not file.judged for problem in _judge_file(making, file)]
     return [*found, *_check_tables(draft), *_check_catalogue(making, dataset, draft)]
 
 
@@ -122,7 +122,7 @@ def _check_tables(draft: Draft) -> list[Problem]:
     schemas = {file.name: json.loads(file.path.read_text("utf-8")) for file in draft.files if _is_schema(file.name)}
     found = []
     for file in draft.files:
-        if file.format == "CSV":
+        if file.format == "CSV" and not file.judged:
             schema = _find_schema(file, schemas)
             if schema is None:
                 found.append(Problem(TABLES, "no_schema", Severity.ERROR, 1, file.name))

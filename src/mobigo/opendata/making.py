@@ -57,6 +57,8 @@ class Made:
     key: str
     """Of its content: the same content packed anew has the same key."""
     standard: str = ""
+    judged: bool = False
+    """Taken from the version in place as it is: validators have seen it."""
 
 
 @dataclass(frozen=True)

@@ -260,7 +260,7 @@ def _take(making: Making, piece: Piece) -> Made:
         os.link(lying, path)
     except OSError:  # another file system
         shutil.copyfile(lying, path)
-    return Made(path, piece.name, piece.media_type, piece.format, piece.sha256, piece.standard)
+    return Made(path, piece.name, piece.media_type, piece.format, piece.sha256, piece.standard, judged=True)
 
 
 # ── files ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
