@@ -289,5 +289,6 @@ def test_supply_is_told_where_it_differs_only() -> None:
     found = told(sample, [Pair(questions[0], way(3), way(3))], {"S": same, "L": less}, {"S": same, "L": more})["supply"]
     assert [one["line"] for one in found["lines"]] == ["L"]
     assert found["unknown_costs"] == 1
-    assert found["draft"]["metres"] - found["today"]["metres"] == 1e4
+    assert found["timetable"]["draft"]["metres"] - found["timetable"]["today"]["metres"] == 1e4
+    assert found["ondemand"]["rides"] == {"value": 0, "error": 0}
     assert all(a["line"] < b["line"] for a, b in pairwise(found["lines"]))

@@ -124,9 +124,13 @@ def copy_draft(id_: str, name: str) -> None:
 @click.argument("id_", metavar="ID")
 def check_draft(id_: str) -> None:
     """Say which changes of a draft cannot be made on the timetables and services of now, and why."""
+    import psycopg
+
+    from mobigo.cli.context import open_database
+    from mobigo.db.engine import libpq_conninfo
     from mobigo.usage import drafts
 
-    with _connect() as connection:
+    with psycopg.connect(libpq_conninfo(open_database()), autocommit=True) as connection:
         faults = drafts.check_draft(connection, id_)
     for one in faults:
         print(f"change {one.change + 1}: {one.what}")

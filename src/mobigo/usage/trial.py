@@ -10,7 +10,7 @@ from collections import defaultdict
 from dataclasses import asdict, dataclass
 from enum import StrEnum
 from math import sqrt
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from mobigo.journeys.emissions import emit_street
 from mobigo.journeys.model import Mode
@@ -33,6 +33,9 @@ RULE_OF_THREE = 3.0
 
 FEWEST = 5
 """People below which a relation between two communes is not told: it could be one person's way to work."""
+
+FEWEST_ASKED = 3
+"""Questions below which it is not told either: it would be chance."""
 
 MOST_RELATIONS = 200
 """Relations that are told, at most: those with the most minutes."""
@@ -140,9 +143,9 @@ def tell(
     def is_(verdict: Verdict) -> Callable[[int], float]:
         return lambda at: float(judged[at][0] is verdict)
 
+    far = [one[0] for one, pair in zip(judged, pairs, strict=True) if pair.question.stratum]
     served = [at for at, pair in enumerate(pairs) if Kind.NONE not in {pair.today.kind, pair.draft.kind}]
     both = set(served)
-    supply = _tell_supply(networks, pairs, weights)
     return {
         "people": sum(one.people for one in strata),
         "questions": len(pairs),
@@ -154,6 +157,7 @@ def tell(
         "terms": asdict(terms),
         "strata": [{"people": one.people, "questions": one.questions, "whole": one.whole} for one in strata],
         "verdicts": {verdict.value: estimate(is_(verdict), bounded=True) for verdict in Verdict},
+        "unseen": _tell_unseen(strata[1], far),
         "minutes": {
             "weighed": estimate(lambda at: judged[at][1] / MINUTE),
             "duration": estimate(lambda at: _less(pairs[at], "duration", at in both)),
@@ -168,7 +172,7 @@ def tell(
         "communes": _tell_communes(pairs, judged, weights, places),
         "relations": _tell_relations(pairs, judged, weights, places),
         "lines": _tell_lines(pairs, judged, weights, networks.lines),
-        "supply": supply,
+        "supply": _tell_supply(networks, pairs, weights, estimate),
     }
 
 
@@ -189,7 +193,8 @@ def _estimate(values: Sequence[float], pairs: Sequence[Pair], strata: Sequence[S
     """Estimate a sum over all people from a stratified sample.
 
     The error is that of a sample drawn with putting back, which is no smaller than that of the one drawn; where all
-    demand was asked for there is none.
+    demand was asked for there is none. What was not seen once near the change (`bounded`) may still be; for elsewhere
+    `_tell_unseen` says so.
     """
     value = variance = beyond = 0.0
     for number, stratum in enumerate(strata):
@@ -203,9 +208,17 @@ def _estimate(values: Sequence[float], pairs: Sequence[Pair], strata: Sequence[S
         if len(mine) > 1:
             spread = sum((one - mean) ** 2 for one in mine) / (len(mine) - 1)
             variance += stratum.people**2 * spread / len(mine)
-        if bounded and mean in {0.0, 1.0}:
+        if bounded and mean in {0.0, 1.0} and number == 0:
             beyond += stratum.people * min(1.0, RULE_OF_THREE / len(mine))
     return Estimate(value, SURE * sqrt(variance) + beyond)
+
+
+def _tell_unseen(stratum: Stratum, verdicts: Sequence[Verdict]) -> dict[str, Any] | None:
+    """Say how many far from the change may be affected though nobody asked there is; None where somebody is."""
+    if stratum.whole or not verdicts or set(verdicts) - {Verdict.SAME, Verdict.NONE}:
+        return None
+    most = stratum.people * min(1.0, RULE_OF_THREE / len(verdicts))
+    return {"people": stratum.people, "questions": len(verdicts), "most": most}
 
 
 def _less(pair: Pair, what: str, counts: bool) -> float:  # noqa: FBT001 - whether there are two ways
@@ -260,7 +273,7 @@ def _tell_relations(
     """Say from where to where it is better, worse, new or lost, for how many; the most first."""
     people: dict[tuple[str, str, Verdict], float] = defaultdict(float)
     minutes: dict[tuple[str, str, Verdict], float] = defaultdict(float)
-    hours: dict[tuple[str, str, Verdict], set[int]] = defaultdict(set)
+    hours: dict[tuple[str, str, Verdict], list[int]] = defaultdict(list)
     for pair, (verdict, saved), weight in zip(pairs, judged, weights, strict=True):
         ends = tuple(places.communes.get(cell) for cell in pair.question.cells)
         if verdict in {Verdict.SAME, Verdict.NONE} or ends[0] is None or ends[1] is None:
@@ -268,7 +281,7 @@ def _tell_relations(
         key = ends[0], ends[1], verdict
         people[key] += weight
         minutes[key] += weight * saved / MINUTE
-        hours[key].add(pair.question.at.hour)
+        hours[key].append(pair.question.at.hour)
     found: list[dict[str, Any]] = [
         {
             "origin": key[0],
@@ -278,10 +291,10 @@ def _tell_relations(
             "verdict": key[2].value,
             "people": value,
             "minutes": minutes[key],
-            "hours": sorted(hours[key]),
+            "hours": sorted(set(hours[key])),
         }
         for key, value in people.items()
-        if value >= FEWEST
+        if value >= FEWEST and len(hours[key]) >= FEWEST_ASKED
     ]
     found.sort(key=lambda one: (-one["people"], one["origin"], one["destination"], one["verdict"]))
     return found[:MOST_RELATIONS]
@@ -319,18 +332,14 @@ def _tell_lines(
     return sorted(found.values(), key=lambda one: (-abs(one["people_draft"] - one["people_today"]), one["line"]))
 
 
-def _tell_supply(networks: Networks, pairs: Sequence[Pair], weights: Sequence[float]) -> dict[str, Any]:
-    """Say what both networks take, by line where they differ, and altogether."""
-    sides = []
-    for ran, side in ((networks.today, "today"), (networks.draft, "draft")):
-        rides: dict[str, tuple[float, float, float]] = {}
-        for pair, weight in zip(pairs, weights, strict=True):
-            for ride in getattr(pair, side).rides:
-                if ride.ondemand:
-                    number, metres, seconds = rides.get(ride.line, (0.0, 0.0, 0.0))
-                    rides[ride.line] = number + weight, metres + weight * ride.metres, seconds + weight * ride.seconds
-        sides.append({**ran, **measure_rides(rides, networks.day, networks.rates)})
-    today, draft = sides
+def _tell_supply(
+    networks: Networks, pairs: Sequence[Pair], weights: Sequence[float], estimate: Callable[..., dict[str, float]]
+) -> dict[str, Any]:
+    """Say what both networks take: lines and services where they differ, the timetable and rides on demand in sum."""
+    booked = [
+        measure_rides(_add_rides(pairs, weights, side), networks.day, networks.rates) for side in ("today", "draft")
+    ]
+    today, draft = {**networks.today, **booked[0]}, {**networks.draft, **booked[1]}
     nothing = Ran()
     lines: list[dict[str, Any]] = [
         {
@@ -343,11 +352,31 @@ def _tell_supply(networks: Networks, pairs: Sequence[Pair], weights: Sequence[fl
         for id_ in sorted({*today, *draft})
         if today.get(id_, nothing) != draft.get(id_, nothing)
     ]
-    sums = [total(side) for side in sides]
-    unknown = sum(one["today"]["cents"] is None or one["draft"]["cents"] is None for one in lines)
     return {
         "lines": lines,
-        "today": asdict(sums[0][0]),
-        "draft": asdict(sums[1][0]),
-        "unknown_costs": unknown,
+        "timetable": _two_sums(networks.today, networks.draft),
+        "ondemand": _two_sums(*booked)
+        | {"rides": estimate(lambda at: float(_count_rides(pairs[at].draft) - _count_rides(pairs[at].today)))},
+        "unknown_costs": sum(one["today"]["cents"] is None or one["draft"]["cents"] is None for one in lines),
     }
+
+
+def _two_sums(today: Mapping[str, Ran], draft: Mapping[str, Ran]) -> dict[str, Any]:
+    return {"today": asdict(total(today)), "draft": asdict(total(draft))}
+
+
+def _count_rides(way: Way) -> int:
+    return sum(ride.ondemand for ride in way.rides)
+
+
+def _add_rides(
+    pairs: Sequence[Pair], weights: Sequence[float], side: Literal["today", "draft"]
+) -> dict[str, tuple[float, float, float]]:
+    """Add up rides on demand: by service their number, metres and seconds."""
+    rides: dict[str, tuple[float, float, float]] = {}
+    for pair, weight in zip(pairs, weights, strict=True):
+        for ride in (pair.today if side == "today" else pair.draft).rides:
+            if ride.ondemand:
+                number, metres, seconds = rides.get(ride.line, (0.0, 0.0, 0.0))
+                rides[ride.line] = number + weight, metres + weight * ride.metres, seconds + weight * ride.seconds
+    return rides

@@ -7,7 +7,6 @@ demand are counted as if nobody shared one and each vehicle came and went empty:
 
 from __future__ import annotations
 
-from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -172,9 +171,9 @@ def measure_rides(rides: Mapping[str, tuple[float, float, float]], day: date, ra
     return found
 
 
-def total(ran: Mapping[str, Ran]) -> tuple[Ran, int]:
-    """Add up lines; those of which no costs are known count for nothing in cents and are counted beside."""
+def total(ran: Mapping[str, Ran]) -> Ran:
+    """Add up lines; those of which no costs are known count for nothing in cents."""
     sum_ = Ran()
     for one in ran.values():
         sum_ = sum_.plus(Ran(one.runs, one.metres, one.seconds, one.cents or 0))
-    return sum_, Counter(one.cents is None for one in ran.values())[True]
+    return sum_

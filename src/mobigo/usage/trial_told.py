@@ -66,24 +66,42 @@ def _say_supply(result: Mapping[str, Any]) -> list[Said]:
     weeks = _days(result) / DAYS_OF_WEEK
     if not supply["lines"] or not weeks:
         return [say("trial.same_supply")]
-    more = {name: (supply["draft"][name] - supply["today"][name]) / weeks for name in ("metres", "seconds", "cents")}
-    told = [
-        say(
-            f"trial.kilometres_{'more' if more['metres'] >= 0 else 'less'}",
-            kilometres=_number(abs(more["metres"]) / KILOMETRE),
-            hours=_number(abs(more["seconds"]) / HOUR, 1),
-        ),
-        say(f"trial.costs_{'more' if more['cents'] >= 0 else 'less'}", euros=_number(abs(more["cents"]) / EURO)),
-    ]
+    driven, booked = _more(supply["timetable"], weeks), _more(supply["ondemand"], weeks)
+    told = []
+    if round(driven["metres"]) or round(driven["seconds"]):
+        told.append(
+            say(
+                f"trial.kilometres_{'more' if driven['metres'] >= 0 else 'less'}",
+                kilometres=_number(abs(driven["metres"]) / KILOMETRE),
+                hours=_number(abs(driven["seconds"]) / HOUR, 1),
+            )
+        )
+    rides = supply["ondemand"]["rides"]
+    if round(rides["value"]):
+        told.append(
+            say(
+                f"trial.rides_{'more' if rides['value'] > 0 else 'less'}",
+                rides=_about(rides, 1 / weeks),
+                kilometres=_number(abs(booked["metres"]) / KILOMETRE),
+                hours=_number(abs(booked["seconds"]) / HOUR, 1),
+            )
+        )
+    cents = driven["cents"] + booked["cents"]
+    if round(cents / EURO):
+        told.append(say(f"trial.costs_{'more' if cents > 0 else 'less'}", euros=_number(abs(cents) / EURO)))
     if supply["unknown_costs"]:
         told.append(say("trial.unknown_costs", lines=supply["unknown_costs"]))
     saved = result["minutes"]["weighed"]["value"] / 60 / weeks
     gained = (result["verdicts"]["new"]["value"] - result["verdicts"]["lost"]["value"]) / weeks
-    if more["cents"] > 0 and saved > 0:
-        told.append(say("trial.euros_per_hour", euros=_number(more["cents"] / EURO / saved, 2)))
-    if more["cents"] > 0 and gained > 0:
-        told.append(say("trial.euros_per_person", euros=_number(more["cents"] / EURO / gained, 2)))
+    if cents > 0 and saved > 0:
+        told.append(say("trial.euros_per_hour", euros=_number(cents / EURO / saved, 2)))
+    if cents > 0 and gained > 0:
+        told.append(say("trial.euros_per_person", euros=_number(cents / EURO / gained, 2)))
     return told
+
+
+def _more(sums: Mapping[str, Any], weeks: float = 1.0) -> dict[str, float]:
+    return {name: (sums["draft"][name] - sums["today"][name]) / weeks for name in ("metres", "seconds", "cents")}
 
 
 def _say_relations(result: Mapping[str, Any]) -> list[Said]:
@@ -120,6 +138,16 @@ def _say_sample(result: Mapping[str, Any]) -> list[Said]:
     ]
     if result["questions"] < result["asked"]:
         told.append(say("trial.ended_early", questions=result["questions"], asked=result["asked"]))
+    if result["unseen"] is not None:
+        unseen = result["unseen"]
+        told.append(
+            say(
+                "trial.unseen",
+                people=unseen["people"],
+                questions=unseen["questions"],
+                most=_number(unseen["most"]),
+            )
+        )
     if result["left_out"]:
         told.append(say("trial.left_out", people=result["left_out"]))
     if result["incomplete"]:
@@ -133,14 +161,15 @@ def _say_sample(result: Mapping[str, Any]) -> list[Said]:
 def list_figures(result: Mapping[str, Any]) -> dict[str, float]:
     """List the figures by which trials are set side by side: of the days of demand, the cost in cents."""
     supply = result["supply"]
-    more = {name: supply["draft"][name] - supply["today"][name] for name in ("metres", "seconds", "cents")}
+    driven, booked = _more(supply["timetable"]), _more(supply["ondemand"])
     return {
         "people": result["people"],
         **{verdict.value: result["verdicts"][verdict]["value"] for verdict in Verdict},
         "minutes": result["minutes"]["weighed"]["value"],
-        "kilometres": more["metres"] / KILOMETRE,
-        "hours": more["seconds"] / HOUR,
-        "cents": more["cents"],
+        "kilometres": driven["metres"] / KILOMETRE,
+        "hours": driven["seconds"] / HOUR,
+        "rides": supply["ondemand"]["rides"]["value"],
+        "cents": driven["cents"] + booked["cents"],
         "co2_kg": result["co2"]["grams"]["value"] / 1000,
     }
 
@@ -150,6 +179,7 @@ def list_errors(result: Mapping[str, Any]) -> dict[str, float]:
     return {
         **{verdict.value: result["verdicts"][verdict]["error"] for verdict in Verdict},
         "minutes": result["minutes"]["weighed"]["error"],
+        "rides": result["supply"]["ondemand"]["rides"]["error"],
         "co2_kg": result["co2"]["grams"]["error"] / 1000,
     }
 
