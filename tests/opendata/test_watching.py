@@ -62,12 +62,20 @@ def test_every_address_that_the_catalogue_lists_is_asked_and_answers(watch: Watc
     assert {one.problem for one in done.looks} == {None}
     asked = {(one.dataset, one.file) for one in done.looks}
     assert {(SET, "gtfs.zip"), ("realtime", "all.pb"), ("catalog", "catalog.ttl")} <= asked
-    assert ("siri-lite", "estimated-timetable.xml") in asked
+    siri = {one for name, one in asked if name == "siri-lite"}
+    for minutes in range(5, 30, 5):
+        later = replace(watch, now=NOW + timedelta(minutes=minutes)).run()
+        more = {one.file for one in later.looks if one.dataset == "siri-lite"}
+        assert not more & siri  # each has its turn
+        siri |= more
+    assert {"estimated-timetable.xml", "check-status.json", "lines-discovery.xml"} <= siri
+    assert not any(one.startswith("stop-monitoring") for one in siri)
     ages = {one.age for one in done.looks if one.dataset in {"realtime", "siri-lite"}}
     assert None not in ages
     assert max(age for age in ages if age is not None) < 300
     assert {one.age for one in done.looks if one.dataset == SET} == {None}
     assert set(done.judged) == {"realtime", "siri-lite"}
+    assert later.judged == ()
 
 
 def test_rounds_of_a_day_add_up_and_make_its_score(watch: Watch, connection: psycopg.Connection[Any]) -> None:

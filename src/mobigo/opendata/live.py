@@ -225,10 +225,11 @@ class LiveFeeds:
         stamp, moment = found
         kept = self._kept.get((key, source))
         if kept is not None:
+            alive = monotonic() - kept.asked < ASKED  # else nobody wrote it anew meanwhile, and it is as old as that
             kept.asked = monotonic()
             with self._guard, suppress(KeyError):
                 self._kept.move_to_end((key, source))
-            if kept.stamp == stamp or self._may_wait(kept):
+            if kept.stamp == stamp or (alive and self._may_wait(kept)):
                 return kept.message
         with self._writing:
             kept = self._kept.get((key, source))

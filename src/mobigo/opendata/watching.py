@@ -46,6 +46,10 @@ CATALOGUE = "catalog"
 CATALOGUES = ("catalog.jsonld", "catalog.ttl", "datasets.json", "atom.xml")
 WITH_A_QUESTION = "stop-monitoring."
 """How addresses begin that say nothing without a stop."""
+ROUND = 300
+"""Seconds between two rounds."""
+TURNS = 6
+"""Rounds in which every message of SIRI is asked for once."""
 JUDGED = timedelta(hours=1)
 """How often real time is held against its rules."""
 KEPT = timedelta(days=400)
@@ -90,7 +94,7 @@ class Watch:
         with self._connect() as connection:
             standings = list_all_standings(connection)
             reports = store.list_reports(connection)
-        addresses = list_addresses(standings)
+        addresses = list_addresses(standings, self.now)
         with (
             httpx.Client(timeout=PATIENCE, headers={"User-Agent": "mobigo (watching its own addresses)"}) as client,
             ThreadPoolExecutor(AT_ONCE) as pool,
@@ -143,7 +147,7 @@ class Watch:
         assert standing.current is not None
         name = standing.dataset.id
         for piece in standing.current.pieces:
-            if piece.name.startswith(WITH_A_QUESTION) or not piece.name.endswith((".xml", ".pb")):
+            if not (_says_something(piece.name) and piece.name.endswith((".xml", ".pb"))):
                 continue
             try:
                 content = _fetch(client, f"{self.publisher.url}/{name}/{piece.name}")
@@ -174,17 +178,26 @@ class Watch:
             engine.dispose()
 
 
-def list_addresses(standings: Iterable[Standing]) -> list[Address]:
-    """List what is asked for: every file in place, every message of real time that needs no question, catalogues."""
+def list_addresses(standings: Iterable[Standing], now: datetime) -> list[Address]:
+    """List what is asked for: every file in place, the messages of real time whose turn it is, catalogues.
+
+    SIRI is long, and the server writes anew what was asked for lately: each of its messages has a turn every half hour.
+    """
+    turn = int(now.timestamp()) // ROUND % TURNS
     found = [Address(CATALOGUE, name, name, live=False) for name in CATALOGUES]
     for one in standings:
         name = one.dataset.id
+        pieces = [piece for piece in (one.current.pieces if one.current else ()) if _says_something(piece.name)]
         found += [
             Address(name, piece.name, f"{name}/{piece.name}", live=not piece.sha256)
-            for piece in (one.current.pieces if one.current else ())
-            if not piece.name.startswith(WITH_A_QUESTION)
+            for number, piece in enumerate(pieces)
+            if piece.format != "SIRI" or piece.sha256 or number % TURNS == turn
         ]
     return found
+
+
+def _says_something(name: str) -> bool:
+    return not name.startswith(WITH_A_QUESTION)
 
 
 def _is_live(standing: Standing) -> bool:
