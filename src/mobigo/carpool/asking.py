@@ -14,6 +14,7 @@ from mobigo.accounts.model import Person as Token
 from mobigo.accounts.model import Role
 from mobigo.carpool import store
 from mobigo.carpool.alternatives import find_alternatives
+from mobigo.carpool.noting import note_gone
 from mobigo.carpool.search_answers import ZONE, describe_offer
 from mobigo.carpool.service import Actor, PlacesGone, Rides
 from mobigo.db.answers import Answers
@@ -152,7 +153,9 @@ class Asked(Looking):
                 connection.execute("SET CONSTRAINTS ALL IMMEDIATE")
             self.connection.execute("SET CONSTRAINTS ALL DEFERRED")
         except PlacesGone as gone:
+            note_gone(self.session, gone, self.actor.person, self.now)
             gone.members = {"alternatives": self._list_alternatives(gone)}
+            gone.keeps = True
             raise
         except psycopg.errors.CheckViolation as broken:
             log.exception("the database refused a change of runs", constraint=broken.diag.constraint_name)

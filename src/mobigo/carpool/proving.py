@@ -17,10 +17,12 @@ import segno
 from mobigo.carpool import proving_store, store
 from mobigo.carpool.checks import Fix
 from mobigo.carpool.model import BookingState, RunState
+from mobigo.carpool.noting import note_seat
 from mobigo.carpool.proof import OFFLINE, SKEW, Code, Shows, read_code, write_code
 from mobigo.carpool.proving_store import Located, Scan
 from mobigo.db.session import driver
 from mobigo.kit.errors import Conflict, InvalidInput, Refused
+from mobigo.trace.model import Deed
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -188,6 +190,9 @@ def take_scan(
     if one.point is not None:
         fix = Located(person, Fix(one.scanned_at, one.point), one.device)
         proving_store.add_fixes(connection, run.id, [fix], now)
+    known_before = booking.boarded_at if one.moment == Moment.BOARD else booking.alighted_at
+    if known_before is None:
+        note_seat(session, Deed.BOARDED if one.moment == Moment.BOARD else Deed.ALIGHTED, booking, run, now)
     _note_aboard(connection, booking, one, now)
     return one
 

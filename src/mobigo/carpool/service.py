@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from uuid import UUID, uuid4
 from zoneinfo import ZoneInfo
 
-from mobigo.carpool import lines, people, states, store
+from mobigo.carpool import lines, noting, people, states, store
 from mobigo.carpool.fares import find_fare
 from mobigo.carpool.model import BookingState, Run, RunState, Seat
 from mobigo.carpool.notices import Notices
@@ -23,6 +23,7 @@ from mobigo.carpool.states import ACTIVE, OPEN, Reason
 from mobigo.db.session import driver
 from mobigo.kit.errors import Conflict, Forbidden, InvalidInput, NotFound, Refused
 from mobigo.kit.geo import haversine
+from mobigo.trace.model import Deed
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -217,6 +218,7 @@ class Rides:
         self._check_free(person, stops[0].planned_at, stops[-1].planned_at)
         store.add_run(self._connection, run, self.now)
         self._note_run(run, "moved", (None, run.state))
+        noting.note_offer(self.session, run, self.now)
         return self._publish(run.id)
 
     def change_run(
@@ -349,6 +351,8 @@ class Rides:
                 moved.append(self._move(one, BookingState.COMPLETED_PENDING_VALIDATION))
             else:
                 moved.append(self._move(one, BookingState.CANCELLED, Reason.RUN_ENDED))
+        driven = [one for one in moved if one.state is BookingState.COMPLETED_PENDING_VALIDATION]
+        noting.note_driven(self.session, run, driven, ZONE)
         store.set_run(self._connection, replace(run, state=RunState.ENDED, ended_at=at, position=None))
         self._note_run(run, "moved", (run.state, RunState.ENDED), {"broken_down": True} if broken_down else {})
         return self._publish(id_, moved)
@@ -407,6 +411,7 @@ class Rides:
             raise Conflict(f"booking {id_} is confirmed already", code="status_already_set")
         self._check_active(run)
         moved = self._move(seat, BookingState.CONFIRMED)
+        noting.note_seat(self.session, Deed.BOOKED, seat, run, self.now)
         self.notices.confirmed(moved, self._publish(run.id, [moved]))
         return store.get_booking(self._connection, id_)
 
@@ -527,6 +532,8 @@ class Rides:
             )
         store.set_stops(self._connection, run.id, bind(stops, [*bookings, seat]))
         self._note(seat, "moved", (None, seat.state))
+        if seat.state is BookingState.CONFIRMED:
+            noting.note_seat(self.session, Deed.BOOKED, seat, run, self.now)
         return seat
 
     def _check_company(self, rider: str | None, run: Run, bookings: Sequence[Seat]) -> None:
@@ -588,7 +595,9 @@ class Rides:
         told = {**({"why": reason.value} if reason else {}), **(details or {})}
         self._note(seat, "moved", (seat.state, state), told)
         if reason is not None:
-            self.notices.cancelled(seat, store.get_run(self._connection, seat.run), reason)
+            run = store.get_run(self._connection, seat.run)
+            noting.note_end(self.session, seat, run, self.now, reason)
+            self.notices.cancelled(seat, run, reason)
         return moved
 
     def _tell_delay(self, before: Run) -> Run:

@@ -32,6 +32,7 @@ class CarpoolPeople:
 
     def __init__(self, url: str, settings: Settings) -> None:
         self._url = url
+        self._home = settings.home
         self._clock = settings.open_clock()
 
     def wait(self) -> None:
@@ -68,6 +69,6 @@ class CarpoolPeople:
 
     @cached_property
     def _engine(self) -> Engine:
-        from mobigo.db.engine import open_engine
+        from mobigo.cli.context import open_noting
 
-        return open_engine(self._url, pool_size=1)
+        return open_noting(self._url, self._home)

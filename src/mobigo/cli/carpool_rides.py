@@ -97,6 +97,6 @@ class CarpoolRides:
 
     @cached_property
     def _engine(self) -> Engine:
-        from mobigo.db.engine import open_engine
+        from mobigo.cli.context import open_noting
 
-        return open_engine(self._url, pool_size=1)
+        return open_noting(self._url, self._home)

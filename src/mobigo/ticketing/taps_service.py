@@ -25,6 +25,7 @@ from mobigo.ledger.model import Chart, Posting
 from mobigo.ticketing import taps_store as store
 from mobigo.ticketing.best import START, settle
 from mobigo.ticketing.books import VAT, product_party
+from mobigo.ticketing.noting import note_taps
 from mobigo.ticketing.revenue_store import add_revenue
 from mobigo.ticketing.taps import Held, Whole, day_begins, transport_day
 from mobigo.ticketing.taps_store import Counted
@@ -118,6 +119,8 @@ def take(
     oldest = transport_day(now, FRANCE) - timedelta(days=policy.charge.latest_days)
     late = [tap for tap, _, day in rows if day < oldest and (tap.device, tap.seq) in new]
     store.set_too_late(connection, [(tap.device, tap.seq) for tap in late])
+    fresh = {(tap.device, tap.seq): (tap, card, day) for tap, card, day in rows if (tap.device, tap.seq) in new}
+    note_taps(session, [tap for tap, _, _ in fresh.values()], _find_outs(connection, policy, fresh.values()), now)
     told = []
     for (tap, _), day, good in zip(taps, days, usable, strict=True):
         if not good:
@@ -133,6 +136,15 @@ def take(
         if what is Taken.STORED and not tap.accepted and cards[bytes.fromhex(tap.card)][1]
     }
     return told, sorted(refused)
+
+
+def _find_outs(
+    connection: Connection[Any], policy: Policy, fresh: Iterable[tuple[Tap, str, date]]
+) -> set[tuple[str, int]]:
+    """Find the taps with which somebody got off among those of readers that stand where one gets in and out."""
+    unsure = {(card, day) for tap, card, day in fresh if tap.held is Held.EITHER and policy.find_rule(tap.agency).both}
+    rides = [ride for card, day in unsure for ride in list_rides(connection, policy, card, day)]
+    return {ride.taps[-1] for ride in rides if ride.whole in (Whole.WHOLE, Whole.TURNED_BACK, Whole.NO_IN)}
 
 
 def find_id(session: Session, card: str) -> str:

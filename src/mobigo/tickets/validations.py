@@ -19,6 +19,7 @@ from mobigo.tickets.check import Act
 from mobigo.tickets.codes import SKEW, Reason
 from mobigo.tickets.events import FIRST
 from mobigo.tickets.model import TicketState
+from mobigo.tickets.noting import note_boardings
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -98,6 +99,7 @@ def take(session: Session, device: str, listed: Sequence[Waiting], *, now: datet
     fresh = [by_number[seq] for seq in sorted(new)]
     _check_clock(session, device, fresh, now)
     _count(session, device, fresh, now)
+    note_boardings(session, [one.event for one in fresh], now)
     first = min(by_number, default=1)
     gap = first > 1 and first - 1 not in hashes
     return Taken(fates, first if gap else None)

@@ -69,6 +69,19 @@ def note_ride(session: Session, ride: Ride, person: str | None, now: datetime) -
     store.add_note(driver(session), replace(ride, who=who))
 
 
+def note_rides(session: Session, rides: Sequence[tuple[Ride, str | None]], now: datetime) -> None:
+    """Note many rides, each with who rides, as `note_ride` does one."""
+    if rides:
+        masks = _masks_of(session)
+        store.add_notes(
+            driver(session),
+            [
+                replace(ride, who=masks.mask(ride.service.value, person, ride.day, now) if masks else None)
+                for ride, person in rides
+            ],
+        )
+
+
 def note_run(session: Session, run: Run) -> None:
     """Note a run in the transaction of what happened."""
     store.add_note(driver(session), run)

@@ -62,6 +62,11 @@ def add_note(connection: Connection[Any], note: Ride | Run) -> None:
     )
 
 
+def add_notes(connection: Connection[Any], notes: Sequence[Ride]) -> None:
+    """Write many rides at once; they are read after `gather`."""
+    _copy(connection, ARRIVING[Ride], notes)
+
+
 def gather(connection: Connection[Any]) -> int:
     """Move what has arrived to where it is read, mixed; return how many notes.
 
@@ -91,13 +96,14 @@ def claim(connection: Connection[Any], kind: str, ids: Mapping[str, date]) -> li
 
 def copy_notes(connection: Connection[Any], notes: Sequence[Note]) -> None:
     """Write notes of one kind where they are read, in an order drawn by lot."""
-    if not notes:
-        return
-    kind = type(notes[0])
-    mixed = random.SystemRandom().sample(notes, len(notes))
-    statement = sql.SQL("COPY {} ({}) FROM STDIN").format(sql.Identifier(TABLES[kind]), _list_columns(kind))
+    if notes:
+        _copy(connection, TABLES[type(notes[0])], random.SystemRandom().sample(notes, len(notes)))
+
+
+def _copy(connection: Connection[Any], table: str, notes: Sequence[Note]) -> None:
+    statement = sql.SQL("COPY {} ({}) FROM STDIN").format(sql.Identifier(table), _list_columns(type(notes[0])))
     with connection.cursor() as cursor, cursor.copy(statement) as copy:
-        for note in mixed:
+        for note in notes:
             copy.write_row([list(value) if isinstance(value, tuple) else value for value in astuple(note)])
 
 
