@@ -20,6 +20,7 @@ from mobigo.opendata import fare_rows, netex_flex
 from mobigo.opendata.archive import add_member
 from mobigo.opendata.fare_rows import list_catalogues
 from mobigo.opendata.netex_fares import FareFrame
+from mobigo.opendata.netex_paths import list_paths, refer_level
 from mobigo.opendata.netex_xml import (
     CLOSE,
     access,
@@ -181,6 +182,7 @@ class _Source:
         """Write its files."""
         self._file("commun", "NETEX_COMMUN", self._list_operators())
         self._file("arrets", "NETEX_ARRET", chain(self._list_stops(), self._list_areas()))
+        self._file("acces", "NETEX_ACCESSIBILITE", self._list_paths())
         self._file("lignes", "NETEX_RESEAU", self._list_lines())
         self._file("calendriers", "NETEX_CALENDRIER", self._list_calendars())
         self._file("correspondances", "NETEX_RESEAU", self._list_connections())
@@ -264,6 +266,7 @@ class _Source:
             text("Name", row["stop_name"]),
             self._centre(row),
             access(self._id(f"StopPlaceEntrance.{row['stop_id']}"), row["wheelchair_boarding"]),
+            refer_level(self._part.source, row),
         )
 
     def _write_quay(self, station: str, row: Row) -> str:
@@ -271,15 +274,23 @@ class _Source:
         return thing(
             "Quay",
             self._id(row["stop_id"]),
+            _say_access(row),
             text("Name", row["stop_name"]),
             text("Description", row["stop_desc"]),
             self._centre(row),
             text("Url", row["stop_url"]),
             access(self._id(f"Quay.{row['stop_id']}"), row["wheelchair_boarding"]),
             refer("StopPlace", self._id(station), tag="SiteRef"),
+            refer_level(self._part.source, row),
             text("PublicCode", row["stop_code"] or row["platform_code"]),
             text("PlateCode", row["platform_code"]),
         )
+
+    def _list_paths(self) -> Iterator[str]:
+        """Write ways inside stations."""
+        pathways = self._read("pathways", "pathway_id")
+        self._count("SitePathLink", len(pathways))
+        return list_paths(self._part.source, self._stops, self._read("levels", "level_id"), pathways)
 
     def _list_areas(self) -> Iterator[str]:
         """Write the zones and groups of stops of services on demand."""
@@ -586,6 +597,13 @@ class _Source:
             netex_flex.write_properties(id_, calls) if "booking" in trip else "",
             _say_frequencies(id_, every),
         )
+
+
+def _say_access(row: Row) -> str:
+    """Say whether one gets to a platform from the street, or through the station only, by its name in GTFS."""
+    if row["stop_access"] is None:
+        return ""
+    return box("keyList", box("KeyValue", text("Key", "stop_access"), text("Value", row["stop_access"])))
 
 
 def _say_call(call: Row) -> tuple[Any, ...]:
