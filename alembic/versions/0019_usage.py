@@ -36,7 +36,8 @@ def upgrade() -> None:
     op.execute("""
         CREATE TABLE mobigo.usage_day (
             day date NOT NULL CONSTRAINT usage_day_pkey PRIMARY KEY,
-            day_type text NOT NULL, counted_at timestamptz NOT NULL, final boolean NOT NULL
+            day_type text NOT NULL, counted_at timestamptz NOT NULL, final boolean NOT NULL,
+            squares boolean NOT NULL DEFAULT true
         )
     """)
     op.execute("""

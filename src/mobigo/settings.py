@@ -94,6 +94,9 @@ class Settings:
     dask_scheduler: str | None = None
     """``MOBIGO_DASK_SCHEDULER``: whose workers count use, as ``tls://HOST:8786``; None: processes of this machine."""
 
+    usage_squares_days: int = 400
+    """``MOBIGO_USAGE_SQUARES_DAYS``: so long is kept by squares of a kilometre who searched; then by communes."""
+
     @property
     def sandbox(self) -> bool:
         """Whether this home was started as a sandbox, whose clock may be moved."""
@@ -157,6 +160,7 @@ def read_settings() -> Settings:
             one.strip() for one in os.environ.get("MOBIGO_STRIPE_WEBHOOK_SECRET", "").split(",") if one.strip()
         ),
         stripe_url=os.environ.get("MOBIGO_STRIPE_URL") or Settings.stripe_url,
+        usage_squares_days=_read_number("MOBIGO_USAGE_SQUARES_DAYS", Settings.usage_squares_days),
         dask_scheduler=os.environ.get("MOBIGO_DASK_SCHEDULER") or None,
         test_data=Path(os.environ.get("MOBIGO_TEST_DATA") or "../shared/data").resolve(),
     )

@@ -15,6 +15,7 @@ from tests.feed_text import files, pack
 from mobigo.db.engine import libpq_conninfo
 from mobigo.kit.errors import Conflict, InvalidInput, MobigoError, Unavailable
 from mobigo.kit.geo import Point, haversine
+from mobigo.kit.grid import cell_at
 from mobigo.transit.load import load_gtfs
 from mobigo.usage import service, spreading, store
 from mobigo.usage.imagining import imagine
@@ -294,3 +295,45 @@ def test_the_same_seed_imagines_the_same(small: str) -> None:
     assert look() == first  # in place of those there were
     imagine(small, DAYS[:1], 500, 8)
     assert look() != first
+
+
+def test_squares_become_communes_when_they_are_old(small: str) -> None:
+    """Two squares of one commune become its centre's; a square of none becomes nowhere."""
+    imagine(small, DAYS[:1], 300, 7)
+    count(small, *DAYS[:2], now=NOW + timedelta(days=30))
+    semur, other, far = (cell_at(Point(lon, lat)) for lon, lat in ((4.335, 47.49), (4.36, 47.49), (-20.0, 40.0)))
+    rows = [(1, semur, 5), (2, other, 7), (1, other, 1), (1, far, 2)]
+    with connect(small) as connection:
+        connection.execute("DELETE FROM usage_demand")
+        connection.execute("DELETE FROM usage_refusal")
+        for hour, square, people in rows:
+            connection.execute(
+                "INSERT INTO usage_demand VALUES (%s, %s, %s, %s, %s, 'answered', '', %s, %s, 10, 20)",
+                (DAYS[0], DAYS[0], hour, square, semur, people + 1, people),
+            )
+        connection.execute(
+            "INSERT INTO usage_refusal VALUES (%s, 8, 'ondemand', 'tad', 0, %s, 'full', 3, 2)", (DAYS[0], other)
+        )
+        _add_commune(connection)
+    later = NOW + timedelta(days=398)
+    assert service.coarsen(small, later, 400) == 1  # the second day is not that old
+    assert sorted(read(small, "SELECT hour, origin, destination, searches, people, seconds FROM usage_demand")) == [
+        (1, 0, semur, 3, 2, 10),
+        (1, semur, semur, 8, 6, 20),
+        (2, semur, semur, 8, 7, 10),
+    ]
+    assert read(small, "SELECT origin, destination, asked, people FROM usage_refusal") == [(0, semur, 3, 2)]
+    assert service.coarsen(small, later, 400) == 0
+
+
+def _add_commune(connection: Connection[Any]) -> None:
+    """Have a town in the extract in service."""
+    connection.execute("CREATE TABLE osm_place_v1 PARTITION OF osm_place_versions FOR VALUES IN (1)")
+    connection.execute(
+        "INSERT INTO osm_place_v1 (version, osm_type, osm_id, kind, name, population, insee, geom) "
+        "VALUES (1, 'node', 1, 'town', 'Semur', 4300, '21603', ST_SetSRID(ST_MakePoint(4.335, 47.49), 4326))"
+    )
+    connection.execute(
+        "WITH told AS (INSERT INTO osm_extract (name, hash, loaded_at, counts, report) "
+        "VALUES ('test', '', now(), '{}', '{}') RETURNING id) UPDATE osm_active SET version = (SELECT id FROM told)"
+    )

@@ -45,6 +45,8 @@ def count_due(url: str, settings: Settings) -> None:
             log.warning("a day of use was not counted", day=str(task.day), why=str(done))
         else:
             log.info("a day of use was counted", day=str(task.day), notes=done.notes, rows=done.rows)
+    if coarsened := service.coarsen(url, now, settings.usage_squares_days):
+        log.info("days of use are told by communes from now on", days=coarsened)
 
 
 def read_days(day: str | None, first: str | None, last: str | None, now: datetime) -> list[date]:

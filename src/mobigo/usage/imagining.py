@@ -43,7 +43,7 @@ def imagine(
         When nobody is known to live anywhere.
     """
     total = 0
-    with psycopg.connect(libpq_conninfo(url)) as connection:
+    with psycopg.connect(libpq_conninfo(url), autocommit=True) as connection:
         ground = read_ground(connection)
         for day in days:
             with connection.transaction():

@@ -14,9 +14,11 @@ from mobigo.db.engine import libpq_conninfo
 from mobigo.journeys.emissions import read_factors
 from mobigo.journeys.model import Mode
 from mobigo.kit.errors import Conflict, InvalidInput
+from mobigo.kit.grid import cell_at
 from mobigo.trace.model import Service
 from mobigo.trace.store import gather
 from mobigo.usage import store
+from mobigo.usage.communes import list_communes, place_cells
 from mobigo.usage.counting import count
 from mobigo.usage.daytypes import day_type_of
 from mobigo.usage.opening import note_day
@@ -127,6 +129,22 @@ def _is_due(before: store.Counted | None, day: date, today: date, night: datetim
     if before is None or day == today:
         return True
     return not before.final and before.counted_at < night
+
+
+def coarsen(url: str, now: datetime, days: int) -> int:
+    """Tell days that are older than so many by communes instead of squares; return how many there were.
+
+    A square in an hour may be one person's home. Each square becomes the one in which its commune has its centre.
+    """
+    before = now.astimezone(ZONE).date() - timedelta(days=days)
+    with psycopg.connect(libpq_conninfo(url), autocommit=True) as connection:
+        old = store.list_in_squares(connection, before)
+        centres = {id_: cell_at(one.centre) for id_, one in list_communes(connection).items()} if old else {}
+        for day in old:
+            with connection.transaction():
+                communes = place_cells(connection, store.list_squares(connection, day))
+                store.move_squares(connection, day, {square: centres[id_] for square, id_ in communes.items()})
+    return len(old)
 
 
 def _read_grams(route_types: Sequence[int]) -> Grams:

@@ -12,10 +12,11 @@ import os
 import socket
 import tempfile
 from contextlib import contextmanager
+from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, TypeVar
 
 import dask
-from distributed import Client, KilledWorker, LocalCluster, Security, as_completed
+from distributed import Client, KilledWorker, LocalCluster, Security
 from distributed.comm.addressing import parse_address, parse_host_port
 from distributed.exceptions import WorkerStartTimeoutError
 
@@ -24,6 +25,8 @@ from mobigo.kit.errors import MobigoError, Unavailable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
+
+    from distributed import Future
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -39,6 +42,9 @@ QUIET: dict[str, list[str]] = {"distributed.scheduler.http.routes": [], "distrib
 
 PATIENCE = 20.0
 """Seconds until a scheduler answers, and has a worker."""
+
+GLANCE, LONELY = 5.0, 60.0
+"""Seconds between two looks at whether anybody works, and for how long nobody may."""
 
 TRIES = 2
 """More, for a task whose worker was lost or that failed for a moment's reason."""
@@ -63,11 +69,29 @@ class Crew:
         """
         futures = (self.client.submit(_attempt, function, task, pure=False, retries=TRIES) for task in tasks)
         of = dict(zip(futures, tasks, strict=True))
-        for future in as_completed(list(of), loop=self.client.loop):
-            problem = future.exception()
-            task = of.pop(future)
-            yield task, future.result() if problem is None else _explain(task, problem)
-            future.release()
+        done: SimpleQueue[Future[R | MobigoError]] = SimpleQueue()
+        try:
+            for future in of:
+                future.add_done_callback(done.put)
+            while of:
+                future = self._await(done)
+                problem = future.exception()
+                task = of.pop(future)
+                yield task, future.result() if problem is None else _explain(task, problem)
+                future.release()
+        finally:
+            self.client.cancel(list(of))  # who stops listening wants no more
+
+    def _await(self, done: SimpleQueue[Future[R]]) -> Future[R]:
+        """Wait until a task is done, as long as there is anybody who may do it."""
+        lonely = 0.0
+        while True:
+            try:
+                return done.get(timeout=GLANCE)
+            except Empty:
+                lonely = 0.0 if self.client.scheduler_info()["workers"] else lonely + GLANCE
+            if lonely >= LONELY:
+                raise Unavailable(f"for {LONELY:.0f} s nobody has worked on what is left to do: all workers are gone")
 
 
 def _attempt(function: Callable[[T], R], task: T) -> R | MobigoError:

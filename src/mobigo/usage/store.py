@@ -233,8 +233,8 @@ def write_counts(
         connection.execute(sql.SQL("DELETE FROM {} WHERE {} = %s").format(name, sql.Identifier(column)), (day,))
         write_frame(connection, table, getattr(counts, field).with_columns(pl.lit(day).alias(column)))
     connection.execute(
-        "INSERT INTO usage_day VALUES (%s, %s, %s, %s) ON CONFLICT (day) DO UPDATE SET day_type = excluded.day_type, "
-        "counted_at = excluded.counted_at, final = excluded.final",
+        "INSERT INTO usage_day (day, day_type, counted_at, final) VALUES (%s, %s, %s, %s) ON CONFLICT (day) DO UPDATE "
+        "SET day_type = excluded.day_type, counted_at = excluded.counted_at, final = excluded.final",
         (day, day_type, now, final),
     )
 
@@ -269,6 +269,52 @@ def find_counted(connection: Connection[Any], day: date) -> Counted | None:
     """Return what is known of the count of a day."""
     row = connection.execute("SELECT day, day_type, counted_at, final FROM usage_day WHERE day = %s", (day,)).fetchone()
     return None if row is None else Counted(row[0], DayType(row[1]), row[2], row[3])
+
+
+def list_in_squares(connection: Connection[Any], before: date) -> list[date]:
+    """List the days before one of which is told by squares who went from where to where."""
+    rows = connection.execute("SELECT day FROM usage_day WHERE squares AND final AND day < %s ORDER BY day", (before,))
+    return [day for (day,) in rows]
+
+
+def list_squares(connection: Connection[Any], day: date) -> list[int]:
+    """List the squares of which a day tells."""
+    rows = connection.execute(
+        """
+        SELECT origin FROM usage_demand WHERE asked = %(day)s UNION SELECT destination FROM usage_demand
+        WHERE asked = %(day)s UNION SELECT origin FROM usage_refusal WHERE day = %(day)s
+        UNION SELECT destination FROM usage_refusal WHERE day = %(day)s
+        """,
+        {"day": day},
+    )
+    return [square for (square,) in rows]
+
+
+def move_squares(connection: Connection[Any], day: date, to: Mapping[int, int]) -> None:
+    """Tell a day by other squares: those in `to`, and 0 for all that are not."""
+    connection.execute("CREATE TEMP TABLE moved (square integer PRIMARY KEY, goal integer NOT NULL) ON COMMIT DROP")
+    write_frame(connection, "moved", pl.DataFrame({"square": list(to), "goal": list(to.values())}))
+    for table, column, plain, sums in (
+        ("usage_demand", "asked", "asked, day, hour, outcome, reason", ("searches", "people", "seconds", "wait")),
+        ("usage_refusal", "day", "day, hour, service, source, reason", ("asked", "people")),
+    ):
+        connection.execute(
+            sql.SQL(
+                "WITH old AS (DELETE FROM {table} WHERE {column} = %s RETURNING *) "
+                "INSERT INTO {table} (origin, destination, {plain}, {sums}) "
+                "SELECT coalesce(o.goal, 0), coalesce(d.goal, 0), {plain}, {added} FROM old "
+                "LEFT JOIN moved o ON o.square = origin LEFT JOIN moved d ON d.square = destination "
+                "GROUP BY 1, 2, {plain}"
+            ).format(
+                table=sql.Identifier(table),
+                column=sql.Identifier(column),
+                plain=sql.SQL(plain),
+                sums=sql.SQL(", ").join(map(sql.Identifier, sums)),
+                added=sql.SQL(", ").join(sql.SQL("sum({})").format(sql.Identifier(name)) for name in sums),
+            ),
+            (day,),
+        )
+    connection.execute("UPDATE usage_day SET squares = false WHERE day = %s", (day,))
 
 
 def find_first_noted(connection: Connection[Any]) -> date | None:
