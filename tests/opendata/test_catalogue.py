@@ -12,6 +12,7 @@ from rdflib import DCAT, RDF, Graph
 from mobigo.opendata.catalogue import Catalogue
 from mobigo.opendata.making import Publisher
 from mobigo.opendata.model import Dataset, Piece, Said, Standing, Version
+from mobigo.opendata.schemas import SHAPES
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -19,14 +20,6 @@ if TYPE_CHECKING:
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
 BASE = "https://region.example/opendata"
 REGION = Publisher("La Région", "https://region.example", BASE, email="contact@region.example")
-SHAPES = (
-    "dcat-ap-3.0.1_shapes.ttl",
-    "dcat-ap-3.0.1_range.ttl",
-    "dcat-ap-3.0.1_dcat-ap-SHACL.ttl",
-    "dcat-ap-hvd-3.0.0_SHACL.ttl",
-    "mobilitydcat-ap_1.0.1_shacl.ttl",
-    "mobilitydcat-ap_1.0.1_shacl_httpsns.ttl",
-)
 
 
 def standing(id_: str, theme: str, form: str, licence: str = "etalab-2.0") -> Standing:

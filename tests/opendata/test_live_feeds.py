@@ -20,13 +20,14 @@ from lxml import etree
 from rdflib import Graph
 from tests.conftest import new_database, serve
 from tests.journeys.conftest import _make_valley
-from tests.opendata.test_catalogue import SHAPES
 from tests.transit.test_live_api import CLOSED, NOW, Town, position, report
 
 from mobigo.db.engine import libpq_conninfo, open_engine
 from mobigo.journeys.live_watch import LiveWatch
 from mobigo.kit.clock import Clock
+from mobigo.opendata import live
 from mobigo.opendata.live_sets import FEEDS, SERVICES
+from mobigo.opendata.schemas import SHAPES
 from mobigo.opendata.siri_xml import unframe
 from mobigo.transit import siri
 from mobigo.web.app import create_app
@@ -325,3 +326,19 @@ def test_large_answers_are_packed(late: Served) -> None:
     assert asked.headers["content-encoding"] == "gzip"
     assert asked.content == plain.content
     assert asked.headers["etag"] != plain.headers["etag"]
+
+
+def test_a_long_message_that_nobody_asked_for_lately_is_not_served_old(
+    late: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(live, "LONG", 0.0)  # every message takes long, and is written beside the serving
+    path = "/opendata/realtime/all.pb"
+    for number, (asked, age) in enumerate(((300.0, 20), (0.0, 0)), 1):
+        monkeypatch.setattr(live, "ASKED", asked)
+        monkeypatch.setattr(live.LiveFeeds, "_start", lambda _: None)
+        late.http.get(path)
+        late.clock.move(NOW + timedelta(seconds=20 * number), 0)
+        assert report(late, position(1000, 20 * number)) == ["accepted"]
+        late.renew()
+        told = read_feed(late.http.get(path).content).header.timestamp
+        assert late.clock.now().timestamp() - told == age
