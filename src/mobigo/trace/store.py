@@ -148,6 +148,11 @@ def put_calls(connection: Connection[Any], calls: Iterable[Sequence[object]]) ->
     ).rowcount
 
 
+def forget_noted(connection: Connection[Any], before: date) -> None:
+    """Forget which runs were noted on days long ago."""
+    connection.execute("DELETE FROM trace_noted WHERE day < %s", [before])
+
+
 def list_days(connection: Connection[Any], kind: type) -> list[date]:
     """List the days of which there are notes of a kind, oldest first."""
     rows = connection.execute(sql.SQL("SELECT DISTINCT day FROM {} ORDER BY day").format(sql.Identifier(TABLES[kind])))
