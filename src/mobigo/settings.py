@@ -17,6 +17,9 @@ SMS_BODY = '{"to": "{to}", "text": "{text}", "sender": "{sender}", "reference": 
 SAMPLE_IBAN = "FR7630006000011234567890189"
 """The French banks' sample of an account number: no bank carries out a transfer from it."""
 
+LONGEST_NOTES, LONGEST_CALLS = 14, 3_660
+"""Days that notes of use may be kept, at most: of people, and of vehicles."""
+
 SIRET_DIGITS = 14
 
 MOST_RICS = 32_000
@@ -97,6 +100,9 @@ class Settings:
     usage_squares_days: int = 400
     """``MOBIGO_USAGE_SQUARES_DAYS``: so long is kept by squares of a kilometre who searched; then by communes."""
 
+    trace_days: tuple[tuple[str, int], ...] = (("search", 7), ("change", 7), ("ride", 7), ("run", 7), ("call", 400))
+    """``MOBIGO_TRACE_DAYS``: days that nameless notes of use are kept, by kind, as ``search=7 call=400``."""
+
     @property
     def sandbox(self) -> bool:
         """Whether this home was started as a sandbox, whose clock may be moved."""
@@ -162,6 +168,7 @@ def read_settings() -> Settings:
         stripe_url=os.environ.get("MOBIGO_STRIPE_URL") or Settings.stripe_url,
         usage_squares_days=_read_number("MOBIGO_USAGE_SQUARES_DAYS", Settings.usage_squares_days),
         dask_scheduler=os.environ.get("MOBIGO_DASK_SCHEDULER") or None,
+        trace_days=_read_days(os.environ.get("MOBIGO_TRACE_DAYS", "")),
         test_data=Path(os.environ.get("MOBIGO_TEST_DATA") or "../shared/data").resolve(),
     )
 
@@ -188,6 +195,21 @@ def _read_siret(text: str) -> str | None:
     if digits and not (digits.isascii() and digits.isdigit() and len(digits) == SIRET_DIGITS):
         raise InvalidInput(f"MOBIGO_REGISTER_SIRET={text!r} is no SIRET; write its {SIRET_DIGITS} digits")
     return digits or None
+
+
+def _read_days(text: str) -> tuple[tuple[str, int], ...]:
+    """Read days by kind of note; those that are not named are as usual."""
+    days = dict(Settings.trace_days)
+    for part in text.split():
+        name, _, number = part.partition("=")
+        longest = LONGEST_CALLS if name == "call" else LONGEST_NOTES
+        if name not in days or not (number.isascii() and number.isdecimal() and 1 <= int(number) <= longest):
+            raise InvalidInput(
+                f"MOBIGO_TRACE_DAYS: {part[:40]!r} is not understood; write KIND=DAYS, with {', '.join(days)} from 1 to"
+                f" {LONGEST_NOTES} days (call: {LONGEST_CALLS})"
+            )
+        days[name] = int(number)
+    return tuple(days.items())
 
 
 def _read_number(name: str, default: int) -> int:

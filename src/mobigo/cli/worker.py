@@ -78,6 +78,8 @@ def worker(*, leash: bool) -> None:
         Periodic("travellers.forget", timedelta(days=1), timedelta(hours=1)),
         Periodic("taps.forget", timedelta(hours=1), at_once=True),
         Periodic("ticketing.forget", timedelta(days=1), timedelta(hours=1)),
+        Periodic("trace.gather", timedelta(minutes=5)),
+        Periodic("trace.forget", timedelta(hours=1), at_once=True),
         Periodic("usage.count", timedelta(hours=1), timedelta(minutes=10), at_once=True, queue=LONG),
         Periodic("usage.open", timedelta(days=1), timedelta(hours=5), queue=LONG),
     ]
@@ -114,6 +116,7 @@ def list_tasks(url: str, settings: Settings) -> Mapping[str, Callable[..., objec
     from mobigo.cli.signing import Signing
     from mobigo.cli.tapping import Tapping
     from mobigo.cli.tending import Tending
+    from mobigo.cli.tracing import forget_notes, gather_notes
     from mobigo.cli.usage import count_due
     from mobigo.db.engine import libpq_conninfo
     from mobigo.transit import live_store
@@ -192,6 +195,8 @@ def list_tasks(url: str, settings: Settings) -> Mapping[str, Callable[..., objec
         "opendata.watch": partial(watch_addresses, url, settings),
         "network.drives": drive,
         "usage.try": partial(try_apart, url, settings),
+        "trace.gather": partial(gather_notes, url),
+        "trace.forget": partial(forget_notes, url, settings),
         "usage.count": partial(count_due, url, settings),
         "usage.open": partial(open_due, url, settings),
         "live.poll": poll,
