@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import gtfs_guru
+import polars as pl
 import psycopg
 import pytest
 from tests.feed_text import pack
@@ -19,8 +20,11 @@ from mobigo.ondemand.catalogue import read_catalogue
 from mobigo.ondemand.documents import SupplementBody, to_document
 from mobigo.ondemand.flex_write import make_extension, make_tables
 from mobigo.ondemand.services import Author
+from mobigo.opendata import store
 from mobigo.opendata.gtfs_writer import NO_FEED, Part, Publisher, write_gtfs
+from mobigo.opendata.making import Publisher as DataPublisher
 from mobigo.opendata.ondemand_rows import list_staff_sources, make_beside, prefix, read_in_force
+from mobigo.opendata.service import Outcome, Press
 from mobigo.transit.load import load_gtfs
 
 if TYPE_CHECKING:
@@ -150,3 +154,35 @@ def test_zones_stand_once(connection: psycopg.Connection[Any], tmp_path: Path) -
     with zipfile.ZipFile(tmp_path / "out.zip") as archive:
         ids = [one["id"] for one in json.loads(archive.read("locations.geojson"))["features"]]
     assert ids == sorted(set(ids))
+
+
+def test_a_source_of_the_staff_alone_is_a_data_set(
+    connection: psycopg.Connection[Any], database_url: str, tmp_path: Path
+) -> None:
+    own = body_of(connection, "valley:feeder")
+    services.write(connection, read_catalogue(connection), "taxis:nord", own, AUTHOR)
+    services.withdraw(connection, read_catalogue(connection), "valley:line", AUTHOR)
+    connection.commit()
+    press = Press(database_url, tmp_path, DataPublisher("La Région", "https://region.example"), NOW)
+    done = {one.dataset: one for one in press.publish(["timetables-taxis", "timetables-valley"])}
+    assert {one.outcome for one in done.values()} == {Outcome.PUBLISHED}, done
+    standing = store.find_standing(connection, "timetables-taxis")
+    assert standing is not None
+    assert standing.current is not None
+    assert standing.dataset.title["fr"] == "Horaires À la demande"
+    said = standing.current.said
+    assert (said.licence, said.counts["trips"], str(said.first_day)) == ("etalab-2.0", 2, "2026-11-02")
+    assert said.extent == pytest.approx((4.30, 47.45, 4.40, 47.52))
+    pieces = {piece.name: press.shelf.find(piece.sha256) for piece in standing.current.pieces}
+    areas = json.loads(pieces["areas.geojson"].read_text())["features"]
+    assert [one["properties"]["service"] for one in areas] == ["taxis:nord"]
+    assert areas[0]["properties"]["booking"][0]["phone"] == "+33 3 80 00 00 00"
+    lines = json.loads(pieces["lines.geojson"].read_text())["features"]
+    assert [(one["id"], one["properties"]["agency"]) for one in lines] == [("taxis:nord", "À la demande")]
+    valley = store.find_standing(connection, "timetables-valley")
+    assert valley is not None
+    assert valley.current is not None
+    calls = next(press.shelf.find(one.sha256) for one in valley.current.pieces if one.name == "calls.parquet")
+    assert set(pl.read_parquet(calls)["trip_id"]).isdisjoint({"valley:v1"})
+    connection.rollback()
+    assert {one.outcome for one in press.publish(["timetables-taxis"])} == {Outcome.UNCHANGED}

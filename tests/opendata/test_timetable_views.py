@@ -12,6 +12,7 @@ import pytest
 
 from mobigo.db.engine import libpq_conninfo
 from mobigo.opendata.gtfs_writer import Part
+from mobigo.opendata.ondemand_rows import Beside
 from mobigo.opendata.timetable_views import write_calls, write_lines, write_stops
 from mobigo.transit.load import load_gtfs
 
@@ -30,8 +31,8 @@ def test_views_tell_what_the_tables_hold(
         assert row
         part = Part("x", row[0])
         for name, write in (("stops", write_stops), ("lines", write_lines), ("calls", write_calls)):
-            write(connection, [part], tmp_path / name)
-            write(connection, [part], tmp_path / f"{name}2")
+            write(connection, [part], tmp_path / name, Beside())
+            write(connection, [part], tmp_path / f"{name}2", Beside())
             assert (tmp_path / name).read_bytes() == (tmp_path / f"{name}2").read_bytes()
         stops = connection.execute("SELECT 'x:' || stop_id FROM stops WHERE stop_lon IS NOT NULL").fetchall()
         routes = connection.execute("SELECT 'x:' || route_id FROM routes").fetchall()

@@ -77,6 +77,15 @@ def list_staff_sources(connection: Connection[Any]) -> list[str]:
     return sorted({source_of(id_) for id_ in read_catalogue(connection).services} - feeds)
 
 
+def list_staff_names(connection: Connection[Any]) -> dict[str, str]:
+    """Name the sources of `list_staff_sources` by the agencies of their services."""
+    names: dict[str, set[str]] = {source: set() for source in list_staff_sources(connection)}
+    for service in read_catalogue(connection).services.values():
+        if source_of(service.id) in names:
+            names[source_of(service.id)].add(service.agency.get("agency_name", ""))
+    return {source: ", ".join(sorted(found - {""})) or source for source, found in names.items()}
+
+
 def read_in_force(connection: Connection[Any], sources: Sequence[str]) -> list[InForce]:
     """Read the services of sources that have any, or had."""
     catalogue = read_catalogue(connection)

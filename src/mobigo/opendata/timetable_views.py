@@ -1,7 +1,8 @@
-"""Timetables for maps and for analysts: stops and lines as GeoJSON, every call as one Parquet table."""
+"""Timetables for maps and for analysts: stops, lines and areas as GeoJSON, every timed call as one Parquet table."""
 
 from __future__ import annotations
 
+import csv
 import io
 import json
 from typing import TYPE_CHECKING, Any
@@ -9,12 +10,14 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from psycopg import Connection
 
+    from mobigo.ondemand.model import BookingRule, Service
     from mobigo.opendata.gtfs_writer import Part
+    from mobigo.opendata.ondemand_rows import Beside, InForce
 
 STOPS = """
     SELECT stop_id, stop_name, stop_code, location_type, parent_station, wheelchair_boarding, platform_code,
@@ -76,8 +79,8 @@ TYPES = {
 }  # fmt: skip
 
 
-def write_stops(connection: Connection[Any], parts: Sequence[Part], path: Path) -> None:
-    """Write stops as GeoJSON."""
+def write_stops(connection: Connection[Any], parts: Sequence[Part], path: Path, beside: Beside) -> None:
+    """Write stops as GeoJSON: those of feeds, and of services on demand beside them."""
     names = ("name", "code", "location_type", "parent_station", "wheelchair_boarding", "platform_code")
     features = []
     for part in parts:
@@ -87,11 +90,21 @@ def write_stops(connection: Connection[Any], parts: Sequence[Part], path: Path) 
                 told["parent_station"] = f"{part.source}:{told['parent_station']}"
             geometry = {"type": "Point", "coordinates": [round(lon, 6), round(lat, 6)]}
             features.append(_feature(f"{part.source}:{id_}", geometry, told))
+    for row in beside.rows.get("stops", ()):
+        if row.get("stop_lon") and row.get("stop_lat"):
+            at = [round(float(row["stop_lon"]), 6), round(float(row["stop_lat"]), 6)]
+            cells = {name: row.get(f"stop_{name}", row.get(name)) for name in names}
+            whole = {name: int(value) if name in COUNTED and value else value for name, value in cells.items()}
+            features.append(_feature(row["stop_id"], {"type": "Point", "coordinates": at}, whole))
     _write(path, features)
 
 
-def write_lines(connection: Connection[Any], parts: Sequence[Part], path: Path) -> None:
-    """Write lines as GeoJSON."""
+COUNTED = ("location_type", "wheelchair_boarding", "route_type")
+"""Cells that are numbers."""
+
+
+def write_lines(connection: Connection[Any], parts: Sequence[Part], path: Path, beside: Beside) -> None:
+    """Write lines as GeoJSON; those on demand of the staff are drawn by their areas (`write_areas`)."""
     names = ("short_name", "long_name", "route_type", "color", "text_color", "agency")
     features = []
     for part in parts:
@@ -99,10 +112,53 @@ def write_lines(connection: Connection[Any], parts: Sequence[Part], path: Path) 
             geometry = json.loads(drawn or chained or "null")
             told = dict(zip(names, said, strict=True)) | {"drawn": drawn is not None}
             features.append(_feature(f"{part.source}:{id_}", geometry, told))
+    agencies = {row["agency_id"]: row.get("agency_name") for row in beside.rows.get("agency", ())}
+    for row in beside.rows.get("routes", ()):
+        cells = {name: row.get(f"route_{name}", row.get(name)) for name in names}
+        whole = {name: int(value) if name in COUNTED and value else value for name, value in cells.items()}
+        told = {**whole, "agency": agencies.get(row["agency_id"]), "drawn": False}
+        features.append(_feature(row["route_id"], None, told))
     _write(path, features)
 
 
-def _feature(id_: str, geometry: object, said: dict[str, object]) -> dict[str, object]:
+def write_areas(services: Sequence[InForce], path: Path) -> int:
+    """Write the areas of services on demand as GeoJSON, with how each is booked; return how many there are."""
+    features = []
+    for one in services:
+        for service in one.services:
+            booked = [_say_booking(rule) for _, rule in sorted(service.rules.items())]
+            for id_, zone in sorted(service.zones.items()):
+                told: dict[str, object] = {
+                    "zone": f"{one.source}:{id_}",
+                    "name": zone.name,
+                    "service": service.id,
+                    "service_name": _name(service),
+                    "kind": service.kind.value,
+                    "booking": booked,
+                }
+                features.append(_feature(f"{service.id}:{id_}", dict(zone.geometry), told))
+    _write(path, features)
+    return len(features)
+
+
+def _name(service: Service) -> str | None:
+    return service.route.get("route_long_name") or service.route.get("route_short_name")
+
+
+def _say_booking(rule: BookingRule) -> dict[str, object]:
+    said = {
+        "type": int(rule.type),
+        "minutes_before": rule.duration_min,
+        "days_before": rule.last_day,
+        "until_seconds": rule.last_time,
+        "phone": rule.phone_number,
+        "url": rule.booking_url or rule.info_url,
+        "message": rule.message,
+    }
+    return {name: value for name, value in said.items() if value is not None}
+
+
+def _feature(id_: str, geometry: object, said: Mapping[str, object]) -> dict[str, object]:
     told = {"id": id_, **{name: value for name, value in said.items() if value is not None}}
     return {"type": "Feature", "id": id_, "geometry": geometry, "properties": told}
 
@@ -112,8 +168,8 @@ def _write(path: Path, features: list[dict[str, object]]) -> None:
     path.write_text(text, encoding="utf-8")
 
 
-def write_calls(connection: Connection[Any], parts: Sequence[Part], path: Path) -> None:
-    """Write every call of every trip as one row of a Parquet table."""
+def write_calls(connection: Connection[Any], parts: Sequence[Part], path: Path, beside: Beside) -> None:
+    """Write every timed call of every trip as one row of a Parquet table."""
     tables = []
     for part in parts:
         query = CALLS.format(source=part.source.replace("'", "''"), version=part.version)
@@ -122,5 +178,32 @@ def write_calls(connection: Connection[Any], parts: Sequence[Part], path: Path) 
             for block in rows:
                 out.write(block)
         out.seek(0)
-        tables.append(pl.read_csv(out, schema=TYPES))
+        gone = [f"{part.source}:{trip}" for trip in sorted(beside.left_out.get(part.source, ()))]
+        tables.append(pl.read_csv(out, schema=TYPES).filter(~pl.col("trip_id").is_in(gone)))
+    tables.append(_list_calls(beside))
     pl.concat(tables).write_parquet(path, compression="zstd")
+
+
+def _list_calls(beside: Beside) -> pl.DataFrame:
+    """List the timed calls of services that the staff wrote."""
+    trips = {row["trip_id"]: row for row in beside.rows.get("trips", ())}
+    routes = {row["route_id"]: row for row in beside.rows.get("routes", ())}
+    stops = {row["stop_id"]: row for row in beside.rows.get("stops", ())}
+    rows = []
+    for call in beside.rows.get("stop_times", ()):
+        if "stop_id" not in call or "departure_time" not in call:
+            continue
+        trip, stop = trips[call["trip_id"]], stops.get(call["stop_id"], {})
+        told = {**routes.get(trip["route_id"], {}), **stop, **trip, **call}
+        told |= {name: str(_seconds(call[name])) for name in ("arrival_time", "departure_time") if name in call}
+        rows.append([told.get(name, "") for name in TYPES])
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow(TYPES)
+    writer.writerows(rows)
+    return pl.read_csv(out.getvalue().encode(), schema=TYPES)
+
+
+def _seconds(clock: str) -> int:
+    hours, minutes, rest = (int(part) for part in clock.split(":"))
+    return hours * 3600 + minutes * 60 + rest

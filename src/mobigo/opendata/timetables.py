@@ -9,6 +9,8 @@ from functools import partial
 from hashlib import sha256
 from typing import TYPE_CHECKING
 
+from shapely.geometry import shape
+
 from mobigo.opendata import fare_rows, gtfs_writer, netex_writer, ondemand_rows, store, timetable_views
 from mobigo.opendata.archive import hash_members
 from mobigo.opendata.licences import OWN, find_licence, join_licences
@@ -44,7 +46,7 @@ def list_timetables(connection: Connection[Any]) -> list[Maker]:
     found = [*list_active_versions(connection)]
     found += [(source, gtfs_writer.NO_FEED) for source in ondemand_rows.list_staff_sources(connection)]
     active = [gtfs_writer.Part(*one) for one in sorted(found) if licences[one[0]].published]
-    names = _list_names(connection)
+    names = _list_names(connection) | ondemand_rows.list_staff_names(connection)
     makers = [
         Maker(_describe_one(part.source, names.get(part.source, part.source)), partial(_make, [part]))
         for part in active
@@ -147,8 +149,8 @@ def _make(parts: Sequence[gtfs_writer.Part], making: Making) -> Draft:
         attributions=tuple(one.attribution for one in own if one.attribution),
         first_day=first,
         last_day=last,
-        extent=_find_extent(making.connection, parts),
-        dots=_find_dots(making.connection, parts),
+        extent=_find_extent(making.connection, parts, beside),
+        dots=_find_dots(making.connection, parts, beside),
         counts=counts,
         features={name: file in counts for name, file in FEATURES.items()} | _look(making.connection, parts),
         samples=read_samples(path),
@@ -159,8 +161,12 @@ def _make(parts: Sequence[gtfs_writer.Part], making: Making) -> Draft:
     made.append(Made(netex, netex.name, "application/zip", "NeTEx", hash_members(netex), NETEX))
     for name, write, media_type, form, standard in VIEWS:
         view = making.folder / name
-        write(making.connection, parts, view)
+        write(making.connection, parts, view, beside)
         made.append(Made(view, name, media_type, form, sha256(view.read_bytes()).hexdigest(), standard))
+    areas = making.folder / "areas.geojson"
+    if timetable_views.write_areas(services, areas):
+        key = sha256(areas.read_bytes()).hexdigest()
+        made.append(Made(areas, areas.name, "application/geo+json", "GeoJSON", key, GEO))
     return Draft(said, tuple(made), fares.problems)
 
 
@@ -182,14 +188,32 @@ def _credit(own: Sequence[SourceLicence]) -> list[gtfs_writer.Row]:
 
 
 def _find_extent(
-    connection: Connection[Any], parts: Sequence[gtfs_writer.Part]
+    connection: Connection[Any], parts: Sequence[gtfs_writer.Part], beside: ondemand_rows.Beside
 ) -> tuple[float, float, float, float] | None:
     row = connection.execute(
         "SELECT ST_XMin(box), ST_YMin(box), ST_XMax(box), ST_YMax(box) FROM"
         " (SELECT ST_Extent(extent) AS box FROM feed_version WHERE id = ANY(%s)) AS all_of",
         [[part.version for part in parts]],
     ).fetchone()
-    return row if row and row[0] is not None else None
+    boxes = [row] if row and row[0] is not None else []
+    boxes += [(lon, lat, lon, lat) for lon, lat in _list_points(beside)]
+    if not boxes:
+        return None
+    west, south, east, north = zip(*boxes, strict=True)
+    return min(west), min(south), max(east), max(north)
+
+
+def _list_points(beside: ondemand_rows.Beside) -> list[tuple[float, float]]:
+    """List where services on demand stop, and the corners of the boxes around their areas."""
+    found = [
+        (float(row["stop_lon"]), float(row["stop_lat"]))
+        for row in beside.rows.get("stops", ())
+        if row.get("stop_lon") and row.get("stop_lat")
+    ]
+    for zone in beside.zones:
+        west, south, east, north = shape(zone["geometry"]).bounds
+        found += [(west, south), (east, north)]
+    return found
 
 
 FEW = 3
@@ -198,14 +222,17 @@ DOTS = 1_500
 """Places on a map, at most."""
 
 
-def _find_dots(connection: Connection[Any], parts: Sequence[gtfs_writer.Part]) -> tuple[tuple[float, float], ...]:
+def _find_dots(
+    connection: Connection[Any], parts: Sequence[gtfs_writer.Part], beside: ondemand_rows.Beside
+) -> tuple[tuple[float, float], ...]:
     """Find where stops are, to a kilometre or two."""
     rows = connection.execute(
         "SELECT DISTINCT round(stop_lon::numeric, 2)::float8, round(stop_lat::numeric, 2)::float8 FROM stops"
-        " WHERE version_id = ANY(%s) AND stop_lon IS NOT NULL AND stop_lat IS NOT NULL ORDER BY 1, 2",
+        " WHERE version_id = ANY(%s) AND stop_lon IS NOT NULL AND stop_lat IS NOT NULL",
         [[part.version for part in parts]],
     ).fetchall()
-    return tuple(rows[:: -(-len(rows) // DOTS) or 1])
+    dots = sorted({*rows, *((round(lon, 2), round(lat, 2)) for lon, lat in _list_points(beside))})
+    return tuple(dots[:: -(-len(dots) // DOTS) or 1])
 
 
 LOOKS = {
