@@ -210,7 +210,7 @@ def _first(told: Iterable[str | None]) -> str:
 
 _HALTS = """
     SELECT stop.id, stop.lon, stop.lat FROM school_stop AS stop
-    WHERE stop.year = %(year)s AND NOT starts_with(stop.id, %(door)s)
+    WHERE stop.year = %(year)s AND stop.open AND NOT starts_with(stop.id, %(door)s)
         AND stop.lon BETWEEN %(lon)s - %(reach)s AND %(lon)s + %(reach)s
         AND stop.lat BETWEEN %(lat)s - %(reach)s AND %(lat)s + %(reach)s
 """

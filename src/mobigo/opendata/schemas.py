@@ -119,6 +119,7 @@ class SchemaWorker:
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 text=True,
+                start_new_session=True,  # an interrupt is for us; it ends when we no longer speak to it
             )
         process = self._process
         assert process.stdin is not None
