@@ -37,7 +37,7 @@ OBSERVED: dict[str, type[pl.DataType]] = {
 SAID_OBSERVED = {
     "day": "Day of service.",
     "line": "Line, by the id of the published timetables.",
-    "trip": "Trip, by the id of the published timetables.",
+    "trip": "Trip, by the id of the published timetables; of lines by headway @ and the run's first departure follow.",
     "stop_sequence": "As in the timetable.",
     "stop": "Stop, by the id of the published timetables.",
     "arrival": "Planned: seconds after noon less twelve hours of the day of service.",

@@ -95,8 +95,8 @@ SAID = {
     "service": "transit, ondemand, carpool or school.",
     "deed": "boarded, or offered (by drivers).",
     "source": "Network or operator; other: those not told one by one.",
-    "line": "Line, by the id of the published timetables (carpool: of the published lines); other: those not told one"
-    " by one.",
+    "line": "Line, by the id of the published timetables (carpool: of the published lines; on demand: the service);"
+    " other: those not told one by one.",
     "stop": "Stop, by the id of the published timetables; unknown: not noted; other: those not told one by one.",
     "reason": "Why no place was given; other: reasons not told one by one.",
     "travellers": "Travellers of an average day, rounded to steps; no person counts twice in a row.",

@@ -123,7 +123,7 @@ def lay_rides(rides: pl.DataFrame, day: date) -> pl.DataFrame:
         "deed",
         source=_say("source"),
         day_type=pl.lit(day_type_of(day).value),
-        line=_identify("route"),
+        line=pl.when(pl.col("service") == Service.ONDEMAND).then(_say("source")).otherwise(_identify("route")),
         stop=_identify("stop"),
         band=_band(pl.col("hour")),
     )
@@ -156,8 +156,9 @@ def _say(column: str) -> pl.Expr:
 
 def _identify(column: str) -> pl.Expr:
     """Name what is in a timetable as the published ones do; ids of other services are everywhere the same."""
-    timetabled = (pl.col("service") == Service.TRANSIT) & (_say(column) != UNKNOWN)
-    return pl.when(timetabled).then(pl.concat_str("source", pl.lit(":"), column)).otherwise(_say(column))
+    said = _say(column)
+    timetabled = (pl.col("service") == Service.TRANSIT) & (said != UNKNOWN)
+    return pl.when(timetabled).then(pl.concat_str("source", pl.lit(":"), column)).otherwise(said)
 
 
 def _name(column: str, communes: Mapping[int, str]) -> pl.Expr:
