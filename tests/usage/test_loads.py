@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections import defaultdict
+from datetime import date
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,7 @@ from mobigo.usage import notes
 from mobigo.usage.loads import FAINT, NEAR, WALK, count_loads
 from mobigo.usage.supply import Laid, lay
 
+DAY = date(2026, 11, 24)
 STOP = {  # 1.1 km apart, along a meridian
     name: Point(4.0, 47.0 + number * 0.01) for number, name in enumerate("abcdef")
 }
@@ -25,11 +27,12 @@ def lay_trips(*trips: tuple[str, str, int, int, str], runs: int = 1) -> Laid:
     """Lay trips: route, trip, direction, departure, stops; a stop every ten minutes."""
     rows, calls = [], []
     for line, (route, trip, direction, departure, stops) in enumerate(trips, 1):
-        rows.append(("net", route, trip, direction, None, runs, 3, line))
+        rows.append(("net", route, trip, direction, None, runs, runs > 1, 3, line))
         for number, stop in enumerate(stops):
             at = departure + 600 * number
-            calls.append(("net", line, number * 10, stop, at, at, STOP[stop].lon, STOP[stop].lat))
+            calls.append(("net", line, number * 10, stop, f"{stop}!", at, at, STOP[stop].lon, STOP[stop].lat))
     ran = notes.Ran(
+        DAY,
         pl.DataFrame(rows, notes.TRIPS, orient="row"),
         pl.DataFrame(calls, notes.CALLS, orient="row"),
         pl.DataFrame(schema=notes.SHAPES),
@@ -105,6 +108,29 @@ def test_a_boarding_known_by_its_stop_is_placed() -> None:
     assert profile(found, "t") == [(0, 0, 0.0), (2, 0, 2.0), (0, 2, 0.0)]
 
 
+def test_a_boarding_known_by_its_station_is_placed() -> None:
+    found = count(lay_trips(("1", "t", 0, 28_800, "abc")), ride("t", None, stop="b!", to=20))
+    assert profile(found, "t") == [(0, 0, 0.0), (1, 0, 1.0), (0, 1, 0.0)]
+
+
+def test_boardings_of_a_line_and_hour_are_shared_out_over_its_trips() -> None:
+    early, late, later = 8 * 3600, 8 * 3600 + 1_800, 9 * 3600
+    laid = lay_trips(("1", "t", 0, early, "abc"), ("1", "u", 0, late, "abc"), ("1", "v", 0, later, "abc"))
+    found = count(laid, *[ride("", None, stop="a")] * 5, ride("", None, stop="c"), ride("", None, stop="a", route="9"))
+    assert [found.filter(pl.col("trip") == trip)["boardings"].to_list() for trip in "tuv"] == [
+        [3, 0, 0],
+        [2, 0, 0],
+        [0, 0, 0],
+    ]
+
+
+def test_check_outs_of_a_line_end_the_rides_of_those_who_boarded_it() -> None:
+    laid = lay_trips(("1", "t", 0, 28_800, "abcd"))
+    out = {"deed": "alighted", "route": "1"}
+    found = count(laid, ride("", None, stop="a", who=7), ride("", None, stop="c", who=7, **out), ride("t", 0, to=30))
+    assert profile(found, "t") == [(2, 0, 2.0), (0, 0, 2.0), (0, 1, 1.0), (0, 1, 0.0)]
+
+
 def test_who_boards_where_the_trip_ends_is_not_aboard() -> None:
     found = count(lay_trips(("1", "t", 0, 28_800, "ab")), ride("t", 10, to=0))
     assert profile(found, "t") == [(0, 0, 0.0), (1, 1, 0.0)]
@@ -122,6 +148,13 @@ def test_a_vehicle_that_counts_is_believed() -> None:
 def test_a_source_that_notes_nobody_has_no_loads() -> None:
     assert count(lay_trips(("1", "t", 0, 28_800, "abc"))).is_empty()
     assert count(lay_trips()).is_empty()
+
+
+def test_runs_of_a_trip_that_runs_often_are_told_by_their_time() -> None:
+    laid = lay_trips(("1", "t", 0, 28_800, "ab"), runs=4)
+    told = [{"trip": f"t@{hour:02}:00:00", "sequence": 0, "passengers": hour} for hour in (8, 10)]
+    found = count(laid, ride("t@08:00:00", 0), told=told)
+    assert profile(found, "t") == [(1, 0, 9.0), (0, 1, 0.0)]
 
 
 def test_the_load_of_a_trip_that_runs_often_is_that_of_one_run() -> None:

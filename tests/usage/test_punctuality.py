@@ -37,8 +37,11 @@ def plan(*changes: dict[str, Any]) -> pl.DataFrame:
 
 
 def follow(changes: pl.DataFrame, *calls: dict[str, Any]) -> list[tuple[Any, ...]]:
-    trips = [("net", route, trip, 0, None, 1, 3, line) for line, (route, trip) in enumerate((("1", "t"), ("2", "u")))]
+    trips = [
+        ("net", route, trip, 0, None, 1, False, 3, line) for line, (route, trip) in enumerate((("1", "t"), ("2", "u")))
+    ]
     ran = notes.Ran(
+        DAY,
         pl.DataFrame(trips, notes.TRIPS, orient="row"),
         pl.DataFrame(schema=notes.CALLS),
         pl.DataFrame(schema=notes.SHAPES),

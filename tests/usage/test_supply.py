@@ -19,18 +19,19 @@ A, B, C = Point(4.0, 47.0), Point(4.0, 47.01), Point(4.0, 47.03)
 STOPS = {"a": A, "b": B, "c": C}
 GRAMS = Grams({3: 100.0}, {"ondemand": 200.0, "carpool": 200.0})
 DAY = date(2026, 11, 24)
-TRIP = ("net", "1", "t", 0, "s", 1, 3, 1)
+TRIP = ("net", "1", "t", 0, "s", 1, False, 3, 1)
 
 
 def read(
     times: list[tuple[int | None, int | None]], *, shape: float | None = None, trip: tuple[Any, ...] = TRIP
 ) -> Laid:
     calls = [
-        ("net", 1, number + 1, stop, arrival, departure, *STOPS[stop])
+        ("net", 1, number + 1, stop, stop, arrival, departure, *STOPS[stop])
         for number, (stop, (arrival, departure)) in enumerate(zip("abc", times, strict=True))
     ]
     shapes = [] if shape is None else [("net", "s", shape, *A, *C)]
     ran = notes.Ran(
+        DAY,
         pl.DataFrame([trip], notes.TRIPS, orient="row"),
         pl.DataFrame(calls, notes.CALLS, orient="row"),
         pl.DataFrame(shapes, notes.SHAPES, orient="row"),
@@ -39,7 +40,7 @@ def read(
     return lay(ran, pl.DataFrame(schema=notes.TOLD))
 
 
-RAN = notes.Ran(*(pl.DataFrame() for _ in range(3)), {})
+RAN = notes.Ran(DAY, *(pl.DataFrame() for _ in range(3)), {})
 TIMES: list[tuple[int | None, int | None]] = [(0, 0), (600, 660), (1800, 1800)]
 
 
@@ -68,9 +69,14 @@ def test_times_that_the_feed_leaves_out_lie_between() -> None:
 
 def test_a_trip_that_was_cancelled_did_not_run_and_one_that_skipped_a_stop_did() -> None:
     ran = notes.Ran(
-        pl.DataFrame([TRIP, ("net", "1", "u", 0, None, 1, 3, 2)], notes.TRIPS, orient="row"),
+        DAY,
+        pl.DataFrame([TRIP, ("net", "1", "u", 0, None, 1, False, 3, 2)], notes.TRIPS, orient="row"),
         pl.DataFrame(
-            [("net", line, number, stop, 0, 0, *STOPS[stop]) for line in (1, 2) for number, stop in enumerate("ab")],
+            [
+                ("net", line, number, stop, stop, 0, 0, *STOPS[stop])
+                for line in (1, 2)
+                for number, stop in enumerate("ab")
+            ],
             notes.CALLS,
             orient="row",
         ),
@@ -85,8 +91,23 @@ def test_a_trip_that_was_cancelled_did_not_run_and_one_that_skipped_a_stop_did()
     assert lay(ran, pl.DataFrame(told, notes.TOLD)).trips["trip"].to_list() == ["u"]
 
 
+def test_a_run_of_many_that_was_cancelled_did_not_run() -> None:
+    plain = dict.fromkeys(notes.TOLD) | {"source": "net", "cancelled": True}
+    told = [plain | {"trip": trip} for trip in ("t@08:00:00", "t@09:00:00", "u@08:00:00")]
+    ran = notes.Ran(
+        DAY,
+        pl.DataFrame([("net", "1", "t", 0, None, 5, True, 3, 1)], notes.TRIPS, orient="row"),
+        pl.DataFrame(
+            [("net", 1, at, stop, stop, 0, 0, *STOPS[stop]) for at, stop in enumerate("ab")], notes.CALLS, orient="row"
+        ),
+        pl.DataFrame(schema=notes.SHAPES),
+        {},
+    )
+    assert lay(ran, pl.DataFrame(told, notes.TOLD)).trips["runs"].to_list() == [3]
+
+
 def test_a_line_is_told_by_runs_kilometres_hours_people_money_and_grams() -> None:
-    laid = read(TIMES, shape=4_000.0, trip=("net", "1", "t", 0, "s", 3, 3, 1))
+    laid = read(TIMES, shape=4_000.0, trip=("net", "1", "t", 0, "s", 3, True, 3, 1))
     plain = dict.fromkeys(notes.RIDES) | {
         "hour": 8, "service": "transit", "source": "net", "route": "1", "trip": "t", "reason": "", "stop": "",
     }  # fmt: skip

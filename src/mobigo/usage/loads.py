@@ -23,7 +23,7 @@ import numpy as np
 import polars as pl
 
 from mobigo.trace.model import Deed, Service
-from mobigo.usage.supply import apart
+from mobigo.usage.supply import apart, name_runs
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -42,6 +42,8 @@ FAINT = 1e-6
 AT_ONCE = 50_000
 """Boardings whose next stop is looked for at a time, so that memory stays bounded."""
 
+PLACED = ("number", "sequence", "to_sequence", "who", "passengers")
+
 COLUMNS = (
     "service", "source", "route", "trip", "sequence", "stop", "departure", "boardings", "alightings", "load",
     "counted", "people",
@@ -59,8 +61,11 @@ def count_loads(laid: Laid, rides: pl.DataFrame, told: pl.DataFrame) -> pl.DataF
         As `notes.RIDES` and, of this day only, `notes.TOLD`.
     """
     boarded = place(laid, rides)
-    counts = told.filter(pl.col("passengers").is_not_null()).select("source", "trip", "sequence", "passengers")
-    counts = counts.unique(["source", "trip", "sequence"], keep="last", maintain_order=True)
+    counts = (
+        name_runs(told.filter(pl.col("passengers").is_not_null()), laid.trips)
+        .group_by("source", "trip", "sequence")
+        .agg(pl.col("passengers").mean())
+    )
     trips = laid.trips.select("number", "source", "route", "trip", "direction", "runs")
     heard = pl.concat([trips.join(boarded, on="number", how="semi")["source"], counts["source"]]).unique()
     trips = trips.filter(pl.col("source").is_in(heard.implode()))
@@ -84,7 +89,7 @@ def count_loads(laid: Laid, rides: pl.DataFrame, told: pl.DataFrame) -> pl.DataF
         .with_columns(
             service=pl.lit(Service.TRANSIT.value),
             counted=pl.col("passengers").is_not_null(),
-            load=pl.coalesce(pl.col("passengers").cast(pl.Float64), pl.col("aboard") / pl.col("runs")),
+            load=pl.coalesce("passengers", pl.col("aboard") / pl.col("runs")),
         )
         .select(*COLUMNS)
     )
@@ -93,44 +98,105 @@ def count_loads(laid: Laid, rides: pl.DataFrame, told: pl.DataFrame) -> pl.DataF
 def place(laid: Laid, rides: pl.DataFrame) -> pl.DataFrame:
     """Place the boardings of the timetable's trips on their calls.
 
+    A validator that only knows its line and stop notes no trip: those who board there in an hour are shared out evenly
+    over the trips that call there in it.
+
     Returns
     -------
     number (of the trip), sequence, to_sequence (null: not known), who, passengers, first (a person's first at a call)
     """
+    noted = name_runs(rides.filter(pl.col("service") == Service.TRANSIT), laid.trips).drop("run")
     trips = laid.trips.select("source", "trip", "number")
-    noted = rides.filter(pl.col("service") == Service.TRANSIT).join(trips, on=["source", "trip"])
-    at_stop = laid.calls.group_by("number", "stop").agg(called=pl.col("sequence").min())
+    stops = _list_stops(laid)
     calls = laid.calls.select("number", "sequence", known=pl.lit(value=True))
-    noted = (
-        noted.join(calls, on=["number", "sequence"], how="left")
-        .join(at_stop, on=["number", "stop"], how="left")
+    on_trips = (
+        noted.join(trips, on=["source", "trip"])
+        .join(calls, on=["number", "sequence"], how="left")
+        .join(stops.select("number", "stop", "called"), on=["number", "stop"], how="left")
         .with_columns(sequence=pl.when("known").then("sequence").otherwise("called"))
         .filter(pl.col("sequence").is_not_null())
         .drop("known", "called")
     )
+    on_lines = noted.join(trips, on=["source", "trip"], how="anti").filter(pl.col("route") != "", pl.col("stop") != "")
+    boarded = pl.concat(
+        [
+            _add_check_outs(on_trips).select(PLACED),
+            _share_out(laid, stops, on_lines).select(PLACED),
+        ]
+    )
+    return (
+        boarded.with_columns(to_sequence=pl.when(pl.col("to_sequence") > pl.col("sequence")).then("to_sequence"))
+        .join(calls.rename({"sequence": "to_sequence", "known": "goes"}), on=["number", "to_sequence"], how="left")
+        .with_columns(
+            to_sequence=pl.when("goes").then("to_sequence"),
+            first=pl.col("who").is_null() | pl.struct("number", "sequence", "who").is_first_distinct(),
+        )
+        .select(*PLACED, "first")
+        .sort("number", "sequence", "to_sequence", "who", "passengers", nulls_last=True)
+    )
+
+
+def _list_stops(laid: Laid) -> pl.DataFrame:
+    """List where each trip calls first, by stop and station: ``number``, ``stop``, ``row``, ``called`` (sequence)."""
+    rows = laid.calls.with_row_index("row")
+    both = pl.concat([rows, rows.filter(pl.col("stop") != pl.col("station")).with_columns(stop="station")])
+    return (
+        both.sort("number", "sequence")
+        .unique(["number", "stop"], keep="first", maintain_order=True)
+        .select("number", "stop", "row", called="sequence")
+    )
+
+
+def _add_check_outs(noted: pl.DataFrame) -> pl.DataFrame:
+    """Fill ``to_sequence`` of boardings by the next check-out of the same person on the trip."""
     got_off = (
         noted.filter(pl.col("deed") == Deed.ALIGHTED, pl.col("who").is_not_null())
         .select("number", "who", "sequence", off="sequence")
         .sort("sequence")
     )
     boarded = noted.filter(pl.col("deed") == Deed.BOARDED).sort("sequence")
-    boarded = boarded.with_columns(pl.col("sequence").cast(pl.Int32)).join_asof(
+    return boarded.join_asof(
         got_off, on="sequence", by=["number", "who"], strategy="forward", allow_exact_matches=False,
         check_sortedness=False,
-    )  # fmt: skip
-    last = laid.calls.group_by("number").agg(final=pl.col("sequence").max())
-    end = pl.coalesce("to_sequence", "off")
-    return (
-        boarded.with_columns(to_sequence=pl.when(end > pl.col("sequence")).then(end))
-        .join(calls.rename({"sequence": "to_sequence", "known": "goes"}), on=["number", "to_sequence"], how="left")
-        .join(last, on="number")
-        .with_columns(
-            to_sequence=pl.when("goes").then("to_sequence"),
-            first=pl.col("who").is_null() | pl.struct("number", "sequence", "who").is_first_distinct(),
-        )
-        .select("number", "sequence", "to_sequence", "who", "passengers", "first", "final")
-        .sort("number", "sequence", "to_sequence", "who", "passengers", nulls_last=True)
+    ).with_columns(to_sequence=pl.coalesce("to_sequence", "off"))  # fmt: skip
+
+
+def _share_out(laid: Laid, stops: pl.DataFrame, noted: pl.DataFrame) -> pl.DataFrame:
+    """Place those of whom the line, the stop and the hour are known."""
+    keys = ["source", "route", "stop", "hour"]
+    ends = laid.calls.group_by("number").agg(end=pl.col("sequence").max())
+    calls = (
+        stops.join(laid.calls.with_row_index("row").select("row", "hour", "departure"), on="row")
+        .join(laid.trips.select("number", "source", "route"), on="number")
+        .join(ends, on="number")
+        .filter(pl.col("called") < pl.col("end"))
+        .sort("departure", "number")
+        .with_columns(turn=pl.int_range(pl.len()).over(keys), turns=pl.len().over(keys))
     )
+    boarded = (
+        noted.filter(pl.col("deed") == Deed.BOARDED)
+        .with_columns(pl.col("hour").cast(pl.Int16))
+        .join(calls.select(*keys, "turns").unique(), on=keys)
+        .sort("who", "passengers", nulls_last=True)
+        .with_columns(turn=pl.int_range(pl.len()).over(keys) * pl.col("turns") // pl.len().over(keys))
+        .drop("sequence")
+        .join(calls.select(*keys, "turn", "number", sequence="called"), on=[*keys, "turn"])
+        .with_row_index("ride")
+    )
+    off = (
+        noted.filter(pl.col("deed") == Deed.ALIGHTED, pl.col("who").is_not_null())
+        .select("source", "route", "who", "stop")
+        .unique()
+    )
+    ends_at = (
+        boarded.select("ride", "number", "source", "route", "who", "sequence")
+        .join(off, on=["source", "route", "who"])
+        .join(stops.select("number", "stop", "called"), on=["number", "stop"])
+        .filter(pl.col("called") > pl.col("sequence"))
+        .group_by("ride")
+        .agg(off=pl.col("called").min())
+    )
+    return boarded.join(ends_at, on="ride", how="left").with_columns(to_sequence=pl.coalesce("to_sequence", "off"))
 
 
 def _destinations(calls: pl.DataFrame, boarded: pl.DataFrame) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

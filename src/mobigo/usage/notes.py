@@ -88,6 +88,7 @@ TRIPS: Schema = {
     "direction": pl.Int8,
     "shape": pl.String,
     "runs": pl.Int32,
+    "often": pl.Boolean,
     "route_type": pl.Int32,
     "line": pl.Int32,
 }
@@ -96,6 +97,7 @@ CALLS: Schema = {
     "line": pl.Int32,
     "sequence": pl.Int32,
     "stop": pl.String,
+    "station": pl.String,
     "arrival": pl.Int32,
     "departure": pl.Int32,
     "lon": pl.Float64,
@@ -123,10 +125,13 @@ CIRCUITS: Schema = {
 class Ran(NamedTuple):
     """The timetable of one day: what was to run."""
 
+    day: date
     trips: pl.DataFrame
-    """As `TRIPS`; ``runs`` is how often a trip of frequencies.txt runs, else 1; ``line`` numbers it in its feed."""
+    """As `TRIPS`: ``runs`` is how often a trip of frequencies.txt (``often``) runs, else 1; ``line`` numbers it in its
+    feed."""
     calls: pl.DataFrame
-    """As `CALLS`, sorted by source, line and sequence; times in seconds after noon minus 12 h, or null."""
+    """As `CALLS`, sorted by source, line and sequence: times in seconds after noon minus 12 h, or null; the station of
+    a stop that has none is the stop."""
     shapes: pl.DataFrame
     """As `SHAPES`: the lengths of the lines that vehicles draw, and where these begin and end."""
     zones: dict[str, str]

@@ -69,6 +69,7 @@ TRIPS = """
     SELECT f.source, t.route_id, t.trip_id, t.direction_id, t.shape_id, coalesce((
             SELECT sum(ceil((q.end_time - q.start_time) / q.headway_secs::numeric))::integer FROM frequencies q
             WHERE q.version_id = t.version_id AND q.trip_id = t.trip_id AND q.headway_secs > 0), 1),
+        (EXISTS (SELECT FROM frequencies q WHERE q.version_id = t.version_id AND q.trip_id = t.trip_id))::integer,
         r.route_type, t.line
     FROM feed f JOIN trips t ON t.version_id = f.active_version
     JOIN routes r ON r.version_id = t.version_id AND r.route_id = t.route_id
@@ -81,7 +82,8 @@ TRIPS = """
         UNION SELECT d.version_id, d.service_id FROM calendar_dates d WHERE d.date = {day} AND d.exception_type = 1)
 """
 CALLS = """
-    SELECT t.source, c.trip_line, c.stop_sequence, s.stop_id, c.arrival_time, c.departure_time, s.stop_lon, s.stop_lat
+    SELECT t.source, c.trip_line, c.stop_sequence, s.stop_id, coalesce(s.parent_station, s.stop_id), c.arrival_time,
+        c.departure_time, s.stop_lon, s.stop_lat
     FROM ran_today t
     JOIN stop_times_compact c ON c.version_id = t.version_id AND c.trip_line = t.line
     JOIN stops s ON s.version_id = c.version_id AND s.line = c.stop_line
@@ -138,7 +140,7 @@ def read_ran(connection: Connection[Any], day: date) -> Ran:
     connection.execute(
         sql.SQL(
             "CREATE TEMP TABLE ran_today ON COMMIT DROP AS SELECT x.*, f.active_version AS version_id FROM ({}) AS "
-            "x (source, route, trip, direction, shape_id, runs, route_type, line) JOIN feed f USING (source)"
+            "x (source, route, trip, direction, shape_id, runs, often, route_type, line) JOIN feed f USING (source)"
         ).format(trips)
     )
     connection.execute("""
@@ -151,9 +153,10 @@ def read_ran(connection: Connection[Any], day: date) -> Ran:
         SELECT DISTINCT ON (f.source) f.source, a.agency_timezone
         FROM feed f JOIN agency a ON a.version_id = f.active_version ORDER BY f.source, a.agency_id
     """).fetchall()
-    ran = "SELECT source, route, trip, direction, shape_id, runs, route_type, line FROM ran_today ORDER BY source, line"
+    ran = "SELECT source, route, trip, direction, shape_id, runs, often, route_type, line FROM ran_today"
     return Ran(
-        trips=read_frame(connection, sql.SQL(ran), notes.TRIPS),
+        day=day,
+        trips=read_frame(connection, sql.SQL(ran), notes.TRIPS).sort("source", "line"),
         calls=read_frame(connection, sql.SQL(CALLS), notes.CALLS),
         shapes=read_frame(connection, sql.SQL(SHAPES), notes.SHAPES),
         zones=dict(zones),

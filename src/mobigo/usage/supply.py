@@ -13,6 +13,7 @@ import polars as pl
 
 from mobigo.kit.geo import EARTH_RADIUS
 from mobigo.trace.model import Deed, Service
+from mobigo.usage.punctuality import add_hours
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -41,17 +42,29 @@ class Laid(NamedTuple):
     """The trips of a day that were not cancelled, in metres."""
 
     trips: pl.DataFrame
-    """``number``, source, route, trip, direction, runs, route_type, metres, seconds (both of one run)."""
+    """``number``, source, route, trip, direction, runs (without those cancelled), route_type, metres, seconds (both of
+    one run)."""
     calls: pl.DataFrame
-    """``number`` of the trip, sequence, stop, departure (never null), metres from the first stop, lon, lat; sorted."""
+    """``number`` of the trip, sequence, stop, station, departure (never null), local hour of it, metres from the first
+    stop, lon, lat; sorted."""
 
 
 def lay(ran: Ran, told: pl.DataFrame) -> Laid:
     """Lay the timetable of a day out, without the trips that were cancelled as a whole."""
-    gone = told.group_by("source", "trip").agg(pl.col("cancelled").all()).filter("cancelled").select("source", "trip")
+    gone = (
+        name_runs(told, ran.trips)
+        .group_by("source", "trip", "run")
+        .agg(pl.col("cancelled").all())
+        .filter("cancelled")
+        .group_by("source", "trip")
+        .agg(gone=pl.len().cast(pl.Int32))
+    )
     calls = ran.calls.with_columns(pl.len().over("source", "line").alias("n")).filter(pl.col("n") > 1).drop("n")
     trips = (
-        ran.trips.join(gone, on=["source", "trip"], how="anti")
+        ran.trips.join(gone, on=["source", "trip"], how="left")
+        .with_columns(runs=pl.col("runs") - pl.col("gone").fill_null(0))
+        .filter(pl.col("runs") > 0)
+        .drop("gone")
         .join(calls.select("source", "line").unique(), on=["source", "line"], how="semi")
         .sort("source", "line")
         .with_row_index("number")
@@ -61,7 +74,7 @@ def lay(ran: Ran, told: pl.DataFrame) -> Laid:
         nothing = pl.lit(0, pl.Int64)
         return Laid(
             trips.drop("line", "shape").with_columns(metres=pl.lit(0.0), seconds=nothing),
-            calls.drop("source", "line", "arrival").with_columns(metres=pl.lit(0.0)),
+            calls.drop("source", "line", "arrival").with_columns(metres=pl.lit(0.0), hour=pl.lit(0, pl.Int16)),
         )
     number = calls["number"].to_numpy()
     first = np.flatnonzero(np.diff(number, prepend=-1))
@@ -79,9 +92,21 @@ def lay(ran: Ran, told: pl.DataFrame) -> Laid:
         trips.drop("line", "shape").with_columns(
             metres=pl.Series(along[last]), seconds=pl.Series(np.maximum(seconds, 0).astype(np.int64))
         ),
-        calls.drop("source", "line", "arrival").with_columns(
-            departure=pl.Series(departure.astype(np.int32)), metres=pl.Series(along)
-        ),
+        add_hours(
+            calls.with_columns(departure=pl.Series(departure.astype(np.int32)), metres=pl.Series(along)),
+            "departure", ran.day, ran.zones,
+        ).drop("source", "line", "arrival"),
+    )  # fmt: skip
+
+
+def name_runs(told: pl.DataFrame, trips: pl.DataFrame) -> pl.DataFrame:
+    """Add ``run``, and call runs of trips of frequencies.txt, which are told as ``TRIP@HH:MM:SS``, by their trip."""
+    often = trips.filter("often").select("source", trip_often="trip")
+    return (
+        told.with_columns(run="trip", trip_often=pl.col("trip").str.replace(r"@\d{2,}:\d{2}:\d{2}$", ""))
+        .join(often.with_columns(known=pl.lit(value=True)), on=["source", "trip_often"], how="left")
+        .with_columns(trip=pl.when("known").then("trip_often").otherwise("trip"))
+        .drop("trip_often", "known")
     )
 
 
