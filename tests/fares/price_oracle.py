@@ -43,6 +43,8 @@ class Town:
         self.products = {one.id: one for one in catalogue.products}
         self.rides = rides
         self.fellows = fellows
+        self.bought: dict[tuple[str, int], int] = {}
+        """Of the traveller and the manner that plans are listed for."""
 
     # what there is
 
@@ -286,6 +288,7 @@ class Town:
             for held in other.held
         )
         for companion in (False, True) if companion_possible else (False,):
+            self.bought = self.list_bought(fellow, companion=companion)
             for parts in self.splits(0):
                 options = [list(self.part_plans(part, fellow, [None, *media], companion=companion)) for part in parts]
                 for chosen in every(*options):
@@ -387,14 +390,6 @@ class Town:
         """Fewest rides (of travellers) without a price, and the least cents then."""
         each = []
         for fellow in self.fellows:
-            self.bought = {
-                (one.id, start): cents
-                for one in self.catalogue.products
-                if one.max_fellows == 1
-                for start in range(len(self.rides))
-                for cents in [self.ticket_price(one, fellow, start)]
-                if cents is not None
-            }
             plans = [one for one in self.plans(fellow) if one.cents < 10**9]
             each.append([one for one in plans if not any(_beats(other, one) for other in plans)])
         best: tuple[int, int] | None = None
@@ -405,9 +400,20 @@ class Town:
         assert best is not None
         return best
 
-    def ticket_price(self, product: Product, fellow: Fellow, start: int) -> int | None:
+    def list_bought(self, fellow: Fellow, *, companion: bool) -> dict[tuple[str, int], int]:
+        """Cents of each ticket for one, by the ride it is first used for; a companion's reduction holds for it too."""
+        return {
+            (one.id, start): cents
+            for one in self.catalogue.products
+            if one.max_fellows == 1
+            for start in range(len(self.rides))
+            for cents in [self.ticket_price(one, fellow, start, companion=companion)]
+            if cents is not None
+        }
+
+    def ticket_price(self, product: Product, fellow: Fellow, start: int, *, companion: bool) -> int | None:
         media = {row.medium for row in product.prices}
-        found = [self.cost(product, fellow, medium, start, companion=False) for medium in media]
+        found = [self.cost(product, fellow, medium, start, companion=companion) for medium in media]
         return min((cents for cents in found if cents is not None), default=None)
 
     def total(self, together: Sequence[Plan]) -> tuple[int, int] | None:

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import cache
+from itertools import pairwise
+from math import asin, cos, radians, sin
 from random import Random
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
@@ -15,10 +18,12 @@ from mobigo.fares.document import read_document
 from mobigo.fares.model import FareRide, RideKind
 from mobigo.fares.shelf import open_shelf
 from mobigo.journeys import service
-from mobigo.journeys.model import Criterion, JourneyRequest
+from mobigo.journeys.answer import plan_as_json
+from mobigo.journeys.model import Criterion, JourneyRequest, Shortfall
 from mobigo.journeys.network import Networks
 from mobigo.journeys.pricing import open_till
 from mobigo.journeys.snapshot import build_network
+from mobigo.kit.geo import EARTH_RADIUS
 from mobigo.transit.load import load_gtfs
 
 if TYPE_CHECKING:
@@ -34,12 +39,14 @@ STOPS, LINES, TRIPS = 6, 4, 5
 CENTS = (100, 250, 400, 700)
 """Of a ride, by line."""
 SEEDS = range(12)
+FEW = range(4)
 MORE = range(100, 400)
 WINDOW = 4 * 3600
 MOST_CHANGES = 4
 DAY = timedelta(hours=18)
 """Until midnight."""
 PARIS = ZoneInfo("Europe/Paris")
+SCALE = {"id": "far", "bands": [{"cents": 80, "millicents_per_km": 6500}], "minimum": 100, "step": 10}
 
 
 @dataclass(frozen=True)
@@ -118,8 +125,13 @@ Rides = tuple[tuple[int, int, int, int, int], ...]
 """Line, stops and minutes of boarding and alighting."""
 
 
-def everything(runs: list[Run], change: int, cents_of: Callable[[Rides], int]) -> set[tuple[int, int, int, int]]:
-    """All journeys from the first stop to the last that none beats: departure, arrival, minutes; changes; cents."""
+def everything(
+    runs: list[Run], change: int, cents_of: Callable[[Rides], int], *, by: int = 0
+) -> set[tuple[int, int, int, int]]:
+    """All journeys from the first stop to the last that none beats: departure, arrival, minutes; changes; cents.
+
+    Those that leave within the window or, with `by`, that arrive within it, minutes after six.
+    """
     found: set[tuple[int, int, int, int]] = set()
 
     def ride(stop: int, ready: int, rides: Rides) -> None:
@@ -138,7 +150,7 @@ def everything(runs: list[Run], change: int, cents_of: Callable[[Rides], int]) -
     return {
         one
         for one in found
-        if one[0] <= WINDOW // 60
+        if (by - WINDOW // 60 <= one[1] <= by if by else one[0] <= WINDOW // 60)
         and not any(
             other != one and other[0] >= one[0] and all(a <= b for a, b in zip(other[1:], one[1:], strict=True))
             for other in found
@@ -153,7 +165,12 @@ def sell(seed: int, **more: object) -> Till:
         "valid_from": "2026-01-01",
         "networks": [{"id": str(n), "routes": [f"far:{seed}.{n}"]} for n in range(LINES)],
         "products": [
-            {"id": f"p{n}", "name": {"fr": "x"}, "kind": "single", "prices": [{"cents": cents}]}
+            {
+                "id": f"p{n}",
+                "name": {"fr": "x"},
+                "kind": "single",
+                "prices": [{"scale": "far"} if n in more.get("by_distance", ()) else {"cents": cents}],
+            }  # type: ignore[operator]
             for n, cents in enumerate(CENTS)
         ],
         "tariffs": [
@@ -162,22 +179,27 @@ def sell(seed: int, **more: object) -> Till:
                 "timezone": "Europe/Paris",
                 "legs": [{"product": f"p{n}", "network": str(n), "group": str(n // 2)} for n in range(LINES)],
                 "transfers": more.get("transfers", []),
+                "joins": more.get("joins", []),
+                "throughs": more.get("throughs", []),
             }
         ],
     }
     document["products"] += more.get("passes", [])  # type: ignore[operator]
+    document["scales"] = [SCALE]
+    document["areas"] = [{"id": f"z{n}", "stops": [f"far:{seed}.{n}"]} for n in range(STOPS)]
     shelf = open_shelf([read_document(document, id_="region")])
     assert shelf is not None
-    return open_till(shelf, (), 1)
+    return open_till(shelf, (), int(str(more.get("persons", 1))))
 
 
 def compare(
-    towns: Network, seed: int, till: Till
+    towns: Network, seed: int, till: Till, *, by: int = 0
 ) -> tuple[set[tuple[int, int, int, int]], set[tuple[int, int, int, int]]]:
-    """Return what is found, and what there is; of a day, for the trips of the next are not in what is drawn."""
+    """Return what is found, and what there is; of a day, for the trips of the others are not in what is drawn."""
+    at = NOW + timedelta(minutes=by)
     request = JourneyRequest(
-        f"far:{seed}.0", f"far:{seed}.{STOPS - 1}", NOW, window=WINDOW, max_transfers=MOST_CHANGES, everything=True,
-        criterion=Criterion.PRICE, budget=60.0, ondemand=False, carpool=False,
+        f"far:{seed}.0", f"far:{seed}.{STOPS - 1}", at, bool(by), window=WINDOW, max_transfers=MOST_CHANGES,
+        everything=True, criterion=Criterion.PRICE, budget=300.0, ondemand=False, carpool=False,
     )  # fmt: skip
     plan = service.plan(towns, request, till=till)
     assert plan.complete
@@ -189,7 +211,7 @@ def compare(
             one.priced.price.cents,
         )
         for one in plan.journeys
-        if one.priced is not None and one.arrival < NOW + DAY
+        if one.priced is not None and one.departure >= NOW and one.arrival < NOW + DAY
     }
 
     def cents_of(rides: Rides) -> int:
@@ -197,7 +219,7 @@ def compare(
             FareRide(
                 RideKind.LINE, "far:A", f"far:{seed}.{line}", (), f"far:{seed}.{board}", f"far:{seed}.{alight}",
                 (NOW + timedelta(minutes=left)).astimezone(PARIS), (NOW + timedelta(minutes=there)).astimezone(PARIS),
-                0, NOW.date(),
+                metres_of(seed, line, board, alight), NOW.date(),
             )
             for line, board, alight, left, there in rides
         ]  # fmt: skip
@@ -206,7 +228,16 @@ def compare(
         return cents
 
     change = int(towns.days.footpaths.change_seconds[0]) // 60
-    return found, everything(draw(seed), change, cents_of)
+    return found, everything(draw(seed), change, cents_of, by=by)
+
+
+@cache
+def metres_of(seed: int, line: int, board: int, alight: int) -> int:
+    """Metres along a line in straight lines, each to the nearest metre."""
+    stops = next([stop for stop, _ in run.calls] for run in draw(seed) if run.line == line)
+    lat = radians(40 + 0.1 * (seed % 100))
+    on = stops[stops.index(board) : stops.index(alight) + 1]
+    return sum(round(2 * EARTH_RADIUS * asin(cos(lat) * sin(radians(0.2 * abs(b - a)) / 2))) for a, b in pairwise(on))
 
 
 @pytest.mark.parametrize("seed", SEEDS)
@@ -262,3 +293,65 @@ def test_nothing_cheaper_is_missed_where_clocks_run(towns: Network, seed: int, k
 def test_nothing_cheaper_is_missed_anywhere(more_towns: Network, seed: int, kind: str) -> None:
     found, there = compare(more_towns, seed, sell(seed, **KINDS[kind]))
     assert found == there
+
+
+CARNET = {
+    "id": "carnet",
+    "name": {"fr": "x"},
+    "kind": "carnet",
+    "prices": [{"cents": 900}],
+    "rides": 4,
+    "validity": {"mode": "trip"},
+    "covers": {"networks": ["0", "1"]},
+}
+GROUP = DAY_TICKET | {"id": "group", "kind": "group", "prices": [{"cents": 800}], "min_fellows": 2, "max_fellows": 3}
+CHOSEN = DAY_TICKET | {
+    "id": "zones",
+    "prices": [{"cents": 350}],
+    "covers": {"areas": [f"z{n}" for n in range(STOPS)], "choice": "areas", "areas_chosen": 3},
+}
+THROUGH = {"product": "whole", "rows": [{"from_area": "z0", "to_area": "z5"}], "transfers": 1}
+WHOLE = {"id": "whole", "name": {"fr": "x"}, "kind": "single", "prices": [{"cents": 500}]}
+JOINS = [{"from_network": one, "to_network": other} for one, other in ("23", "32", "33")]
+WHOLE_KINDS: dict[str, dict[str, object]] = {
+    "joined rides by distance": {"joins": JOINS, "by_distance": (2, 3)},
+    "two share a carnet": {"passes": [CARNET, GROUP], "persons": 2},
+    "zones that one chooses": {"transfers": [HOUR], "passes": [CHOSEN]},
+    "all the way at one price": {"passes": [WHOLE], "throughs": [THROUGH], "transfers": [BACK]},
+}
+"""What is priced only when all rides are known."""
+
+
+@pytest.mark.parametrize("kind", WHOLE_KINDS)
+@pytest.mark.parametrize("seed", FEW)
+def test_nothing_cheaper_is_missed_where_rides_are_priced_together(towns: Network, seed: int, kind: str) -> None:
+    found, there = compare(towns, seed, sell(seed, **WHOLE_KINDS[kind]))
+    assert found == there
+
+
+@pytest.mark.parametrize("kind", ["single rides", "all at once", *WHOLE_KINDS])
+@pytest.mark.parametrize("seed", FEW)
+def test_nothing_cheaper_is_missed_where_one_must_be_there_in_time(towns: Network, seed: int, kind: str) -> None:
+    found, there = compare(towns, seed, sell(seed, **{**KINDS, **WHOLE_KINDS}[kind]), by=6 * 60)
+    assert found == there
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("by", [0, 6 * 60])
+@pytest.mark.parametrize("kind", WHOLE_KINDS)
+@pytest.mark.parametrize("seed", MORE[:40])
+def test_nothing_cheaper_is_missed_anywhere_where_rides_are_priced_together(
+    more_towns: Network, seed: int, kind: str, by: int
+) -> None:
+    found, there = compare(more_towns, seed, sell(seed, **WHOLE_KINDS[kind]), by=by)
+    assert found == there
+
+
+def test_with_places_on_the_way_it_says_that_cheaper_ones_may_be_missing(towns: Network) -> None:
+    request = JourneyRequest(
+        "far:0.0", f"far:0.{STOPS - 1}", NOW, window=WINDOW, criterion=Criterion.PRICE, vias=(("far:0.2", 0),),
+        budget=60.0, ondemand=False, carpool=False,
+    )  # fmt: skip
+    plan = service.plan(towns, request, till=sell(0))
+    assert plan.short is Shortfall.CHEAPEST_BY_PLACES
+    assert plan_as_json(plan)["incomplete_because"] == "cheapest_by_places"

@@ -52,19 +52,23 @@ class Likeness:
 
     def key(self, rides: Sequence[FareRide], fellows: Sequence[Fellow]) -> Hashable:
         """Return what the price of a journey depends on, besides who travels."""
-        each = tuple(self._of_ride(ride) for ride in rides)
+        each = tuple(self.of_ride(ride) for ride in rides)
+        return each, self.of_held(rides, fellows), self.apart(rides), self._of_changes(rides)
+
+    def apart(self, rides: Sequence[FareRide]) -> tuple[int, ...]:
+        """Tell how far apart the instants of rides are, in limits that lie between."""
         times = [(ride.departure.timestamp(), ride.arrival.timestamp()) for ride in rides]
         limits = self.limits
-        apart = tuple(
+        return tuple(
             bisect_left(limits, there - here) + bisect_right(limits, there - here)
             for n, before in enumerate(times)
             for after in times[n + 1 :]
             for here in before
             for there in after
         )
-        return each, apart, tuple(self._of_held(rides, fellows)), self._of_changes(rides)
 
-    def _of_ride(self, ride: FareRide) -> Hashable:
+    def of_ride(self, ride: FareRide) -> Hashable:
+        """Return what of a ride the price of any journey depends on that it is of, but for how far rides are apart."""
         place = ride.kind, ride.route, ride.agency, ride.board, ride.alight, ride.networks
         known = self._places.get(place)
         if known is None:
@@ -99,7 +103,11 @@ class Likeness:
     def _passed(self, ride: FareRide) -> frozenset[str]:
         return frozenset[str]().union(*(self.book.areas_of(stop) for stop in ride.passes))
 
-    def _of_held(self, rides: Sequence[FareRide], fellows: Sequence[Fellow]) -> Iterator[bool]:
+    def of_held(self, rides: Sequence[FareRide], fellows: Sequence[Fellow]) -> tuple[bool, ...]:
+        """Tell when, by what somebody holds, each ride is."""
+        return tuple(self._list_held(rides, fellows))
+
+    def _list_held(self, rides: Sequence[FareRide], fellows: Sequence[Fellow]) -> Iterator[bool]:
         for fellow in fellows:
             for held in fellow.held:
                 since, until = held.valid_from, held.valid_until

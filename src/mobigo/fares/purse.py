@@ -295,6 +295,11 @@ def _share(book: PriceBook, product: Product) -> _Offer:
     return _Offer(product.id, product, left if product.max_fellows > 1 else left or 1, cut=False)
 
 
+def is_strict(book: PriceBook) -> bool:
+    """Whether being in time for one transfer rule may rule out another, so that a later start may be worse."""
+    return any(_read_clocks(book, one).strict for one in book.catalogue.tariffs)
+
+
 def _read_clocks(book: PriceBook, tariff: Tariff) -> _Clocks:
     timed = [rule for rule in tariff.transfers if rule.seconds is not None]
     groups = {rule.group for rule in tariff.legs}

@@ -20,6 +20,7 @@ from mobigo.journeys.model import (
     Reason,
     Remedy,
     RoundTrip,
+    Shortfall,
     Suggestion,
     ToBook,
 )
@@ -279,7 +280,11 @@ class PlanAnswer(BaseModel):
         description="Every journey that leaves (with `arrive_by`: arrives) from here to `searched_until` is named."
     )
     searched_until: datetime | None
-    complete: bool = Field(description="False: the time for computing was over; this is the best found so far.")
+    complete: bool = Field(description="False: there may be better journeys; `incomplete_because` says why.")
+    incomplete_because: Shortfall | None = Field(
+        description="`time`: the time for computing was over, this is the best found so far. `cheapest_by_places`: with"
+        " places on the way, cheaper journeys may be missing."
+    )
     alerts: list[AlertAnswer] = Field(description="What the legs' `alerts` name.")
     live_at: datetime | None = Field(description="When the live data were put together that this answer knows of.")
     not_now: list[NotNowAnswer] = Field(
@@ -322,7 +327,8 @@ def plan_as_json(answer: Plan) -> dict[str, Any]:
         "later_cursor": answer.later,
         "searched_from": since,
         "searched_until": until,
-        "complete": answer.complete,
+        "complete": answer.short is None,
+        "incomplete_because": answer.short,
         "alerts": alerts_as_json(answer.alerts),
         "live_at": answer.live_at,
         "not_now": [_not_now_as_json(one) for one in answer.not_now],

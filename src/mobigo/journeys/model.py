@@ -459,6 +459,15 @@ class NotNow:
     """The next pick-up that can be booked now."""
 
 
+class Shortfall(StrEnum):
+    """Why an answer may lack better journeys."""
+
+    TIME = "time"
+    """The time for computing was over."""
+    CHEAPEST_BY_PLACES = "cheapest_by_places"
+    """Places on the way are asked for: journeys that are cheap because of what was paid before are not looked for."""
+
+
 @dataclass(frozen=True)
 class Plan:
     """The answer to a request."""
@@ -484,14 +493,19 @@ class Plan:
     later: str | None = None
     searched: tuple[datetime, datetime] | None = None
     """All journeys that leave (with `arrive_by`: arrive) from the first to the second instant are in this answer."""
-    complete: bool = True
-    """False: the time for computing was over, and there may be better journeys."""
+    short: Shortfall | None = None
+    """Why there may be better journeys than these; None: there are none."""
     alerts: tuple[tuple[str, Alert], ...] = ()
     """What `Leg.alerts` names, by that id."""
     live_at: datetime | None = None
     """When the live data were put together that the answer knows of."""
     not_now: tuple[NotNow, ...] = ()
     """On-demand services that go there all the way but cannot be booked for this time."""
+
+    @property
+    def complete(self) -> bool:
+        """Whether there are no better journeys."""
+        return self.short is None
 
 
 @dataclass(frozen=True)

@@ -135,7 +135,7 @@ def _after(search: Search, turn: Turn, span: int, direction: Direction) -> Page:
             break
         following = search.first_after(last + 1, direction)
         if following is None:
-            return Page([], begin, last, Turn(begin - 1), None if search.complete else Turn(last + 1))
+            return Page([], begin, last, Turn(begin - 1), None if not search.hurried else Turn(last + 1))
         first = following
     beyond = frozenset(key for key in turn.shown if key[direction] > last)
     return Page(found, begin, last, Turn(begin - 1), Turn(last + 1, beyond))
@@ -151,7 +151,7 @@ def _before(search: Search, turn: Turn, span: int, direction: Direction) -> Page
             break
         preceding = search.last_before(first - 1, direction)
         if preceding is None:
-            return Page([], first, end, None if search.complete else Turn(first - 1), Turn(end + 1))
+            return Page([], first, end, None if not search.hurried else Turn(first - 1), Turn(end + 1))
         last = preceding
     beyond = frozenset(key for key in turn.shown if key[direction] < first)
     return Page(found, first, end, Turn(first - 1, beyond), Turn(end + 1))

@@ -49,7 +49,7 @@ def explain(search: Search, request: JourneyRequest, page: Page) -> Explanation:
         return Explanation(Reason.NO_STOP_IN_RANGE if further else reason, about, suggestions=further)
     if reason in {Reason.OUTSIDE_AREA, Reason.WALKING_BETTER} or request.cursor is not None:
         return Explanation(reason or Reason.NOTHING_IN_WINDOW, about)
-    cut = not search.complete
+    cut = search.hurried
     following, preceding = _find_near(search, request, page) if reason is not Reason.NO_STOP_IN_RANGE else (None, None)
     suggestions = list(_move(search, request, following, preceding))
     blamed = list(_relax(search, request))
@@ -63,7 +63,7 @@ def explain(search: Search, request: JourneyRequest, page: Page) -> Explanation:
         about = "at"
         if cut:
             reason, about = Reason.BUDGET_REACHED, None
-        elif following is None and preceding is None and search.complete:
+        elif following is None and preceding is None and not search.hurried:
             reason = Reason.NO_CONNECTION
         else:
             reason = Reason.NOTHING_IN_WINDOW

@@ -17,8 +17,9 @@ from mobigo.journeys.combine import Doors, describe_booked
 from mobigo.journeys.crossing import cross
 from mobigo.journeys.hailing import Hailing, Time, beats, party_of
 from mobigo.journeys.lifting import Lifting
-from mobigo.journeys.model import Access, Criterion, Mode
+from mobigo.journeys.model import Access, Criterion, Mode, Shortfall
 from mobigo.journeys.pricing import find_cents
+from mobigo.journeys.slate import Slate
 from mobigo.journeys.tolls import Tolls
 from mobigo.journeys.wishes import price, says_nothing, understand
 from mobigo.transit import general, routing
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
     from mobigo.journeys.rideleg import Hail
     from mobigo.transit.days import DayViews
     from mobigo.transit.model import TransitJourney, Walk
+    from mobigo.transit.tolled import Toll
 
 SECONDS_PER_EVENT = 5e-6
 """What laying the hops of a day costs per stop time; where the budget does not cover it, one searches without."""
@@ -101,8 +103,8 @@ class Search:
     max_transfers: int
     deadline: float
     """By `time.monotonic`."""
-    complete: bool = True
-    """False once the budget cut anything off."""
+    short: Shortfall | None = None
+    """Why there may be better journeys, once anything was cut off."""
     beaten: bool = False
     """True once a journey by vehicle was left out because walking is better."""
     hailing: Hailing | None = None
@@ -126,6 +128,21 @@ class Search:
         return next((way for way in self.direct if way.mode is Mode.WALK), None)
 
     @property
+    def complete(self) -> bool:
+        """Whether nothing was cut off."""
+        return self.short is None
+
+    @property
+    def hurried(self) -> bool:
+        """Whether the budget cut anything off."""
+        return self.short is Shortfall.TIME
+
+    def cut(self, why: Shortfall) -> None:
+        """Note that something was cut off; time is the first of all reasons."""
+        if self.short is not Shortfall.TIME:
+            self.short = why
+
+    @property
     def over(self) -> bool:
         """Whether the budget is used up."""
         return time.monotonic() > self.deadline
@@ -144,8 +161,13 @@ class Search:
             inside = [Candidate(journey, by) for journey in self._ask(by, at, max(last - first, 1), direction)]
             inside = [one for one in inside if first <= one.at(direction) <= last]
             if inside:
-                latest = max(one.journey.arrival for one in inside)
-                others = [] if self.over else self._ask(by, beyond, 0, direction, latest)
+                leaving = direction is Direction.DEPART
+                useful = (
+                    max(one.journey.arrival for one in inside)
+                    if leaving
+                    else min(one.journey.departure for one in inside)
+                )
+                others = [] if self.over else self._ask(by, beyond, 0, direction, useful)
                 found += [one for one in inside if not any(beats(other, one.journey) for other in others)]
         found += self._hail(first, last, direction, found)
         return found + self._lift(first, last, direction, found)
@@ -199,7 +221,7 @@ class Search:
         zone = self.network.days.zone
         for number in range(HORIZON_DAYS):
             if number and self.over:
-                self.complete = False
+                self.cut(Shortfall.TIME)
                 return
             day = datetime.fromtimestamp(at, zone).date()
             begin = int(datetime.combine(day, datetime.min.time(), zone).timestamp())
@@ -304,14 +326,14 @@ class Search:
         return self._soonest(new, found, direction)
 
     def _ask(
-        self, by: int, at: int, window: int, direction: Direction, latest: int | None = None
+        self, by: int, at: int, window: int, direction: Direction, useful: int | None = None
     ) -> list[TransitJourney]:
-        return self._ask_between(self.doors[by], at, window, direction, latest)
+        return self._ask_between(self.doors[by], at, window, direction, useful)
 
     def _ask_between(
-        self, doors: Doors, at: int, window: int, direction: Direction, latest: int | None = None
+        self, doors: Doors, at: int, window: int, direction: Direction, useful: int | None = None
     ) -> list[TransitJourney]:
-        """Search; what arrives after `latest` need not be found."""
+        """Search; what arrives (arriving: leaves) beyond `useful` need not be found."""
         origin, destination = doors.origin, doors.destination
         if not (len(origin.stops) and len(destination.stops)) or (doors.walk and doors.walk.seconds == 0):
             self.beaten |= doors.walk is not None
@@ -331,10 +353,10 @@ class Search:
         found = self._answer(views, query)
         journeys = found.journeys
         if not found.complete:
-            self.complete = False
+            self.cut(Shortfall.TIME)
             journeys = self._fill(views, query, journeys)
         if self.by_price:
-            journeys = self._look_cheaper(views, query, doors, journeys, latest)
+            journeys = self._look_cheaper(views, query, doors, journeys, useful)
         kept = [journey for journey in journeys if self._is_worth(journey, doors.walk)]
         self.beaten |= len(kept) < len(journeys)
         return kept
@@ -354,11 +376,7 @@ class Search:
             if not new:
                 return found
             closed |= new
-            wishes = self.preferences or Preferences()
-            trips = np.ones(len(self.network.timetable.trip_route), np.bool_) if wishes.trips is None else wishes.trips
-            trips = trips.copy()
-            trips[list(closed)] = False
-            query = replace(query, preferences=replace(wishes, trips=trips))
+            query = self._without(query, closed)
             found = self._look(views, query)
         assert self.hailing is not None
         closed |= self.hailing.closed_trips(found.journeys)
@@ -384,49 +402,72 @@ class Search:
         return [*(one for one in found if not any(beats(other, one) for other in kept)), *kept]
 
     def _look_cheaper(
-        self, views: DayViews, query: Query, doors: Doors, found: list[TransitJourney], latest: int | None
+        self, views: DayViews, query: Query, doors: Doors, found: list[TransitJourney], useful: int | None
     ) -> list[TransitJourney]:
         """Add journeys that cost less, and let all compete over what they cost."""
         assert self.till is not None
         journeys = {one.legs: one for one in found}
         for wishes in list_wishes(self.network, self.till, query.preferences):
             if self.over:
-                self.complete = False
+                self.cut(Shortfall.TIME)
                 break
             more = self._answer(views, replace(query, preferences=wishes))
-            self.complete &= more.complete
+            if not more.complete:
+                self.cut(Shortfall.TIME)
             journeys |= {one.legs: one for one in more.journeys if one.legs not in journeys}
         known = general.drop_dominated([self.with_price(one, doors) for one in journeys.values()])
-        return self._look_with_purse(views, query, doors, known, latest)
+        return self._look_with_purse(views, query, doors, known, useful)
 
     def _look_with_purse(
-        self, views: DayViews, query: Query, doors: Doors, known: list[TransitJourney], latest: int | None
+        self, views: DayViews, query: Query, doors: Doors, known: list[TransitJourney], useful: int | None
     ) -> list[TransitJourney]:
         """Add journeys that cost less because of what was paid for before: no sum of costs finds them."""
         assert self.till is not None
-        tolls = Tolls(
-            self.network, self.till, lambda part: describe_booked(self.network, part, doors, self.hailing), UNPRICED
-        )
-        vias = query.preferences is not None and len(query.preferences.vias) > 0
         if self._near:
             return known
-        if vias or query.direction is Direction.ARRIVE or not tolls.exact:
-            self.complete = False
+        if query.preferences is not None and len(query.preferences.vias):
+            self.cut(Shortfall.CHEAPEST_BY_PLACES)
             return known
-        now = time.monotonic()
-        bounds = Bounds(query.max_transfers + 1, now + PURSE_SHARE * (self.deadline - now), latest)
-        found = routing.answer_with(views, query, tolls, known, bounds)
-        closed = self.hailing.closed_trips(found.journeys) if self.hailing is not None else set()
-        self.complete &= found.complete and not closed
-        more = [
-            self.with_price(one, doors)
-            for one in found.journeys
-            if not any(isinstance(leg, Ride) and leg.trip in closed for leg in one.legs)
-        ]
+        more = [self.with_price(one, doors) for one in self._pay_on_the_way(views, query, doors, known, useful)]
         both = general.drop_dominated([*known, *more])
         if query.window:
             return both
-        return [one for one in both if not any(_is_sooner_and_cheaper(other, one) for other in both)]
+        rather = _is_sooner_and_cheaper if query.direction is Direction.DEPART else _is_later_and_cheaper
+        return [one for one in both if not any(rather(other, one) for other in both)]
+
+    def _pay_on_the_way(
+        self, views: DayViews, query: Query, doors: Doors, known: list[TransitJourney], useful: int | None
+    ) -> list[TransitJourney]:
+        """Search with what one has in hand, again without the trips that would have to be booked and cannot be."""
+        assert self.till is not None
+
+        def booked(part: Ride | Walk) -> list[Leg]:
+            return describe_booked(self.network, part, doors, self.hailing)
+
+        tolls = Tolls(self.network, self.till, booked, UNPRICED)
+        toll: Toll = tolls if tolls.exact else Slate(self.network, self.till, booked, UNPRICED)
+        now = time.monotonic()
+        bounds = Bounds(query.max_transfers + 1, now + PURSE_SHARE * (self.deadline - now), useful)
+        closed: set[int] = set()
+        for _ in range(BOOKED_ROUNDS):
+            found = routing.answer_with(views, self._without(query, closed), toll, known, bounds)
+            new = self.hailing.closed_trips(found.journeys) if self.hailing is not None else set()
+            if not new or not found.complete:
+                break
+            closed |= new
+        if new or not found.complete:
+            self.cut(Shortfall.TIME)
+        return [one for one in found.journeys if not any(isinstance(leg, Ride) and leg.trip in new for leg in one.legs)]
+
+    def _without(self, query: Query, closed: set[int]) -> Query:
+        """Return a question that rides no trip of some."""
+        if not closed:
+            return query
+        wishes = query.preferences or Preferences()
+        trips = np.ones(len(self.network.timetable.trip_route), np.bool_) if wishes.trips is None else wishes.trips
+        trips = trips.copy()
+        trips[list(closed)] = False
+        return replace(query, preferences=replace(wishes, trips=trips))
 
     def with_price(self, journey: TransitJourney, doors: Doors) -> TransitJourney:
         """Let a journey count what it costs, where journeys compete over that."""
@@ -474,6 +515,12 @@ def _is_sooner(other: TransitJourney, journey: TransitJourney, direction: Direct
 def _is_sooner_and_cheaper(other: TransitJourney, journey: TransitJourney) -> bool:
     """Tell whether somebody who may leave at any time takes another one."""
     mine, its = ((one.arrival, one.transfers, one.cost, -one.departure) for one in (journey, other))
+    return its < mine and all(a <= b for a, b in zip(its[:3], mine[:3], strict=True))
+
+
+def _is_later_and_cheaper(other: TransitJourney, journey: TransitJourney) -> bool:
+    """Tell whether somebody who may arrive at any time takes another one."""
+    mine, its = ((-one.departure, one.transfers, one.cost, one.arrival) for one in (journey, other))
     return its < mine and all(a <= b for a, b in zip(its[:3], mine[:3], strict=True))
 
 

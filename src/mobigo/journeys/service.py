@@ -210,7 +210,7 @@ def _answer_with(
         earlier=write_cursor("e", page.earlier),
         later=write_cursor("l", page.later),
         searched=(_local(network, page.first), _local(network, page.last)) if page.whole else None,
-        complete=search.complete,
+        short=search.short,
         alerts=_alerts(network, journeys),
         live_at=_local(network, network.live.at) if network.live else None,
         not_now=_not_now(search, journeys),
@@ -227,7 +227,7 @@ def _answer_with(
         next_departure=_departure(network, found.following),
         previous_departure=_departure(network, found.preceding),
         suggestions=found.suggestions,
-        complete=search.complete,
+        short=search.short,
     ), names
 
 

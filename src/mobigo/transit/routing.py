@@ -103,7 +103,9 @@ def answer_with(views: DayViews, query: Query, toll: Toll, known: Sequence[Trans
     footpaths = query.preferences.footpaths if query.preferences is not None else None
     views = views.at_once if footpaths is None else views.walking(footpaths)
     day, more_days = _frame(views, query)
-    view = views.view(day, query.direction, more_days)
+    if query.direction is Direction.ARRIVE:  # forwards all the same, from the day before the first
+        day, more_days = day - more_days - 1, more_days + 1
+    view = views.view(day, Direction.DEPART, more_days)
     return Found(*tolled.search(views, view, query, toll, known, bounds=bounds))
 
 

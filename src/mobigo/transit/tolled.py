@@ -5,7 +5,8 @@ that go on to hold, and how long. One label dominates another only where it is a
 nothing is missed that is dear at first and pays off later; for the same reason there are many more labels than in a
 search whose costs just add up, and it is bounded by what is known already and by time.
 
-Time runs forwards, and places on the way are not known here.
+Time runs forwards, also where an arrival is asked for: from the latest departure back to the earliest. Places on the
+way are not known here.
 
 References
 ----------
@@ -27,7 +28,7 @@ import numpy as np
 from mobigo.kernels import general as kernels
 from mobigo.kernels.trip_based import NEVER, ORIGIN, SEATED
 from mobigo.transit.general import HOW, Writer, drop_dominated, fix, read_terms
-from mobigo.transit.model import Preferences
+from mobigo.transit.model import Direction, Preferences
 from mobigo.transit.timetable import freeze
 from mobigo.transit.vias import Places
 
@@ -76,8 +77,8 @@ class Bounds(NamedTuple):
     """Vehicles of a journey, at most."""
     deadline: float
     """Of `time.monotonic`: what is found by then is the answer."""
-    latest: int | None = None
-    """Seconds since 1970 UTC of the last arrival that is of use; None: any is."""
+    useful: int | None = None
+    """Seconds since 1970 UTC of the last arrival (for arriving: the first departure) that is of use; None: any is."""
 
 
 class _Record(NamedTuple):
@@ -124,8 +125,10 @@ def search(
 
     Parameters
     ----------
+    view : DayView
+        Forwards, of the days that the question is about; for arriving, of the day before too.
     query : Query
-        Leaving, without places on the way.
+        Without places on the way.
     known : journeys
         Whose cost is what they cost by the toll.
 
@@ -134,7 +137,7 @@ def search(
     The journeys with their cost, and whether the search came to its end.
     """
     work = _Search(views, view, query, toll, bounds)
-    work.ends = [_End(one.departure - work.base, one.arrival - work.base, one.transfers + 1, one.cost) for one in known]
+    work.know(known)
     work.run()
     return drop_dominated(work.write()), not work.given_up
 
@@ -143,7 +146,8 @@ class _Search:
     def __init__(self, views: DayViews, view: DayView, query: Query, toll: Toll, bounds: Bounds) -> None:
         wishes = query.preferences or Preferences()
         self.view, self.query, self.toll = view, query, toll
-        self.rides, self.deadline, latest = bounds
+        self.rides, self.deadline, useful = bounds
+        self.arriving = query.direction is Direction.ARRIVE
         self.allowed, self.terms = read_terms(views.timetable, views.footpaths, view, wishes)
         self.nodes = freeze(kernels.split_nodes(view))
         places = Places((), len(view.stop_first) - 1)
@@ -153,7 +157,7 @@ class _Search:
         self.bounds = kernels.aim(view, bounded, fix(query.egress), fix(query.egress_seconds)) if bounded else None
         self.base = int(view.base[0])
         self.start = query.at - self.base
-        self.writer = Writer(view, self.terms, query)
+        self.writer = Writer(view, self.terms, replace(query, direction=Direction.DEPART))
         self.ends: list[_End] = []
         """What journeys that none beats are worth."""
         self.found: list[tuple[_End, list[list[int]]]] = []
@@ -166,12 +170,26 @@ class _Search:
         self.paid: dict[tuple[Paid, tuple[_Segment, ...]], Sequence[Paid]] = {}
         self.legs: dict[_Segment, Ride] = {}
         self.departure = 0
-        self.latest = int(NEVER) if latest is None else latest - self.base
+        self.earliest, self.until = self.start, self.start + query.window if query.window else int(NEVER)
+        """First and last departure."""
+        self.opening, self.latest = -int(NEVER), int(NEVER) if useful is None else useful - self.base
+        """First and last arrival that is wanted."""
+        if self.arriving:
+            self.earliest = -int(NEVER) if useful is None else useful - self.base
+            self.until = self.latest = self.start
+            self.opening = self.start - query.window if query.window else -int(NEVER)
+
+    def know(self, known: Sequence[TransitJourney]) -> None:
+        """Note what is known before."""
+        ends = [_End(one.departure - self.base, one.arrival - self.base, one.transfers + 1, one.cost) for one in known]
+        self.ends = [one for one in ends if not self.arriving or self.opening <= one.time <= self.latest]
+        if self.arriving and not self.query.window:
+            self.ends = [one._replace(time=-int(NEVER)) for one in self.ends]
 
     def run(self) -> None:
         """Search; without a window for the best arrivals, and then for the latest departure of each."""
         departures = self._list_departures()
-        if not self.query.window:
+        if not self.query.window and not self.arriving:
             self.departure = self.start
             self._spread([(record, self.toll.start) for _, record in reversed(departures)])
             mine = {end for end, _ in self.found}
@@ -187,10 +205,12 @@ class _Search:
     def _run_back(self, departures: list[tuple[int, _Record]]) -> None:
         """Search from the latest departure to the earliest, each of which only has to beat the later ones."""
         for left, batch in groupby(departures, key=itemgetter(0)):
-            if self.given_up or (not self.query.window and not self.wanted):
+            if self.given_up or (not self.query.window and not self.arriving and not self.wanted):
                 return
             self.departure = left
             self._spread([(record, self.toll.start) for _, record in batch])
+            if self.arriving and not self.query.window:  # who left later and pays no more need not be there sooner
+                self.ends = [one._replace(time=-int(NEVER)) for one in self.ends]
 
     def write(self) -> list[TransitJourney]:
         """Write what was found."""
@@ -203,16 +223,15 @@ class _Search:
     def _list_departures(self) -> list[tuple[int, _Record]]:
         """List departures from the origin with what is boarded, the latest first."""
         view, found = self.view, []
-        until = self.start + self.query.window if self.query.window else int(NEVER)
         for row, (stop, seconds) in enumerate(
             zip(self.access.stop.tolist(), self.access.seconds.tolist(), strict=True)
         ):
             if not self.allowed.stop[stop]:
                 continue
             for x in view.stop_position[view.stop_first[stop] : view.stop_first[stop + 1]].tolist():
-                for trip in self._trips_from(x, self.start + seconds):
+                for trip in self._trips_from(x, self.earliest + seconds):
                     left = int(view.departure[view.trip_shift[trip] + x]) - seconds
-                    if left > until:
+                    if left > self.until:
                         break
                     found.append((left, _Record(trip, x, None, int(ORIGIN), row)))
         return sorted(found, key=lambda one: -one[0])
@@ -305,7 +324,7 @@ class _Search:
 
     def _arrive(self, end: _End, record: _Record, left: int) -> None:
         """Note a journey, and its rides from the last to the first."""
-        if self._is_hopeless(end.time, end.rides, end.cents):
+        if end.time < self.opening or self._is_hopeless(end.time, end.rides, end.cents):
             return
         rows = []
         last: _Record | None = record
