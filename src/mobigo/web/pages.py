@@ -27,6 +27,7 @@ from mobigo.web import (
     communes,
     desk,
     docs,
+    drafts,
     fares,
     lines,
     opendata,
@@ -81,7 +82,7 @@ def install(app: FastAPI) -> None:
     app.state.assets = assets.read_assets()
     app.state.tiles = tiles.Kept()
     app.include_router(router)
-    staff = (signin, desk, sheet, school, school_planning, usage)
+    staff = (signin, desk, sheet, school, school_planning, usage, drafts)
     for one in (book, buying, stops, lines, fares, tickets, opendata, communes, docs, tiles, *staff):
         app.include_router(one.router)
 
