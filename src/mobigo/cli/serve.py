@@ -54,6 +54,7 @@ def serve(*, host: str, port: int, fd: int | None, leash: bool) -> None:
         payer=Account(settings.payer_name, settings.payer_iban),
         publisher=read_publisher(settings),
         provider=open_provider(engine, settings, settings.home),
+        trace_days=settings.trace_days,
     )
     threading.Thread(target=_rehearse, args=(app,), daemon=True).start()
     config = uvicorn.Config(

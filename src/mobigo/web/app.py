@@ -117,6 +117,7 @@ def create_app(
     operator: str = "mobigo.localhost",
     publisher: Publisher = PUBLISHER,
     provider: Provider | None = None,
+    trace_days: Sequence[tuple[str, int]] = Settings.trace_days,
 ) -> FastAPI:
     """Assemble the application from what it needs; tests hand it theirs.
 
@@ -137,6 +138,7 @@ def create_app(
     app.state.clock = clock
     app.state.token_key = read_key(home)
     app.state.notes = Notes(Notebook(engine), masks, app.state.token_key)
+    app.state.trace_days = tuple(trace_days)
     app.state.bank_key = read_key(home, "bank")
     app.state.cards_key = read_key(home, "cards")
     app.state.payer = payer

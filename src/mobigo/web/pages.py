@@ -30,6 +30,7 @@ from mobigo.web import (
     drafts,
     fares,
     lines,
+    noted,
     opendata,
     school,
     school_planning,
@@ -83,7 +84,7 @@ def install(app: FastAPI) -> None:
     app.state.tiles = tiles.Kept()
     app.include_router(router)
     staff = (signin, desk, sheet, school, school_planning, usage, drafts)
-    for one in (book, buying, stops, lines, fares, tickets, opendata, communes, docs, tiles, *staff):
+    for one in (book, buying, stops, lines, fares, tickets, opendata, communes, noted, docs, tiles, *staff):
         app.include_router(one.router)
 
 
