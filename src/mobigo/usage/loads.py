@@ -117,7 +117,7 @@ def place(laid: Laid, rides: pl.DataFrame) -> pl.DataFrame:
         .filter(pl.col("sequence").is_not_null())
         .drop("known", "called")
     )
-    on_lines = noted.join(trips, on=["source", "trip"], how="anti").filter(pl.col("route") != "", pl.col("stop") != "")
+    on_lines = noted.filter(pl.col("trip") == "", pl.col("route") != "", pl.col("stop") != "")
     boarded = pl.concat(
         [
             _add_check_outs(on_trips).select(PLACED),
