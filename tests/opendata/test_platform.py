@@ -75,10 +75,14 @@ def test_catalogues_list_what_is_there(platform: AppClient) -> None:
     assert one["current"]["counts"]["trips"] > 100
     assert one["current"]["features"]["flex"]
     for name, kind in (("jsonld", "application/ld+json"), ("ttl", "text/turtle")):
+        early = platform.head(f"/opendata/catalog.{name}")  # nobody has written it yet
+        assert (early.status_code, early.content) == (200, b"")
         found = platform.get(f"/opendata/catalog.{name}")
         assert found.headers["content-type"].startswith(kind)
         assert f"{str(platform.base_url).rstrip('/')}{URL}" in found.text
-        assert platform.head(f"/opendata/catalog.{name}").status_code == 200
+        head = platform.head(f"/opendata/catalog.{name}")
+        assert head.headers["content-length"] == str(len(found.content))
+        assert head.headers["etag"] == early.headers["etag"] == found.headers["etag"]
         again = platform.get(f"/opendata/catalog.{name}", headers={"If-None-Match": found.headers["etag"]})
         assert again.status_code == 304
     feed = ET.fromstring(platform.get("/opendata/atom.xml").text)

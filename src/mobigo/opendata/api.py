@@ -4,7 +4,7 @@ from dataclasses import replace
 from datetime import date, datetime
 from functools import partial
 from hashlib import sha256
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, cast
 from xml.etree.ElementTree import Element, SubElement, tostring
 
 from fastapi import APIRouter, Path, Request, Response
@@ -18,6 +18,9 @@ from mobigo.opendata.answers import register_read, send_file, send_text
 from mobigo.opendata.live_sets import find_any_standing, list_all_standings
 from mobigo.opendata.making import Publisher
 from mobigo.opendata.model import Severity, Standing, Version
+
+if TYPE_CHECKING:
+    from mobigo.opendata.catalogue_texts import CatalogueTexts
 
 router = APIRouter(prefix="/opendata", tags=["open data"])
 
@@ -188,14 +191,20 @@ def _send(request: Request, version: Version, name: str, *, lasting: bool) -> Re
 
 
 def _catalogue(request: Request, session: Database, form: str, media_type: str) -> Response:
-    from mobigo.opendata.catalogue import Catalogue  # noqa: PLC0415 - rdflib is slow to import, and seldom needed
-
     publisher = find_publisher(request)
     standings = list_all_standings(driver(session))
     state = "".join(f"{one.dataset} {one.current and one.current.number} {one.checked_at}\n" for one in standings)
     tag = sha256(f"{publisher}{form}{state}".encode()).hexdigest()[:32]
     made_at = max((one.checked_at for one in standings), default=datetime.fromisoformat("2026-01-01T00:00:00+00:00"))
-    return send_text(request, Catalogue(publisher, standings).write(form), media_type, tag, made_at)
+    texts = cast("CatalogueTexts", request.app.state.catalogue_texts)
+    known = texts.find(form, publisher, tag)
+    if known is None and request.method == "HEAD":  # who only looks whether it is there does not wait for its length
+        response = send_text(request, "", media_type, tag, made_at)
+        if "content-length" in response.headers:
+            del response.headers["content-length"]
+        return response
+    text = known or texts.write(form, publisher, standings, tag)
+    return send_text(request, text, media_type, tag, made_at)
 
 
 FILE: dict[int | str, dict[str, Any]] = {

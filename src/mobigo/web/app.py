@@ -47,6 +47,7 @@ from mobigo.ondemand.catalogue import Catalogues
 from mobigo.opendata import api as opendata_api
 from mobigo.opendata import live_api as opendata_live_api
 from mobigo.opendata import quality_api as opendata_quality_api
+from mobigo.opendata.catalogue_texts import CatalogueTexts
 from mobigo.opendata.live import LiveFeeds
 from mobigo.opendata.making import Publisher
 from mobigo.opendata.shelf import Shelf
@@ -146,6 +147,7 @@ def create_app(
     app.state.operator = operator
     app.state.publisher = publisher
     app.state.shelf = Shelf(home)
+    app.state.catalogue_texts = CatalogueTexts()
     app.state.networks = Networks(home, clock)
     app.state.live_feeds = LiveFeeds(engine, app.state.networks, clock)
     app.state.catalogues = Catalogues()
