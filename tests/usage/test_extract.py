@@ -29,6 +29,7 @@ def test_lines_and_stops_have_the_ids_of_the_published_timetables() -> None:
         ride(service="ondemand", source="val:F"),
         ride(service="carpool", route="sens-auxerre", deed="offered"),
         ride(service="carpool", deed="booked"),
+        ride(service="school", route="c1"),
     )
     assert [(row["source"], row["line"], row["stop"]) for row in rows] == [
         ("town", "town:1", "town:gare"),
@@ -66,6 +67,7 @@ def test_refusals_have_a_reason_and_communes() -> None:
         [
             ride(deed="refused", service="ondemand", source="tad", origin=5, destination=0, reason="full"),
             ride(deed="refused", service="carpool", origin=5, destination=6),
+            ride(deed="refused", service="school", origin=5, destination=6),
             ride(),
         ],
         NOTED,

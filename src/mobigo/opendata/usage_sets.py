@@ -92,7 +92,7 @@ SAID = {
     "origin": COMMUNE,
     "destination": COMMUNE,
     "band": "Hours of the day, local, the last one not included; other: those not told one by one.",
-    "service": "transit, ondemand, carpool or school.",
+    "service": "transit, ondemand or carpool.",
     "deed": "boarded, or offered (by drivers).",
     "source": "Network or operator; other: those not told one by one.",
     "line": "Line, by the id of the published timetables (carpool: of the published lines; on demand: the service);"

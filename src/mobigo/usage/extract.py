@@ -1,6 +1,7 @@
 """The open tables of use: what they count, of whom, and how rows that are too rare are put together.
 
-Notes of nobody known are not in them: how many travellers they are cannot be bounded.
+Notes of nobody known are not in them: how many travellers they are cannot be bounded. Nor are pupils of school
+transport: who they are in a village is known to everybody.
 """
 
 from __future__ import annotations
@@ -33,7 +34,6 @@ BANDS = {0: "00-06", 6: "06-09", 9: "09-12", 12: "12-14", 14: "14-16", 16: "16-1
 """Hours of a day that are counted together, by the first of them."""
 
 UNANSWERED = "unanswered"
-DEEDS = {Deed.BOARDED: "boarded", Deed.OFFERED: "offered"}
 
 
 def _other(_: pl.Expr) -> pl.Expr:
@@ -117,7 +117,8 @@ def lay_searches(searches: pl.DataFrame, communes: Mapping[int, str]) -> pl.Data
 
 def lay_rides(rides: pl.DataFrame, day: date) -> pl.DataFrame:
     """Lay the rides of a day out as places of `RIDES`; ids as in the published timetables."""
-    return rides.filter(pl.col("deed").is_in([*DEEDS])).select(
+    told = pl.col("deed").is_in([Deed.BOARDED, Deed.OFFERED]) & (pl.col("service") != Service.SCHOOL)
+    return rides.filter(told).select(
         "who",
         "service",
         "deed",
@@ -131,7 +132,8 @@ def lay_rides(rides: pl.DataFrame, day: date) -> pl.DataFrame:
 
 def lay_refusals(rides: pl.DataFrame, day: date, communes: Mapping[int, str]) -> pl.DataFrame:
     """Lay the refusals of a day out as places of `REFUSALS`."""
-    return rides.filter(pl.col("deed") == Deed.REFUSED).select(
+    told = (pl.col("deed") == Deed.REFUSED) & (pl.col("service") != Service.SCHOOL)
+    return rides.filter(told).select(
         "who",
         "service",
         source=_say("source"),
