@@ -112,8 +112,6 @@ def _look_at_trips(trips: Answer, weeks: float) -> Iterator[Finding]:
 def _look_at_pairs(demand: Demand, weeks: float) -> Iterator[Finding]:
     told: set[tuple[str, str]] = set()
     for start, end, band, asked in demand.list_bands():
-        if asked.waiting < SMALL:
-            return
         if (start.id, end.id) in told:
             continue
         told.add((start.id, end.id))
@@ -123,10 +121,9 @@ def _look_at_pairs(demand: Demand, weeks: float) -> Iterator[Finding]:
             else say("band.after", hour=first) if band == BANDS[-1]
             else say("band.between", first=first, last=last)
         )  # fmt: skip
-        reason = max(sorted(asked.reasons), key=lambda one: asked.reasons[one])
         text = say(
             "attention.unanswered", searches=_number(asked.unanswered / weeks), start=start.name, end=end.name,
-            when=when, reason=_reason(reason),
+            when=when, reason=_reason(asked.reason or ""),
         )  # fmt: skip
         yield Finding("unanswered", text, asked.waiting / weeks, f"{start.id} {end.id}")
 

@@ -6,10 +6,12 @@ Counts of places in which few people could be told apart are not told, to staff 
 from __future__ import annotations
 
 from collections import defaultdict
-from dataclasses import dataclass, field
 from datetime import date, timedelta
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import polars as pl
+from psycopg import sql
 
 from mobigo.kit.grid import NOWHERE, square
 from mobigo.trace.model import Outcome
@@ -18,9 +20,10 @@ from mobigo.usage.communes import list_communes, place_cells
 from mobigo.usage.daytypes import day_type_of
 from mobigo.usage.model import DayType
 from mobigo.usage.sentences import say
+from mobigo.usage.store import read_frame
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Sequence
 
     from psycopg import Connection
 
@@ -35,13 +38,16 @@ SAMPLE_DAYS = 28
 BANDS = ((0, 7), (7, 9), (9, 12), (12, 14), (14, 17), (17, 19), (19, 24))
 """Hours of the day that are looked at together: from, to (not included)."""
 
-_DEMAND = """
-    SELECT origin, destination, hour, outcome, reason, sum(searches), sum(people), sum(seconds), sum(wait)
+_DEMAND = sql.SQL("""
+    SELECT origin, destination, hour, outcome, reason, sum(searches), sum(people)
     FROM usage_demand AS u LEFT JOIN usage_day AS d USING (day)
-    WHERE u.day BETWEEN %(first)s AND %(last)s
-        AND (%(types)s::text[] IS NULL OR d.day_type = ANY (%(types)s::text[]))
+    WHERE u.day BETWEEN {first} AND {last} AND ({types}::text[] IS NULL OR d.day_type = ANY ({types}::text[]))
     GROUP BY origin, destination, hour, outcome, reason
-"""
+""")
+_DEMAND_TYPES = {
+    "origin": pl.Int32, "destination": pl.Int32, "hour": pl.Int16, "outcome": pl.String, "reason": pl.String,
+    "searches": pl.Int64, "people": pl.Int64,
+}  # fmt: skip
 
 _REFUSALS = """
     SELECT service, source, reason, origin, destination, hour, sum(asked), sum(people)
@@ -110,6 +116,15 @@ HEADS = {
     "reason": (Column("reason_code"),),
 }
 """What unserved demand may be told by."""
+KEYS = {
+    "origin": ["start"],
+    "destination": ["end"],
+    "pair": ["start", "end"],
+    "cell": ["origin"],
+    "hour": ["hour"],
+    "reason": ["reason"],
+}
+"""Columns of searches that these are told by."""
 REFUSED = (
     Column("service"), Column("source"), Column("source_name"), Column("reason"), *COMMUNE,
     Column("refused"), Column("refused_a_week"),
@@ -123,48 +138,59 @@ UNKNOWN = ""
 """Instead of a commune, for squares that lie in none."""
 
 
-@dataclass
-class Asked:
-    """Searches that are told together."""
+class Asked(NamedTuple):
+    """Searches that are told together, as of `_SUMS`."""
 
-    searches: int = 0
-    people: int = 0
-    answered: int = 0
-    walk_only: int = 0
-    walking: int = 0
+    searches: int
+    people: int
+    answered: int
+    walk_only: int
+    walking: int
     """People of them."""
-    unanswered: int = 0
-    waiting: int = 0
+    unanswered: int
+    waiting: int
     """People of them."""
-    reasons: dict[str, int] = field(default_factory=lambda: defaultdict(int))
-
-    def add(self, outcome: str, reason: str, searches: int, people: int) -> None:
-        """Add searches of one outcome."""
-        self.searches += searches
-        self.people += people
-        if outcome == Outcome.ANSWERED:
-            self.answered += searches
-        elif outcome == Outcome.WALK_ONLY:
-            self.walk_only += searches
-            self.walking += people
-        else:
-            self.unanswered += searches
-            self.waiting += people
-            self.reasons[reason] += searches
+    reason: str | None
+    """The most frequent one."""
 
     def tell(self, weeks: float, *, careful: bool) -> tuple[Value, ...]:
         """Return the cells of `SEARCHES`; careful where they are of one place."""
-        waiting = self.waiting if careful else SMALL
         known = not careful or not (0 < self.waiting < SMALL or 0 < self.people < SMALL)
         return (
             hide(self.searches, self.people if careful else SMALL),
             self.answered if known and not (careful and 0 < self.walking < SMALL) else None,
             hide(self.walk_only, self.walking if careful else SMALL),
-            hide(self.unanswered, waiting),
+            hide(self.unanswered, self.waiting if careful else SMALL),
             rounded(self.unanswered / weeks) if known else None,
             share(self.unanswered, self.searches) if known else None,
-            max(sorted(self.reasons), key=lambda one: self.reasons[one]) if self.reasons and known else None,
+            self.reason if known else None,
         )
+
+
+_UNANSWERED = ~pl.col("outcome").is_in([Outcome.ANSWERED, Outcome.WALK_ONLY])
+_SUMS = (
+    pl.col("searches").sum().alias("searches"),
+    pl.col("people").sum().alias("people"),
+    pl.col("searches").filter(pl.col("outcome") == Outcome.ANSWERED).sum().alias("answered"),
+    pl.col("searches").filter(pl.col("outcome") == Outcome.WALK_ONLY).sum().alias("walk_only"),
+    pl.col("people").filter(pl.col("outcome") == Outcome.WALK_ONLY).sum().alias("walking"),
+    pl.col("searches").filter(_UNANSWERED).sum().alias("unanswered"),
+    pl.col("people").filter(_UNANSWERED).sum().alias("waiting"),
+)
+
+
+def _sum(searches: pl.DataFrame, by: Sequence[str]) -> pl.DataFrame:
+    """Sum searches by columns; the most frequent reason of those that nothing answered beside them."""
+    reasons = (
+        searches.filter(_UNANSWERED)
+        .group_by([*by, pl.col("reason").alias("why")])
+        .agg(pl.col("searches").sum().alias("times"))
+        .sort([*by, "times", "why"], descending=[*([False] * len(by)), True, False], nulls_last=True)
+        .unique(subset=by, keep="first", maintain_order=True)
+        .drop("times")
+    )
+    sums = searches.group_by(by).agg(_SUMS).join(reasons, on=by, how="left", nulls_equal=True)
+    return sums.sort(["unanswered", "searches", *by], descending=[True, True, *([False] * len(by))])
 
 
 class Demand:
@@ -183,32 +209,24 @@ class Demand:
 
     def list_searches(self, by: str) -> Answer:
         """List searches and how many of them nothing answered, by one of `HEADS`; most unanswered first."""
-        rows = self._searches
-        where = self._communes_of if by in {"origin", "destination", "pair"} else {}
-        sums: dict[tuple[Any, ...], Asked] = defaultdict(Asked)
-        for origin, destination, hour, outcome, reason, searches, people, *_ in rows:
-            key: tuple[Any, ...] = {
-                "origin": (where.get(origin, UNKNOWN),),
-                "destination": (where.get(destination, UNKNOWN),),
-                "pair": (where.get(origin, UNKNOWN), where.get(destination, UNKNOWN)),
-                "cell": (origin,),
-                "hour": (hour,),
-                "reason": (reason,),
-            }[by]
-            if by != "reason" or outcome == Outcome.UNANSWERED:
-                sums[key].add(outcome, reason, int(searches), int(people))
+        searches = self._searches.filter(_UNANSWERED) if by == "reason" else self._searches
+        keys = KEYS[by]
+        sums = _sum(searches, keys)
         careful = by not in {"hour", "reason"}
-        most = sorted(sums, key=lambda key: key if by == "hour" else (-sums[key].unanswered, -sums[key].searches, key))
-        hidden = [key for key in most if careful and sums[key].people < SMALL]
-        most = [key for key in most if key not in set(hidden)]
-        told = [(*self._head(by, key), *sums[key].tell(self.weeks, careful=careful)) for key in most]
-        places = [self._draw(by, key) for key in most]
+        if by == "hour":
+            sums = sums.sort("hour")
+        hidden = sums.filter(careful & (pl.col("people") < SMALL))
+        told = []
+        places = []
+        for row in sums.filter(~(careful & (pl.col("people") < SMALL))).iter_rows():
+            key, asked = row[: len(keys)], Asked(*row[len(keys) :])
+            told.append((*self._head(by, key), *asked.tell(self.weeks, careful=careful)))
+            places.append(self._draw(by, key))
         notes = [say("note.demand")]
         if careful:
             notes.append(say("note.small", small=SMALL))
-        if hidden:
-            few = sum(sums[key].searches for key in hidden)
-            notes.append(say("note.hidden", rows=len(hidden), searches=few, small=SMALL))
+        if len(hidden):
+            notes.append(say("note.hidden", rows=len(hidden), searches=int(hidden["searches"].sum()), small=SMALL))
         return Answer(f"searches_by_{by}", (*HEADS[by], *SEARCHES), tuple(told), tuple(places), tuple(notes))
 
     def list_refusals(self, *, by_commune: bool) -> Answer:
@@ -241,7 +259,7 @@ class Demand:
     def list_villages(self, catalogue: Catalogue) -> Answer:
         """List communes with their departures a day within a kilometre, those without any service first."""
         near, departures, kinds = self._served
-        asked_from, asked_to = self._count_unanswered()
+        asked_from, asked_to = self._count_unanswered("start"), self._count_unanswered("end")
         told = []
         for id_, commune in self.communes.items():
             stops = near.get(id_, [])
@@ -256,7 +274,7 @@ class Demand:
                 (
                     id_, commune.insee or None, commune.name, commune.population, len(stops),
                     *(rounded(a_day[kind]) if kind in a_day else None for kind in DayType), ", ".join(ondemand), served,
-                    hide(*asked_from[id_]), hide(*asked_to[id_]),
+                    hide(*asked_from.get(id_, (0, 0))), hide(*asked_to.get(id_, (0, 0))),
                 ),
                 commune.place,
             ))  # fmt: skip
@@ -266,27 +284,33 @@ class Demand:
 
     def list_bands(self) -> list[tuple[Commune, Commune, tuple[int, int], Asked]]:
         """List pairs of communes and hours of the day in which searches found nothing, most people first."""
-        rows, where = self._searches, self._communes_of
-        sums: dict[tuple[str, str, tuple[int, int]], Asked] = defaultdict(Asked)
-        for origin, destination, hour, outcome, reason, searches, people, *_ in rows:
-            start, end = where.get(origin, UNKNOWN), where.get(destination, UNKNOWN)
-            if start in self.communes and end in self.communes and start != end:
-                band = next(one for one in BANDS if one[0] <= hour < one[1])
-                sums[start, end, band].add(outcome, reason, int(searches), int(people))
-        found = sorted(sums.items(), key=lambda one: (-one[1].waiting, one[0]))
+        apart = (pl.col("start") != UNKNOWN) & (pl.col("end") != UNKNOWN) & (pl.col("start") != pl.col("end"))
+        searches = self._searches.filter(apart & _UNANSWERED).with_columns(
+            band=pl.sum_horizontal((pl.col("hour") >= first).cast(pl.Int8) for first, _ in BANDS[1:])
+        )
+        sums = _sum(searches, ["start", "end", "band"])
+        found = sums.filter(pl.col("waiting") >= SMALL).sort(
+            ["waiting", "start", "end", "band"], descending=[True, False, False, False]
+        )
         return [
-            (self.communes[start], self.communes[end], band, one) for (start, end, band), one in found if one.waiting
+            (self.communes[start], self.communes[end], BANDS[band], Asked(*told))
+            for start, end, band, *told in found.iter_rows()
         ]
 
     @cached_property
-    def _searches(self) -> list[tuple[Any, ...]]:
-        """Counts by square of origin, of destination, hour, outcome and reason."""
-        return self.connection.execute(_DEMAND, self.wanted.parameters()).fetchall()
-
-    @cached_property
-    def _communes_of(self) -> dict[int, str]:
-        """Ids of communes by square."""
-        return self._place(cell for row in self._searches for cell in row[:2])
+    def _searches(self) -> pl.DataFrame:
+        """Counts by square and commune (`start`, `end`) of both ends, hour, outcome and reason."""
+        wanted = self.wanted.parameters()
+        query = _DEMAND.format(**{name: sql.Literal(wanted[name]) for name in ("first", "last", "types")})
+        found = read_frame(self.connection, query, _DEMAND_TYPES)
+        cells = pl.concat([found["origin"], found["destination"].alias("origin")]).unique().to_list()
+        where = place_cells(self.connection, cells)
+        at = pl.DataFrame({"cell": list(where), "id": list(where.values())}, schema={"cell": pl.Int32, "id": pl.String})
+        return (
+            found.join(at.rename({"cell": "origin", "id": "start"}), on="origin", how="left")
+            .join(at.rename({"cell": "destination", "id": "end"}), on="destination", how="left")
+            .with_columns(pl.col("start", "end").fill_null(UNKNOWN), pl.col("reason").fill_null(""))
+        )
 
     @cached_property
     def _served(self) -> tuple[dict[str, list[str]], dict[tuple[str, str], float], dict[str, int]]:
@@ -313,16 +337,10 @@ class Demand:
             return {"type": "LineString", "coordinates": ends} if len(ends) == len(key) and ends[0] != ends[1] else None
         return communes[0].place if communes else None
 
-    def _count_unanswered(self) -> tuple[Mapping[str, list[int]], Mapping[str, list[int]]]:
-        rows, where = self._searches, self._communes_of
-        both: tuple[dict[str, list[int]], ...] = (defaultdict(lambda: [0, 0]), defaultdict(lambda: [0, 0]))
-        for *ends, _, outcome, _, searches, people, _, _ in rows:
-            if outcome == Outcome.UNANSWERED:
-                for sums, cell in zip(both, ends, strict=True):
-                    one = sums[where.get(cell, UNKNOWN)]
-                    one[0] += int(searches)
-                    one[1] += int(people)
-        return both[0], both[1]
+    def _count_unanswered(self, end: str) -> dict[str, tuple[int, int]]:
+        """Count searches that nothing answered by the commune of one end, and people in them."""
+        sums = self._searches.filter(_UNANSWERED).group_by(end).agg(pl.col("searches", "people").sum())
+        return {id_: (searches, people) for id_, searches, people in sums.iter_rows()}
 
     def _count_departures(self) -> tuple[dict[str, list[str]], dict[tuple[str, str], float], dict[str, int]]:
         """Count departures within `NEAR` of each centre, summed over days by their type; and how many such days."""

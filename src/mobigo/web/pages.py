@@ -82,6 +82,7 @@ def install(app: FastAPI) -> None:
     """Give an application its pages, the files they need, and the map's tiles."""
     app.state.assets = assets.read_assets()
     app.state.tiles = tiles.Kept()
+    app.state.usage_screens = usage.Screens()
     app.include_router(router)
     staff = (signin, desk, sheet, school, school_planning, usage, drafts)
     for one in (book, buying, stops, lines, fares, tickets, opendata, communes, noted, docs, tiles, *staff):

@@ -3,10 +3,11 @@
 Figures are those of ``/v1/usage``; the page says them in sentences, draws them and hands them out as files.
 """
 
-from collections import defaultdict
+from collections import OrderedDict, defaultdict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import date, timedelta
+from threading import Lock
 from typing import Annotated, Any, cast
 
 from fastapi import APIRouter, Depends, Path, Query, Request, Response
@@ -22,7 +23,7 @@ from mobigo.trace.model import Service
 from mobigo.usage import answers, attention, demand_answers, economy, economy_answers, figures, quality_answers, writing
 from mobigo.usage import usage_api as api
 from mobigo.usage.answers import SMALL, Answer, Kind, Value, Wanted
-from mobigo.usage.communes import list_communes
+from mobigo.usage.communes import Commune
 from mobigo.usage.figures import Figure
 from mobigo.usage.loads_answers import Loads
 from mobigo.usage.model import DayType
@@ -49,6 +50,8 @@ SHADES = (0, 1, 6, 21, 51, 201)
 """Unanswered searches a week from which a commune has each of the map's colours."""
 HOURS = tuple(range(24))
 LONG = 300
+SCREENS = 24
+"""Kept in memory."""
 ROUND, ROUND_CENTS = 1_000, 100_000
 """From which decimals mean nothing."""
 
@@ -216,38 +219,103 @@ def write(value: Value, kind: Kind, language: str) -> str:
 # ── the screen ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
+@dataclass(frozen=True)
+class Screen:
+    """Everything that the page says of a period, in no language yet."""
+
+    period: answers.Period
+    measured: list[Figure]
+    findings: list[attention.Finding]
+    lines: Answer
+    hours: Answer
+    kept: Answer
+    """Punctuality by line and hour."""
+    changes: Answer
+    communes: list[Commune]
+    origins: Answer
+    pairs: Answer
+    reasons: Answer
+    refusals: Answer
+    villages: Answer
+    """Those without any service."""
+    services: Answer
+    costly: Answer
+
+
+class Screens:
+    """The screens that were looked at last: computed once for each count of days, however many look."""
+
+    def __init__(self) -> None:
+        self._kept: OrderedDict[tuple[object, ...], Screen] = OrderedDict()
+        self._lock = Lock()
+
+    def find(self, room: Room) -> Screen:
+        """Return what a screen says; computed when anything in it may have changed since it was."""
+        rates = economy.read_rates(room.connection)
+        row = room.connection.execute("SELECT max(counted_at), count(*) FROM usage_day").fetchone() or ()
+        key = (room.wanted, *row, len(rates.rates), room.catalogue.revision)
+        with self._lock:
+            if key in self._kept:
+                self._kept.move_to_end(key)
+                return self._kept[key]
+        screen = compute(room.connection, room.wanted, rates, room.catalogue)
+        with self._lock:
+            self._kept[key] = screen
+            if len(self._kept) > SCREENS:
+                self._kept.popitem(last=False)
+        return screen
+
+
+def compute(connection: Connection[Any], wanted: Wanted, rates: economy.Rates, catalogue: Catalogue) -> Screen:
+    """Compute what a screen says."""
+    loads, demand = Loads(connection, wanted, rates), demand_answers.Demand(connection, wanted)
+    villages = demand.list_villages(catalogue)
+    return Screen(
+        answers.read_period(connection, wanted),
+        figures.compare_periods(connection, wanted, rates),
+        attention.find_attention(loads, demand, catalogue),
+        loads.list_lines(),
+        loads.list_hours(),
+        quality_answers.list_punctuality(connection, wanted, {"line", "hour"}),
+        cut(quality_answers.list_changes(connection, wanted), ROWS_SHOWN),
+        list(demand.communes.values()),
+        demand.list_searches("origin"),
+        cut(demand.list_searches("pair"), ROWS_SHOWN),
+        demand.list_searches("reason"),
+        demand.list_refusals(by_commune=False),
+        keep(villages, lambda row: row["served"] is False),
+        economy_answers.list_economy(connection, wanted, rates, by_line=False),
+        cut(by_cost(economy_answers.list_economy(connection, wanted, rates, by_line=True)), ROWS_SHOWN),
+    )
+
+
 @router.api_route("", methods=READ)
 def usage_page(room: InRoom) -> Response:
     """Show the network's use: key figures, what to look at, loads, punctuality, what was not served, costs."""
-    connection, wanted = room.connection, room.wanted
-    rates = economy.read_rates(connection)
-    period = answers.read_period(connection, wanted)
-    loads, demand = Loads(connection, wanted, rates), demand_answers.Demand(connection, wanted)
-    lines = loads.list_lines()
-    measured = figures.compare_periods(connection, wanted, rates)
-    villages = demand.list_villages(room.catalogue)
+    screens: Screens = room.request.app.state.usage_screens
+    screen = screens.find(room)
     return room.page(
         "usage.html",
         status=400 if room.problem else 200,
-        period=period,
+        period=screen.period,
         periods=[(days, room.yesterday - timedelta(days=days - 1)) for days in PERIODS],
-        figures=[tell_figure(room, one) for one in measured],
-        before=wanted.before(),
-        summary=summarise(room, measured),
-        findings=attention.find_attention(loads, demand, room.catalogue),
-        hours=draw_hours(loads.list_hours(), room),
-        lines=draw_lines(lines, room),
-        all_lines=list_choices(connection),
-        lines_table=cut(lines, LINES_SHOWN),
-        heat=heat_table(quality_answers.list_punctuality(connection, wanted, {"line", "hour"})),
-        changes=cut(quality_answers.list_changes(connection, wanted), ROWS_SHOWN),
-        unserved=cut(demand.list_searches("pair"), ROWS_SHOWN),
-        reasons=demand.list_searches("reason"),
-        refusals=demand.list_refusals(by_commune=False),
-        villages=cut(keep(villages, lambda row: row["served"] is False), ROWS_SHOWN),
-        villages_alone=sum(one["served"] is False for one in villages.as_dicts()),
-        economy=economy_answers.list_economy(connection, wanted, rates, by_line=False),
-        costly=cut(by_cost(economy_answers.list_economy(connection, wanted, rates, by_line=True)), ROWS_SHOWN),
+        figures=[tell_figure(room, one) for one in screen.measured],
+        before=room.wanted.before(),
+        summary=summarise(room, screen.measured),
+        findings=screen.findings,
+        hours=draw_hours(screen.hours, room),
+        lines=draw_lines(screen.lines, room),
+        all_lines=list_choices(room.connection),
+        lines_table=cut(screen.lines, LINES_SHOWN),
+        heat=heat_table(screen.kept),
+        changes=screen.changes,
+        unserved=screen.pairs,
+        reasons=screen.reasons,
+        refusals=screen.refusals,
+        villages=cut(screen.villages, ROWS_SHOWN),
+        villages_alone=len(screen.villages.rows),
+        economy=screen.services,
+        costly=screen.costly,
         files=[(name, room.said(say(f"answer.{name}"))) for name in FILES],
         small=SMALL,
         shades=SHADES,
@@ -274,10 +342,11 @@ def usage_trip_page(room: InRoom, trip: Annotated[str, Query(max_length=LONG)] =
 @router.api_route("/map.json", methods=READ)
 def usage_map(room: InRoom) -> Response:
     """Give the communes with what was not answered there, for the map."""
-    searches = demand_answers.Demand(room.connection, room.wanted).list_searches("origin")
-    found = {str(one["commune"]): one for one in searches.as_dicts()}
+    screens: Screens = room.request.app.state.usage_screens
+    screen = screens.find(room)
+    found = {str(one["commune"]): one for one in screen.origins.as_dicts()}
     features = []
-    for commune in list_communes(room.connection).values():
+    for commune in screen.communes:
         one = found.get(commune.id)
         weekly = one["unanswered_a_week"] if one else None
         hidden = one is not None and weekly is None
