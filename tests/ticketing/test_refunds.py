@@ -167,3 +167,46 @@ def test_a_contested_payment_takes_its_tickets_out_of_use(shop: Shop) -> None:
     shop.later(minutes=1)
     assert shop.town.read("SELECT state FROM ticket WHERE state = 'blocked'") == []
     assert "contested" not in shop.books()
+
+
+def cancel_ride(shop: Shop, role: Role | None = None) -> None:
+    """Call the only on-demand booking off without its order: the traveller, or the service's staff."""
+    (booking,) = shop.town.read("SELECT booking FROM ticket_order")[0]
+    headers = {} if role is None else shop.town.token(role)
+    body = {} if role is None else {"by": "operator", "reason": "the vehicle broke down"}
+    answer = shop.http.post(f"/v1/ondemand/bookings/{booking}/cancel", json=body, headers=headers)
+    assert answer.status_code == 200, answer.text
+
+
+@pytest.mark.parametrize("who", ["traveller", "worker"])
+def test_a_ride_that_its_operator_calls_off_is_given_back_whole_however_late(shop: Shop, who: str) -> None:
+    order = buy(shop, quotes=[shop.town.quote(9)], contact=CAMILLE)
+    shop.later(hours=1, minutes=45)  # the traveller would pay half by now
+    cancel_ride(shop, Role.DISPATCHER)
+    if who == "traveller":
+        assert refund(shop, order)["parts"][0]["refunded_cents"] == 300
+    for _ in range(2):
+        shop.later(seconds=1)
+        assert shop.read(order)["state"] == "ended"
+    assert shop.books() == {}
+    assert shop.provided() == 0
+
+
+def test_a_ride_that_was_left_without_its_order_is_given_back_less_what_that_costs(shop: Shop) -> None:
+    order = buy(shop, quotes=[shop.town.quote(9)], contact=CAMILLE)
+    shop.later(hours=1, minutes=45)
+    cancel_ride(shop)
+    shop.later(seconds=1)
+    assert shop.read(order)["state"] == "issued"
+    assert refund(shop, order)["parts"][0]["refunded_cents"] == 150
+    assert shop.books() == {"provider": 150, "penalties": -150}
+
+
+def test_what_was_paid_for_a_ride_that_was_changed_for_another_pays_for_that(shop: Shop) -> None:
+    order = buy(shop, quotes=[shop.town.quote(9)], contact=CAMILLE)
+    (booking,) = shop.town.read("SELECT booking FROM ticket_order")[0]
+    changed = shop.http.post(f"/v1/ondemand/bookings/{booking}/change", json={"quotes": [shop.town.quote(11)]})
+    assert changed.status_code == 200, changed.text
+    shop.later(seconds=1)
+    assert shop.ask("POST", f"orders/{order['id']}/refund-quotes", {}, status=422)["code"] == "not_refundable"
+    assert shop.read(order)["state"] == "issued"

@@ -89,6 +89,13 @@ def owe_penalty(
     return cents
 
 
+def find_owed(session: Session, booking: Booking, leg_id: str) -> int:
+    """Return the cents that the traveller owes for a ride by now, paid or not: its fare, or what its end costs."""
+    entries = ledger.list_entries(session, f"booking:{booking.reference}")
+    mine = [entry for entry in entries if entry.key.startswith(f"ondemand/{leg_id}/")]
+    return sum(one.cents for entry in mine for one in entry.postings if one.account == Chart.TRAVELLERS)
+
+
 def waive_penalty(session: Session, booking: Booking, leg: BookedLeg, kind: str, *, by: str, now: datetime) -> int:
     """Post that a penalty is not asked for after all; return the cents."""
     entries = [one for one in ledger.list_entries(session, f"booking:{booking.reference}") if one.kind == kind]

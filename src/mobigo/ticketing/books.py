@@ -220,6 +220,11 @@ def refund_booking(
     )
 
 
+def find_credit(session: Session, debtor: str) -> int:
+    """Return the cents that somebody has paid for booked rides beyond what they owe."""
+    return -ledger.balance(session, account=Chart.TRAVELLERS, party=debtor)
+
+
 def hand_back(session: Session, order: Order, cents: int, *, key: str, by: str, at: datetime) -> None:
     """Post that a desk gave money back."""
     _post(

@@ -16,9 +16,10 @@ from mobigo.carpool.states import OPEN
 from mobigo.db.session import driver
 from mobigo.fares.catalogue import Partly
 from mobigo.kit.errors import Conflict, Forbidden, NotFound, Refused
+from mobigo.ondemand import obligations
 from mobigo.ondemand import store as ondemand_store
 from mobigo.ondemand.service import Bookings
-from mobigo.ondemand.states import WAITING
+from mobigo.ondemand.states import ENDS, WAITING
 from mobigo.payments import service as payments
 from mobigo.payments import store as payments_store
 from mobigo.payments.model import PaymentState, RefundState
@@ -122,6 +123,14 @@ def _quote_booked(orders: Orders, order: Order, part: Part, booked: Sequence[Rid
     fellows = [one for one in order.parts if ride.number in one.rides and one.kind is not PartKind.ADMISSION]
     kept = _cost_of_leaving(orders, ride)
     total = sum(one.cents for one in fellows)
+    if not _is_waiting(orders, ride):
+        kept = max(kept, total - books.find_credit(orders.session, debt[0]))
+        if kept >= total > 0:
+            raise Refused(
+                f"nothing is left of what was paid for the ride of part {part.id}: another ride took its place, or its"
+                " service's terms keep it",
+                code="not_refundable",
+            )
     before = sum(one.cents for one in fellows[: fellows.index(part)])
     mine = (kept * (before + part.cents) // total - kept * before // total) if total else 0
     mine = min(mine, part.cents)
@@ -137,17 +146,22 @@ def _is_waiting(orders: Orders, ride: Ride) -> bool:
 
 
 def _is_off(orders: Orders, ride: Ride) -> bool:
-    """Tell whether a place in a car was cancelled without the order: nothing is charged for it, whoever did."""
+    """Tell whether a ride was called off without the order: by who drives, or by who travels."""
     assert ride.booking is not None
-    return ride.kind != "on_demand" and orders.find_seat(ride.booking).state is BookingState.CANCELLED
+    if ride.kind == "on_demand":
+        return ondemand_store.get_leg(driver(orders.session), ride.booking).state in ENDS
+    return orders.find_seat(ride.booking).state is BookingState.CANCELLED
 
 
 def _cost_of_leaving(orders: Orders, ride: Ride) -> int:
-    """Return what leaving a booked ride costs now by its service's terms."""
+    """Return what leaving a booked ride costs now by its service's terms; of one that was called off, what is owed."""
     assert ride.booking is not None
     if ride.kind != "on_demand":
         return 0
     leg = ondemand_store.get_leg(driver(orders.session), ride.booking)
+    if leg.state in ENDS:
+        booking = ondemand_store.get_booking(driver(orders.session), leg.booking)
+        return obligations.find_owed(orders.session, booking, leg.id)
     late = int(orders.now.timestamp()) > leg.cancel_until + leg.shifted
     return leg.late_cancel_cents if late and leg.state in WAITING else 0
 
@@ -312,7 +326,7 @@ def _leave_rides(orders: Orders, order: Order, parts: Sequence[Part]) -> dict[in
                 key=f"ride{ride.number}", by=orders.buyer.name, at=orders.now,
             )  # fmt: skip
         if ride.kind == "on_demand":
-            legs.append(ride.booking)
+            legs += [ride.booking] if _is_waiting(orders, ride) else []
         else:
             orders.give_seat_back(ride.booking)
     if legs and order.booking is not None and orders.places.supply is not None:

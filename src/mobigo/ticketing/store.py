@@ -283,7 +283,9 @@ def list_paid(connection: Connection[Any], now: datetime, limit: int) -> list[st
 
 
 def list_called_off(connection: Connection[Any], since: datetime, limit: int) -> list[tuple[str, list[str]]]:
-    """List orders with parts that are good, though their place in a car was cancelled without the order.
+    """List orders with parts that are good, though their place in a car, or the ride on demand, was called off.
+
+    Rides on demand that their own travellers gave up are given back when somebody asks: they may have taken another.
 
     Parameters
     ----------
@@ -292,11 +294,13 @@ def list_called_off(connection: Connection[Any], since: datetime, limit: int) ->
     """
     return connection.execute(
         "SELECT p.order_id, array_agg(p.id ORDER BY p.number) FROM order_ride r"
-        " JOIN carpool_booking b ON b.id = r.booking AND b.state = 'CANCELLED'"
         " JOIN ticket_order o ON o.id = r.order_id AND o.state = 'issued'"
         " JOIN order_part p ON p.order_id = r.order_id AND r.number = ANY(p.rides)"
-        " WHERE r.kind = 'carpool' AND r.booking IS NOT NULL AND r.arrival >= %s AND p.kind = 'carpool'"
-        " AND p.state = 'fulfilled' GROUP BY p.order_id ORDER BY p.order_id LIMIT %s",
+        " LEFT JOIN carpool_booking b ON r.kind = 'carpool' AND b.id = r.booking AND b.state = 'CANCELLED'"
+        " LEFT JOIN ondemand_leg l ON r.kind = 'on_demand' AND l.id = r.booking"
+        "   AND l.state IN ('cancelled_by_operator', 'failed')"
+        " WHERE r.booking IS NOT NULL AND r.arrival >= %s AND p.kind = r.kind AND p.state = 'fulfilled'"
+        " AND (b.id IS NOT NULL OR l.id IS NOT NULL) GROUP BY p.order_id ORDER BY p.order_id LIMIT %s",
         [since, limit],
     ).fetchall()
 
