@@ -20,7 +20,7 @@ from mobigo.ondemand.catalogue import read_catalogue
 from mobigo.ondemand.documents import to_document
 from mobigo.ondemand.services import Author
 from mobigo.opendata.gtfs_writer import NO_FEED, Part
-from mobigo.opendata.netex_writer import write_netex
+from mobigo.opendata.netex_writer import write_netex, write_netex_of
 from mobigo.transit.load import load_gtfs
 
 if TYPE_CHECKING:
@@ -242,3 +242,26 @@ def test_everything_is_valid_by_the_schema(
         for name in archive.namelist():
             document = etree.fromstring(archive.read(name), etree.XMLParser(huge_tree=True))
             assert schema.validate(document), (name, schema.error_log)
+
+
+def test_an_archive_of_ours_is_told_with_its_ids(tmp_path: Path) -> None:
+    """School circuits are in no feed: their NeTEx is made of their GTFS."""
+    feed = pack(tmp_path / "feed.zip", files())
+    with zipfile.ZipFile(feed) as archive:
+        plain_trips = archive.read("trips.txt").decode().splitlines()
+        calls = archive.read("stop_times.txt").decode().splitlines()
+    kept = {
+        "trips.txt": "\n".join(row for row in plain_trips if ",o1," in row or "trip_id" in row),
+        "stop_times.txt": "\n".join(row for row in calls if row.startswith(("o1,", "trip_id"))),
+    }
+    ours = pack(tmp_path / "ours.zip", {**files(), **{name: text.encode() for name, text in kept.items()}})
+    counts = write_netex_of(ours, "school-2026", tmp_path / "netex.zip", NOW)
+    assert counts["ServiceJourney"] == 1
+    told = read_netex(tmp_path / "netex.zip")
+    assert told.journeys == {
+        "o1": ("week", [("mairie", 25_200, 25_200, True, True), ("ville", 27_600, 27_600, True, True)])
+    }
+    assert told.line_of == {"o1": "ordinary"}
+    assert set(told.quays) == {"gare", "mairie", "lac", "ville"}
+    assert date(2026, 12, 25) not in told.days["week"]
+    assert date(2026, 12, 26) in told.days["week"]

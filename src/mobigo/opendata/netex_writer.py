@@ -9,18 +9,16 @@ from __future__ import annotations
 
 import re
 import zipfile
-from datetime import UTC, date
 from hashlib import sha256
-from itertools import chain, groupby
+from itertools import chain
 from typing import IO, TYPE_CHECKING, Any
-
-from psycopg.rows import dict_row
 
 from mobigo.opendata import fare_rows, netex_flex
 from mobigo.opendata.archive import add_member
 from mobigo.opendata.fare_rows import list_catalogues
 from mobigo.opendata.netex_fares import FareFrame
 from mobigo.opendata.netex_paths import list_paths, refer_level
+from mobigo.opendata.netex_rows import ArchiveRows, LoadedRows
 from mobigo.opendata.netex_xml import (
     CLOSE,
     access,
@@ -34,17 +32,18 @@ from mobigo.opendata.netex_xml import (
     text,
     thing,
 )
-from mobigo.opendata.ondemand_rows import InForce, make_beside, read_in_force
-from mobigo.transit.gtfs import BY_NAME, Kind
+from mobigo.opendata.ondemand_rows import InForce, read_in_force
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-    from datetime import datetime
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from datetime import date, datetime
     from pathlib import Path
 
     from psycopg import Connection
 
+    from mobigo.ondemand.model import Service
     from mobigo.opendata.gtfs_writer import Part
+    from mobigo.opendata.netex_rows import Rows
 
 Row = dict[str, Any]
 
@@ -68,9 +67,6 @@ BY_REQUEST = (2, 3)
 BY_PHONE = 2
 STATION = 1
 ENTRANCE = 2
-FETCHED = 5_000
-"""Rows read at once."""
-FLEXIBLE = "location_id IS NOT NULL OR location_group_id IS NOT NULL OR start_pickup_drop_off_window IS NOT NULL"
 
 
 def write_netex(connection: Connection[Any], parts: Sequence[Part], path: Path, day: date) -> dict[str, int]:
@@ -97,12 +93,38 @@ def write_netex(connection: Connection[Any], parts: Sequence[Part], path: Path, 
     with zipfile.ZipFile(path, "w", compresslevel=6) as archive:
         sources = {}
         for part in parts:
-            nothing = InForce(part.source, (), frozenset(), frozenset())
-            sources[part.source] = _Source(connection, part, services.get(part.source, nothing), archive, counts)
+            own = services.get(part.source, InForce(part.source, (), frozenset(), frozenset()))
+            by_route = {service.id.partition(":")[2]: service for service in own.services}
+            sources[part.source] = _Source(LoadedRows(connection, part, own), by_route, archive, counts)
             sources[part.source].write()
         for one in list_catalogues(connection, parts, day):
             _write_fares(archive, one, sources)
             counts["PreassignedFareProduct"] = counts.get("PreassignedFareProduct", 0) + len(one.catalogue.products)
+    return counts
+
+
+def write_netex_of(feed: Path, source: str, path: Path, made_at: datetime) -> dict[str, int]:
+    """Write a GTFS archive that is our own as one NeTEx delivery, its ids as they are.
+
+    Parameters
+    ----------
+    feed : Path
+        The archive, as it is published.
+    source : str
+        What its files are named after.
+    path : Path
+        Where the delivery is written.
+    made_at : datetime
+        When what it says was decided.
+
+    Returns
+    -------
+    dict
+        Objects by class.
+    """
+    counts: dict[str, int] = {}
+    with zipfile.ZipFile(path, "w", compresslevel=6) as archive:
+        _Source(ArchiveRows(feed, source, made_at), {}, archive, counts).write()
     return counts
 
 
@@ -137,46 +159,20 @@ class _Source:
     """One source being written."""
 
     def __init__(
-        self,
-        connection: Connection[Any],
-        part: Part,
-        services: InForce,
-        archive: zipfile.ZipFile,
-        counts: dict[str, int],
+        self, rows: Rows, services: Mapping[str, Service], archive: zipfile.ZipFile, counts: dict[str, int]
     ) -> None:
-        self._connection = connection
-        self._part = part
-        self._services = {one.id.partition(":")[2]: one for one in services.services}
-        self._written = {one.partition(":")[2] for one in services.written}
-        self._left_out = services.left_out
-        self._beside = make_beside(connection, [services], []).rows
+        self._rows = rows
+        self._source = rows.source
+        self._services = services
         self._archive = archive
         self._counts = counts
-        self._stops = {row["stop_id"]: row for row in self._read("stops", "stop_id")}
-        self._agencies = self._read("agency", "agency_id")
+        self._stops = {row["stop_id"]: row for row in rows.read("stops", "stop_id")}
+        self._agencies = rows.read("agency", "agency_id")
         self.zone = self._agencies[0]["agency_timezone"] if self._agencies else "Europe/Paris"
-        self.made_at = self._find_made()
-
-    def _find_made(self) -> datetime:
-        """Find when what it says was loaded, or written by the staff."""
-        row = self._connection.execute(
-            "SELECT max(at) FROM (SELECT loaded_at AS at FROM feed_version WHERE id = %s UNION ALL"
-            " SELECT written_at FROM ondemand_service WHERE split_part(id, ':', 1) = %s) AS known",
-            [self._part.version, self._part.source],
-        ).fetchone()
-        assert row
-        made: datetime = row[0]
-        return made.astimezone(UTC)
-
-    def _read(self, table: str, key: str) -> list[Row]:
-        """Read a file of the feed, and what services in force add to it."""
-        with self._connection.cursor(row_factory=dict_row) as cursor:
-            query = f'SELECT * FROM {table} WHERE version_id = %s ORDER BY {key} COLLATE "C"'
-            rows = list(cursor.execute(query.encode(), [self._part.version]))
-        return rows + [_read_cells(table, row, self._part.source) for row in self._beside.get(table, ())]
+        self.made_at = rows.made_at
 
     def _id(self, id_: str) -> str:
-        return f"{self._part.source}:{id_}"
+        return f"{self._rows.owner}{id_}"
 
     def write(self) -> None:
         """Write its files."""
@@ -191,8 +187,8 @@ class _Source:
 
     def _file(self, title: str, frame: str, members: Iterable[str]) -> None:
         """Write a file of one frame; none without members."""
-        part = f"{self._part.source}-{title}"
-        name = f"{self._part.source}_{title}.xml"
+        part = f"{self._source}-{title}"
+        name = f"{self._source}_{title}.xml"
         add_frame(self._archive, name, (frame, part, self.zone, self.made_at), members)
 
     def _count(self, kind: str, many: int = 1) -> None:
@@ -266,7 +262,7 @@ class _Source:
             text("Name", row["stop_name"]),
             self._centre(row),
             access(self._id(f"StopPlaceEntrance.{row['stop_id']}"), row["wheelchair_boarding"]),
-            refer_level(self._part.source, row),
+            refer_level(self._source, row),
         )
 
     def _write_quay(self, station: str, row: Row) -> str:
@@ -281,34 +277,34 @@ class _Source:
             text("Url", row["stop_url"]),
             access(self._id(f"Quay.{row['stop_id']}"), row["wheelchair_boarding"]),
             refer("StopPlace", self._id(station), tag="SiteRef"),
-            refer_level(self._part.source, row),
+            refer_level(self._source, row),
             text("PublicCode", row["stop_code"] or row["platform_code"]),
             text("PlateCode", row["platform_code"]),
         )
 
     def _list_paths(self) -> Iterator[str]:
         """Write ways inside stations."""
-        pathways = self._read("pathways", "pathway_id")
+        pathways = self._rows.read("pathways", "pathway_id")
         self._count("SitePathLink", len(pathways))
-        return list_paths(self._part.source, self._stops, self._read("levels", "level_id"), pathways)
+        return list_paths(self._source, self._stops, self._rows.read("levels", "level_id"), pathways)
 
     def _list_areas(self) -> Iterator[str]:
         """Write the zones and groups of stops of services on demand."""
-        for _, element in netex_flex.list_places(self._part.source, self._services.values()):
+        for _, element in netex_flex.list_places(self._source, self._services.values()):
             self._count("FlexibleStopPlace")
             yield element
 
     # ── lines, calendars, changes ─────────────────────────────────────────────────────────────────────────────────────
 
     def _list_lines(self) -> Iterator[str]:
-        routes = self._read("routes", "route_id")
+        routes = self._rows.read("routes", "route_id")
         if not routes:
             return
         self._count("Network")
-        names = sorted({str(row["agency_name"]) for row in self._agencies}) or [self._part.source]
+        names = sorted({str(row["agency_name"]) for row in self._agencies}) or [self._source]
         yield thing(
             "Network",
-            self._part.source,
+            self._source,
             text("Name", ", ".join(names)[:200]),
             box("members", *(self.refer_line(row["route_id"]) for row in routes)),
         )
@@ -346,9 +342,9 @@ class _Source:
         return self._agencies[0]["agency_id"] if len(self._agencies) == 1 else None
 
     def _list_calendars(self) -> Iterator[str]:
-        week = {row["service_id"]: row for row in self._read("calendar", "service_id")}
+        week = {row["service_id"]: row for row in self._rows.read("calendar", "service_id")}
         days: dict[str, list[Row]] = {}
-        for row in self._read("calendar_dates", "service_id"):
+        for row in self._rows.read("calendar_dates", "service_id"):
             days.setdefault(row["service_id"], []).append(row)
         for service in sorted({*week, *days}):
             self._count("DayType")
@@ -383,7 +379,7 @@ class _Source:
 
     def _list_connections(self) -> Iterator[str]:
         """Write changes between two stops that take a stated time, or are not possible."""
-        rows = [row for row in self._read("transfers", "from_stop_id") if _is_between_stops(row)]
+        rows = [row for row in self._rows.read("transfers", "from_stop_id") if _is_between_stops(row)]
         for row in sorted(rows, key=lambda row: (row["from_stop_id"], row["to_stop_id"])):
             self._count("SiteConnection")
             yield thing(
@@ -407,40 +403,17 @@ class _Source:
     # ── journeys ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
     def _group_trips(self) -> Iterator[tuple[Row, Iterator[tuple[Row, list[Row]]]]]:
-        """Read trips with their calls, line by line: those of the timetable, then those of services on demand."""
-        routes = {row["route_id"]: row for row in self._read("routes", "route_id")}
-        on_demand = {
-            route: netex_flex.list_rows(service, netex_flex.list_flexible(service, whole=route in self._written))
-            for route, service in self._services.items()
-        }
-        query = f"""
-            SELECT t.*, c.arrival_time, c.departure_time, s.stop_id, c.stop_headsign, c.pickup_type, c.drop_off_type,
-                NULL AS area, NULL AS "window"
-            FROM trips t
-            JOIN stop_times_compact c ON c.version_id = t.version_id AND c.trip_line = t.line
-            JOIN stops s ON s.version_id = c.version_id AND s.line = c.stop_line
-            WHERE t.version_id = %(version)s AND t.trip_id <> ALL(%(left_out)s) AND NOT EXISTS (
-                SELECT FROM stop_times_compact f
-                WHERE f.version_id = t.version_id AND f.trip_line = t.line AND ({FLEXIBLE})
-            )
-            ORDER BY t.route_id COLLATE "C", t.trip_id COLLATE "C", c.stop_sequence
-        """
-        with self._connection.cursor(f"netex_{self._part.version}", row_factory=dict_row) as cursor:
-            cursor.itersize = FETCHED
-            rows = cursor.execute(query.encode(), {"version": self._part.version, "left_out": sorted(self._left_out)})
-            for route, of_route in groupby(rows, key=lambda row: row["route_id"]):
-                every = chain(_gather(of_route), on_demand.pop(route, []))
-                yield routes[route], ((calls[0], calls) for calls in every)
-        for route, alone in sorted(on_demand.items()):
-            if alone:
-                yield routes[route], ((calls[0], calls) for calls in alone)
+        """Read trips with their calls, line by line."""
+        routes = {row["route_id"]: row for row in self._rows.read("routes", "route_id")}
+        for route, trips in self._rows.group_trips():
+            yield routes[route], ((calls[0], calls) for calls in trips)
 
     def _write_offer(self, number: int, route: Row, trips: Iterable[tuple[Row, list[Row]]]) -> None:
         """Write the patterns and the journeys of a line."""
         patterns: dict[str, str] = {}
         shared: dict[str, str] = {}
         journeys: list[str] = []
-        every = self._read_frequencies(route["route_id"])
+        every = self._rows.read_frequencies(route["route_id"])
         for trip, calls in trips:
             pattern = self._name_pattern(route, trip, calls)
             if pattern not in patterns:
@@ -448,8 +421,8 @@ class _Source:
             repeated = trip["frequencies"] if "frequencies" in trip else every.get(trip["trip_id"], ())
             journeys.append(self._write_journey(pattern, route, trip, calls, repeated))
         title = f"offre_{number}_{re.sub('[^A-Za-z0-9]+', '-', route['route_id'])[:60]}"
-        part = f"{self._part.source}-{title}"
-        with add_member(self._archive, f"{self._part.source}_{title}.xml") as stream:
+        part = f"{self._source}-{title}"
+        with add_member(self._archive, f"{self._source}_{title}.xml") as stream:
             head = open_delivery("NETEX_RESEAU", part, self.zone, self.made_at)
             stream.write(head.encode())
             _write_all(stream, shared.values())
@@ -463,17 +436,6 @@ class _Source:
             stream.write(CLOSE.encode())
         self._count("ServiceJourneyPattern", len(patterns))
         self._count("ServiceJourney", len(journeys))
-
-    def _read_frequencies(self, route: str) -> dict[str, list[Row]]:
-        query = """
-            SELECT f.* FROM frequencies f JOIN trips t ON t.version_id = f.version_id AND t.trip_id = f.trip_id
-            WHERE f.version_id = %s AND t.route_id = %s ORDER BY f.trip_id COLLATE "C", f.start_time
-        """
-        found: dict[str, list[Row]] = {}
-        with self._connection.cursor(row_factory=dict_row) as cursor:
-            for row in cursor.execute(query, [self._part.version, route]):
-                found.setdefault(row["trip_id"], []).append(row)
-        return found
 
     def _name_pattern(self, route: Row, trip: Row, calls: Sequence[Row]) -> str:
         """Name a sequence of calls by what it is: the same in every export."""
@@ -612,24 +574,6 @@ def _say_call(call: Row) -> tuple[Any, ...]:
     return said if call["area"] is None and not call.get("booking") else (*said, call["area"], call["booking"])
 
 
-def _read_cells(table: str, row: dict[str, str], source: str) -> Row:
-    """Read the cells of a row that is about to be published as the tables have them, ids without their source."""
-    return {column.name: _read_cell(column.kind, row.get(column.name), source) for column in BY_NAME[table].columns}
-
-
-def _read_cell(kind: Kind, cell: str | None, source: str) -> object:
-    if cell is None or cell == "":
-        return None
-    readers: dict[Kind, Callable[[str], object]] = {
-        Kind.ID: lambda text: text.removeprefix(f"{source}:"),
-        Kind.DATE: date.fromisoformat,
-        Kind.ENUM: int,
-        Kind.INTEGER: int,
-        Kind.FLOAT: float,
-    }
-    return readers.get(kind, str)(cell)
-
-
 def _say_frequencies(id_: str, every: Sequence[Row]) -> str:
     groups = []
     for number, row in enumerate(every, 1):
@@ -655,11 +599,6 @@ def _is_between_stops(row: Row) -> bool:
         and row["from_stop_id"] != row["to_stop_id"]
         and all(row[name] is None for name in lines)
     )
-
-
-def _gather(rows: Iterable[Row]) -> Iterator[list[Row]]:
-    for _, calls in groupby(rows, key=lambda row: row["trip_id"]):
-        yield list(calls)
 
 
 def _write_all(stream: IO[bytes], texts: Iterable[str]) -> None:

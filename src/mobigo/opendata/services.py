@@ -23,6 +23,7 @@ from mobigo.opendata.licences import OWN
 from mobigo.opendata.making import Draft, Made, Maker
 from mobigo.opendata.model import Dataset, Said
 from mobigo.opendata.netex_fares import FareFrame
+from mobigo.opendata.netex_writer import write_netex_of
 from mobigo.opendata.netex_xml import add_frame, refer
 from mobigo.school import open_data as school
 from mobigo.school import register_store
@@ -219,8 +220,13 @@ def _make_school(year: Year, making: Making) -> Draft | None:
         last_day=year.last,
         counts={"circuits": len(network.circuits), "runs": len(school.list_open_runs(network))},
     )
+    gtfs = _write(making, "gtfs.zip", content)
+    netex = making.folder / "netex.zip"
+    since = datetime.combine(year.first, time(), UTC)
+    write_netex_of(gtfs.path, f"school-{year.id}", netex, since)
     files = (
-        _write(making, "gtfs.zip", content),
+        gtfs,
+        Made(netex, netex.name, "application/zip", "NeTEx", hash_members(netex), NETEX),
         _write(making, "circuits.geojson", school.write_map(network)),
     )
     return Draft(said, files)
