@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 AHEAD = (30, 15, 7, 0)
 """Days before the last day of service on which its publisher is reminded, as the national access point does."""
 LONG = 200
+CATALOGUE = "catalog"
+"""What is watched besides data sets, by the name under which it is kept."""
 
 
 def raise_alarms(session: Session, standings: Sequence[Standing], publisher: Publisher, now: datetime) -> int:
@@ -63,7 +65,8 @@ def raise_unanswered(session: Session, silent: Sequence[Look], day: date, publis
     written = 0
     for name in sorted({one.dataset for one in silent}):
         told = [{"file": one.file, "why": one.problem} for one in silent if one.dataset == name]
-        values: dict[str, object] = {"name": name, "at": now, "files": told, "link": f"{publisher.url}/{name}/"}
+        link = publisher.url if name == CATALOGUE else f"{publisher.url}/{name}/"
+        values: dict[str, object] = {"name": name, "at": now, "files": told, "link": link}
         key = f"opendata:{name}/unanswered/{day}"
         written += len(send(session, "opendata_unanswered", to, values, key=key, about=f"opendata:{name}", now=now))
     return written

@@ -72,15 +72,13 @@ class Commune:
     stop_ids: tuple[str, ...]
     """``source:stop_id`` of stops from which something leaves, main one first."""
 
+    slug: str
+    """Its name as addresses write it."""
+
     @property
     def letter(self) -> str:
         """Where it stands in a list."""
-        return self.key_name[:1].upper()
-
-    @property
-    def key_name(self) -> str:
-        """Its name as addresses write it."""
-        return slug_of(self.name)
+        return self.slug[:1].upper()
 
 
 def slug_of(name: str) -> str:
@@ -99,8 +97,8 @@ def list_communes(connection: Connection[Any]) -> list[Commune]:
         slug = folded.replace(" ", "-")
         key = code or (slug if names[folded] == 1 else f"{slug}-{id_.rpartition('/')[2]}")
         point = Point(lon, lat)
-        found.append(Commune(id_, key, name, code, postcode or "", population, point, tuple(stop_ids)))
-    return sorted(found, key=lambda one: (slug_of(one.name), one.key))
+        found.append(Commune(id_, key, name, code, postcode or "", population, point, tuple(stop_ids), slug))
+    return sorted(found, key=lambda one: (one.slug, one.key))
 
 
 def match_communes(communes: Sequence[Commune], key: str) -> list[Commune]:
@@ -111,7 +109,8 @@ def match_communes(communes: Sequence[Commune], key: str) -> list[Commune]:
         return exact
     if OBJECT.match(wanted):
         return [one for one in communes if one.id == f"commune/{wanted}"]
-    return [one for one in communes if one.key_name == slug_of(key)]
+    slug = slug_of(key)
+    return [one for one in communes if one.slug == slug]
 
 
 def find_commune_at(connection: Connection[Any], communes: Sequence[Commune], point: Point) -> Commune | None:

@@ -21,7 +21,7 @@ from sqlalchemy.orm import Session
 
 from mobigo.db.engine import libpq_conninfo, open_engine
 from mobigo.opendata import store, watch_store
-from mobigo.opendata.alarms import raise_unanswered
+from mobigo.opendata.alarms import CATALOGUE, raise_unanswered
 from mobigo.opendata.live_sets import list_all_standings
 from mobigo.opendata.model import Problem, Report, Severity
 from mobigo.opendata.schemas import check_xml
@@ -41,9 +41,8 @@ PATIENCE = 5.0
 """Seconds that an address has for its answer, as at the national access point."""
 AT_ONCE = 4
 """Addresses asked at the same time."""
-CATALOGUE = "catalog"
-"""What is watched besides data sets, by the name under which it is kept."""
 CATALOGUES = ("catalog.jsonld", "catalog.ttl", "datasets.json", "atom.xml")
+"""What is watched besides data sets."""
 WITH_A_QUESTION = "stop-monitoring."
 """How addresses begin that say nothing without a stop."""
 ROUND = 300
