@@ -118,10 +118,16 @@ _HOURS = """
         FROM frequencies AS f JOIN feed ON feed.active_version = f.version_id
         CROSS JOIN LATERAL generate_series(f.start_time, f.end_time - 1, f.headway_secs) AS run (at)
     ), timed AS (
-        SELECT w.*, (coalesce(h.at + w.departure - t.departure, w.departure) / 3600 + 24) %% 24 AS hour,
-            w.boardings / coalesce(h.runs, 1)::numeric AS shared
-        FROM wanted AS w JOIN trip_day AS t USING (service, source, route, trip, day_type, day)
-        LEFT JOIN headway AS h USING (source, trip)
+        SELECT service, source, route, day_type, day, (departure / 3600 + 24) %% 24 AS hour,
+            boardings::numeric AS shared, load
+        FROM wanted WHERE (source, trip) NOT IN (SELECT source, trip FROM headway)
+        UNION ALL
+        SELECT service, source, route, day_type, day, ((h.at + w.departure - t.departure) / 3600 + 24) %% 24,
+            w.boardings / h.runs::numeric, w.load
+        FROM wanted AS w JOIN headway AS h USING (source, trip)
+        JOIN (
+            SELECT source, trip, day, min(departure) AS departure FROM wanted GROUP BY source, trip, day
+        ) AS t USING (source, trip, day)
     ), hour_day AS (
         SELECT service, source, route, day_type, day, hour, sum(shared) AS boardings, max(load) AS peak
         FROM timed GROUP BY service, source, route, day_type, day, hour

@@ -252,8 +252,11 @@ class Screens:
     def find(self, room: Room) -> Screen:
         """Return what a screen says; computed when anything in it may have changed since it was."""
         rates = economy.read_rates(room.connection)
-        row = room.connection.execute("SELECT max(counted_at), count(*) FROM usage_day").fetchone() or ()
-        key = (room.wanted, *row, len(rates.rates), room.catalogue.revision)
+        row = room.connection.execute(
+            "SELECT max(counted_at), count(*) FROM usage_day WHERE day BETWEEN %s AND %s",
+            [room.wanted.before().first, room.wanted.last],
+        ).fetchone()
+        key = (room.wanted, row, len(rates.rates), room.catalogue.revision)
         with self._lock:
             if key in self._kept:
                 self._kept.move_to_end(key)
