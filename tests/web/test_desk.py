@@ -336,3 +336,11 @@ def test_the_sheets_worker_is_in_charge_of_the_sheet_alone(town: TaxiTown) -> No
     assert answer.headers["service-worker-allowed"] == "/driver"
     assert answer.headers["content-type"].startswith("text/javascript")
     assert town.http.get("/sign-in").headers["cache-control"] == "no-store"
+
+
+def test_what_could_not_be_offered_to_a_caller_is_noted_and_of_nobody(town: TaxiTown, desk: httpx.Client) -> None:
+    assert desk.post("/desk", data={**CALL, "adults": "9"}).status_code == 200
+    noted = town.read("SELECT deed, service, passengers, who FROM trace_ride_arriving")
+    assert noted == [("refused", "ondemand", 9, None)]
+    desk.post("/desk", data=CALL)
+    assert len(town.read("SELECT FROM trace_ride_arriving")) == 1

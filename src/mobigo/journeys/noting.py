@@ -153,7 +153,7 @@ class Notes:
     def _counts(self, request: Request, person: Person | None, question: JourneyRequest, zone: ZoneInfo) -> bool:
         """Tell whether a question is somebody's, and new."""
         agent = request.headers.get("user-agent", "")
-        if request.method != "GET" or (person and person.role in COLLEAGUES) or MACHINES.search(agent):
+        if request.method == "HEAD" or (person and person.role in COLLEAGUES) or MACHINES.search(agent):
             return False
         asked = hash(
             (

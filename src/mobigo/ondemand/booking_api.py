@@ -1,6 +1,6 @@
 """HTTP: offers signed as quotes, bookings of them, and what becomes of the rides."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, date, datetime
 from typing import Annotated, Any, TypeVar
@@ -277,19 +277,39 @@ def quote(*, request: Request, supply: CurrentSupply, session: Database, now: No
     wanted, party = body.at or now, body.party.read()
     if full is not None and not answer.offers:
         store.note_unserved(driver(session), now, full.service_id, full.reason, wanted=wanted, party=party)
-    if not answer.offers and len(declined) == len(answer.elsewhere):
-        first = full or next(iter(declined), None)
-        note_unserved(
-            session,
-            (first and first.service_id) or "",
-            (_read_spot(request, supply, body.from_, "from").point, _read_spot(request, supply, body.to, "to").point),
-            wanted=wanted,
-            persons=party.persons,
-            reason=first.reason if first else "no_service",
-            person=visitor(request),
-            now=now,
+    if not answer.offers:
+        ends = _read_spot(request, supply, body.from_, "from"), _read_spot(request, supply, body.to, "to")
+        note_declined(
+            session, answer.elsewhere, ends, wanted=wanted, persons=party.persons, person=visitor(request), now=now
         )
     return answer
+
+
+def note_declined(
+    session: Session,
+    elsewhere: Sequence[DeclinedAnswer | OfferElsewhere],
+    ends: tuple[Spot, Spot],
+    *,
+    wanted: datetime,
+    persons: int,
+    person: str | None,
+    now: datetime,
+) -> None:
+    """Note that nothing could be offered, unless it can be booked elsewhere, and why: that all is taken comes first."""
+    declined = [one for one in elsewhere if isinstance(one, DeclinedAnswer)]
+    if len(declined) < len(elsewhere):
+        return
+    first = min(declined, key=lambda one: one.reason is not Decline.FULL, default=None)
+    note_unserved(
+        session,
+        (first and first.service_id) or "",
+        (ends[0].point, ends[1].point),
+        wanted=wanted,
+        persons=persons,
+        reason=first.reason if first else "no_service",
+        person=person,
+        now=now,
+    )
 
 
 def make_quotes(*, request: Request, supply: Supply, now: datetime, body: QuotesBody) -> QuotesAnswer:

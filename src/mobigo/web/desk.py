@@ -23,7 +23,7 @@ from mobigo.messages import service as messages
 from mobigo.messages.addresses import say_phone
 from mobigo.messages.model import Message
 from mobigo.ondemand import booking_api, conduct, series_api
-from mobigo.ondemand.availability_api import find_supply
+from mobigo.ondemand.availability_api import find_spot, find_supply
 from mobigo.ondemand.booking_answers import (
     BookingAnswer,
     BookingBody,
@@ -196,6 +196,19 @@ def find_offers(at: AtDesk, form: Form) -> Response:
 def _find(at: Desk, wish: Wish) -> Findings:
     try:
         options, elsewhere = find_options(at.request, at.supply, at.hail, wish, at.now)
+        if not options:
+            booking_api.note_declined(
+                at.session,
+                elsewhere,
+                (
+                    find_spot(at.request, at.supply, wish.origin.place or ""),
+                    find_spot(at.request, at.supply, wish.destination.place or ""),
+                ),
+                wanted=wish.at,
+                persons=wish.party().read().persons,
+                person=None,
+                now=at.now,
+            )
         back: Sequence[Option] = ()
         if wish.back:
             back, more = find_options(at.request, at.supply, at.hail, wish.turned(), at.now)

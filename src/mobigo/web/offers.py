@@ -18,6 +18,7 @@ from mobigo.ondemand.series_api import WEEKDAYS
 from mobigo.places import service as places
 from mobigo.places.model import AmbiguousPlace, UnknownPlace
 from mobigo.web.question import End, read_moment, settle
+from mobigo.web.signin import find_person
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -301,7 +302,11 @@ def _find_journeys(request: Request, hail: Hail | None, wish: Wish, *, alone: bo
     found: dict[tuple[Ride, ...], Option] = {}
     for turn in range(ROUNDS if alone else 1):
         at = wish.at - LATER * turn if wish.arrive else wish.at + LATER * turn
-        for one in journeys.plan(network, replace(question, at=at), hail).journeys:
+        plan = journeys.plan(network, replace(question, at=at), hail)
+        if turn == 0:
+            now = request.app.state.clock.now()
+            request.app.state.notes.note_of(request, network, question, plan, person=find_person(request, now), now=now)
+        for one in plan.journeys:
             option = _option_of_journey(one, zone)
             if option and (alone or len(option.rides) > 1):
                 found.setdefault(option.rides, option)
