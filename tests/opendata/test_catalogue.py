@@ -39,7 +39,7 @@ STANDINGS = [
 
 @pytest.fixture(scope="module")
 def shapes(test_data: Path) -> Path:
-    return test_data.parent / "schemas/dcat"
+    return test_data.parent / "schemas"
 
 
 @pytest.mark.parametrize("name", SHAPES)

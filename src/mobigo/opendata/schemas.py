@@ -17,20 +17,22 @@ from mobigo.opendata.model import Problem, Severity
 from mobigo.opendata.xsd_worker import SCHEMAS
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
 PATIENCE = 900.0
 """Seconds that one answer may take; compiling the schema of NeTEx takes about a minute."""
 LONG = 300
 SHAPES = (
-    "dcat-ap-3.0.1_shapes.ttl",
-    "dcat-ap-3.0.1_range.ttl",
-    "dcat-ap-3.0.1_dcat-ap-SHACL.ttl",
-    "dcat-ap-hvd-3.0.0_SHACL.ttl",
-    "mobilitydcat-ap_1.0.1_shacl.ttl",
-    "mobilitydcat-ap_1.0.1_shacl_httpsns.ttl",
+    "dcat/dcat-ap-3.0.1_shapes.ttl",
+    "dcat/dcat-ap-3.0.1_range.ttl",
+    "dcat/dcat-ap-3.0.1_dcat-ap-SHACL.ttl",
+    "dcat/dcat-ap-hvd-3.0.0_SHACL.ttl",
+    "dcat/mobilitydcat-ap_1.0.1_shacl.ttl",
+    "dcat/mobilitydcat-ap_1.0.1_shacl_httpsns.ttl",
 )
-"""In ``dcat/``: shapes that a catalogue has to conform to."""
+"""Shapes that a catalogue has to conform to."""
+CATALOGUE = "the catalogue"
 NOT_CHECKED = "not_checked"
 XSD, SHACL = "XSD", "SHACL"
 """How reports name the validators."""
@@ -52,20 +54,31 @@ def check_xml(folder: Path | None, kind: str, path: Path) -> list[Problem]:
         ``NeTEx`` or ``SIRI``.
     path : Path
     """
-    if folder is None:
-        return [tell_unchecked(XSD, f"no schemas are given, so {kind} was not checked; set MOBIGO_SCHEMAS")]
-    if not (folder / SCHEMAS[kind]).is_file():
-        return [tell_unchecked(XSD, f"there is no {SCHEMAS[kind]} in {folder}, so {kind} was not checked")]
+    why = _find_gap(folder, kind, (SCHEMAS[kind],))
+    if folder is None or why:
+        return [tell_unchecked(XSD, why)]
     return find_worker(folder).check(kind, path)
+
+
+def _find_gap(folder: Path | None, kind: str, names: Sequence[str]) -> str:
+    """Say why something cannot be checked; empty where it can."""
+    if folder is None:
+        return f"no schemas are given, so {kind} was not checked; set MOBIGO_SCHEMAS"
+    missing = next((name for name in names if not (folder / name).is_file()), None)
+    return f"there is no {missing} in {folder}, so {kind} was not checked" if missing else ""
+
+
+def list_gaps(folder: Path | None) -> set[str]:
+    """List what cannot be checked now, as reports say it."""
+    gaps = {_find_gap(folder, kind, (name,)) for kind, name in SCHEMAS.items()}
+    return {gap[:LONG] for gap in (*gaps, _find_gap(folder, CATALOGUE, SHAPES))} - {""}
 
 
 def read_shapes(folder: Path | None) -> Graph | Problem:
     """Read the shapes of catalogues; where they are missing, the finding that says so."""
-    if folder is None:
-        return tell_unchecked(SHACL, "no schemas are given, so the catalogue was not checked; set MOBIGO_SCHEMAS")
-    missing = [name for name in SHAPES if not (folder / "dcat" / name).is_file()]
-    if missing:
-        return tell_unchecked(SHACL, f"there is no dcat/{missing[0]} in {folder}, so the catalogue was not checked")
+    why = _find_gap(folder, CATALOGUE, SHAPES)
+    if folder is None or why:
+        return tell_unchecked(SHACL, why)
     return _read_shapes(folder)
 
 
@@ -73,7 +86,7 @@ def read_shapes(folder: Path | None) -> Graph | Problem:
 def _read_shapes(folder: Path) -> Graph:
     graph = Graph()
     for name in SHAPES:
-        graph.parse(folder / "dcat" / name)
+        graph.parse(folder / name)
     return graph
 
 

@@ -22,7 +22,7 @@ from mobigo.opendata import gate, store
 from mobigo.opendata.alarms import raise_alarms
 from mobigo.opendata.making import Making
 from mobigo.opendata.model import Dataset, Piece, Problem, Report, Severity, Version
-from mobigo.opendata.schemas import NOT_CHECKED
+from mobigo.opendata.schemas import NOT_CHECKED, list_gaps
 from mobigo.opendata.services import list_services
 from mobigo.opendata.shelf import Shelf
 from mobigo.opendata.timetables import list_timetables
@@ -161,7 +161,7 @@ class Press:
                     key = _name(draft)
                     same = self._touch(dataset, key)
                     if same is not None and not self._is_due(same):
-                        return Published(dataset.id, Outcome.UNCHANGED, same.current.number if same.current else None)
+                        return self._leave(same)
                     found = [
                         *draft.problems,
                         *gate.judge(making, dataset, draft),
@@ -191,8 +191,16 @@ class Press:
         """Tell whether validators have to look again at what is in place: once a day, or when they can do more now."""
         assert standing.current is not None
         judged_at = standing.report.judged_at if standing.report else standing.current.made_at
-        unchecked = any(one.code == NOT_CHECKED for one in standing.found)
-        return self.now - judged_at >= AGAIN or (unchecked and self.schemas is not None)
+        gaps = list_gaps(self.schemas)
+        filled = any(one.code == NOT_CHECKED and one.sample not in gaps for one in standing.found)
+        return self.now - judged_at >= AGAIN or (filled and self.schemas is not None)
+
+    def _leave(self, standing: Standing) -> Published:
+        """Leave what is in place, with what is known to be wrong with it."""
+        assert standing.current is not None
+        if any(problem.severity is Severity.ERROR for problem in standing.found):
+            return self._fail(standing.dataset, standing.found)
+        return Published(standing.dataset.id, Outcome.UNCHANGED, standing.current.number)
 
     def _note(self, standing: Standing, found: Sequence[Problem]) -> None:
         assert standing.current is not None
