@@ -81,7 +81,7 @@ def is_single(layout: Layout, place: tuple[str, ...]) -> bool:
     told = dict(zip(layout.columns, place, strict=True))
     if layout is RIDES:
         return told["stop"] != OTHER
-    return told["origin"] != OTHER and len(told["origin"]) > 2
+    return all(told[end] != OTHER and len(told[end]) > 2 for end in ("origin", "destination"))
 
 
 def test_something_is_told(published: dict[str, Rows]) -> None:

@@ -62,7 +62,8 @@ DEMAND = Layout(
     ("day_type", "outcome", "origin", "destination", "band"),
     (
         {"band": _other, "outcome": _answered},
-        {"origin": _department, "destination": _department},
+        {"destination": _department},
+        {"origin": _department},
         {"origin": _other, "destination": _other},
     ),
     by_day_type=False,
@@ -82,7 +83,8 @@ REFUSALS = Layout(
     ("day_type", "service", "source", "reason", "origin", "destination", "band"),
     (
         {"band": _other, "reason": _other},
-        {"origin": _department, "destination": _department},
+        {"destination": _department},
+        {"origin": _department},
         {"origin": _other, "destination": _other},
         {"source": _other},
     ),
