@@ -98,6 +98,6 @@ class Selling:
 
     @cached_property
     def _engine(self) -> Engine:
-        from mobigo.db.engine import open_engine
+        from mobigo.cli.context import open_noting
 
-        return open_engine(self._url, pool_size=3)
+        return open_noting(self._url, self._settings.home, pool_size=3)
