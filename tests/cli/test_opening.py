@@ -53,23 +53,18 @@ def test_the_worker_opens_what_is_due_and_has_it_published(october: str, home: P
             assert connection.execute(jobs).fetchone() == (1,)
 
 
-@pytest.mark.parametrize(
-    ("name", "text", "why"),
-    [
-        ("MOBIGO_OPEN_USAGE_FEWEST", "4", "choose 5 to 1000"),
-        ("MOBIGO_OPEN_USAGE_STEP", "1001", "choose 5 to 1000"),
-        ("MOBIGO_OPEN_USAGE_STEP", "-5", "write digits"),
-    ],
-)
-def test_settings_that_tell_too_much_are_refused(
-    run: Run, monkeypatch: pytest.MonkeyPatch, name: str, text: str, why: str
+def test_what_is_no_month_and_settings_that_tell_too_much_are_refused(
+    run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv(name, text)
-    code, _, said = run("usage", "open")
-    assert (code, why in said) == (2, True)
-
-
-@pytest.mark.parametrize("month", ["2026-13", "october", "2026-10-01"])
-def test_what_is_no_month_is_refused(run: Run, month: str) -> None:
-    code, _, why = run("usage", "open", month)
-    assert (code, "is no month; write it like 2026-10" in why) == (2, True)
+    for month in ("2026-13", "october", "2026-10-01"):
+        code, _, why = run("usage", "open", month)
+        assert (code, "is no month; write it like 2026-10" in why) == (2, True)
+    for name, text, told in (
+        ("FEWEST", "4", "choose 5 to 1000"),
+        ("STEP", "1001", "choose 5 to 1000"),
+        ("STEP", "-5", "write digits"),
+    ):
+        with monkeypatch.context() as changed:
+            changed.setenv(f"MOBIGO_OPEN_USAGE_{name}", text)
+            code, _, why = run("usage", "open")
+            assert (code, told in why) == (2, True)
