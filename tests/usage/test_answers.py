@@ -4,13 +4,19 @@ from __future__ import annotations
 
 import csv
 import io
+from datetime import date
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from openpyxl import load_workbook
+from sqlalchemy.orm import Session
 from tests.usage.hand_counted import FIRST, LAST, bearer, serve_town
 
 from mobigo.accounts.model import Role
+from mobigo.db.session import driver
+from mobigo.usage.answers import want
+from mobigo.usage.economy import read_rates
+from mobigo.usage.loads_answers import Loads
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -83,6 +89,20 @@ def test_stops_and_hours_are_told(town: AppClient) -> None:
     assert (found["town:lac"]["alightings_mean"], found["town:lac"]["days"]) == (51.4, 5)
     hours = {row["hour"]: row["boardings_mean"] for row in rows(town, "loads", by="hour")}
     assert hours == {7: 51.4, 2: 0}
+
+
+def test_trips_by_headway_are_spread_over_their_hours(town: AppClient) -> None:
+    with Session(town.app.state.engine) as session:
+        connection = driver(session)
+        # t1 leaves at 8:00 and 9:00, with the same people in all
+        connection.execute(
+            "INSERT INTO frequencies SELECT active_version, 't1', 28800, 36000, 3600, 1 FROM feed WHERE source = 'town'"
+        )
+        wanted = want(date.fromisoformat(FIRST), date.fromisoformat(LAST))
+        loads = Loads(connection, wanted, read_rates(connection))
+        hours = {row["hour"]: row["boardings_mean"] for row in loads.list_hours().as_dicts()}
+        assert hours == {8: 25.7, 9: 25.7, 2: 0}
+        assert [row["departure"] for row in loads.list_trips().as_dicts()] == [None, "26:40"]
 
 
 def test_punctuality_is_told_by_what_is_asked(town: AppClient) -> None:

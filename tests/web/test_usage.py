@@ -55,6 +55,7 @@ def test_the_page_says_the_week_in_sentences(town: AppClient) -> None:
 def test_filters_say_what_they_filter(town: AppClient) -> None:
     said = town.get(HOME, params=WEEK | {"lang": "en", "line": "town:1", "day_type": "saturday"}).text
     assert '<option value="town:1" selected>1 (town:1)</option>' in said
+    assert "Trips of this line" in town.get(HOME, params=WEEK | {"lang": "en", "line": "town:1"}).text
     assert "Nothing was counted in this period" in said
     wrong = town.get(HOME, params={"from": "2026-11-15", "to": "2026-11-09", "lang": "en"})
     assert wrong.status_code == 400

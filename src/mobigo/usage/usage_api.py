@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from mobigo.accounts.api import require
 from mobigo.accounts.model import Person, Role
 from mobigo.db.session import Database, driver
+from mobigo.kit.parameters import Day
 from mobigo.kit.problems import problems
 from mobigo.kit.requests import Now
 from mobigo.ondemand.catalogue import Catalogue
@@ -125,11 +126,11 @@ class RateBody(BaseModel):
         str,
         Field(max_length=LONG_ID, pattern=PLAIN, description="`source:route_id`; `source`: all its lines; empty: all"),
     ] = ""
-    starts: date
-    kilometre_cents: Annotated[float | None, Field(ge=0, le=10**7, allow_inf_nan=False)] = None
-    hour_cents: Annotated[float | None, Field(ge=0, le=10**7, allow_inf_nan=False)] = None
-    run_cents: Annotated[float | None, Field(ge=0, le=10**7, allow_inf_nan=False)] = None
-    seats: Annotated[int | None, Field(ge=1, le=10_000)] = None
+    starts: Day
+    kilometre_cents: Annotated[float | None, Field(strict=True, ge=0, le=10**7, allow_inf_nan=False)] = None
+    hour_cents: Annotated[float | None, Field(strict=True, ge=0, le=10**7, allow_inf_nan=False)] = None
+    run_cents: Annotated[float | None, Field(strict=True, ge=0, le=10**7, allow_inf_nan=False)] = None
+    seats: Annotated[int | None, Field(strict=True, ge=1, le=10_000)] = None
     origin: Annotated[
         str,
         Field(min_length=1, max_length=300, pattern=PLAIN, description="Contract or publication"),
@@ -141,7 +142,7 @@ class RateAnswer(BaseModel):
 
     service: str
     line: str = Field(description="Empty: all")
-    route_types: list[tuple[int, int]] = Field(description="Of GTFS, from and to (exclusive); empty: all")
+    route_types: list[list[int]] = Field(description="Of GTFS, from and to (exclusive); empty: all")
     starts: date | None = Field(description="null: always")
     kilometre_cents: float | None
     hour_cents: float | None
@@ -178,10 +179,10 @@ class Desk:
         now: Now,
         _: Planner,
         first: Annotated[
-            date | None,
+            Day | None,
             Query(alias="from", description="First day; else four weeks before `to`", examples=["2026-10-26"]),
         ] = None,
-        last: Annotated[date | None, Query(alias="to", description="Last day, included; else yesterday")] = None,
+        last: Annotated[Day | None, Query(alias="to", description="Last day, included; else yesterday")] = None,
         day_type: Annotated[list[DayType] | None, Query(description="Only such days; may be repeated")] = None,
         service: Annotated[Service | None, Query(description="Only this service")] = None,
         source: Annotated[str, Query(max_length=LONG_ID, pattern=PLAIN, description="Only this source")] = "",
@@ -395,7 +396,7 @@ def list_usage_rates(
     session: Database,
     now: Now,
     _: Planner,
-    on: Annotated[date | None, Query(description="Day; else today")] = None,
+    on: Annotated[Day | None, Query(description="Day; else today")] = None,
 ) -> RatesAnswer:
     """List what vehicles cost and how many they seat, as it counts on a day."""
     found = economy.list_in_force(economy.read_rates(driver(session)), on or now.date())
@@ -418,7 +419,7 @@ def _rate(one: economy.Rate) -> RateAnswer:
     return RateAnswer(
         service=one.service,
         line=answers.join_id(one.source, one.route),
-        route_types=list(one.route_types),
+        route_types=[list(kinds) for kinds in one.route_types],
         starts=None if one.starts == date.min else one.starts,
         kilometre_cents=one.kilometre_cents,
         hour_cents=one.hour_cents,

@@ -310,6 +310,7 @@ def usage_page(room: InRoom) -> Response:
         lines=draw_lines(screen.lines, room),
         all_lines=list_choices(room.connection),
         lines_table=cut(screen.lines, LINES_SHOWN),
+        trips=list_trips(room),
         heat=heat_table(screen.kept),
         changes=screen.changes,
         unserved=screen.pairs,
@@ -323,6 +324,13 @@ def usage_page(room: InRoom) -> Response:
         small=SMALL,
         shades=SHADES,
     )
+
+
+def list_trips(room: Room) -> Answer | None:
+    """List the trips of the line that was chosen, if one was."""
+    if not room.wanted.route:
+        return None
+    return Loads(room.connection, room.wanted, economy.read_rates(room.connection)).list_trips()
 
 
 @router.api_route("/trip", methods=READ)
