@@ -269,6 +269,8 @@ def test_a_day_counted_for_good_stays_as_it_is(small: str) -> None:
     ((_, problem),) = count_days(service.plan_tasks(small, [DAYS[0]], late), HERE)
     assert isinstance(problem, Conflict)
     assert dump(small) == before
+    imagine(small, [DAYS[0]], 300, 8)  # in a sandbox its use is another now
+    assert [tally.notes > 300 for tally in count(small, DAYS[0], now=late)] == [True]
 
 
 def test_a_count_that_fails_leaves_what_was_counted(small: str, monkeypatch: pytest.MonkeyPatch) -> None:

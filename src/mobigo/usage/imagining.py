@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 def imagine(
     url: str, days: Sequence[date], notes: int, seed: int, tell: Callable[[date, int], None] = lambda *_: None
 ) -> int:
-    """Put imagined notes in place of those of some days; return how many.
+    """Put imagined notes in place of those of some days, which are then to be counted anew; return how many.
 
     Parameters
     ----------
@@ -46,11 +46,12 @@ def imagine(
     with psycopg.connect(libpq_conninfo(url), autocommit=True) as connection:
         ground = read_ground(connection)
         for day in days:
-            with connection.transaction():
+            with store.day_locked(connection, day), connection.transaction():
                 ran = store.read_ran(connection, day)
                 drawn = draw_day(ground, lay(ran, pl.DataFrame(schema=TOLD)), day, notes, seed)
                 tables = {table: getattr(drawn, name) for name, table in TABLES.items()}
                 store.replace_notes(connection, day, tables)
+                store.reopen_day(connection, day)
             count = sum(map(len, tables.values()))
             tell(day, count)
             total += count

@@ -502,7 +502,7 @@ def _serve(scene: _Scene) -> NDArray[np.bool_]:
 def _book(scene: _Scene, count: int) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Draw what is booked, refused and driven on demand and in shared cars."""
     ground, homes, rng = scene.ground, scene.homes, scene.rng
-    lines = [(Service.ONDEMAND.value, one, one) for one in ground.ondemand]
+    lines = [(Service.ONDEMAND.value, one, "") for one in ground.ondemand]
     lines += [(Service.CARPOOL.value, *one) for one in ground.carpool]
     count = count if lines else 0
     origin, destination, metres = _wish(scene, count)

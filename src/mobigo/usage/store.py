@@ -259,6 +259,12 @@ def replace_notes(connection: Connection[Any], day: date, notes: Mapping[str, pl
         write_frame(connection, table, frame)
 
 
+def reopen_day(connection: Connection[Any], day: date) -> None:
+    """Have a day counted anew, also if that was done for good."""
+    for table in ("usage_day", "usage_open_day", "usage_open_noted"):
+        connection.execute(sql.SQL("DELETE FROM {} WHERE day = %s").format(sql.Identifier(table)), (day,))
+
+
 # ── days ──────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
