@@ -24,6 +24,7 @@ from mobigo.usage import drafts
 from mobigo.usage import drafts_store as store
 from mobigo.usage.draft import Document, read_changes
 from mobigo.usage.drafts import Author, Wanted
+from mobigo.usage.many import HERE
 from mobigo.usage.trying import run_trial
 
 if TYPE_CHECKING:
@@ -78,18 +79,18 @@ class Land:
                 [day, day, hour, cell(start), cell(end), people, people],
             )
 
-    def attempt(self, *changes: dict[str, Any], **wanted: Any) -> dict[str, Any]:  # noqa: ANN401 - of `Wanted`
+    def attempt(self, *changes: dict[str, Any], where: str = HERE, **wanted: Any) -> dict[str, Any]:  # noqa: ANN401 - of `Wanted`
         """Try changes as a draft; what came of it."""
         name = f"essai {len(store.list_drafts(self.connection))}"
         one = drafts.make_draft(self.connection, Document(name=name, changes=read_changes(list(changes))), AUTHOR)
         asked = Wanted(**({"first": TUESDAY, "last": TUESDAY, "days": (TUESDAY,)} | wanted))
         number = drafts.ask_trial(self.connection, one.id, asked, AUTHOR)
-        self.run(number)
+        self.run(number, where)
         return store.get_result(self.connection, number)
 
-    def run(self, trial: int) -> None:
+    def run(self, trial: int, where: str = HERE) -> None:
         """Run a trial that was asked for."""
-        run_trial(lambda: psycopg.connect(libpq_conninfo(self.url), autocommit=True), trial, self.home, Clock())
+        run_trial(lambda: psycopg.connect(libpq_conninfo(self.url), autocommit=True), trial, self.home, Clock(), where)
 
 
 @contextmanager

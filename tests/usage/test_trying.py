@@ -14,10 +14,11 @@ from tests.usage.draft_land import AUTHOR, TUESDAY, feed, open_land
 from mobigo.journeys.snapshot import build_network
 from mobigo.kit.errors import Conflict, MobigoError, Refused
 from mobigo.transit.load import load_gtfs
-from mobigo.usage import drafts
+from mobigo.usage import drafts, trial_work
 from mobigo.usage import drafts_store as store
 from mobigo.usage.draft import Document, read_changes
 from mobigo.usage.drafts import Wanted
+from mobigo.usage.many import LOCAL
 from mobigo.usage.trial_told import list_figures, say_trial
 
 if TYPE_CHECKING:
@@ -159,6 +160,15 @@ def test_drawn_demand_tells_its_error_and_the_same_seed_the_same(land: Land) -> 
     lost = result["verdicts"]["lost"]
     assert abs(lost["value"] - 600) <= lost["error"] < 200
     assert land.attempt(moved, questions=50) == result
+
+
+@pytest.mark.slow  # processes are started
+def test_processes_of_their_own_find_the_same(land: Land, monkeypatch: pytest.MonkeyPatch) -> None:
+    land.note((TUESDAY, 6, 400, 9_600, 40), (TUESDAY, 4, 400, 9_600, 30), (TUESDAY, 15, 9_600, 400, 20))
+    moved = {"kind": "move_trips", "which": {"trips": ["val:early"]}, "minutes": -120}
+    here = land.attempt(moved)
+    monkeypatch.setattr(trial_work, "WORTH", 1)
+    assert land.attempt(moved, where=LOCAL) == here
 
 
 # ── refused ───────────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -263,11 +263,13 @@ def try_here(number: int, settings: Settings) -> None:
     from mobigo.db.engine import libpq_conninfo
     from mobigo.kit.errors import MobigoError
     from mobigo.usage.drafts_store import fail_trial
+    from mobigo.usage.many import LOCAL
     from mobigo.usage.trying import run_trial
 
     conninfo, clock = libpq_conninfo(open_database()), settings.open_clock()
+    where = settings.dask_scheduler or LOCAL
     try:
-        run_trial(lambda: psycopg.connect(conninfo, autocommit=True), number, settings.home, clock)
+        run_trial(lambda: psycopg.connect(conninfo, autocommit=True), number, settings.home, clock, where)
     except MobigoError as error:
         with psycopg.connect(conninfo) as connection:
             fail_trial(connection, number, str(error), clock.now())

@@ -7,7 +7,7 @@ off on both sides, and vehicles are not counted. How many are needed is said bes
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import polars as pl
@@ -31,7 +31,6 @@ if TYPE_CHECKING:
     from datetime import date
 
     from mobigo.journeys.network import Network
-    from mobigo.ondemand.catalogue import Catalogue
     from mobigo.transit.model import FeedTables
     from mobigo.usage.draft import Change, Days, Hours
 
@@ -229,17 +228,21 @@ def free(service: Service) -> Service:
     return replace(service, rules={}, operator=None, trips=trips)
 
 
-def open_hail(today: Catalogue, services: Mapping[str, Service], network: Network) -> tuple[Supply, Served] | None:
-    """Prepare to ask for rides on demand on a network; None where there is no service.
+class Offer(NamedTuple):
+    """Services on demand of a network, as a value that other processes understand."""
 
-    Parameters
-    ----------
-    today : Catalogue
-        What feeds say: by it, trips are known that are in the timetable and run for those only who booked.
-    """
-    if not services and not today.booked_trips:
+    services: Mapping[str, Service]
+    """By id."""
+    revision: str
+    feeds: Mapping[tuple[str, int], tuple[Service, ...]]
+    """What feeds say today: by it, trips are known that are in the timetable and run for those only who booked."""
+
+
+def open_hail(offer: Offer, network: Network) -> tuple[Supply, Served] | None:
+    """Prepare to ask for rides on demand on a network; None where there has never been a service."""
+    if not offer.services and not any(offer.feeds.values()):
         return None
-    catalogue = build_catalogue([free(one) for one in services.values()], today.revision, today.feeds)
+    catalogue = build_catalogue([free(one) for one in offer.services.values()], offer.revision, offer.feeds)
     return Supply(catalogue, Fleet([]), network.drives), Served(catalogue, network)
 
 

@@ -113,8 +113,13 @@ def _explain(task: object, problem: BaseException) -> Unavailable:
 
 
 @contextmanager
-def open_crew(address: str | None, wanted: int = PROCESSES) -> Iterator[Crew]:
+def open_crew(address: str | None, wanted: int = PROCESSES, memory: int = MEMORY) -> Iterator[Crew]:
     """Reach the workers of a scheduler, or start some here, at most as many as there are processors or tasks wanted.
+
+    Parameters
+    ----------
+    memory : int
+        Bytes of each that is started here; 0: no limit, for those who map large files, which count as their own.
 
     Raises
     ------
@@ -122,7 +127,7 @@ def open_crew(address: str | None, wanted: int = PROCESSES) -> Iterator[Crew]:
         When no scheduler answers, it has no worker, or its workers are of another version.
     """
     if address is None:
-        with _open_here(max(1, min(wanted, PROCESSES, len(os.sched_getaffinity(0))))) as client:
+        with _open_here(max(1, min(wanted, PROCESSES, len(os.sched_getaffinity(0)))), memory) as client:
             yield Crew(client)
         return
     try:
@@ -140,14 +145,14 @@ def open_crew(address: str | None, wanted: int = PROCESSES) -> Iterator[Crew]:
 
 
 @contextmanager
-def _open_here(processes: int) -> Iterator[Client]:
+def _open_here(processes: int, memory: int) -> Iterator[Client]:
     with (
         dask.config.set(QUIET),
         tempfile.TemporaryDirectory(prefix="mobigo-dask-") as folder,
         LocalCluster(
             n_workers=processes,
             threads_per_worker=1,
-            memory_limit=MEMORY,
+            memory_limit=memory,
             dashboard_address="127.0.0.1:0",
             security=Security.temporary(),
             silence_logs=logging.ERROR,

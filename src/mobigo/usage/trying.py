@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -20,13 +21,14 @@ from mobigo.usage.communes import list_communes, place_cells
 from mobigo.usage.draft import read_changes
 from mobigo.usage.draft_edit import refuse_faults
 from mobigo.usage.draft_network import find_today, laid
-from mobigo.usage.draft_zones import open_hail
+from mobigo.usage.draft_zones import Offer
 from mobigo.usage.drafts import apply, read_wanted
 from mobigo.usage.economy import read_rates
+from mobigo.usage.many import HERE
 from mobigo.usage.trial import Networks, Pair, Places, tell
-from mobigo.usage.trial_plan import Planner
 from mobigo.usage.trial_sample import Streets, choose_days, draw
 from mobigo.usage.trial_supply import Line, measure, measure_detours, name_lines
+from mobigo.usage.trial_work import Ground, answer_all
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -44,11 +46,10 @@ if TYPE_CHECKING:
 GRID = 0.03
 """Degrees between places that stand for a zone, where it is asked what is near it."""
 
-CHUNK = 25
-"""Questions between two looks at whether somebody gave up."""
 
-
-def run_trial(open_connection: Callable[[], Connection[Any]], id_: int, home: Path, clock: Clock) -> None:
+def run_trial(
+    open_connection: Callable[[], Connection[Any]], id_: int, home: Path, clock: Clock, where: str = HERE
+) -> None:
     """Try a draft, and write down what came of it; cancelled early, of the questions answered until then.
 
     Parameters
@@ -59,6 +60,8 @@ def run_trial(open_connection: Callable[[], Connection[Any]], id_: int, home: Pa
         Of the trial.
     home : Path
         ``MOBIGO_HOME``.
+    where : str
+        Where it is planned: see `mobigo.usage.trial_work.answer_all`.
 
     Raises
     ------
@@ -76,7 +79,7 @@ def run_trial(open_connection: Callable[[], Connection[Any]], id_: int, home: Pa
         today = find_today(connection, home)
         applied = apply(connection, changes)
         refuse_faults(applied.faults)
-        trying = _Trying(connection, id_, applied, today, read_wanted(trial.terms))
+        trying = _Trying(connection, id_, applied, today, read_wanted(trial.terms), where)
         sample = trying.draw(clock.now().date())
         store.tell_progress(connection, id_, "build", len(sample.questions))
         places = parking.list_car_parks(connection)
@@ -96,6 +99,7 @@ class _Trying:
     applied: Applied
     today: Network
     wanted: Wanted
+    where: str
 
     def draw(self, now: date) -> Sample:
         """Draw the questions of a trial.
@@ -144,20 +148,26 @@ class _Trying:
         Refused
             ``cancelled``: somebody gave up before enough was answered to say anything.
         """
-        today, applied, terms = self.today, self.applied, self.wanted.terms
-        planners = (
-            Planner(today, open_hail(applied.catalogue, applied.catalogue.services, today), terms),
-            Planner(draft, open_hail(applied.catalogue, applied.services, draft), terms),
+        applied = self.applied
+        known = applied.catalogue.revision, applied.catalogue.feeds
+        ground = Ground(
+            f"trial {self.id}",
+            (self.today.folder, draft.folder),
+            (Offer(applied.catalogue.services, *known), Offer(applied.services, *known)),
+            self.wanted.terms,
         )
         pairs: list[Pair] = []
-        for first in range(0, len(sample.questions), CHUNK):
-            if store.tell_progress(self.connection, self.id, "plan", len(sample.questions), first):
-                break
-            asked = sample.questions[first : first + CHUNK]
-            pairs += [Pair(one, *(planner.answer(one) for planner in planners)) for one in asked]
+        asked = len(sample.questions)
+        with closing(answer_all(ground, sample.questions, self.where)) as answers:
+            while not store.tell_progress(self.connection, self.id, "plan", asked, len(pairs)):
+                more = next(answers, None)
+                if more is None:
+                    break
+                pairs += more
         if not pairs:
             raise Refused("the trial was cancelled before anything was planned", code="cancelled")
-        return pairs
+        place = {question: number for number, question in enumerate(sample.questions)}
+        return sorted(pairs, key=lambda pair: place[pair.question])
 
     def tell(self, sample: Sample, pairs: list[Pair], draft: Network) -> dict[str, Any]:
         """Work out what the draft does."""
