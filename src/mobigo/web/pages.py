@@ -21,6 +21,7 @@ from mobigo.kit.requests import Now
 from mobigo.places import service as places
 from mobigo.places.model import AmbiguousPlace, UnknownPlace
 from mobigo.web import (
+    account,
     assets,
     book,
     buying,
@@ -85,7 +86,7 @@ def install(app: FastAPI) -> None:
     app.state.usage_screens = usage.Screens()
     app.include_router(router)
     staff = (signin, desk, sheet, school, school_planning, usage, drafts)
-    for one in (book, buying, stops, lines, fares, tickets, opendata, communes, noted, docs, tiles, *staff):
+    for one in (account, book, buying, stops, lines, fares, tickets, opendata, communes, noted, docs, tiles, *staff):
         app.include_router(one.router)
 
 

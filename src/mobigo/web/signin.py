@@ -24,6 +24,7 @@ COOKIE = "mobigo_token"
 
 HOMES = {
     Role.DRIVER: "/driver",
+    Role.TRAVELLER: "/account",
     Role.SCHOOL: "/staff/school",
     Role.FINANCE: "/staff/fares",
     Role.PUBLISHER: "/staff/usage",
