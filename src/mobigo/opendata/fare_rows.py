@@ -12,7 +12,7 @@ GTFS Schedule Reference, June 2026: fare_leg_rules.txt, fare_transfer_rules.txt,
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from mobigo.fares import gtfs_read
@@ -20,6 +20,7 @@ from mobigo.fares.feed_rows import read_loaded
 from mobigo.fares.gtfs_write import write_fares_among
 from mobigo.fares.model import RideKind
 from mobigo.fares.service import find_in_force
+from mobigo.ondemand.catalogue import read_catalogue
 from mobigo.opendata.gtfs_writer import FARES, NO_FEED, Part, read_rows
 from mobigo.opendata.model import Problem, Severity
 from mobigo.transit.flex_store import list_active_versions
@@ -78,7 +79,7 @@ def read_fares(connection: Connection[Any], parts: Sequence[Part], day: date) ->
     """
     feeds = [part for part in parts if part.version != NO_FEED]
     every = {part.source: _read_routes(connection, part) for part in feeds}
-    region = find_in_force(connection, day)
+    region = _find_region(connection, day)
     ours = {} if region is None or region.demonstration else _list_known(region, every)
     if not ours and len(parts) == 1:
         return Fares(None)
@@ -98,6 +99,22 @@ def read_fares(connection: Connection[Any], parts: Sequence[Part], day: date) ->
     return Fares(rows, tuple(problems))
 
 
+def _find_region(connection: Connection[Any], day: date) -> Catalogue | None:
+    """Find the region's fares; what they say of rides on demand, they say of the lines that run on demand."""
+    region = find_in_force(connection, day)
+    return None if region is None else spell_out(connection, region)
+
+
+def spell_out(connection: Connection[Any], catalogue: Catalogue) -> Catalogue:
+    """Name the lines of networks that rides are of because they are on demand."""
+    services = tuple(sorted(read_catalogue(connection).services))
+    networks = [
+        replace(one, routes=tuple(dict.fromkeys((*one.routes, *services)))) if RideKind.ON_DEMAND in one.kinds else one
+        for one in catalogue.networks
+    ]
+    return replace(catalogue, networks=tuple(networks))
+
+
 @dataclass(frozen=True)
 class InForce:
     """A catalogue in force for lines of an archive."""
@@ -113,7 +130,7 @@ def list_catalogues(connection: Connection[Any], parts: Sequence[Part], day: dat
     """List the catalogues whose prices are in force on a day, as `read_fares` chooses among them."""
     feeds = [part for part in parts if part.version != NO_FEED]
     every = {part.source: _read_routes(connection, part) for part in feeds}
-    region = find_in_force(connection, day)
+    region = _find_region(connection, day)
     ours = {} if region is None or region.demonstration else _list_known(region, every)
     found = [InForce(region, None, ours)] if region is not None and ours else []
     for source, routes in every.items():

@@ -54,7 +54,7 @@ def judge(making: Making, dataset: Dataset, draft: Draft) -> list[Problem]:
 
 def _judge_file(making: Making, file: Made) -> list[Problem]:
     if file.format == "GTFS":
-        return [*_ask_guru(str(file.path)), *_load_back(making, file)]
+        return [*ask_guru(str(file.path)), *_load_back(making, file)]
     if file.format in {"NeTEx", "SIRI"}:
         return check_xml(making.schemas, file.format, file.path)
     return []
@@ -236,14 +236,22 @@ def _check_cell(cell: str, kind: str, asked: dict[str, Any]) -> Iterator[str]:
     yield from (rule for rule, wanted in asked.items() if rule in RULES and not RULES[rule](cell, value, wanted))
 
 
-def _ask_guru(path: str) -> list[Problem]:
+def ask_guru(path: str) -> list[Problem]:
+    """Ask gtfs-guru about an archive; errors that importing would have refused are ours, others are the source's."""
     found: list[Problem] = []
     notices: list[dict[str, Any]] = gtfs_guru.validate(path).to_dict()["notices"]
     for one in notices:
-        severity = _severity(str(one["code"]), str(one["severity"]))
+        severity = Severity.INFO if _is_rebate(one) else _severity(str(one["code"]), str(one["severity"]))
         sample = json.dumps(one["sampleNotices"][0], ensure_ascii=False)[:LONG] if one["sampleNotices"] else ""
         found.append(Problem("gtfs-guru", one["code"], severity, int(one["totalNotices"]), sample))
     return sorted(found, key=lambda problem: (list(Severity).index(problem.severity), problem.code))
+
+
+def _is_rebate(notice: dict[str, Any]) -> bool:
+    """Tell whether a notice is about prices below zero only: the reference has them, for rebates of transfers."""
+    samples = notice["sampleNotices"]
+    of_prices = [one.get("filename") == "fare_products.txt" and one.get("fieldName") == "amount" for one in samples]
+    return notice["code"] == "number_out_of_range" and bool(samples) and all(of_prices)
 
 
 def _severity(code: str, said: str) -> Severity:

@@ -18,7 +18,7 @@ from mobigo.fares.service import list_in_force
 from mobigo.ondemand.catalogue import read_catalogue
 from mobigo.opendata.archive import hash_members
 from mobigo.opendata.carpool_sets import list_carpool_sets
-from mobigo.opendata.fare_rows import list_known_lines
+from mobigo.opendata.fare_rows import list_known_lines, spell_out
 from mobigo.opendata.licences import OWN
 from mobigo.opendata.making import Draft, Made, Maker
 from mobigo.opendata.model import Dataset, Said
@@ -152,6 +152,7 @@ def _write_netex(making: Making, catalogue: Catalogue) -> Made:
     def refer_line(route: str) -> str:
         return refer("FlexibleLine" if route in on_demand else "Line", route)
 
+    catalogue = spell_out(making.connection, catalogue)
     routes = list_known_lines(making.connection, catalogue)
     frame = FareFrame(catalogue, owner="", routes=routes, refer_line=refer_line, own_days=True)
     path = making.folder / "netex.zip"

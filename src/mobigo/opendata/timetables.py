@@ -19,7 +19,7 @@ from mobigo.opendata.model import Dataset, Family, Said, SourceLicence
 from mobigo.transit.flex_store import list_active_versions
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
     from typing import Any
 
@@ -135,13 +135,18 @@ def _make(parts: Sequence[gtfs_writer.Part], making: Making) -> Draft:
     licences = find_licences(making.connection)
     own = [licences[part.source] for part in parts]
     publisher = gtfs_writer.Publisher(
-        making.publisher.name, making.publisher.website, making.publisher.language, making.publisher.email
+        making.publisher.name,
+        making.publisher.website,
+        making.publisher.language,
+        making.publisher.email,
+        making.publisher.url or None,
     )
+    credited = _credit(own, {} if len(parts) == 1 else _list_publishers(making.connection))
     services = ondemand_rows.read_in_force(making.connection, [part.source for part in parts])
     beside = ondemand_rows.make_beside(making.connection, services, [part.source for part in parts])
     fares = fare_rows.read_fares(making.connection, parts, making.now.date())
     counts = gtfs_writer.write_gtfs(
-        making.connection, parts, path, publisher, fares=fares.rows, attributions=_credit(own), beside=beside
+        making.connection, parts, path, publisher, fares=fares.rows, attributions=credited, beside=beside
     )
     first, last = gtfs_writer.find_period(making.connection, parts, beside)
     said = Said(
@@ -178,13 +183,30 @@ VIEWS = (
 """Further files of a data set: name, what writes it, media type, format, standard."""
 
 
-def _credit(own: Sequence[SourceLicence]) -> list[gtfs_writer.Row]:
-    """Credit sources in the file, as they ask to be."""
-    return [
-        {"attribution_id": f"{one.source}:licence", "organization_name": one.attribution, "is_producer": "1"}
-        for one in own
-        if one.attribution
-    ]
+def _credit(own: Sequence[SourceLicence], publishers: Mapping[str, tuple[str, str]]) -> list[gtfs_writer.Row]:
+    """Credit sources in the file: as they ask to be, else those of several by who publishes them."""
+    found: list[gtfs_writer.Row] = []
+    for one in own:
+        name, url = publishers.get(one.source, ("", ""))
+        if one.attribution or name:
+            found.append({
+                "attribution_id": f"{one.source}:licence",
+                "organization_name": one.attribution or name,
+                "is_producer": "1",
+                "attribution_url": url,
+            })  # fmt: skip
+    return found
+
+
+def _list_publishers(connection: Connection[Any]) -> dict[str, tuple[str, str]]:
+    """List who publishes each feed in service, with their address; else its agencies."""
+    rows = connection.execute(
+        "SELECT feed.source, coalesce(feed_publisher_name, (SELECT string_agg(agency_name, ', ' ORDER BY agency_name)"
+        " FROM agency WHERE version_id = feed.active_version)), coalesce(feed_publisher_url, '')"
+        " FROM feed LEFT JOIN feed_info ON feed_info.version_id = feed.active_version"
+        " WHERE feed.active_version IS NOT NULL"
+    )
+    return {source: (name or "", url) for source, name, url in rows}
 
 
 def _find_extent(
