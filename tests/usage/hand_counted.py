@@ -113,6 +113,11 @@ def count_days(connection: psycopg.Connection) -> None:
             " (%s, 'carpool', 'mobigo', 'c1', 1, 30000, 10000, 0, 2, 40000, 400, 250, 300, 6528)",
             [day],
         )
+        # 10 km and half an hour, and nobody noted who rode
+        run(
+            "INSERT INTO usage_supply VALUES (%s, 'school', 'school', 's1', 1, 10000, 0, 1800, 0, 0, NULL, NULL, 0, 0)",
+            [day],
+        )
     for day in BEFORE:
         run(
             "INSERT INTO usage_supply VALUES"

@@ -160,7 +160,7 @@ def test_villages_are_told_with_their_departures(town: AppClient) -> None:
 
 
 def test_costs_are_of_rates_and_of_what_was_paid(town: AppClient) -> None:
-    carpool, line = rows(town, "economy")
+    carpool, school, line = rows(town, "economy")
     # 24 km at 2.06 EUR and an hour at 31.50 EUR are 80.94 EUR a day
     assert (line["cost_cents"], line["cost_from"], line["cost_known"]) == (5 * 8_094, "published", 1)
     assert (line["fares_cents"], line["subsidy_cents"]) == (257 * 200, 5 * 8_094 - 257 * 200)
@@ -168,12 +168,18 @@ def test_costs_are_of_rates_and_of_what_was_paid(town: AppClient) -> None:
     assert (line["cost_per_passenger_cents"], line["co2_per_passenger_km"]) == (round(40_470 / 257), 113.2)
     assert (carpool["cost_cents"], carpool["subsidy_cents"], carpool["cost_from"]) == (2_000, 1_250, "paid")
     assert (carpool["empty_km"], carpool["mean_aboard"]) == (50, 1.33)
+    # 10 km at 2.06 EUR and half an hour at 31.50 EUR a day; who rides is noted by nobody
+    assert (school["cost_cents"], school["cost_per_passenger_km"], school["cost_per_passenger_cents"]) == (
+        5 * 3_635, None, None,
+    )  # fmt: skip
     services = {row["service"]: row for row in rows(town, "economy", by="service")}
     assert services["transit"]["passengers"] == 257
 
 
 def test_trends_compare_by_counted_day(town: AppClient) -> None:
     found = {row["figure"]: row for row in rows(town, "trends")}
+    # of the line and the carpool: 404.70 EUR and 20 EUR for 1285 km and 200 km
+    assert found["cost_per_passenger_km"]["value"] == round((40_470 + 2_000) / 1_485, 2)
     assert (found["passengers"]["value"], found["passengers"]["before"]) == (267, 200)
     assert found["passengers"]["change"] == round(267 / 200 - 1, 3)
     assert (found["on_time"]["value"], found["on_time"]["before"], found["on_time"]["points"]) == (0.825, None, None)
@@ -216,8 +222,8 @@ def test_answers_are_files_too(town: AppClient) -> None:
     assert "Coûts par ligne" in book.sheetnames
     costs = book["Coûts par ligne"]
     head = [cell.value for cell in costs[1]]
-    assert costs.cell(3, head.index("Coût (€)") + 1).value == 404.7
-    assert "€" in costs.cell(3, head.index("Coût (€)") + 1).number_format
+    assert costs.cell(4, head.index("Coût (€)") + 1).value == 404.7
+    assert "€" in costs.cell(4, head.index("Coût (€)") + 1).number_format
 
 
 def test_staff_say_what_a_line_costs_and_seats(test_cluster: str, tmp_path_factory: pytest.TempPathFactory) -> None:

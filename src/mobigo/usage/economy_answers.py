@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any
 
+from mobigo.trace.model import Service
 from mobigo.usage.answers import Answer, Column, Kind, join_id, read_lines, rounded, share
 from mobigo.usage.economy import KILOMETRE
 from mobigo.usage.sentences import say
@@ -57,11 +58,16 @@ class Sum:
     cost: int = 0
     subsidy: int = 0
     costed_metres: int = 0
-    """Of vehicles whose cost is known, as the next four."""
-    costed_passengers: int = 0
-    costed_passenger_metres: int = 0
-    costed_fares: int = 0
+    """Of vehicles whose cost is known."""
     costed_days: int = 0
+    told_cost: int = 0
+    """Of what is known to carry somebody or nobody, as the next five: passengers of school circuits are often noted
+    by nobody, and their cost is then shared among none."""
+    told_subsidy: int = 0
+    told_fares: int = 0
+    told_passengers: int = 0
+    told_passenger_metres: int = 0
+    told_days: int = 0
     grams: int = 0
     emitting_metres: int = 0
     """Passenger metres whose emission is known."""
@@ -86,12 +92,12 @@ class Sum:
     @property
     def cost_per_km(self) -> float | None:
         """Cents per passenger kilometre, of what has a known cost."""
-        return per(self.cost, self.costed_passenger_metres / KILOMETRE) if self.costed_days else None
+        return per(self.told_cost, self.told_passenger_metres / KILOMETRE) if self.told_days else None
 
     @property
     def subsidy_per_km(self) -> float | None:
         """Cents per passenger kilometre, of what has a known cost."""
-        return per(self.subsidy, self.costed_passenger_metres / KILOMETRE) if self.costed_days else None
+        return per(self.told_subsidy, self.told_passenger_metres / KILOMETRE) if self.told_days else None
 
     @property
     def grams_per_km(self) -> float | None:
@@ -114,10 +120,10 @@ class Sum:
             share(self.costed_metres, self.metres) if self.metres else None,
             self.fares,
             self.subsidy if known else None,
-            rounded(per(self.cost, self.costed_passengers), 0) if known else None,
+            rounded(per(self.told_cost, self.told_passengers), 0) if self.told_days else None,
             self.cost_per_km,
             self.subsidy_per_km,
-            share(self.costed_fares, self.cost) if known else None,
+            share(self.told_fares, self.told_cost) if self.told_days else None,
             round(self.grams / GRAMS, 1) if self.emitting_days else None,
             self.grams_per_km,
         )
@@ -153,8 +159,10 @@ def _read_day(rates: Rates, day: date, key: tuple[str, str, str], route_type: in
         one.published = int(cost is not None and not one.said)
     if cost is not None:
         one.cost, one.subsidy = cost, cost - fares if subsidy is None else subsidy
-        one.costed_days, one.costed_metres, one.costed_passengers = 1, metres, passengers
-        one.costed_passenger_metres, one.costed_fares = ridden, fares
+        one.costed_days, one.costed_metres = 1, metres
+        if passengers or key[0] != Service.SCHOOL:
+            one.told_days, one.told_cost, one.told_subsidy, one.told_fares = 1, one.cost, one.subsidy, fares
+            one.told_passengers, one.told_passenger_metres = passengers, ridden
     if grams is not None:
         one.grams, one.emitting_metres, one.emitting_days = grams, ridden, 1
     return one
