@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from mobigo.cli.usage import count_due
 from mobigo.kit.clock import Clock
+from mobigo.settings import read_settings
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -35,6 +38,9 @@ def test_use_is_imagined_counted_and_told(run: Run, home: Path) -> None:
     ]
     assert stands["notes"]["trace_search"] > 200
     assert "school_day" in run("usage", "status")[1]
+    count_due(os.environ["MOBIGO_DATABASE_URL"], read_settings())  # as the worker does every hour
+    stands = json.loads(run("usage", "status", "--json")[1])
+    assert [one["day"] for one in stands["days"]] == ["2026-11-18", "2026-11-19"]
 
 
 def test_use_is_imagined_in_a_sandbox_only(run: Run) -> None:

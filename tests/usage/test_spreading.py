@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from distributed import LocalCluster
 
 from mobigo.kit.errors import Conflict, Unavailable
 from mobigo.usage import spreading
@@ -71,6 +72,21 @@ def test_one_that_fails_does_not_stop_the_others() -> None:
     assert isinstance(done[-1], Conflict)
     assert isinstance(done[0], Unavailable)
     assert str(done[0]) == "0 failed where it was worked on: ZeroDivisionError: division by zero"
+
+
+def test_workers_of_a_scheduler_elsewhere_are_asked() -> None:
+    here = {"protocol": "tcp", "dashboard_address": "127.0.0.1:0", "processes": False}
+    with LocalCluster(n_workers=1, threads_per_worker=1, **here) as cluster:
+        with spreading.open_crew(cluster.scheduler_address) as crew:
+            assert dict(crew.work(invert, [2, 4])) == {2: 0.5, 4: 0.25}
+        cluster.scale(0)
+        with pytest.MonkeyPatch.context() as hurried:
+            hurried.setattr(spreading, "PATIENCE", 1.0)
+            with (
+                pytest.raises(Unavailable, match="has no worker; start one with `dask worker tcp://"),
+                spreading.open_crew(cluster.scheduler_address),
+            ):
+                pass
 
 
 def test_nobody_waits_for_workers_that_are_gone(monkeypatch: pytest.MonkeyPatch) -> None:
