@@ -22,7 +22,8 @@ def test_a_square_lies_within_an_outline_or_near_a_centre(database_url: str) -> 
         assert found == {AT_SEMUR: "21603", AT_LAC: "21998", beside: "21998", near: "21999"}
         connection.execute(
             "INSERT INTO osm_area_versions"
-            " (version, osm_type, osm_id, kind, name, square_metres, admin_level, min_zoom, geom) VALUES (1, 'relation', 1, 'administrative', 'Semur', 1e7, 8, 8, ST_Multi(ST_MakeEnvelope("
+            " (version, osm_type, osm_id, kind, name, square_metres, admin_level, min_zoom, geom)"
+            " VALUES (1, 'relation', 1, 'administrative', 'Semur', 1e7, 8, 8, ST_Multi(ST_MakeEnvelope("
             "%(west)s, 47.45, 4.42, 47.53, 4326))), (1, 'relation', 2, 'administrative', 'Vide', 1e6, 8, 8,"
             " ST_Multi(ST_MakeEnvelope(5, 47, 5.02, 47.02, 4326)))",
             {"west": SEMUR.lon - 0.02},
