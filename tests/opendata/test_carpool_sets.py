@@ -6,6 +6,7 @@ import csv
 import json
 import zipfile
 from datetime import UTC, date, datetime
+from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
 import psycopg
@@ -20,6 +21,7 @@ from mobigo.opendata.gate import check_table
 from mobigo.opendata.licences import find_licence
 from mobigo.opendata.making import Making, Publisher
 from mobigo.opendata.model import SourceLicence
+from mobigo.opendata.timetables import FEATURES, LOOKS
 from mobigo.parking import store as parking_store
 from mobigo.parking.model import Kind, ParkingPlace
 from mobigo.parking.register import read_register
@@ -145,6 +147,17 @@ def test_stops_of_lines_are_places_where_the_communes_are_known(making: Making) 
     assert line.stops[0].name in {row["nom_lieu"] for row in rows}
     assert {row["type"] for row in rows} == {"Ligne de covoiturage"}
     assert all("Ligne" in row["comm"] for row in rows)
+
+
+def test_the_platform_has_words_for_what_is_in_a_data_set(making: Making) -> None:
+    parking_store.replace_source(making.connection, AIRE.source, "x", NOW, [AIRE])
+    said = SourceLicence("departement", find_licence("etalab-2.0"), "Département", True, "staff", NOW)
+    store.set_source_licence(making.connection, said)
+    features = {*FEATURES, *LOOKS, "sales_points"}
+    features |= {one for name in ("carpool-lines", "carpool-places") for one in make(making, name).said.features}
+    for language in ("fr", "en"):
+        words = json.loads(files("mobigo.web").joinpath(f"languages/opendata.{language}.json").read_text("utf-8"))
+        assert {f"opendata.feature.{one}" for one in features} <= words.keys()
 
 
 def draw_commune(making: Making, centre: Point, name: str, insee: str) -> None:
