@@ -12,23 +12,26 @@ import psycopg
 import pytest
 from starlette.requests import Request
 from tests.conftest import new_database, serve
-from tests.journeys.conftest import NOW, _make_valley, at
+from tests.journeys.conftest import FEED, NOW, _make_valley, at
 
 from mobigo.accounts.key import read_key
 from mobigo.accounts.model import Role
 from mobigo.accounts.token import issue
 from mobigo.db.engine import libpq_conninfo, open_engine
 from mobigo.journeys.model import JourneyRequest
+from mobigo.journeys.noting import list_changes
 from mobigo.journeys.service import plan
 from mobigo.kit.clock import Clock
 from mobigo.kit.geo import parse_point
 from mobigo.kit.grid import cell_at
+from mobigo.trace.model import Change
 from mobigo.web.app import create_app
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from fastapi import FastAPI
+    from tests.journeys.conftest import Valley
 
     from mobigo.trace.noting import Notebook
 
@@ -192,13 +195,24 @@ def test_where_nothing_goes_the_reason_is_noted(asking: Asking) -> None:
     assert (near["outcome"], near["reason"]) == ("walk_only", "walking_better")
 
 
-def test_a_change_between_vehicles_is_noted_with_its_times(asking: Asking) -> None:
+def test_staying_seated_is_no_change(asking: Asking) -> None:
     asking.ask(at="2026-11-23T11:50")
-    changes = asking.notes("trace_change")
-    (search,) = asking.notes()
-    assert search["changes"] == len(changes)
-    for one in changes:
-        assert (one["trip"], one["to_trip"]) == ("noon1", "noon2")
+    assert asking.notes("trace_change") == []
+    assert [one["changes"] for one in asking.notes()] == [0]
+
+
+def test_a_change_between_vehicles_is_noted_with_its_times(own_valley: Valley) -> None:
+    own_valley.load_feed(trips=FEED["trips.txt"].replace(",n,", ",,"))
+    own_valley.build()
+    network = own_valley.network()
+    question = JourneyRequest(FROM, TO, datetime.fromisoformat("2026-11-23T11:50+01:00"), max_walk=150)
+    journey = next(one for one in plan(network, question).journeys if one.transfers)
+    (change,) = list_changes(journey, network)
+    day = date(2026, 11, 23)
+    assert change == Change(
+        day, "val", "noon1", "pont", 12 * 3600 + 120, day, "val", "noon2", "pont", 12 * 3600 + 300, change.walk
+    )
+    assert 0 <= change.walk <= 180
 
 
 def test_there_and_back_are_two_searches(asking: Asking) -> None:

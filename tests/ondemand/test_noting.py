@@ -12,10 +12,12 @@ from tests.journeys.taxi_stand import point
 from tests.ondemand.taxi_town import DRIVES, TUESDAY
 
 from mobigo.accounts.model import Role
+from mobigo.cli.tending import Tending
 from mobigo.db.engine import libpq_conninfo
 from mobigo.kit.geo import haversine
 from mobigo.kit.grid import cell_at
 from mobigo.ondemand.noting import _split, note_runs
+from mobigo.settings import Settings
 from mobigo.trace.store import gather
 
 if TYPE_CHECKING:
@@ -142,6 +144,19 @@ def test_a_shift_is_noted_once_with_its_metres(taxi_town: TaxiTown) -> None:
     assert run["passenger_metres"] == 2 * loaded
     assert (run["metres"], run["empty_metres"]) == (way, way - loaded)
     assert run["day"] == date(2026, 11, 24)
+
+
+def test_the_worker_notes_the_shifts_that_are_over(taxi_town: TaxiTown) -> None:
+    (leg,) = taxi_town.book(taxi_town.quote(9))["legs"]
+    drive(taxi_town, leg)
+    taxi_town.put_clock(TUESDAY + timedelta(hours=30))
+    home = taxi_town.http.app.state.notes.masks.home
+    (home / "sandbox").touch()
+    tending = Tending(taxi_town.database_url, Settings(home, taxi_town.database_url, None, (), home))
+    for _ in range(2):
+        tending.note_runs()
+    tending._engine.dispose()
+    assert [one["source"] for one in list_notes(taxi_town, "trace_run")] == ["val:F"]
 
 
 @pytest.mark.parametrize(("whole", "weights"), [(10, [1, 1, 1]), (7, [0, 0]), (0, [3]), (1_001, [1, 999])])
