@@ -75,6 +75,30 @@ def test_a_trip_is_drawn_with_its_seats(town: AppClient) -> None:
     assert "nothing was counted of trip town:none" in gone.text
 
 
+def test_finance_says_what_a_line_costs(town: AppClient) -> None:
+    said = town.get(f"{HOME}/rates", params={"lang": "en"}).text
+    assert "€2.06" in said
+    assert "Cour des comptes" in said
+    told = {
+        "service": "transit",
+        "line": "town:1",
+        "starts": "2026-12-01",
+        "kilometre": "2,5 €",
+        "origin": "contract 7",
+    }
+    done = town.post(f"{HOME}/rates", data=told)
+    assert (done.status_code, done.headers["location"]) == (303, f"{HOME}/rates")
+    for wrong in ({"kilometre": "much"}, {"kilometre": ""}, {"starts": "soon"}, {"origin": ""}, {"kilometre": "-1"}):
+        assert town.post(f"{HOME}/rates", data=told | wrong).status_code == 400, wrong
+    town.cookies.clear()
+    enter(town, Role.DISPATCHER)
+    assert "Say a rate" not in town.get(f"{HOME}/rates", params={"lang": "en"}).text
+    assert town.post(f"{HOME}/rates", data=told).status_code == 403
+    town.cookies.clear()
+    enter(town, Role.FINANCE)
+    assert town.post(f"{HOME}/rates", data=told, headers={"Origin": "https://evil.example"}).status_code == 403
+
+
 def test_every_answer_is_handed_out_in_every_form(town: AppClient) -> None:
     for name in FILES:
         text = town.get(f"{HOME}/files/{name}.csv", params=WEEK)

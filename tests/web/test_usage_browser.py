@@ -64,7 +64,7 @@ def test_without_scripts_on_a_small_screen_the_period_is_changed_and_a_file_take
 @pytest.mark.parametrize("visit", [{"viewport": {"width": 320, "height": 640}}], indirect=True)
 def test_at_320_pixels_nothing_is_cut_off(visit: Visit, site: Any) -> None:  # noqa: ANN401
     page = sign_in(visit, site.app, Role.FINANCE, "claire", HOME)
-    for path in (HOME + ASKED, f"{HOME}/trip{ASKED}&trip=demonstration:120_r1"):
+    for path in (HOME + ASKED, f"{HOME}/trip{ASKED}&trip=demonstration:120_r1", f"{HOME}/rates"):
         page.goto(visit.address + path)
         assert page.evaluate("document.documentElement.scrollWidth") <= 320, path
         assert violations(page) == [], path

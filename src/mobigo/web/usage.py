@@ -7,14 +7,16 @@ from collections import OrderedDict, defaultdict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import date, timedelta
+from math import isfinite
 from threading import Lock
 from typing import Annotated, Any, cast
 
 from fastapi import APIRouter, Depends, Path, Query, Request, Response
-from fastapi.responses import JSONResponse
+from fastapi.responses import JSONResponse, RedirectResponse
 from psycopg import Connection
+from pydantic import ValidationError
 
-from mobigo.accounts.model import Person
+from mobigo.accounts.model import Person, Role
 from mobigo.db.session import Database, driver
 from mobigo.kit.errors import InvalidInput, MobigoError, NotFound
 from mobigo.kit.requests import Now
@@ -30,6 +32,7 @@ from mobigo.usage.model import DayType
 from mobigo.usage.sentences import Said, say, write_number
 from mobigo.usage.service import ZONE
 from mobigo.web import words
+from mobigo.web.forms import Form
 from mobigo.web.html import READ, page
 from mobigo.web.signin import admit
 
@@ -348,6 +351,66 @@ def usage_trip_page(room: InRoom, trip: Annotated[str, Query(max_length=LONG)] =
         "usage_trip.html", status=200 if profile else 404, problem=problem, profile=profile, steps=steps, seats=seats,
         trip=trip, chart=CHART,
     )  # fmt: skip
+
+
+RATE_FIELDS = ("service", "line", "starts", "kilometre", "vehicle_hour", "run", "places", "origin")
+
+
+@router.api_route("/rates", methods=READ)
+def usage_rates_page(room: InRoom) -> Response:
+    """Show what vehicles cost and how many they seat, and let finance say better."""
+    return show_rates(room, {"starts": room.now.astimezone(ZONE).date().isoformat()}, room.problem)
+
+
+@router.post("/rates")
+def say_rate(room: InRoom, _: Annotated[Person, Depends(admit(Role.FINANCE))], form: Form) -> Response:
+    """Write what somebody of finance says of a line's vehicles."""
+    told = {name: form.get(name, long=LONG) for name in RATE_FIELDS}
+    try:
+        body = api.RateBody.model_validate({
+            "service": told["service"], "line": told["line"], "starts": told["starts"], "origin": told["origin"],
+            "kilometre_cents": read_euros(told["kilometre"]), "hour_cents": read_euros(told["vehicle_hour"]),
+            "run_cents": read_euros(told["run"]), "seats": int(told["places"]) if told["places"].isdecimal() else None,
+        })  # fmt: skip
+        api.say_usage_rate(session=room.session, now=room.now, person=room.person, body=body)
+    except ValidationError as error:
+        first = error.errors()[0]
+        return show_rates(room, told, f"{'.'.join(map(str, first['loc']))}: {first['msg']}")
+    except MobigoError as error:
+        return show_rates(room, told, str(error))
+    return RedirectResponse(f"/staff/usage/rates{'?lang=' + room.query['lang'] if 'lang' in room.query else ''}", 303)
+
+
+def show_rates(room: Room, told: dict[str, str], problem: str) -> Response:
+    """Write the page of rates, with what was typed."""
+    today = room.now.astimezone(ZONE).date()
+    return room.page(
+        "usage_rates.html",
+        status=400 if problem else 200,
+        problem=problem,
+        rates=api.list_usage_rates(session=room.session, now=room.now, _=room.person, on=today).rates,
+        writes=room.person.role in {Role.FINANCE, Role.ADMIN},
+        told=dict.fromkeys(RATE_FIELDS, "") | told,
+        all_lines=list_choices(room.connection),
+    )
+
+
+def read_euros(text: str) -> float | None:
+    """Read euros as people type them, in cents; None for nothing.
+
+    Raises
+    ------
+    InvalidInput
+        When they are no amount.
+    """
+    if not text.strip():
+        return None
+    plain = text.replace("\u202f", "").replace("\u00a0", "").replace(" ", "").replace("€", "").replace(",", ".")
+    try:
+        cents = float(plain) * 100
+    except ValueError:
+        raise InvalidInput(f"{text[:20]!r} is no amount in euros; write it like 2,06", code="invalid_rate") from None
+    return round(cents, 3) if isfinite(cents) else None
 
 
 @router.api_route("/map.json", methods=READ)
