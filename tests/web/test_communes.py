@@ -104,3 +104,10 @@ def test_planner_stops_and_search_lead_there(site: Site, http: httpx.Client) -> 
     stops = http.get(f"{site.address}/v1/places", params={"q": "Gare routière", "kind": "stop"}).json()["places"]
     assert stops[0]["page"] is None
     assert "/communes?at=47." in http.get(f"{site.address}/stops/{stops[0]['id']}").text
+
+
+def test_a_village_that_nothing_serves_is_told_so_and_what_counts(site: Site, http: httpx.Client) -> None:
+    page = http.get(f"{site.address}/communes/darcey", params={"lang": "en"}).text
+    for said in ("No service calls at Darcey", "Nearest stops", "unmet needs", "/?from=Darcey", "Not here: stop of a"):
+        assert said in page, said
+    assert 'id="next"' not in page
