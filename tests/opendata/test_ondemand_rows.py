@@ -186,3 +186,23 @@ def test_a_source_of_the_staff_alone_is_a_data_set(
     assert set(pl.read_parquet(calls)["trip_id"]).isdisjoint({"valley:v1"})
     connection.rollback()
     assert {one.outcome for one in press.publish(["timetables-taxis"])} == {Outcome.UNCHANGED}
+
+
+def test_a_feed_of_a_draft_comes_out_as_adopted(
+    connection: psycopg.Connection[Any], database_url: str, tmp_path: Path
+) -> None:
+    """One record of a zone alone, as drafts had it: published are two, to get on and to get off."""
+    draft = files(
+        trips="route_id,service_id,trip_id\nfeeder,week,alone",
+        stop_times="""
+            trip_id,stop_sequence,location_id,start_pickup_drop_off_window,end_pickup_drop_off_window,pickup_type,drop_off_type
+            alone,1,zone,06:00:00,20:00:00,2,2
+        """,
+    )
+    load_gtfs(pack(tmp_path / "draft.zip", draft), "draft", database_url, now=NOW)
+    (found,) = read_in_force(connection, ["draft"])
+    assert (found.written, found.left_out) == ({"draft:feeder"}, {"alone"})
+    assert write(connection, tmp_path / "out.zip", "draft")["stop_times"] == 2
+    back = load_back(connection, database_url, tmp_path / "out.zip")
+    (trip,) = back["draft:feeder"].trips
+    assert [(call.pickup_type, call.drop_off_type) for call in trip.calls] == [(2, 1), (1, 2)]

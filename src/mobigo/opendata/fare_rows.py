@@ -20,9 +20,9 @@ from mobigo.fares.feed_rows import read_loaded
 from mobigo.fares.gtfs_write import write_fares_among
 from mobigo.fares.model import RideKind
 from mobigo.fares.service import find_in_force
-from mobigo.ondemand.catalogue import read_catalogue
 from mobigo.opendata.gtfs_writer import FARES, NO_FEED, Part, read_rows
 from mobigo.opendata.model import Problem, Severity
+from mobigo.opendata.ondemand_rows import read_services
 from mobigo.transit.flex_store import list_active_versions
 
 if TYPE_CHECKING:
@@ -107,7 +107,7 @@ def _find_region(connection: Connection[Any], day: date) -> Catalogue | None:
 
 def spell_out(connection: Connection[Any], catalogue: Catalogue) -> Catalogue:
     """Name the lines of networks that rides are of because they are on demand."""
-    services = tuple(sorted(read_catalogue(connection).services))
+    services = tuple(sorted(read_services(connection).services))
     networks = [
         replace(one, routes=tuple(dict.fromkeys((*one.routes, *services)))) if RideKind.ON_DEMAND in one.kinds else one
         for one in catalogue.networks

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary
 
 from psycopg import sql
 
@@ -71,16 +72,26 @@ class InForce:
     """Trips of the feed that are left out."""
 
 
+_kept: WeakKeyDictionary[Connection[Any], Catalogue] = WeakKeyDictionary()
+"""The catalogue as a connection read it last: what did not change since is not read again."""
+
+
+def read_services(connection: Connection[Any]) -> Catalogue:
+    """Read all services in force; a connection that asks again is answered from what it read."""
+    _kept[connection] = read_catalogue(connection, _kept.get(connection))
+    return _kept[connection]
+
+
 def list_staff_sources(connection: Connection[Any]) -> list[str]:
     """List sources of services that no feed in service has."""
     feeds = {source for source, _ in list_active_versions(connection)}
-    return sorted({source_of(id_) for id_ in read_catalogue(connection).services} - feeds)
+    return sorted({source_of(id_) for id_ in read_services(connection).services} - feeds)
 
 
 def list_staff_names(connection: Connection[Any]) -> dict[str, str]:
     """Name the sources of `list_staff_sources` by the agencies of their services."""
     names: dict[str, set[str]] = {source: set() for source in list_staff_sources(connection)}
-    for service in read_catalogue(connection).services.values():
+    for service in read_services(connection).services.values():
         if source_of(service.id) in names:
             names[source_of(service.id)].add(service.agency.get("agency_name", ""))
     return {source: ", ".join(sorted(found - {""})) or source for source, found in names.items()}
@@ -88,7 +99,7 @@ def list_staff_names(connection: Connection[Any]) -> dict[str, str]:
 
 def read_in_force(connection: Connection[Any], sources: Sequence[str]) -> list[InForce]:
     """Read the services of sources that have any, or had."""
-    catalogue = read_catalogue(connection)
+    catalogue = read_services(connection)
     versions = dict(list_active_versions(connection))
     said = {one.id: one for one in services_store.list_newest(connection)}
     changed = {id_ for id_, one in said.items() if one.withdrawn or (one.document or {}).get("form") == WHOLE}

@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Any
 from mobigo.carpool import openfile_store
 from mobigo.fares import tables
 from mobigo.fares.service import list_in_force
-from mobigo.ondemand.catalogue import read_catalogue
 from mobigo.opendata.archive import hash_members
 from mobigo.opendata.carpool_sets import list_carpool_sets
 from mobigo.opendata.fare_rows import list_known_lines, spell_out
@@ -25,6 +24,7 @@ from mobigo.opendata.model import Dataset, Said
 from mobigo.opendata.netex_fares import FareFrame
 from mobigo.opendata.netex_writer import write_netex_of
 from mobigo.opendata.netex_xml import add_frame, refer
+from mobigo.opendata.ondemand_rows import read_services
 from mobigo.school import open_data as school
 from mobigo.school import register_store
 from mobigo.school.network import read_network
@@ -147,7 +147,7 @@ def _make_fares(making: Making) -> Draft | None:
 
 def _write_netex(making: Making, catalogue: Catalogue) -> Made:
     """Write the catalogue as NeTEx, for the lines in service that it speaks of."""
-    on_demand = read_catalogue(making.connection).services
+    on_demand = read_services(making.connection).services
 
     def refer_line(route: str) -> str:
         return refer("FlexibleLine" if route in on_demand else "Line", route)
