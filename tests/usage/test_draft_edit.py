@@ -14,6 +14,7 @@ from mobigo.kit.errors import InvalidInput, Refused
 from mobigo.transit.timetable import build, day_number, list_running
 from mobigo.usage.draft import Document, plain, read_changes, read_document
 from mobigo.usage.draft_edit import refuse_faults
+from mobigo.usage.draft_zones import edit_services
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -240,6 +241,66 @@ def test_a_station_is_no_stop_but_its_stops_are_named(tmp_path: Path) -> None:
 def test_what_is_no_change_is_refused_by_name(raw: object) -> None:
     with pytest.raises(InvalidInput, match="correct it and try again"):
         read_changes(raw)
+
+
+SQUARE = [[[5.0, 46.9], [5.2, 46.9], [5.2, 47.1], [5.0, 47.1], [5.0, 46.9]]]
+KNOT = [[5.0, 47.0], [5.2, 47.2], [5.2, 47.0], [5.0, 47.2], [5.0, 47.0]]
+FRANCE = [[0.0, 40.0], [9.0, 40.0], [9.0, 49.0], [0.0, 49.0], [0.0, 40.0]]
+ALWAYS = [{"first": "06:00", "last": "20:00"}]
+
+
+def zone(**more: Any) -> dict[str, Any]:  # noqa: ANN401 - members of the change
+    """Write a zone."""
+    area = {"type": "Polygon", "coordinates": SQUARE}
+    return change("open_zone", **({"id": "z", "name": "Z", "area": area, "hours": ALWAYS} | more))
+
+
+def test_a_zone_is_opened_changed_and_closed(town: FeedTables) -> None:
+    to_stops = read_changes([zone(stops=["a", "d"], days={"weekdays": [2]})])
+    services, faults = edit_services({}, town, to_stops)
+    assert faults == []
+    service = services["draft:z"]
+    assert [[call.place for call in trip.calls] for trip in service.trips] == [["zone", "stops"], ["stops", "zone"]]
+    assert min(service.calendars["days"].added) == TUESDAY
+    later = read_changes([zone(), change("change_hours", service="draft:z", days={"weekdays": [3]})])
+    services, faults = edit_services({}, town, later)
+    assert faults == []
+    assert min(services["draft:z"].calendars["days"].added) == WEDNESDAY
+    assert edit_services({}, town, read_changes([zone(), change("close_zone", service="draft:z")])) == ({}, [])
+
+
+@pytest.mark.parametrize(
+    ("made", "code"),
+    [
+        (zone(stops=["a", "nowhere"]), "unknown_stop"),
+        (zone(hours=[{"first": "20:00", "last": "06:00"}]), "no_hours"),
+        (zone(days={"first": "2031-01-01"}), "no_days"),
+        (zone(area={"type": "Polygon", "coordinates": [["a"]]}), "invalid_zone"),
+        (zone(area={"type": "Polygon", "coordinates": []}), "invalid_zone"),
+        (zone(area={"type": "Point", "coordinates": [5, 47]}), "invalid_zone"),
+        (
+            zone(area={"type": "Polygon", "coordinates": [[[5, 47], [5.2, 47.2], [5.2, 47], [5, 47.2], [5, 47]]]}),
+            "invalid_zone",
+        ),
+        (
+            zone(area={"type": "Polygon", "coordinates": [[[0, 40], [9, 40], [9, 49], [0, 49], [0, 40]]]}),
+            "zone_too_large",
+        ),
+        (change("close_zone", service="x:y"), "unknown_service"),
+        (change("change_hours", service="x:y"), "unknown_service"),
+    ],
+)
+def test_a_zone_that_cannot_be_says_why(town: FeedTables, made: dict[str, Any], code: str) -> None:
+    services, faults = edit_services({}, town, read_changes([made]))
+    assert services == {}
+    assert [one.code for one in faults] == [code]
+
+
+def test_more_trips_than_a_network_has_are_refused_before_they_are_made(town: FeedTables) -> None:
+    minutely = [{"first": "00:00", "last": "99:59", "minutes": 1}]
+    stops = [{"stop": "ab"[n % 2], "after": 1} for n in range(200)]
+    (fault,) = apply(town, change("add_line", id="n", name="N", stops=stops, there={"every": minutely})).faults
+    assert fault.code == "too_many_calls"
 
 
 def test_a_document_exported_is_imported_as_the_same() -> None:

@@ -158,7 +158,7 @@ def test_demand_near_the_change_is_drawn_more_often() -> None:
     sample = take(demand, 200, near=[spot("a")])
     near, far = sample.strata
     assert (near.people, near.questions, near.whole) == (100, 100, True)
-    assert (far.people, far.questions) == (9_900, 80)
+    assert (far.people, far.questions) == (9_900, 100)  # what those near do not need
     assert sample.people == 10_000
 
 

@@ -153,8 +153,8 @@ class _Editor:
             self.added_calls = added
             self.touched.faults.append(Fault(number, *wrong.args))
 
-    def _check_size(self) -> None:
-        if self.added_calls > MOST_NEW_CALLS:
+    def _check_size(self, more: int = 0) -> None:
+        if self.added_calls + more > MOST_NEW_CALLS:
             what = f"the draft adds more than {MOST_NEW_CALLS} stop times; add fewer trips"
             raise WrongChangeError("too_many_calls", what)
 
@@ -387,6 +387,7 @@ class _Editor:
         if not starts:
             way = "back" if direction else "there"
             raise WrongChangeError("no_departures", f"the line has no departure {way}; give times, or an interval")
+        self._check_size(len(starts) * len(halts))
         names = dict(self.stops.select("stop_id", "stop_name").iter_rows())
         ids = [f"{line}~{direction}~{write_clock(start)}" for start in starts]
         base = dict.fromkeys(COLUMNS["trips"]) | {
@@ -529,6 +530,7 @@ class _Editor:
             )
             ends = mine.group_by("trip_id", maintain_order=True).first()
             halts = _offsets_before(change.stops)
+        self._check_size(ends.height * more)
         rows: list[dict[str, Any]] = []
         for end in ends.iter_rows(named=True):
             at = end["departure_time"] if change.end == "last" else end["arrival_time"]

@@ -153,7 +153,7 @@ def draw(
     weights = np.array([one.people for one in rows], np.int64)
     strata: list[Stratum] = []
     drawn: list[tuple[int, int]] = []
-    sizes = _share_out(inside, most)
+    sizes = _share_out(int(weights[inside].sum()), int(weights.sum()), most)
     for number, (mask, size) in enumerate(zip((inside, ~inside), sizes, strict=True)):
         mine = np.flatnonzero(mask)
         people = int(weights[mine].sum())
@@ -174,12 +174,12 @@ def draw(
     return Sample(tuple(questions), (strata[0], strata[1]), stands, left_out)
 
 
-def _share_out(inside: NDArray[np.bool_], most: int) -> tuple[int, int]:
-    """Share questions out between demand near the change and elsewhere."""
-    if inside.all() or not inside.any():
-        return (most, 0) if inside.all() else (0, most)
-    near = round(SHARE_NEAR * most)
-    return near, most - near
+def _share_out(near: int, people: int, most: int) -> tuple[int, int]:
+    """Share questions out between demand near the change and elsewhere, which has those that the former does not need."""
+    if near in {0, people}:
+        return (most, 0) if near else (0, most)
+    size = max(1, min(near, round(SHARE_NEAR * most), most - 1))
+    return size, max(1, most - size)
 
 
 def _find_near(rows: Sequence[Demand], near: Sequence[Point] | None) -> NDArray[np.bool_]:

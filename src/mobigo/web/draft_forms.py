@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import orjson
+import shapely
+from shapely.geometry import shape
 
 from mobigo.kit.errors import InvalidInput
 from mobigo.usage.communes import list_communes
@@ -197,15 +199,11 @@ def _read_area(connection: Connection[Any], form: Fields) -> dict[str, Any]:
     chosen = set(form.list("commune"))
     if chosen:
         outlines = [one.outline for one in list_communes(connection).values() if one.id in chosen]
-        parts = [
-            polygon
-            for outline in outlines
-            if outline is not None
-            for polygon in ([outline["coordinates"]] if outline["type"] == "Polygon" else outline["coordinates"])
-        ]
-        if not parts:
+        known = [shape(outline) for outline in outlines if outline is not None]
+        if not known:
             raise InvalidInput("the outlines of these communes are not known; give the area as GeoJSON")
-        return {"type": "MultiPolygon", "coordinates": parts}
+        joined: dict[str, Any] = orjson.loads(shapely.to_geojson(shapely.union_all(known)))
+        return joined
     try:
         found = orjson.loads(form.get("area", long=200_000))
     except orjson.JSONDecodeError:
