@@ -175,7 +175,7 @@ def draw(
 
 
 def _share_out(near: int, people: int, most: int) -> tuple[int, int]:
-    """Share questions out between demand near the change and elsewhere, which has those that the former does not need."""
+    """Share questions out between demand near the change and elsewhere, which has what the former does not need."""
     if near in {0, people}:
         return (most, 0) if near else (0, most)
     size = max(1, min(near, round(SHARE_NEAR * most), most - 1))
