@@ -1,8 +1,9 @@
 """What was said of calls, kept for the record: how late vehicles really were, and which did not come.
 
-Only what was said is kept, as it was said last: no delay that was carried on from another call, nothing raised because
-times ran backwards. A call is written when it is due within `AHEAD`, as a source may not speak of it any more once it
-is past. Calls of trips that are in no timetable, or that run with other stops instead, are not kept.
+Only what was said is kept, as it was said last; nothing is raised because times ran backwards. A delay is carried on to
+another call only where GTFS-Realtime means it so (`_carry`). A call is written when it is due within `AHEAD`, as a
+source may not speak of it any more once it is past. Calls of trips that are in no timetable, or that run with other
+stops instead, are not kept.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from psycopg import Connection
 
     from mobigo.transit.changes import Change, Changes
+    from mobigo.transit.hearing import Heard
     from mobigo.transit.live import LiveFeed
     from mobigo.transit.matching import Finder
     from mobigo.transit.overlay import Overlay
@@ -194,7 +196,9 @@ def _read_times(finder: Finder, changes: Sequence[Change]) -> pl.DataFrame:
         said, each = said[known], each[known]
         calls = _list_calls(finder, _runs(own), each, heard.place[said])
         times, delays = heard.times[said][:, :2], heard.times[said][:, 2:]
-        parts.append(_frame(calls, np.where(times == NEVER, delays, times - calls.planned)))
+        late = np.where(times == NEVER, delays, times - calls.planned)
+        parts.append(_frame(calls, late))
+        parts.append(_carry(finder, own, heard, (each, calls.place, late)))
     whole = [one for one in kept if one.delay is not None and one.begin == one.end]
     if whole:  # said of the trip, and of none of its calls: it holds for those that are about to be made
         runs = _runs(whole)
@@ -205,6 +209,57 @@ def _read_times(finder: Finder, changes: Sequence[Change]) -> pl.DataFrame:
         near = np.abs(calls.planned[:, 1] + late - finder.now) <= AHEAD
         parts.append(_frame(_Calls(*(column[near] for column in calls)), np.stack([late, late], axis=1)[near]))
     return pl.concat(parts)
+
+
+def _carry(
+    finder: Finder,
+    changes: Sequence[Change],
+    heard: Heard,
+    told: tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]],
+) -> pl.DataFrame:
+    """Carry delays on to the calls about to be made of which nothing is said, as GTFS-Realtime means it.
+
+    There a delay holds for the calls that follow until one says more, or that nothing is known. Sources that name the
+    planned times of the calls they speak of (SIRI, recorded days) mean no more than these.
+
+    Parameters
+    ----------
+    told : three arrays of [n]
+        Number of the change, position and delays (of arrival and departure) of the calls that are spoken of.
+    """
+    table = finder.timetable
+    each, place, late = told
+    means = np.array([_carries(one) for one in changes], np.bool_)
+    runs = _runs(changes)
+    length = np.diff(table.call_first)[runs[0]]
+    first = np.cumsum(length) - length
+    delay = np.full(int(length.sum()), NEVER, np.int64)
+    marked = np.zeros(len(delay), np.bool_)
+    marked[first[length > 0]] = True
+    rows = first[each] + place
+    delay[rows] = np.where(late[:, 1] == NEVER, late[:, 0], late[:, 1])
+    spoken = np.zeros(len(delay), np.bool_)
+    spoken[rows] = True
+    begin = np.array([one.begin for one in changes], np.int64)
+    said = spread(begin, np.array([one.end for one in changes], np.int64) - begin)
+    owner = np.repeat(np.arange(len(changes)), [one.end - one.begin for one in changes])
+    mute = (heard.place[said] >= 0) & (heard.unknown[said] | heard.skipped[said])
+    silent = first[owner[mute]] + heard.place[said][mute]
+    marked[silent[heard.unknown[said][mute]]] = True  # from there on nothing is known
+    spoken[silent] = True
+    marked |= delay != NEVER
+    carried = delay[np.maximum.accumulate(np.where(marked, np.arange(len(marked)), 0))] if len(delay) else delay
+    number = np.repeat(np.arange(len(changes)), length)
+    wanted = np.flatnonzero(~spoken & (carried != NEVER) & means[number])
+    calls = _list_calls(finder, runs, number[wanted], wanted - first[number[wanted]])
+    near = np.abs(calls.planned[:, 1] + carried[wanted] - finder.now) <= AHEAD
+    kept = carried[wanted][near]
+    return _frame(_Calls(*(column[near] for column in calls)), np.stack([kept, kept], axis=1))
+
+
+def _carries(change: Change) -> bool:
+    calls = change.update.calls
+    return bool(calls) and calls[0].planned_arrival is None and calls[0].planned_departure is None
 
 
 def _runs(changes: Sequence[Change]) -> tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.int64]]:
