@@ -33,6 +33,10 @@ class Fares:
     """Product, traveller, medium, from and to metres, amount, amount for each kilometre."""
     legs: set[tuple[str, str | None, str | None, str | None, frozenset[str], str | None]] = field(default_factory=set)
     """Product, network, zones, timeframes, leg group."""
+    throughs: set[tuple[str, str | None, str | None, str | None, frozenset[str], str | None, str | None]] = field(
+        default_factory=set
+    )
+    """Product, line, from and to zone, zones gone through, transfers, seconds."""
     transfers: set[tuple[str | None, ...]] = field(default_factory=set)
     """From and to leg group, count, seconds, kind."""
 
@@ -109,12 +113,21 @@ def _read_rules(root: etree._Element, told: Fares) -> None:
                 keys.get("from_leg_group_id"), keys.get("to_leg_group_id"), keys.get("transfer_count"),
                 limit and limit[2:-1], keys["fare_transfer_type"],
             ))  # fmt: skip
-        if kind != "FR:ScopingValidityParameters" or "payment_method" in keys:
+        if kind != "FR:ScopingValidityParameters":
             continue
         way = one.find(f"{N}distanceMatrixElements/{N}DistanceMatrixElement")
         given = one.find(f"{N}GenericParameterAssignment")
         scope = None if given is None else given.find(f"{N}validityParameters")
         times = [] if given is None else given.findall(f"{N}temporalValidityParameters/*")
+        if "payment_method" in keys:
+            line = _ref(scope, "LineRef", "FlexibleLineRef")
+            zones = [] if scope is None else scope.findall(f"{N}TariffZoneRef")
+            told.throughs.add((
+                of[id_], line, _ref(way, "StartTariffZoneRef"), _ref(way, "EndTariffZoneRef"),
+                frozenset(plain(ref.get("ref")) for ref in zones), keys.get("transfers"),
+                keys.get("transfer_duration"),
+            ))  # fmt: skip
+            continue
         frames = frozenset(plain(ref.get("ref")).rpartition(".")[0] for ref in times)
         told.legs.add((
             of[id_], _ref(scope, "GroupOfLinesRef"), _ref(way, "StartTariffZoneRef"), _ref(way, "EndTariffZoneRef"),

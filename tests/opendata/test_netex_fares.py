@@ -94,6 +94,20 @@ def compare(told: Fares, catalogue: Catalogue, owner: str = "") -> None:
         for tariff in catalogue.tariffs
         for leg in tariff.legs
     }
+    assert told.throughs == {
+        (
+            name(one.product),
+            row.route if row else None,
+            name(row.from_area) if row else None,
+            name(row.to_area) if row else None,
+            frozenset(name(area) for area in row.contains) if row else frozenset(),
+            None if one.transfers is None else str(one.transfers),
+            None if one.seconds is None else str(one.seconds),
+        )
+        for tariff in catalogue.tariffs
+        for one in tariff.throughs
+        for row in one.rows or (None,)
+    }
     kinds = {"from_and_rule": "0", "from_rule_and_to": "1", "rule": "2"}
     assert told.transfers == {
         (
@@ -128,11 +142,35 @@ def write_region(path: Path) -> None:
         add_frame(archive, "tarifs.xml", ("NETEX_TARIF", "tarifs", "Europe/Paris", NOW), frame.list_members())
 
 
-@pytest.mark.parametrize("feed", ["demonstration", "zones", "flat"])
+THROUGH = {
+    "stops": """
+        stop_id,stop_name,stop_lat,stop_lon,zone_id
+        gare,Gare,47.4906,4.3347,Z
+        mairie,Mairie,47.4951,4.3300,Z
+        lac,Lac de Pont,47.4800,4.3600,Y
+    """,
+    "fare_attributes": """
+        fare_id,price,currency_type,payment_method,transfers,transfer_duration
+        line,1.50,EUR,0,0,
+        zones,2.50,EUR,1,2,3600
+        anywhere,3.00,EUR,1,,
+    """,
+    "fare_rules": """
+        fare_id,route_id,origin_id,destination_id,contains_id
+        line,1,Z,,
+        line,1,Z,Y,
+        zones,,,,Z
+        zones,,,,Y
+    """,
+}
+"""Version 1 of fares."""
+
+
+@pytest.mark.parametrize("feed", ["demonstration", "flat", "through", "zones"])
 def test_the_fares_of_a_feed_are_told_whole(
     database_url: str, connection: psycopg.Connection[Any], tmp_path: Path, feed: str
 ) -> None:
-    texts = {"zones": ZONES, "flat": FLAT}
+    texts = {"zones": ZONES, "flat": FLAT, "through": THROUGH}
     path = pack(tmp_path / "feed.zip", files(**texts[feed])) if feed in texts else DEMONSTRATION
     part = load(database_url, path, "x")
     write_netex(connection, [part], tmp_path / "netex.zip", NOW.date())
