@@ -34,6 +34,7 @@ class Demand:
     day: date
     hour: int
     origin: int
+    """Square; of days long ago the one of its commune's centre, 0 where it lies in none."""
     destination: int
     outcome: str
     reason: str
