@@ -138,6 +138,7 @@ def test_changes_are_written_checked_and_taken_back(planner: httpx.Client) -> No
     [
         {"name": "x", "changes": [{"kind": "explode"}]},
         {"name": "", "changes": []},
+        {"name": "  ", "changes": []},
         {"name": "x", "changes": [MOVED] * 501},
         {"name": "x", "changes": [{**MOVED, "minutes": "NaN"}]},
         {"name": "x", "changes": [{**MOVED, "more": 1}]},

@@ -10,7 +10,16 @@ from collections.abc import Iterable
 from datetime import date
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    TypeAdapter,
+    ValidationError,
+    model_validator,
+)
 
 from mobigo.kit.errors import InvalidInput
 from mobigo.kit.holidays import find_school_holiday, is_public_holiday
@@ -51,7 +60,7 @@ def _check_new(text: str) -> str:
 
 Id = Annotated[str, Field(min_length=1, max_length=240, pattern=PRINTABLE, description="`source:id`")]
 New = Annotated[str, AfterValidator(_check_new), Field(description="Later changes name it `draft:ID`")]
-Name = Annotated[str, Field(min_length=1, max_length=200, pattern=PRINTABLE)]
+Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200, pattern=PRINTABLE)]
 Clock = Annotated[str, Field(pattern=f"^{CLOCK}$", description="HH:MM of the service day; beyond 24:00 after midnight")]
 Stay = Annotated[str, Field(pattern=f"^{CLOCK}(?:-{CLOCK})?$")]
 Minutes = Annotated[float, Field(ge=0, le=600)]
