@@ -17,7 +17,17 @@ from tests.conftest import new_database
 
 from mobigo.db.engine import libpq_conninfo
 from mobigo.transit.feed import FeedTables, read_feed_tables
-from mobigo.transit.live import Alert, Disturbance, Effect, Occupancy, Relation, Target, Vehicle
+from mobigo.transit.live import (
+    Alert,
+    CallRelation,
+    CallUpdate,
+    Disturbance,
+    Effect,
+    Occupancy,
+    Relation,
+    Target,
+    Vehicle,
+)
 from mobigo.transit.matching import read_names
 from mobigo.transit.overlay import lay_over
 from mobigo.transit.recorded import Record
@@ -226,3 +236,22 @@ def test_what_was_said_before_stays_when_nothing_is_said_any_more(
     keep(record, dijon, replace(feed, trips=(replace(one, calls=one.calls[-1:]),), at=feed.at + 60), connection)
     keep(Record(), dijon, replace(feed, trips=(replace(one, calls=one.calls[-1:]),), at=feed.at + 90), connection)
     assert rows_of(connection, str(one.trip_id)) == before
+
+
+def test_a_delay_of_gtfs_realtime_holds_for_the_calls_that_follow_until_nothing_is_known(
+    dijon: Dijon, connection: psycopg.Connection[Any], under_way: tuple[TripUpdate, int]
+) -> None:
+    one, row = under_way
+    feed = dijon.tell(17)
+    passed = len(one.calls)
+    first = int(dijon.timetable.call_first[row])
+    numbers = dijon.timetable.call_sequence[first:].tolist()
+    last = CallUpdate(sequence=numbers[passed - 1], departure_delay=one.calls[-1].departure_delay or 0)
+    keep(Record(), dijon, replace(feed, trips=(replace(one, calls=(last,)),)), connection)
+    told = rows_of(connection, str(one.trip_id))
+    assert len(told) > 1
+    assert {late for _, _, late, _, _ in told} == {last.departure_delay}
+    connection.execute("TRUNCATE trace_call")
+    silent = CallUpdate(sequence=numbers[passed], relation=CallRelation.NO_DATA)
+    keep(Record(), dijon, replace(feed, trips=(replace(one, calls=(last, silent)),)), connection)
+    assert [sequence for sequence, *_ in rows_of(connection, str(one.trip_id))] == [numbers[passed - 1]]
