@@ -109,27 +109,23 @@ def write_line_properties(service: Service) -> str:
 # ── places ────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def list_places(source: str, services: Iterable[Service]) -> Iterator[tuple[str, str]]:
-    """Write the zones and groups of services, each once: its id, and the flexible stop place."""
-    every = list(services)
+def list_places(source: str, services: Iterable[Service]) -> Iterator[str]:
+    """Write the zones and groups of services, each once."""
     zones: dict[str, Zone] = {}
     groups: dict[str, StopGroup] = {}
-    for service in every:
+    for service in services:
         zones |= service.zones
         groups |= service.groups
     for id_, zone in sorted(zones.items()):
-        yield f"{source}:{id_}", _write_zone(f"{source}:{id_}", zone)
+        yield _write_zone(f"{source}:{id_}", zone)
     for id_, group in sorted(groups.items()):
         members = (refer("ScheduledStopPoint", f"{source}:{stop}") for stop in group.stop_ids)
-        yield (
+        yield thing(
+            "FlexibleStopPlace",
             f"{source}:{id_}",
-            thing(
-                "FlexibleStopPlace",
-                f"{source}:{id_}",
-                text("Name", group.name or id_),
-                box("members", *members),
-                text("TransportMode", "bus"),
-            ),
+            text("Name", group.name or id_),
+            box("members", *members),
+            text("TransportMode", "bus"),
         )
 
 

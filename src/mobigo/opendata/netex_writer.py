@@ -290,7 +290,7 @@ class _Source:
 
     def _list_areas(self) -> Iterator[str]:
         """Write the zones and groups of stops of services on demand."""
-        for _, element in netex_flex.list_places(self._source, self._services.values()):
+        for element in netex_flex.list_places(self._source, self._services.values()):
             self._count("FlexibleStopPlace")
             yield element
 
