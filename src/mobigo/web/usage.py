@@ -53,6 +53,7 @@ SHADES = (0, 1, 6, 21, 51, 201)
 """Unanswered searches a week from which a commune has each of the map's colours."""
 HOURS = tuple(range(24))
 LONG = 300
+FIRST_FINDINGS = 10
 SCREENS = 24
 """Kept in memory."""
 ROUND, ROUND_CENTS = 1_000, 100_000
@@ -308,7 +309,7 @@ def usage_page(room: InRoom) -> Response:
         figures=[tell_figure(room, one) for one in screen.measured],
         before=room.wanted.before(),
         summary=summarise(room, screen.measured),
-        findings=screen.findings,
+        findings=split_findings(screen.findings),
         hours=draw_hours(screen.hours, room),
         lines=draw_lines(screen.lines, room),
         all_lines=list_choices(room.connection),
@@ -518,6 +519,17 @@ def tell_figure(room: Room, one: Figure) -> dict[str, str]:
         "value": room.tell(one.value, one.kind),
         "change": change,
     }
+
+
+def split_findings(found: list[attention.Finding]) -> tuple[list[attention.Finding], list[attention.Finding]]:
+    """Split what to look at into what is read first, each kind's weightiest among it, and the rest."""
+    kinds: dict[str, attention.Finding] = {}
+    for one in found:
+        kinds.setdefault(one.kind, one)
+    chosen = [one for one in found if one in kinds.values()]
+    others = [one for one in found if one not in chosen]
+    chosen += others[: max(0, FIRST_FINDINGS - len(chosen))]
+    return [one for one in found if one in chosen], [one for one in found if one not in chosen]
 
 
 def summarise(room: Room, measured: list[Figure]) -> str:
