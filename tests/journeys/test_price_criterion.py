@@ -347,11 +347,25 @@ def test_nothing_cheaper_is_missed_anywhere_where_rides_are_priced_together(
     assert found == there
 
 
-def test_with_places_on_the_way_it_says_that_cheaper_ones_may_be_missing(towns: Network) -> None:
+@pytest.mark.parametrize("seed", FEW)
+def test_with_places_on_the_way_it_says_that_cheaper_ones_may_be_missing(towns: Network, seed: int) -> None:
     request = JourneyRequest(
-        "far:0.0", f"far:0.{STOPS - 1}", NOW, window=WINDOW, criterion=Criterion.PRICE, vias=(("far:0.2", 0),),
-        budget=60.0, ondemand=False, carpool=False,
+        f"far:{seed}.0", f"far:{seed}.{STOPS - 1}", NOW, window=WINDOW, criterion=Criterion.PRICE,
+        vias=((f"far:{seed}.0", 60),), budget=60.0, ondemand=False, carpool=False,
     )  # fmt: skip
-    plan = service.plan(towns, request, till=sell(0))
-    assert plan.short is Shortfall.CHEAPEST_BY_PLACES
-    assert plan_as_json(plan)["incomplete_because"] == "cheapest_by_places"
+    plan = service.plan(towns, request, till=sell(seed))
+    short = Shortfall.CHEAPEST_BY_PLACES if plan.journeys else None
+    assert plan.short is short
+    assert plan_as_json(plan)["incomplete_because"] == short
+
+
+def test_some_journeys_go_by_places_on_the_way(towns: Network) -> None:
+    found = [
+        service.plan(
+            towns,
+            JourneyRequest(f"far:{seed}.0", f"far:{seed}.{STOPS - 1}", NOW, window=WINDOW,
+                           vias=((f"far:{seed}.0", 60),), ondemand=False, carpool=False),
+        ).journeys
+        for seed in FEW
+    ]  # fmt: skip
+    assert any(found)

@@ -43,6 +43,8 @@ class Likeness:
         self.day_starts = tuple(sorted({one.day_starts for one in validities}))
         self.limits = sorted({*_limits(validities), *_seconds(book)})
         self.joined = any(tariff.joins for tariff in catalogue.tariffs)
+        joins = [rule for tariff in catalogue.tariffs for rule in tariff.joins]
+        self._joining = {name for rule in joins for name in (rule.from_network, rule.to_network)}
         self.through = any(tariff.throughs for tariff in catalogue.tariffs)
         covers = [one.covers for one in catalogue.products]
         self.farthest = sorted({one.max_metres for one in covers if one is not None and one.max_metres is not None})
@@ -87,18 +89,22 @@ class Likeness:
             tuple(self._frames_at(localise(one, zone)) for zone in self.zones for one in when),
             tuple(travel_day(one, self.book.zone, begins) for begins in self.day_starts for one in when),
             bisect_right(self.dates, ride.service_date.toordinal()),
-            self._distance(ride.metres),
+            self._distance(ride),
             ride.quoted,
             ride.shares,
             self._passed(ride) if self.book.passing else None,
         )
 
-    def _distance(self, metres: int) -> Hashable:
+    def _distance(self, ride: FareRide) -> Hashable:
         if not self.scales:
-            return bisect_left(self.farthest, metres)
-        if self.joined or self.through:
-            return metres
-        return bisect_left(self.farthest, metres), tuple(by_distance(scale, metres) for scale in self.scales)
+            return bisect_left(self.farthest, ride.metres)
+        if self.through or self._may_join(ride):
+            return ride.metres
+        return bisect_left(self.farthest, ride.metres), tuple(by_distance(one, ride.metres) for one in self.scales)
+
+    def _may_join(self, ride: FareRide) -> bool:
+        """Whether a rule may make one leg of a ride and another, whose metres then add up."""
+        return self.joined and not self._joining.isdisjoint((None, *self.book.networks_of(ride)))
 
     def _passed(self, ride: FareRide) -> frozenset[str]:
         return frozenset[str]().union(*(self.book.areas_of(stop) for stop in ride.passes))

@@ -51,8 +51,8 @@ GRACE = 0.2
 MOST_SEATS = 8
 """Passengers of a car."""
 
-PURSE_SHARE = 0.5
-"""Of the time left, for journeys that are cheap because of what was paid for before."""
+PURSE_SHARE = 0.3
+"""Of the time left when they are first looked for, for journeys that are cheap because of what was paid for before."""
 
 BOOKED_ROUNDS = 4
 """Searches without the trips that cannot be booked, at most; what still rides one is left out."""
@@ -117,6 +117,8 @@ class Search:
     """Rides in cars of others; None: none is wanted, or there are none."""
     _crossed: bool = field(default=False, repr=False)
     """Whether rides between two lines were looked for: once for a question."""
+    _purse_time: float | None = field(default=None, repr=False)
+    """Seconds left for journeys that are cheap because of what was paid for before; None: none was looked for."""
     _near: bool = field(default=False, repr=False)
     """Whether an instant is looked for at which something leaves: whatever it costs."""
     _day: int | None = field(default=None, repr=False)
@@ -423,7 +425,7 @@ class Search:
     ) -> list[TransitJourney]:
         """Add journeys that cost less because of what was paid for before: no sum of costs finds them."""
         assert self.till is not None
-        if self._near:
+        if self._near or not known:  # where there is no journey at all, there is no cheap one
             return known
         if query.preferences is not None and len(query.preferences.vias):
             self.cut(Shortfall.CHEAPEST_BY_PLACES)
@@ -446,8 +448,10 @@ class Search:
 
         tolls = Tolls(self.network, self.till, booked, UNPRICED)
         toll: Toll = tolls if tolls.exact else Slate(self.network, self.till, booked, UNPRICED)
-        now = time.monotonic()
-        bounds = Bounds(query.max_transfers + 1, now + PURSE_SHARE * (self.deadline - now), useful)
+        begun = time.monotonic()
+        if self._purse_time is None:
+            self._purse_time = PURSE_SHARE * (self.deadline - begun)
+        bounds = Bounds(query.max_transfers + 1, begun + self._purse_time, useful)
         closed: set[int] = set()
         for _ in range(BOOKED_ROUNDS):
             found = routing.answer_with(views, self._without(query, closed), toll, known, bounds)
@@ -455,6 +459,7 @@ class Search:
             if not new or not found.complete:
                 break
             closed |= new
+        self._purse_time -= time.monotonic() - begun
         if new or not found.complete:
             self.cut(Shortfall.TIME)
         return [one for one in found.journeys if not any(isinstance(leg, Ride) and leg.trip in new for leg in one.legs)]

@@ -312,6 +312,8 @@ class _Search:
 
     def _pay(self, paid: Paid, segments: tuple[_Segment, ...]) -> Sequence[Paid]:
         known = self.paid.get((paid, segments))
+        if known is None and self._is_late():
+            return ()
         if known is None:
             known = self.paid[paid, segments] = self.toll.ride(paid, [self._leg(one) for one in segments])
         return known
@@ -406,6 +408,8 @@ class _Search:
 
     def _board(self, label: _Label) -> Iterator[tuple[_Record, Paid]]:
         """Board what leaves from where one is: all of a line, where a later one may be paid for otherwise."""
+        if self._is_late():
+            return
         view = self.view
         stop = int(self.nodes.on_stop[label.node])
         least = label.paid.cents - label.paid.refund
