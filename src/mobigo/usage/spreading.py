@@ -40,6 +40,13 @@ MEMORY = 1 << 30
 QUIET: dict[str, list[str]] = {"distributed.scheduler.http.routes": [], "distributed.worker.http.routes": []}
 """Processes of this machine tell nobody by HTTP what they do."""
 
+SPAWNED = {"POLARS_MAX_THREADS": "1", "DASK_LOGGING__DISTRIBUTED": "critical"}
+"""Environment of processes of this machine: there are as many as processors, and what fails is told with the result,
+while that a heartbeat met the end of the work is nobody's concern."""
+
+SPAWNING = "distributed.nanny.pre-spawn-environ"
+"""Where Dask is told with what processes begin."""
+
 PATIENCE = 20.0
 """Seconds until a scheduler answers, and has a worker."""
 
@@ -104,12 +111,15 @@ def _attempt(function: Callable[[T], R], task: T) -> R | MobigoError:
 
 def _explain(task: object, problem: BaseException) -> Unavailable:
     if isinstance(problem, KilledWorker):
-        return Unavailable(
+        told = Unavailable(
             f"{task} was given up: each process that worked on it was ended, as happens when memory is short; "
             "give the workers more of it"
         )
-    why = f"{type(problem).__name__}: {problem}".partition("\n")[0]
-    return Unavailable(f"{task} failed where it was worked on: {why}")
+    else:
+        why = f"{type(problem).__name__}: {problem}".partition("\n")[0]
+        told = Unavailable(f"{task} failed where it was worked on: {why}")
+    told.__cause__ = problem
+    return told
 
 
 @contextmanager
@@ -147,7 +157,7 @@ def open_crew(address: str | None, wanted: int = PROCESSES, memory: int = MEMORY
 @contextmanager
 def _open_here(processes: int, memory: int) -> Iterator[Client]:
     with (
-        dask.config.set(QUIET),
+        dask.config.set({**QUIET, SPAWNING: {**dask.config.get(SPAWNING), **SPAWNED}}),
         tempfile.TemporaryDirectory(prefix="mobigo-dask-") as folder,
         LocalCluster(
             n_workers=processes,
@@ -157,7 +167,6 @@ def _open_here(processes: int, memory: int) -> Iterator[Client]:
             security=Security.temporary(),
             silence_logs=logging.ERROR,
             local_directory=folder,
-            env={"POLARS_MAX_THREADS": "1"},
         ) as cluster,
         Client(cluster, set_as_default=False) as client,
     ):
