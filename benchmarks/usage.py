@@ -36,7 +36,7 @@ FEW = 6
 """Days that are also counted by one process, one after the other."""
 SECONDS_LIMIT, MEMORY_LIMIT = 600.0, 1_000.0
 """Of the month; megabytes of each process."""
-GROWTH_LIMIT, MEMORY_GROWTH_LIMIT = 1.5, 1.3
+GROWTH_LIMIT, MEMORY_GROWTH_LIMIT = 1.5, 1.5
 """Seconds a note in a month over those in a day; memory likewise."""
 
 

@@ -181,7 +181,7 @@ def read_frame(connection: Connection[Any], query: sql.Composable, schema: Schem
                 read()
                 block = io.BytesIO()
     read()
-    return pl.concat(parts, rechunk=True)
+    return pl.concat(parts)
 
 
 def _as_told(schema: Schema) -> Schema:
