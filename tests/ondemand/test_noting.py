@@ -103,6 +103,23 @@ def test_who_asks_where_nothing_goes_is_noted_as_refused(taxi_town: TaxiTown) ->
     assert list_notes(taxi_town) == []
 
 
+def test_who_is_refused_an_offer_is_masked_as_who_books_and_the_desk_as_nobody(taxi_town: TaxiTown) -> None:
+    far = {"from": {"lat": 45.0, "lon": 1.0}, "to": {"lat": 45.1, "lon": 1.0}, "at": TUESDAY.isoformat()}
+    masks = {}
+    for role, user in ((Role.TRAVELLER, "ana"), (Role.TRAVELLER, "ben"), (Role.DESK, "kim")):
+        taxi_town.post("quotes", far, **taxi_town.token(role, user))
+        (one,) = list_notes(taxi_town)
+        masks[user] = one["who"]
+    assert masks["kim"] is None
+    assert masks["ana"] != masks["ben"]
+    quotes = [taxi_town.quote(9, party={"adults": 8}) for _ in range(2)]
+    taxi_town.book(quotes[0])
+    contact = {"name": "Ana", "phone": "0611111111"}
+    taxi_town.post("bookings", {"quotes": [quotes[1]], "contact": contact}, **taxi_town.token(Role.TRAVELLER, "ana"))
+    (refused,) = [one for one in list_notes(taxi_town) if one["deed"] == "refused"]
+    assert refused["who"] == masks["ana"]
+
+
 def test_nobody_appeared(taxi_town: TaxiTown) -> None:
     (leg,) = taxi_town.book(taxi_town.quote(9))["legs"]
     taxi_town.put_clock(datetime.fromisoformat(leg["pickup_until"]))

@@ -16,6 +16,9 @@ from mobigo.kit.requests import Now
 
 READING = {"GET", "HEAD", "OPTIONS"}
 
+LONGEST_TOKEN = 4_096
+"""Characters; who sends more in a request that needs no token is not looked for."""
+
 router = APIRouter(prefix="/v1", tags=["accounts"])
 
 bearer = HTTPBearer(auto_error=False, description="A token of `./mobigo token --role ROLE`.")
@@ -27,6 +30,17 @@ def identify(request: Request, credentials: Credentials, now: Now) -> Person:
     if credentials is None:
         raise Unauthorised("this needs a bearer token: send `Authorization: Bearer TOKEN`")
     return check(request.app.state.token_key, credentials.credentials, now)
+
+
+def recognise(request: Request, now: datetime) -> Person | None:
+    """Tell who sends a request that needs no token; None without one that is good."""
+    kind, _, token = request.headers.get("authorization", "").partition(" ")
+    if kind.lower() != "bearer" or not token or len(token) > LONGEST_TOKEN:
+        return None
+    try:
+        return check(request.app.state.token_key, token.strip(), now)
+    except Unauthorised:
+        return None
 
 
 def require(*roles: Role | str) -> Callable[..., Person]:

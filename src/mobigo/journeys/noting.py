@@ -10,11 +10,10 @@ from threading import Lock
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
+from mobigo.accounts.api import recognise
 from mobigo.accounts.model import STAFF, Role
-from mobigo.accounts.token import check
 from mobigo.journeys.model import Mode, OfDay, Reason
 from mobigo.journeys.paging import day_of
-from mobigo.kit.errors import Unauthorised
 from mobigo.kit.grid import cell_at
 from mobigo.trace.masks import ZONE, account, local_day, visitor
 from mobigo.trace.model import Change, Outcome, Search
@@ -37,8 +36,6 @@ AGAIN = 600.0
 
 MOST_RECENT = 20_000
 """Questions that are known again."""
-
-LONGEST_TOKEN = 4_096
 
 MACHINES = re.compile(r"bot\b|crawl|spider|monitor|uptime|statuscake|pingdom|preview", re.IGNORECASE)
 """Of programs that look whether we are here, or what we say: nobody travels."""
@@ -78,20 +75,17 @@ class Notes:
     ----------
     notebook : Notebook
     masks : Masks
-    key : bytes
-        Of tokens.
     """
 
-    def __init__(self, notebook: Notebook, masks: Masks, key: bytes) -> None:
+    def __init__(self, notebook: Notebook, masks: Masks) -> None:
         self.notebook = notebook
         self.masks = masks
-        self._key = key
         self._recent: OrderedDict[int, float] = OrderedDict()
         self._lock = Lock()
 
     def note(self, request: Request, network: Network, question: JourneyRequest, found: Plan, now: datetime) -> None:
         """Note a question that came with a bearer token or without one, and its answer."""
-        self.note_of(request, network, question, found, person=self._find_person(request, now), now=now)
+        self.note_of(request, network, question, found, person=recognise(request, now), now=now)
 
     def note_of(
         self,
@@ -120,7 +114,7 @@ class Notes:
         now: datetime,
     ) -> None:
         """Note a question there and back as what it is: two."""
-        person = self._find_person(request, now)
+        person = recognise(request, now)
         zone = network.manifest.zone
         if question.cursor is not None or not self._counts(request, person, question, zone):
             return
@@ -140,15 +134,6 @@ class Notes:
         if person is not None and person.role in STAFF:
             return None
         return self.masks.mask("search", account(person.user) if person else visitor(request), local_day(now), now)
-
-    def _find_person(self, request: Request, now: datetime) -> Person | None:
-        kind, _, token = request.headers.get("authorization", "").partition(" ")
-        if kind.lower() != "bearer" or not token or len(token) > LONGEST_TOKEN:
-            return None
-        try:
-            return check(self._key, token.strip(), now)
-        except Unauthorised:
-            return None
 
     def _counts(self, request: Request, person: Person | None, question: JourneyRequest, zone: ZoneInfo) -> bool:
         """Tell whether a question is somebody's, and new."""

@@ -11,7 +11,7 @@ from fastapi import APIRouter, Depends, Header, Path, Query, Request, Response
 from pydantic import BaseModel, StringConstraints
 from sqlalchemy.orm import Session
 
-from mobigo.accounts.api import Credentials, identify, require
+from mobigo.accounts.api import Credentials, identify, recognise, require
 from mobigo.accounts.model import Person, Role
 from mobigo.db.answers import Answers
 from mobigo.db.session import Database, driver
@@ -279,9 +279,8 @@ def quote(*, request: Request, supply: CurrentSupply, session: Database, now: No
         store.note_unserved(driver(session), now, full.service_id, full.reason, wanted=wanted, party=party)
     if not answer.offers:
         ends = _read_spot(request, supply, body.from_, "from"), _read_spot(request, supply, body.to, "to")
-        note_declined(
-            session, answer.elsewhere, ends, wanted=wanted, persons=party.persons, person=visitor(request), now=now
-        )
+        asker = _asker(request, recognise(request, now))
+        note_declined(session, answer.elsewhere, ends, wanted=wanted, persons=party.persons, person=asker, now=now)
     return answer
 
 

@@ -138,7 +138,7 @@ def create_app(
     app.state.engine = engine = carry_masks(engine, masks)
     app.state.clock = clock
     app.state.token_key = read_key(home)
-    app.state.notes = Notes(Notebook(engine), masks, app.state.token_key)
+    app.state.notes = Notes(Notebook(engine), masks)
     app.state.trace_days = tuple(trace_days)
     app.state.bank_key = read_key(home, "bank")
     app.state.cards_key = read_key(home, "cards")
