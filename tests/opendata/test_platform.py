@@ -54,6 +54,17 @@ def test_a_file_is_served_with_tags_ranges_and_head(platform: AppClient) -> None
     assert platform.get(URL, headers={"Range": f"bytes={len(body)}-"}).status_code == 416
     assert platform.get(URL, headers={"Range": "bytes=-5", "If-Range": tag}).content == body[-5:]
     assert platform.get(URL, headers={"Range": "bytes=0-4", "If-Range": '"old"'}).content == body
+    for other in ("items=0-5", "bytes=abc", "bytes=", "bytes=-"):
+        passed_over = platform.get(URL, headers={"Range": other})
+        assert (passed_over.status_code, passed_over.content) == (200, body), other
+    assert platform.get(URL, headers={"Range": "bytes=0-1, 5-6"}).status_code == 206
+
+
+def test_news_are_asked_for_again_at_no_cost(platform: AppClient) -> None:
+    news = platform.get("/opendata/atom.xml")
+    assert news.headers["access-control-allow-origin"] == "*"
+    known = platform.get("/opendata/atom.xml", headers={"If-None-Match": news.headers["etag"]})
+    assert (known.status_code, known.content) == (304, b"")
 
 
 def test_a_version_has_its_own_address_for_good(platform: AppClient) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from email.utils import format_datetime, parsedate_to_datetime
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -28,12 +29,15 @@ FOR_GOOD = "public, max-age=31536000, immutable"
 """At the address of a version."""
 FOR_NOW = "public, max-age=60, must-revalidate"
 """At the permanent address, where the next version will be."""
+PART = r"\s*(\d+-\d*|-\d+)\s*"
+RANGES = re.compile(rf"bytes\s*={PART}(,{PART})*", re.IGNORECASE)
+"""What asks for parts of a file (RFC 9110, 14.1.2)."""
 
 
 def send_file(request: Request, shelf: Shelf, piece: Piece, made_at: datetime, *, lasting: bool) -> Response:
     """Send a published file, a part of it, or the word that nothing changed."""
     packed = None
-    if "range" not in request.headers and takes_gzip(request):
+    if not _keep_ranges(request) and takes_gzip(request):
         packed = shelf.find_packed(piece.sha256)
     tag = f'"{piece.sha256}{"-gzip" if packed else ""}"'
     headers = {
@@ -64,6 +68,15 @@ def send_text(request: Request, text: str | bytes, media_type: str, tag: str, ma
     if is_known(request, (f'"{tag}"',), made_at):
         return Response(status_code=304, headers=headers)
     return Response(text, headers=headers, media_type=media_type)
+
+
+def _keep_ranges(request: Request) -> bool:
+    """Tell whether parts are asked for; what asks in a unit or form not known is left out (RFC 9110, 14.2)."""
+    said = request.headers.get("range")
+    if said is None or RANGES.fullmatch(said.strip()):
+        return said is not None
+    request.scope["headers"] = [(name, value) for name, value in request.scope["headers"] if name != b"range"]
+    return False
 
 
 ROUTE = TypeVar("ROUTE", bound="Callable[..., object]")

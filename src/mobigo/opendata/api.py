@@ -236,7 +236,7 @@ def list_open_datasets(request: Request, session: Database) -> OpenDatasets:
     return OpenDatasets(datasets=[describe(one, base) for one in list_all_standings(driver(session))])
 
 
-@_read("/atom.xml", response_class=Response)
+@_read("/atom.xml", response_class=Response, responses={304: {"description": "Known"}})
 def tell_open_news(request: Request, session: Database) -> Response:
     """Tell of every version that was put in place, newest first, as an Atom feed."""
     publisher = find_publisher(request)
@@ -246,7 +246,8 @@ def tell_open_news(request: Request, session: Database) -> Response:
     SubElement(feed, "id").text = f"{publisher.url}/atom.xml"
     SubElement(feed, "title").text = f"{publisher.name} - données ouvertes"
     SubElement(feed, "link", rel="self", href=f"{publisher.url}/atom.xml")
-    SubElement(feed, "updated").text = (newest[0].made_at if newest else request.app.state.clock.now()).isoformat()
+    made_at = newest[0].made_at if newest else request.app.state.clock.now()
+    SubElement(feed, "updated").text = made_at.isoformat()
     SubElement(SubElement(feed, "author"), "name").text = publisher.name
     for one in newest:
         entry = SubElement(feed, "entry")
@@ -259,7 +260,8 @@ def tell_open_news(request: Request, session: Database) -> Response:
             SubElement(entry, "link", rel="enclosure", href=f"{where}/versions/{one.number}/{piece.name}")
         changes = [f"{name}: {two['before']} → {two['after']}" for name, two in one.said.changed.items()]
         SubElement(entry, "summary").text = ", ".join(changes) or "Contenu modifié sans changer le nombre de lignes."
-    return Response(tostring(feed, "utf-8", xml_declaration=True), media_type="application/atom+xml")
+    text = tostring(feed, "utf-8", xml_declaration=True)
+    return send_text(request, text, "application/atom+xml", sha256(text).hexdigest()[:32], made_at)
 
 
 @_read("/{dataset}/versions.json", responses=problems(404, 422))

@@ -163,7 +163,6 @@ Line = Annotated[
 SIRI: dict[int | str, dict[str, Any]] = {
     200: {"description": "A SIRI 2.1 message", "content": {"application/xml": {}, "application/json": {}}},
     304: {"description": "What the client has is what there is"},
-    400: {"description": "A SIRI message with an error condition: the question cannot be understood"},
     404: {
         "description": "A SIRI message with an error condition: what it is about is not known; or a problem document"
     },
@@ -343,7 +342,8 @@ def siri_stop_monitoring(  # noqa: PLR0917 - parameters of the standard
     """Tell the next visits at a stop or station (SIRI SM), also of journeys that nobody watches."""
     asked = _Asked(request, form, "StopMonitoringDelivery", source)
     if not monitoring:
-        return asked.refuse("MonitoringRef is missing; name a stop, stoppoints-discovery lists them", 400)
+        # The catalogue lists this address: who only looks whether it answers is told so, as SIRI does, inside the message.
+        return asked.refuse("MonitoringRef is missing; name a stop, stoppoints-discovery lists them", 200)
     moment = asked.moment(by_minute=True)
     stop = unframe(monitoring)
     if stop not in moment.stop_of or not moment.shows(stop):

@@ -43,8 +43,6 @@ AT_ONCE = 4
 """Addresses asked at the same time."""
 CATALOGUES = ("catalog.jsonld", "catalog.ttl", "datasets.json", "atom.xml")
 """What is watched besides data sets."""
-WITH_A_QUESTION = "stop-monitoring."
-"""How addresses begin that say nothing without a stop."""
 ROUND = 300
 """Seconds between two rounds."""
 TURNS = 6
@@ -146,7 +144,7 @@ class Watch:
         assert standing.current is not None
         name = standing.dataset.id
         for piece in standing.current.pieces:
-            if not (_says_something(piece.name) and piece.name.endswith((".xml", ".pb"))):
+            if not piece.name.endswith((".xml", ".pb")):
                 continue
             try:
                 content = _fetch(client, f"{self.publisher.url}/{name}/{piece.name}")
@@ -186,17 +184,13 @@ def list_addresses(standings: Iterable[Standing], now: datetime) -> list[Address
     found = [Address(CATALOGUE, name, name, live=False) for name in CATALOGUES]
     for one in standings:
         name = one.dataset.id
-        pieces = [piece for piece in (one.current.pieces if one.current else ()) if _says_something(piece.name)]
+        pieces = one.current.pieces if one.current else ()
         found += [
             Address(name, piece.name, f"{name}/{piece.name}", live=not piece.sha256)
             for number, piece in enumerate(pieces)
             if piece.format != "SIRI" or piece.sha256 or number % TURNS == turn
         ]
     return found
-
-
-def _says_something(name: str) -> bool:
-    return not name.startswith(WITH_A_QUESTION)
 
 
 def _is_live(standing: Standing) -> bool:
