@@ -15,6 +15,7 @@ from tests.usage.hand_counted import FIRST, LAST, bearer, serve_town
 from mobigo.accounts.model import Role
 from mobigo.db.session import driver
 from mobigo.usage.answers import want
+from mobigo.usage.demand_answers import Asked
 from mobigo.usage.economy import read_rates
 from mobigo.usage.loads_answers import Loads
 
@@ -139,6 +140,25 @@ def test_unserved_demand_is_told_by_commune_and_small_counts_are_not(town: AppCl
     assert hours == {8: 5, 19: 20, 20: 10}
     reasons = {row["reason_code"]: row["unanswered"] for row in rows(town, "unserved", by="reason")}
     assert reasons == {"no_stop_in_range": 20, "no_service_that_day": 10, "nothing_in_window": 5}
+
+
+@pytest.mark.parametrize(
+    ("people", "told"),
+    [
+        ((9, 9, 9), (27, 9, 9, 9)),
+        ((9, 2, 9), (20, None, "<6", 9)),
+        ((1, 9, 9), (None, "<6", 9, 9)),
+        ((0, 9, 3), (None, None, 9, "<6")),
+        ((5, 2, 9), (16, "<6", "<6", 9)),
+    ],
+)
+def test_a_small_count_does_not_follow_from_the_others_of_its_row(
+    people: tuple[int, int, int], told: tuple[object, ...]
+) -> None:
+    answered, walking, waiting = people
+    asked = Asked(sum(people), sum(people), answered, answered, walking, walking, waiting, waiting, "no_service")
+    assert asked.tell(1, careful=True)[:4] == told
+    assert asked.tell(1, careful=False)[:4] == (sum(people), *people)
 
 
 def test_refusals_are_told_by_service_and_commune(town: AppClient) -> None:

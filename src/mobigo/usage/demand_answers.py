@@ -144,6 +144,8 @@ class Asked(NamedTuple):
     searches: int
     people: int
     answered: int
+    riding: int
+    """People of them."""
     walk_only: int
     walking: int
     """People of them."""
@@ -154,16 +156,19 @@ class Asked(NamedTuple):
     """The most frequent one."""
 
     def tell(self, weeks: float, *, careful: bool) -> tuple[Value, ...]:
-        """Return the cells of `SEARCHES`; careful where they are of one place."""
-        known = not careful or not (0 < self.waiting < SMALL or 0 < self.people < SMALL)
+        """Return the cells of `SEARCHES`; careful where they are of one place, and of `SMALL` people at least."""
+        riding, walking, waiting = (careful and 0 < one < SMALL for one in (self.riding, self.walking, self.waiting))
+        hidden = self.riding + walking * self.walking + waiting * self.waiting
+        all_told = not (riding or walking or waiting)
+        whole = all_told or hidden >= SMALL  # else what is hidden would be the whole less the rest
         return (
-            hide(self.searches, self.people if careful else SMALL),
-            self.answered if known and not (careful and 0 < self.walking < SMALL) else None,
+            self.searches if whole else None,
+            self.answered if all_told else hide(self.answered, self.riding) if riding else None,
             hide(self.walk_only, self.walking if careful else SMALL),
             hide(self.unanswered, self.waiting if careful else SMALL),
-            rounded(self.unanswered / weeks) if known else None,
-            share(self.unanswered, self.searches) if known else None,
-            self.reason if known else None,
+            None if waiting else rounded(self.unanswered / weeks),
+            share(self.unanswered, self.searches) if whole and not waiting else None,
+            None if waiting else self.reason,
         )
 
 
@@ -172,6 +177,7 @@ _SUMS = (
     pl.col("searches").sum().alias("searches"),
     pl.col("people").sum().alias("people"),
     pl.col("searches").filter(pl.col("outcome") == Outcome.ANSWERED).sum().alias("answered"),
+    pl.col("people").filter(pl.col("outcome") == Outcome.ANSWERED).sum().alias("riding"),
     pl.col("searches").filter(pl.col("outcome") == Outcome.WALK_ONLY).sum().alias("walk_only"),
     pl.col("people").filter(pl.col("outcome") == Outcome.WALK_ONLY).sum().alias("walking"),
     pl.col("searches").filter(_UNANSWERED).sum().alias("unanswered"),
