@@ -509,6 +509,22 @@ def test_a_stop_by_arrangement_does_not_make_an_ordinary_line_a_service(
     assert ("valley:ordinary" in shelf.read().services) is is_service
 
 
+def test_a_line_that_anybody_may_ride_stays_in_the_timetable_though_its_stop_on_request_has_no_time(
+    shelf: Shelf,
+) -> None:
+    contents = files()
+    contents["stop_times.txt"] = contents["stop_times.txt"].replace(
+        b"o1,1,mairie,,,07:00:00,07:00:00,,,,,,,1\no1,2,ville,,,07:40:00,07:40:00,,,,,,,1",
+        b"o1,1,mairie,,,07:00:00,07:00:00,,,,1,,,1\n"
+        b"o1,2,gare,,,,,,,2,3,two_hours,,0\n"
+        b"o1,3,ville,,,07:40:00,07:40:00,,,1,,,,1",
+    )
+    shelf.load_text(contents=contents)
+    catalogue = shelf.read()
+    assert "valley:ordinary" in catalogue.faults
+    assert catalogue.closed_trips == frozenset()
+
+
 PRODUCTS = """
     fare_product_id,fare_product_name,rider_category_id,fare_media_id,amount,currency
     ride,Trajet,adult,,2.50,EUR

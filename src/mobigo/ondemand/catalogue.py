@@ -75,7 +75,7 @@ class Catalogue:
     the timetable has them too."""
     closed_trips: frozenset[str] = frozenset()
     """``source:trip_id`` of trips of fixed times that the timetable has too and that are not ridden as it says, since
-    the staff withdrew or changed their service."""
+    the staff withdrew or changed their service. Not those of a faulty service that one may ride without booking."""
     feeds: Mapping[tuple[str, int], tuple[Service, ...]] = field(default_factory=dict, repr=False)
     """Services as read, by source and version of the feed: what need not be read again."""
     outlines: Mapping[tuple[str, str], shapely.Geometry] = field(default_factory=dict, repr=False)
@@ -273,8 +273,9 @@ def build_catalogue(
         booked_trips=booked,
         closed_trips=frozenset(
             name
-            for name, (_, trip) in _booked_trips(told).items()
-            if name not in booked or _fixed_times(booked[name][1]) != _fixed_times(trip)
+            for name, (service_id, trip) in _booked_trips(told).items()
+            if (name not in booked or _fixed_times(booked[name][1]) != _fixed_times(trip))
+            and not (service_id in faults and _takes_anybody(trip))
         ),
         feeds=feeds or {},
     )
@@ -316,6 +317,15 @@ def _fixed_times(trip: Trip) -> tuple[object, ...]:
 def _is_booked(trip: Trip) -> bool:
     timed = [call for call in trip.calls if not is_flexible(call)]
     return len(timed) > 1 and any(BY_ARRANGEMENT in {call.pickup_type, call.drop_off_type} for call in timed)
+
+
+def _takes_anybody(trip: Trip) -> bool:
+    """Tell whether one may get on somewhere, and off further on, without booking."""
+    asked = {FORBIDDEN, BY_ARRANGEMENT}
+    timed = [call for call in trip.calls if not is_flexible(call)]
+    ons = [at for at, call in enumerate(timed) if call.pickup_type not in asked]
+    offs = [at for at, call in enumerate(timed) if call.drop_off_type not in asked]
+    return bool(ons and offs) and ons[0] < offs[-1]
 
 
 class Catalogues:
