@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 
 from mobigo.db.engine import libpq_conninfo
 from mobigo.jobs.queue import enqueue
-from mobigo.jobs.schedule import PROMPT, Periodic, queue_due
+from mobigo.jobs.schedule import LIVE, PROMPT, Periodic, queue_due
 from mobigo.jobs.worker import Worker
 from mobigo.kit.clock import Clock
 
@@ -105,7 +105,7 @@ def test_a_job_of_a_killed_worker_is_queued_again(engine: Engine, database_url: 
 
 
 def test_what_people_wait_for_does_not_wait_for_a_long_job(engine: Engine, database_url: str) -> None:
-    begun, over, kept = threading.Event(), threading.Event(), threading.Event()
+    begun, over, kept, told = (threading.Event() for _ in range(4))
 
     def build() -> None:
         begun.set()
@@ -114,11 +114,16 @@ def test_what_people_wait_for_does_not_wait_for_a_long_job(engine: Engine, datab
     with Session(engine) as session:
         enqueue(session, "build")
         session.commit()
-    schedule = [Periodic("keep", timedelta(seconds=20), at_once=True, queue=PROMPT)]
-    worker = Worker(libpq_conninfo(database_url), {"build": build, "keep": kept.set}, schedule, clock=Clock())
+    schedule = [
+        Periodic("keep", timedelta(seconds=20), at_once=True, queue=PROMPT),
+        Periodic("listen", timedelta(seconds=20), at_once=True, queue=LIVE),
+    ]
+    tasks = {"build": build, "keep": kept.set, "listen": told.set}
+    worker = Worker(libpq_conninfo(database_url), tasks, schedule, clock=Clock())
     with running(worker):
         assert begun.wait(20)
         assert kept.wait(20)
+        assert told.wait(20)
         over.set()
 
 

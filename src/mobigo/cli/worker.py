@@ -36,7 +36,7 @@ def worker(*, leash: bool) -> None:
     from mobigo.cli.proving import carry_register
     from mobigo.cli.serve import hold_leash
     from mobigo.db.engine import libpq_conninfo
-    from mobigo.jobs.schedule import LONG, PROMPT, Periodic
+    from mobigo.jobs.schedule import LIVE, LONG, PROMPT, Periodic
     from mobigo.jobs.worker import Worker
     from mobigo.settings import read_settings
 
@@ -49,8 +49,8 @@ def worker(*, leash: bool) -> None:
     schedule = [
         Periodic("network.build", timedelta(days=1), timedelta(hours=2)),
         Periodic("network.drives", timedelta(hours=1), at_once=True),
-        Periodic("live.poll", timedelta(seconds=LIVE_EVERY), at_once=True),
-        Periodic("sharing.poll", timedelta(seconds=LIVE_EVERY), at_once=True),
+        Periodic("live.poll", timedelta(seconds=LIVE_EVERY), at_once=True, queue=LIVE),
+        Periodic("sharing.poll", timedelta(seconds=LIVE_EVERY), at_once=True, queue=LIVE),
         Periodic("ondemand.keep", timedelta(seconds=LIVE_EVERY), at_once=True, queue=PROMPT),
         Periodic("ondemand.improve", timedelta(minutes=10)),
         Periodic("ondemand.tend", timedelta(seconds=LIVE_EVERY), at_once=True, queue=PROMPT),

@@ -20,6 +20,8 @@ QUEUE = "default"
 """Where jobs wait that may take their time."""
 PROMPT = "prompt"
 """Where jobs wait that people wait for: none of them takes long, and none waits for the others."""
+LIVE = "live"
+"""Where it waits that others are asked what is going on now: building a network must not hold that up."""
 LONG = "long"
 """Where jobs wait that take minutes: nothing else waits for them."""
 

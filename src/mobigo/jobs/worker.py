@@ -16,7 +16,7 @@ import structlog
 from procrastinate import App, PsycopgConnector, RetryStrategy
 from procrastinate.exceptions import ConnectorException
 
-from mobigo.jobs.schedule import LONG, PROMPT, QUEUE, queue_due
+from mobigo.jobs.schedule import LIVE, LONG, PROMPT, QUEUE, queue_due
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -104,7 +104,7 @@ class Worker:
                         shutdown_graceful_timeout=5,
                         delete_jobs="successful",
                     )
-                    for queue in (QUEUE, PROMPT, LONG)
+                    for queue in (QUEUE, PROMPT, LIVE, LONG)
                 )
             )
             rescue = asyncio.create_task(_rescue(app))

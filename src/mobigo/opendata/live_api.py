@@ -342,7 +342,7 @@ def siri_stop_monitoring(  # noqa: PLR0917 - parameters of the standard
     """Tell the next visits at a stop or station (SIRI SM), also of journeys that nobody watches."""
     asked = _Asked(request, form, "StopMonitoringDelivery", source)
     if not monitoring:
-        # The catalogue lists this address: who only looks whether it answers is told so, as SIRI does, inside the message.
+        # The catalogue lists this address: who looks whether it answers finds that it does, and SIRI's word inside.
         return asked.refuse("MonitoringRef is missing; name a stop, stoppoints-discovery lists them", 200)
     moment = asked.moment(by_minute=True)
     stop = unframe(monitoring)

@@ -11,6 +11,7 @@ from mobigo.accounts.api import require
 from mobigo.accounts.model import Person, Role
 from mobigo.db.session import Database, driver
 from mobigo.jobs.queue import enqueue
+from mobigo.jobs.schedule import LIVE
 from mobigo.kit.errors import InvalidInput, Unavailable
 from mobigo.kit.parameters import Day, Instant, link_next
 from mobigo.kit.problems import problems
@@ -238,7 +239,7 @@ def write_disturbance(
     """Write a disturbance: planner, boards and feeds know it within seconds."""
     one, timetable = _read(request, body, now)
     written = live_store.add_disturbance(driver(session), one, by=person.user, now=now)
-    enqueue(session, POLL, once=POLL)
+    enqueue(session, POLL, once=POLL, queue=LIVE)
     return _written(written, timetable, now)
 
 
@@ -290,7 +291,7 @@ def change_disturbance(
     """Write a disturbance anew, also one that was withdrawn."""
     one, timetable = _read(request, body, now)
     written = live_store.change_disturbance(driver(session), id, one, seen=seen, by=person.user, now=now)
-    enqueue(session, POLL, once=POLL)
+    enqueue(session, POLL, once=POLL, queue=LIVE)
     return _written(written, timetable, now)
 
 
@@ -305,7 +306,7 @@ def withdraw_disturbance(
 ) -> DisturbanceAnswer:
     """Withdraw a disturbance: vehicles run and call as planned again. It can be undone."""
     written = live_store.change_disturbance(driver(session), id, None, seen=seen, by=person.user, now=now)
-    enqueue(session, POLL, once=POLL)
+    enqueue(session, POLL, once=POLL, queue=LIVE)
     return _answer(written)
 
 
@@ -321,7 +322,7 @@ def undo_disturbance(
 ) -> WrittenAnswer:
     """Take the last change back: a disturbance just written is withdrawn, one just withdrawn is in force again."""
     written = live_store.undo_disturbance(driver(session), id, seen=seen, by=person.user, now=now)
-    enqueue(session, POLL, once=POLL)
+    enqueue(session, POLL, once=POLL, queue=LIVE)
     network = cast("Network | None", request.app.state.networks.find_current())
     return _written(written, network.timetable if network else None, now)
 

@@ -12,6 +12,7 @@ from mobigo.accounts.api import require
 from mobigo.accounts.model import Person, Role
 from mobigo.db.session import Database, driver
 from mobigo.jobs.queue import enqueue
+from mobigo.jobs.schedule import LIVE
 from mobigo.kit.errors import InvalidInput
 from mobigo.kit.parameters import BOX_PATTERN, Day, Instant
 from mobigo.kit.problems import problems
@@ -309,7 +310,7 @@ def report_positions(
     taken = [(feed, vehicle) for feed, vehicle in checked if isinstance(vehicle, Vehicle)]
     moved = live_store.save_positions(driver(session), taken)
     if moved:
-        enqueue(session, POLL, once=POLL, at=datetime.now(UTC) + SOON)
+        enqueue(session, POLL, once=POLL, queue=LIVE, at=datetime.now(UTC) + SOON)
     newest = {(feed, one.vehicle_id): one.at for feed, one in sorted(taken, key=lambda pair: pair[1].at)}
     results = []
     for sent, (feed, vehicle) in zip(body.positions, checked, strict=True):
