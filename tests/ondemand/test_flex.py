@@ -523,6 +523,8 @@ def test_a_line_that_anybody_may_ride_stays_in_the_timetable_though_its_stop_on_
     catalogue = shelf.read()
     assert "valley:ordinary" in catalogue.faults
     assert catalogue.closed_trips == frozenset()
+    again = build_catalogue(catalogue.services.values(), "again", catalogue.feeds)  # as trials of drafts do
+    assert again.closed_trips == frozenset()
 
 
 PRODUCTS = """

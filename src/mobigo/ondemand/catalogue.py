@@ -266,16 +266,21 @@ def build_catalogue(
     shapely.prepare(shapes)
     booked = _booked_trips(sound.values())
     told = [service for services in (feeds or {}).values() for service in services]
+    gone = {
+        name: (id_, trip)
+        for name, (id_, trip) in _booked_trips(told).items()
+        if name not in booked or _fixed_times(booked[name][1]) != _fixed_times(trip)
+    }
+    doubtful = {id_ for id_, trip in gone.values() if _takes_anybody(trip)}
+    read = (keep_sound(service)[0] for service in told if service.id in doubtful)
+    readable = _booked_trips(service for service in read if service is not None)
     catalogue = Catalogue(
         revision=revision,
         services=sound,
         faults=faults,
         booked_trips=booked,
         closed_trips=frozenset(
-            name
-            for name, (service_id, trip) in _booked_trips(told).items()
-            if (name not in booked or _fixed_times(booked[name][1]) != _fixed_times(trip))
-            and not (service_id in faults and _takes_anybody(trip))
+            name for name, (_, trip) in gone.items() if name in readable or not _takes_anybody(trip)
         ),
         feeds=feeds or {},
     )
