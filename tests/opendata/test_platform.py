@@ -67,6 +67,33 @@ def test_news_are_asked_for_again_at_no_cost(platform: AppClient) -> None:
     assert (known.status_code, known.content) == (304, b"")
 
 
+def test_what_is_written_on_demand_is_packed_and_sent_in_parts(platform: AppClient) -> None:
+    url = "/opendata/catalog.ttl"
+    whole = platform.get(url, headers={"Accept-Encoding": "identity"})
+    packed = platform.get(url, headers={"Accept-Encoding": "gzip"})
+    assert (packed.headers["content-encoding"], packed.content) == ("gzip", whole.content)
+    assert packed.headers["etag"] != whole.headers["etag"]
+    assert platform.get(url, headers={"If-None-Match": packed.headers["etag"]}).status_code == 304
+    size = len(whole.content)
+    for said, start, stop in (("5-14", 5, 15), ("-7", size - 7, size), (f"{size - 3}-", size - 3, size)):
+        part = platform.get(url, headers={"Range": f"bytes={said}", "If-Range": whole.headers["etag"]})
+        assert (part.status_code, part.content) == (206, whole.content[start:stop])
+        assert part.headers["content-range"] == f"bytes {start}-{stop - 1}/{size}"
+    for beyond in (f"{size}-", "-0", "9-3"):
+        assert platform.get(url, headers={"Range": f"bytes={beyond}"}).status_code == 416
+    assert platform.get(url, headers={"Range": "bytes=0-3", "If-Range": '"old"'}).content == whole.content
+
+
+@pytest.mark.parametrize("url", [URL, "/opendata/catalog.ttl", "/opendata/datasets.json"])
+def test_pages_elsewhere_may_ask_conditionally(platform: AppClient, url: str) -> None:
+    asked = {"Origin": "https://elsewhere.example", "Access-Control-Request-Headers": "if-none-match,range"}
+    told = platform.request("OPTIONS", url, headers={**asked, "Access-Control-Request-Method": "GET"})
+    assert told.status_code == 204
+    assert told.headers["access-control-allow-origin"] == "*"
+    assert "If-None-Match" in told.headers["access-control-allow-headers"]
+    assert platform.get(url).headers["access-control-allow-origin"] == "*"
+
+
 def test_a_version_has_its_own_address_for_good(platform: AppClient) -> None:
     versions = platform.get("/opendata/timetables-demonstration/versions.json").json()["versions"]
     assert [one["number"] for one in versions] == [1]
@@ -92,7 +119,7 @@ def test_catalogues_list_what_is_there(platform: AppClient) -> None:
         assert found.headers["content-type"].startswith(kind)
         assert f"{str(platform.base_url).rstrip('/')}{URL}" in found.text
         head = platform.head(f"/opendata/catalog.{name}")
-        assert head.headers["content-length"] == str(len(found.content))
+        assert head.headers["content-length"] == found.headers["content-length"]
         assert head.headers["etag"] == early.headers["etag"] == found.headers["etag"]
         again = platform.get(f"/opendata/catalog.{name}", headers={"If-None-Match": found.headers["etag"]})
         assert again.status_code == 304

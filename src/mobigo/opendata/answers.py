@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import re
 from email.utils import format_datetime, parsedate_to_datetime
+from gzip import compress
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from fastapi import Depends
 from starlette.responses import FileResponse, Response
 
 if TYPE_CHECKING:
@@ -29,6 +31,15 @@ FOR_GOOD = "public, max-age=31536000, immutable"
 """At the address of a version."""
 FOR_NOW = "public, max-age=60, must-revalidate"
 """At the permanent address, where the next version will be."""
+SHORT = 1000
+"""Bytes up to which a text is not worth packing."""
+PREFLIGHT = {
+    **OPEN,
+    "Access-Control-Allow-Methods": "GET, HEAD, OPTIONS",
+    "Access-Control-Allow-Headers": "If-Match, If-Modified-Since, If-None-Match, If-Range, Range",
+    "Access-Control-Max-Age": "86400",
+}
+"""What pages elsewhere may ask with."""
 PART = r"\s*(\d+-\d*|-\d+)\s*"
 RANGES = re.compile(rf"bytes\s*={PART}(,{PART})*", re.IGNORECASE)
 """What asks for parts of a file (RFC 9110, 14.1.2)."""
@@ -56,18 +67,57 @@ def send_file(request: Request, shelf: Shelf, piece: Piece, made_at: datetime, *
     )
 
 
-def send_text(request: Request, text: str | bytes, media_type: str, tag: str, made_at: datetime) -> Response:
-    """Send what is written on demand, or the word that nothing changed."""
+def send_text(request: Request, text: str | bytes | None, media_type: str, tag: str, made_at: datetime) -> Response:
+    """Send what is written on demand, a part of it, or the word that nothing changed.
+
+    A long text that is not written yet is None: only its headers are told.
+    """
+    body = text.encode() if isinstance(text, str) else text
+    packed = not _keep_ranges(request) and (body is None or len(body) > SHORT) and takes_gzip(request)
     headers = {
         **OPEN,
-        "ETag": f'"{tag}"',
+        "ETag": f'"{tag}-gzip"' if packed else f'"{tag}"',
         "Last-Modified": format_datetime(made_at, usegmt=True),
         "Cache-Control": FOR_NOW,
         "Vary": "Accept-Encoding",
+        "Accept-Ranges": "bytes",
     }
-    if is_known(request, (f'"{tag}"',), made_at):
+    if is_known(request, (f'"{tag}"', f'"{tag}-gzip"'), made_at):
         return Response(status_code=304, headers=headers)
-    return Response(text, headers=headers, media_type=media_type)
+    if packed:
+        headers["Content-Encoding"] = "gzip"
+    if body is None:
+        return Response(headers=headers, media_type=media_type)
+    if packed:
+        return Response(compress(body, 6, mtime=0), headers=headers, media_type=media_type)
+    part = _find_part(request, len(body), headers["ETag"])
+    if part is None:
+        return Response(body, headers=headers, media_type=media_type)
+    if not part:
+        return Response(status_code=416, headers={**headers, "Content-Range": f"bytes */{len(body)}"})
+    headers["Content-Range"] = f"bytes {part.start}-{part.stop - 1}/{len(body)}"
+    return Response(body[part.start : part.stop], status_code=206, headers=headers, media_type=media_type)
+
+
+def answer_preflight() -> Response:
+    """Tell a browser, before it asks for a page elsewhere, that it may ask conditionally and for parts."""
+    return Response(status_code=204, headers=PREFLIGHT)
+
+
+def _open_to_all(response: Response) -> None:
+    """Say of what is written from a model, too, that every page may read it."""
+    response.headers.update(OPEN)
+
+
+def _find_part(request: Request, size: int, tag: str) -> range | None:
+    """Find the bytes asked for: none of them beyond the end; None for the whole, also where several parts are asked."""
+    said = request.headers.get("range")
+    if said is None or "," in said or request.headers.get("if-range", tag) != tag:
+        return None
+    first, _, last = said.partition("=")[2].strip().partition("-")
+    if not first:
+        return range(max(size - int(last), 0), size)
+    return range(int(first), min(int(last) + 1, size) if last else size)
 
 
 def _keep_ranges(request: Request) -> bool:
@@ -83,9 +133,11 @@ ROUTE = TypeVar("ROUTE", bound="Callable[..., object]")
 
 
 def register_read(router: APIRouter, path: str, **said: Any) -> Callable[[ROUTE], ROUTE]:  # noqa: ANN401 - what `router.get` takes
-    """Register what is read: GET, and HEAD that answers the same without a body."""
+    """Register what is read: GET, HEAD that answers the same without a body, and what browsers ask before."""
 
     def register(route: ROUTE) -> ROUTE:
+        said["dependencies"] = [*said.get("dependencies", ()), Depends(_open_to_all)]
+        router.options(path, include_in_schema=False)(answer_preflight)
         router.head(path, include_in_schema=False, **said)(route)
         return router.get(path, **said)(route)
 

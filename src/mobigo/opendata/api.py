@@ -199,7 +199,7 @@ def _catalogue(request: Request, session: Database, form: str, media_type: str) 
     texts = cast("CatalogueTexts", request.app.state.catalogue_texts)
     known = texts.find(form, publisher, tag)
     if known is None and request.method == "HEAD":  # who only looks whether it is there does not wait for its length
-        response = send_text(request, "", media_type, tag, made_at)
+        response = send_text(request, None, media_type, tag, made_at)
         if "content-length" in response.headers:
             del response.headers["content-length"]
         return response
