@@ -92,7 +92,7 @@ def test_without_a_lift_a_wheelchair_does_not_get_there(own_valley: Valley) -> N
     stairs = PATHWAYS.partition("lift,")[0]
     own_valley.load_feed(stops=STOPS, levels=LEVELS, pathways=stairs)
     own_valley.build()
-    plan = ask(own_valley, at(0), "val:aval", clock(7), wheelchair=True, max_walk=600)
+    plan = ask(own_valley, at(0), "val:aval", clock(7), wheelchair=True, max_walk=600, budget=30.0)
     assert (plan.journeys, plan.reason) == ((), Reason.NO_ACCESSIBLE_PATH)
     assert ask(own_valley, at(0), "val:aval", clock(7), max_walk=600).journeys[0].rides
 
