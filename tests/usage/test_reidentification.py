@@ -247,6 +247,7 @@ def test_a_month_is_opened_once_and_only_when_it_is_over(database: str) -> None:
         connection.execute("UPDATE usage_day SET final = true")
         assert [one.month for one in opening.open_due(connection, RULE, KEY, NOW)] == [MONTH]
         opening.note_day(connection, store.read_notes(connection, DAYS[1]))
+        assert connection.execute("SELECT count(*) FROM usage_open_day").fetchone() == (0,)
         with pytest.raises(Conflict, match="open already"):
             opening.open_month(connection, MONTH, RULE, KEY, NOW)
         assert opening.open_due(connection, RULE, KEY, NOW) == []

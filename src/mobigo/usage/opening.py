@@ -48,7 +48,12 @@ MOST = Rule.most
 
 
 def note_day(connection: Connection[Any], notes: Notes) -> None:
-    """Count the travellers of a day as its month will tell of them, while it is known which notes are of one."""
+    """Count the travellers of a day as its month will tell of them, while it is known which notes are of one.
+
+    Nothing is kept of a day whose month is open: that would never be forgotten.
+    """
+    if opening_store.is_open(connection, notes.day.replace(day=1)):
+        return
     refused = notes.rides.filter(pl.col("deed") == Deed.REFUSED)
     ends = [frame[end] for frame in (notes.searches, refused) for end in ("origin", "destination")]
     communes = place_cells(connection, pl.concat(ends).unique().to_list())

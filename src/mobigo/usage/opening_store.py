@@ -76,6 +76,12 @@ def list_waiting(connection: Connection[Any]) -> list[date]:
     return [month for (month,) in rows]
 
 
+def is_open(connection: Connection[Any], month: date) -> bool:
+    """Tell whether a month is open to everybody."""
+    row = connection.execute("SELECT 1 FROM usage_open_month WHERE month = %s", [month]).fetchone()
+    return row is not None
+
+
 def is_settled(connection: Connection[Any], month: date) -> bool:
     """Tell whether all days of a month are counted for good: days are closed one after the other."""
     row = connection.execute(
