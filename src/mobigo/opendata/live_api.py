@@ -15,6 +15,7 @@ import orjson
 from fastapi import APIRouter, Path, Query, Request, Response
 from google.protobuf.json_format import MessageToDict
 from google.transit import gtfs_realtime_pb2 as gtfs
+from pydantic import BeforeValidator
 
 from mobigo.kit.errors import InvalidInput, Unavailable
 from mobigo.kit.problems import problems
@@ -313,6 +314,13 @@ def _read_interval(text: str) -> int:
     return max(min(((days * 24 + hours) * 60 + minutes) * 60 + seconds, LONGEST), 1)
 
 
+def _refuse_numbers(value: object) -> object:
+    """Keep a bare number, seconds since 1970 to the library, from being read as an instant."""
+    if isinstance(value, str) and "T" not in value.upper():
+        raise ValueError("write an instant, as 2026-11-23T07:30:00+01:00")
+    return value
+
+
 def _read_start(start: datetime) -> int:
     """Read an instant, without a zone UTC's, as seconds since 1970, bounded to what calendars hold."""
     seconds = (start if start.tzinfo else start.replace(tzinfo=UTC)).timestamp()
@@ -336,7 +344,9 @@ def siri_stop_monitoring(  # noqa: PLR0917 - parameters of the standard
     line: Line = None,
     visits: Annotated[int, Query(alias="MaximumStopVisits", ge=1, le=MOST)] = 20,
     types: Annotated[Kind, Query(alias="StopVisitTypes")] = "all",
-    start: Annotated[datetime | None, Query(alias="StartTime", description="Else now")] = None,
+    start: Annotated[
+        datetime | None, BeforeValidator(_refuse_numbers), Query(alias="StartTime", description="Else now")
+    ] = None,
     preview: Annotated[str, Query(alias="PreviewInterval", max_length=20, examples=["PT2H"])] = "P1D",
 ) -> Response:
     """Tell the next visits at a stop or station (SIRI SM), also of journeys that nobody watches."""
