@@ -26,7 +26,9 @@ from mobigo.db.engine import libpq_conninfo, open_engine
 from mobigo.journeys.live_watch import LiveWatch
 from mobigo.kit.clock import Clock
 from mobigo.opendata import live
-from mobigo.opendata.live_sets import FEEDS, SERVICES
+from mobigo.opendata.licences import get_licence
+from mobigo.opendata.live_sets import FEEDS, SERVICES, choose
+from mobigo.opendata.model import SourceLicence
 from mobigo.opendata.schemas import SHAPES
 from mobigo.opendata.siri_xml import unframe
 from mobigo.transit import siri
@@ -343,3 +345,19 @@ def test_a_long_message_that_nobody_asked_for_lately_is_not_served_old(
         late.renew()
         told = read_feed(late.http.get(path).content).header.timestamp
         assert late.clock.now().timestamp() - told == age
+
+
+@pytest.mark.parametrize(
+    ("said", "together"),
+    [
+        ({}, ""),
+        ({"a": "unstated", "b": "unstated"}, "ab"),
+        ({"a": "etalab-2.0", "b": "CC0-1.0"}, "ab"),
+        ({"a": "etalab-2.0", "b": "ODbL-1.0"}, "ab"),
+        ({"a": "etalab-2.0", "b": "ODbL-1.0", "c": "unstated"}, "ab"),
+        ({"a": "etalab-2.0", "c": "unstated"}, "a"),
+    ],
+)
+def test_who_says_nothing_of_licences_sends_nobody_else_away(said: dict[str, str], together: str) -> None:
+    licences = {source: SourceLicence(source, get_licence(id_), "", True) for source, id_ in said.items()}
+    assert choose(licences) == frozenset(together)

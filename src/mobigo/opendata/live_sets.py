@@ -11,7 +11,7 @@ from mobigo.opendata.model import Dataset, Family, Piece, Said, Standing, Versio
 from mobigo.opendata.timetables import find_licences
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from datetime import datetime
 
     from psycopg import Connection
@@ -66,19 +66,18 @@ def find_rights(connection: Connection[Any]) -> Rights:
     row = connection.execute(
         "SELECT max(loaded_at) FROM feed JOIN feed_version AS version ON version.id = feed.active_version"
     ).fetchone()
-    together = _choose(licences)
+    together = choose(licences)
     licence = join_licences([licences[source].licence for source in together])
     return Rights(licences, frozenset(found), together, licence, row[0] if row else None)
 
 
-def _choose(licences: dict[str, SourceLicence]) -> frozenset[str]:
-    """Choose the sources of one message: all where that is allowed, else those under open licences."""
-    kinds = {one.licence.id: one.licence for one in licences.values()}
-    strict = [one for one in kinds.values() if one.family is not Family.OPEN]
-    unstated = any(one.family is Family.UNSTATED for one in strict)
-    if len(kinds) <= 1 or (len(strict) <= 1 and not unstated):
+def choose(licences: Mapping[str, SourceLicence]) -> frozenset[str]:
+    """Choose the sources of one message: all where that is allowed; first those that say nothing stand apart."""
+    if len({one.licence.id for one in licences.values()}) <= 1:
         return frozenset(licences)
-    return frozenset(source for source, one in licences.items() if one.licence.family is Family.OPEN)
+    stated = {source: one.licence for source, one in licences.items() if one.licence.family is not Family.UNSTATED}
+    strict = {licence.id for licence in stated.values() if licence.family is not Family.OPEN}
+    return frozenset(source for source, one in stated.items() if len(strict) <= 1 or one.family is Family.OPEN)
 
 
 def list_all_standings(connection: Connection[Any]) -> list[Standing]:
