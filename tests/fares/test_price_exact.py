@@ -3,22 +3,34 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import date, timedelta
 from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tests.fares.price_oracle import Town
-from tests.fares.small_catalogues import BEGIN, catalogues, journeys, travellers
+from tests.fares.small_catalogues import BEGIN, NAME, NETWORKS, catalogues, journeys, travellers
 
-from mobigo.fares.model import Held
+from mobigo.fares.catalogue import (
+    Catalogue,
+    Coverage,
+    LegRule,
+    PriceRow,
+    Product,
+    ProductKind,
+    Tariff,
+    TransferKind,
+    TransferRule,
+)
+from mobigo.fares.model import FareRide, Fellow, Held, RideKind
 from mobigo.fares.price import price
 from mobigo.fares.pricebook import PriceBook
 
 if TYPE_CHECKING:
-    from mobigo.fares.catalogue import Catalogue
-    from mobigo.fares.model import FareRide, Fellow, Price
+    from mobigo.fares.model import Price
 
+MINUTES = timedelta(minutes=10)
 quick = settings(max_examples=120, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
 slow = settings(quick, max_examples=80)
 
@@ -62,6 +74,35 @@ def test_two_travellers_pay_the_least_that_is_lawful_ever_so_often(
     catalogue: Catalogue, rides: tuple[FareRide, ...], fellows: tuple[Fellow, ...]
 ) -> None:
     check(catalogue, rides, fellows)
+
+
+def test_a_ticket_for_two_pays_off_though_it_costs_more_than_all_rides_with_their_rebates() -> None:
+    catalogue = Catalogue(
+        "small",
+        1,
+        NAME,
+        date(2026, 1, 1),
+        networks=NETWORKS,
+        products=(
+            Product("p", NAME, ProductKind.SINGLE, (PriceRow(150),)),
+            Product("q", NAME, ProductKind.SINGLE, (PriceRow(50),)),
+            Product("u", NAME, ProductKind.TRANSFER, (PriceRow(-100),)),
+            Product("group", NAME, ProductKind.GROUP, (PriceRow(200),), covers=Coverage(("N",)), max_fellows=2),
+        ),
+        tariffs=(
+            Tariff(
+                "t",
+                "Europe/Paris",
+                legs=(LegRule("p", "G", "N"), LegRule("q", "H", "M")),
+                transfers=(TransferRule(TransferKind.RULE, "G", "H", product="u"),),
+            ),
+        ),
+    )
+    rides = tuple(
+        FareRide(RideKind.LINE, "s:x", route, (), "s:a", "s:a", at, at + MINUTES, 1000, BEGIN.date())
+        for route, at in zip(("s:n", "s:n", "s:m"), (BEGIN + n * MINUTES for n in range(3)), strict=True)
+    )
+    check(catalogue, rides, (Fellow("1", "adult"), Fellow("2", "adult")))
 
 
 @given(catalogues(shared=True), journeys(2), st.tuples(travellers(1), travellers(2)))

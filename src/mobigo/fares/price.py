@@ -186,7 +186,7 @@ def _list_manners(asked: _Asked, index: int, held: list[Ticket]) -> Iterator[_Ma
     own = tuple(list_own_cuts(fellow, reductions))
     payer = Payer(fellow.category, own, index, media)
     runs = find_runs(book, rides, payer)
-    worth = _weigh(runs)
+    worth = _weigh(runs) + _rebates(book, rides)
     yield _Manner((), (), runs, _tickets(asked, payer, held, runs))
     companion = _companion_cuts(asked, index, reductions)
     cards = [
@@ -212,7 +212,13 @@ def _list_manners(asked: _Asked, index: int, held: list[Ticket]) -> Iterator[_Ma
 
 
 def _tickets(asked: _Asked, payer: Payer, held: list[Ticket], runs: list[list[Run]]) -> list[Ticket]:
-    return [*held, *list_bought(asked.book, asked.rides, payer, _weigh(runs) + CENT)]
+    worth = _weigh(runs) + _rebates(asked.book, asked.rides)
+    return [*held, *list_bought(asked.book, asked.rides, payer, worth + CENT)]
+
+
+def _rebates(book: PriceBook, rides: Sequence[FareRide]) -> int:
+    """Return what changes between rides take off at most: so much dearer may be what pays off with them."""
+    return CENT * book.most_off * (len(rides) - 1)
 
 
 def _weigh(runs: list[list[Run]]) -> int:
@@ -325,7 +331,8 @@ def _list_pools(
     pools: list[Pool | _Companions] = [*_merge(pool for _, own in held for pool in own)]
     if len(fellows) > 1 or book.shared:
         payers = [Payer(fellow.category, (), n, media) for n, fellow in enumerate(fellows)]
-        pools += list_pools(book, rides, payers, sum(choice.option.weight for choice in plain) + CENT)
+        worth = sum(choice.option.weight + _rebates(book, rides) for choice in plain)
+        pools += list_pools(book, rides, payers, worth + CENT)
     if len(fellows) > 1:
         cards = {one.card: one for one in book.catalogue.reductions if one.card is not None and one.companions}
         for card, one in cards.items():

@@ -75,6 +75,8 @@ class PriceBook:
         self.cards = tuple(
             one for one in catalogue.products if one.kind is ProductKind.REDUCTION_CARD and one.with_journey
         )
+        self.most_off = max([0, *(-row.cents for one in catalogue.products for row in one.prices if row.cents)])
+        """Cents that a change takes off at most."""
         self.passing = any(row.contains for one in catalogue.tariffs for fare in one.throughs for row in fare.rows)
         """Whether it matters which stops a ride passes."""
         self._also = {one.id: one.also for one in catalogue.categories}
