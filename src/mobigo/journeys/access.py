@@ -13,12 +13,11 @@ from mobigo.journeys.sharedbikes import find_floating, find_shared
 from mobigo.journeys.streetlegs import describe_parts, describe_way, door_place, stop_place
 from mobigo.journeys.wheels import Parked, find_drive, find_park, find_ride
 from mobigo.kit.errors import NotFound
-from mobigo.kit.geo import Point, parse_point
+from mobigo.kit.geo import Point, arc_metres, parse_point
 from mobigo.street.graph import Profile
 from mobigo.street.routing import PATIENCE, between, path, reach, snap, stop_seconds
 from mobigo.transit.footpaths import WALKING_SPEED, meant_by
 from mobigo.transit.pathways import enter, find_course
-from mobigo.transit.timetable import arc_metres
 
 if TYPE_CHECKING:
     from collections.abc import Callable

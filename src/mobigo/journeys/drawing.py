@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from mobigo.journeys.streetlegs import pairs
+from mobigo.kit.geo import arc_metres
 from mobigo.street.graph import Profile
 from mobigo.street.routing import PATIENCE, course, snap
-from mobigo.transit.timetable import arc_metres
 
 if TYPE_CHECKING:
     from mobigo.kit.geo import Point

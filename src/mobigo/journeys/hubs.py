@@ -9,8 +9,7 @@ import numpy as np
 from mobigo.journeys.drawing import Drawings
 from mobigo.journeys.model import Mode
 from mobigo.journeys.modes import mode_of
-from mobigo.kit.geo import Point, haversine
-from mobigo.transit.timetable import arc_metres
+from mobigo.kit.geo import Point, arc_metres, haversine
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

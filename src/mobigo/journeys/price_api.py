@@ -24,9 +24,9 @@ from mobigo.journeys.pricing import (
 )
 from mobigo.journeys.refresh import refresh
 from mobigo.kit.errors import InvalidInput, NotFound
+from mobigo.kit.geo import arc_metres
 from mobigo.kit.problems import problems
 from mobigo.kit.requests import Now
-from mobigo.transit.timetable import arc_metres
 
 router = APIRouter(prefix="/v1/fares", tags=["fares"])
 

@@ -21,8 +21,8 @@ from mobigo.journeys.model import Booked, Mode
 from mobigo.journeys.rides import is_seat_kept
 from mobigo.journeys.streetlegs import local_time
 from mobigo.kit.errors import InvalidInput, NotFound
+from mobigo.kit.geo import arc_metres
 from mobigo.transit.model import Ride, Walk
-from mobigo.transit.timetable import arc_metres
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -15,10 +15,9 @@ import numpy as np
 from mobigo.journeys.drawing import Drawings
 from mobigo.journeys.hubs import weigh_stops
 from mobigo.journeys.streetlegs import find_change
-from mobigo.kit.geo import Point
+from mobigo.kit.geo import Point, arc_metres
 from mobigo.ondemand.flex_read import is_flexible
 from mobigo.ondemand.model import PlaceKind
-from mobigo.transit.timetable import arc_metres
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 from math import asin, cos, radians, sin, sqrt
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
 
 from mobigo.kit.errors import InvalidInput
 from mobigo.kit.units import Metres
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 EARTH_RADIUS = 6_371_008.8
 """Metres, mean radius of the WGS84 ellipsoid (IUGG)."""
@@ -29,6 +34,15 @@ def haversine(a: Point, b: Point) -> Metres:
     half_lon = radians(b.lon - a.lon) / 2
     h = sin(half_lat) ** 2 + cos(radians(a.lat)) * cos(radians(b.lat)) * sin(half_lon) ** 2
     return Metres(2 * EARTH_RADIUS * asin(min(1.0, sqrt(h))))
+
+
+def arc_metres(
+    lat_a: NDArray[np.float64], lon_a: NDArray[np.float64], lat_b: NDArray[np.float64], lon_b: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Great-circle distances in metres between points in radians."""
+    h = np.sin((lat_b - lat_a) / 2) ** 2 + np.cos(lat_a) * np.cos(lat_b) * np.sin((lon_b - lon_a) / 2) ** 2
+    metres: NDArray[np.float64] = 2 * EARTH_RADIUS * np.arcsin(np.minimum(1.0, np.sqrt(h)))
+    return metres
 
 
 def parse_point(text: str) -> Point:

@@ -8,7 +8,8 @@ import numpy as np
 import polars as pl
 
 from mobigo.kit.errors import InvalidInput
-from mobigo.transit.timetable import FORBIDDEN, GUARANTEED, NO_RULE, STATION, Timetable, arc_metres, freeze
+from mobigo.kit.geo import arc_metres
+from mobigo.transit.timetable import FORBIDDEN, GUARANTEED, NO_RULE, STATION, Timetable, freeze
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -14,8 +14,9 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from mobigo.kit.geo import arc_metres
 from mobigo.kit.packed import Strings, pack_strings
-from mobigo.transit.timetable import arc_metres, freeze
+from mobigo.transit.timetable import freeze
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

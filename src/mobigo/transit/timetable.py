@@ -16,7 +16,7 @@ import numpy as np
 import polars as pl
 
 from mobigo.kit.errors import InvalidInput
-from mobigo.kit.geo import EARTH_RADIUS
+from mobigo.kit.geo import arc_metres
 from mobigo.kit.packed import Strings, pack_strings
 
 if TYPE_CHECKING:
@@ -428,15 +428,6 @@ class _Places:
             self.lat[start:end], self.lon[start:end], self.lat[start + 1 : end + 1], self.lon[start + 1 : end + 1]
         )
         return [float(hop) for hop in metres] if metres.sum() > 0 else [1.0] * (end - start)
-
-
-def arc_metres(
-    lat_a: NDArray[np.float64], lon_a: NDArray[np.float64], lat_b: NDArray[np.float64], lon_b: NDArray[np.float64]
-) -> NDArray[np.float64]:
-    """Great-circle distances in metres between points in radians."""
-    h = np.sin((lat_b - lat_a) / 2) ** 2 + np.cos(lat_a) * np.cos(lat_b) * np.sin((lon_b - lon_a) / 2) ** 2
-    metres: NDArray[np.float64] = 2 * EARTH_RADIUS * np.arcsin(np.minimum(1.0, np.sqrt(h)))
-    return metres
 
 
 def _interpolate(

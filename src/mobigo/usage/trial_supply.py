@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from mobigo.kit.geo import arc_metres
 from mobigo.trace.model import Service
 from mobigo.transit.distances import pattern_metres
-from mobigo.transit.timetable import arc_metres, day_number, list_running
+from mobigo.transit.timetable import day_number, list_running
 from mobigo.usage.trial_plan import DETOUR
 
 if TYPE_CHECKING:
