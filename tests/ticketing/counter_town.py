@@ -11,6 +11,7 @@ from tests.ondemand.taxi_town import CAMILLE
 
 from mobigo.db.engine import libpq_conninfo
 from mobigo.db.session import driver
+from mobigo.fares import service as fares
 from mobigo.fares.demonstration import publish_demonstration
 from mobigo.payments.sandbox import Sandbox
 from mobigo.payments.store import get_payment
@@ -18,6 +19,7 @@ from mobigo.payments.store import get_payment
 if TYPE_CHECKING:
     from tests.ondemand.taxi_town import TaxiTown
 
+    from mobigo.fares.catalogue import Catalogue
     from mobigo.payments.model import Payment
     from mobigo.ticketing.counter import Counter
 
@@ -25,13 +27,17 @@ if TYPE_CHECKING:
 class Shop:
     """The served application, and shorthands for what one buys there."""
 
-    def __init__(self, town: TaxiTown) -> None:
+    def __init__(self, town: TaxiTown, catalogue: Catalogue | None = None) -> None:
         self.town = town
         self.http = town.http
         self.counter: Counter = town.http.app.state.counter
         with psycopg.connect(libpq_conninfo(town.database_url)) as connection:
             now = town.clock.now()
-            assert publish_demonstration(connection, now=now, today=now.date())
+            if catalogue is None:
+                assert publish_demonstration(connection, now=now, today=now.date())
+            else:
+                draft = fares.draft_catalogue(connection, catalogue, origin="test", by="test", now=now)
+                fares.publish(connection, draft.number, seen=draft.revision, by="test", now=now, today=now.date())
 
     @property
     def sandbox(self) -> Sandbox:
@@ -76,6 +82,14 @@ class Shop:
             found = {account: cents for account, cents in rows if cents}
         assert sum(found.values()) == 0
         return found
+
+    def parties(self) -> dict[tuple[str, str | None], int]:
+        """Return what the accounts hold of each party, debits less credits."""
+        with psycopg.connect(libpq_conninfo(self.town.database_url)) as connection:
+            rows = connection.execute(
+                "SELECT account, party, sum(cents)::bigint FROM ledger_posting GROUP BY account, party"
+            )
+            return {(account, party): cents for account, party, cents in rows if cents}
 
     def provided(self) -> int:
         """Return what the provider holds for us by its own file, before its fees."""

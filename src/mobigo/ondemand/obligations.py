@@ -96,6 +96,13 @@ def find_owed(session: Session, booking: Booking, leg_id: str) -> int:
     return sum(one.cents for entry in mine for one in entry.postings if one.account == Chart.TRAVELLERS)
 
 
+def find_fares(session: Session, booking: Booking) -> int:
+    """Return the fares of a booking that are owed, paid or not: of rides that are to come or were driven."""
+    entries = ledger.list_entries(session, f"booking:{booking.reference}")
+    fares = [entry for entry in entries if entry.kind in (FARE, REFUND)]
+    return sum(one.cents for entry in fares for one in entry.postings if one.account == Chart.TRAVELLERS)
+
+
 def waive_penalty(session: Session, booking: Booking, leg: BookedLeg, kind: str, *, by: str, now: datetime) -> int:
     """Post that a penalty is not asked for after all; return the cents."""
     entries = [one for one in ledger.list_entries(session, f"booking:{booking.reference}") if one.kind == kind]

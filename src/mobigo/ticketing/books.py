@@ -3,6 +3,7 @@
 =======================  ==================================================================================
 money came               Dr provider (or till) / Cr prepaid: nothing is sold yet
 issued                   Dr prepaid / Cr deferred (without VAT) and vat; of booked rides Cr travellers: their debt
+covered ride booked      Dr fares of the product / Cr travellers; back when the ride is called off
 earned                   Dr deferred / Cr fares, day by day (`earnings`)
 refunded                 Dr deferred, vat and, where it was earned, fares / Cr refunds; what is kept is earned
 cannot be issued         Dr prepaid / Cr refunds
@@ -13,6 +14,7 @@ contested                Dr contested / Cr provider; back, or to contested_lost,
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from mobigo.ledger import service as ledger
@@ -37,6 +39,19 @@ COVERED, UNCOVERED = "booking_covered", "booking_uncovered"
 RETURNED, WENT_OUT, CAME_BACK = "order_refunded", "refund_paid", "refund_returned"
 FAILED, MOVED_OVER = "order_not_issued", "order_exchanged"
 """Kinds of entries."""
+
+
+@dataclass(frozen=True)
+class Cover:
+    """What a product's revenue pays for a booked ride."""
+
+    number: int
+    """Of the ride."""
+    debtor: str
+    product: str
+    cents: int
+    entries: int
+    """Posted so far."""
 
 
 def reference(order: Order) -> str:
@@ -127,16 +142,45 @@ def cover_booking(
 def uncover_booking(
     session: Session, order: Order, cents: int, debtor: str, product: str, *, key: str, by: str, at: datetime
 ) -> None:
-    """Post that a product's revenue need not pay for a booked ride after all, but for what leaving it costs."""
+    """Post that a product's revenue need not pay for a booked ride after all."""
     _post(
         session,
         order,
         UNCOVERED,
         [Posting(Chart.TRAVELLERS, cents, debtor), Posting(Chart.FARES, -cents, product_party(product))],
-        key=f"{key}/uncovered",
+        key=key,
         by=by,
         at=at,
     )
+
+
+def pay_penalty(
+    session: Session, order: Order, cents: int, debtor: str, product: str, *, key: str, by: str, at: datetime
+) -> None:
+    """Post that what is kept of a product pays for leaving a booked ride that it covered."""
+    _post(
+        session,
+        order,
+        SETTLED,
+        [Posting(Chart.FARES, cents, product_party(product)), Posting(Chart.TRAVELLERS, -cents, debtor)],
+        key=f"{key}/penalty",
+        by=by,
+        at=at,
+    )
+
+
+def list_covers(session: Session, order: Order) -> list[Cover]:
+    """List what products pay for the booked rides of an order, oldest first; what was taken back is taken off."""
+    found: dict[int, Cover] = {}
+    for entry in ledger.list_entries(session, reference(order)):
+        if entry.kind not in (COVERED, UNCOVERED):
+            continue
+        number = int(entry.key.split("/")[2].removeprefix("ride"))
+        (owed,) = (one for one in entry.postings if one.account == Chart.TRAVELLERS)
+        (paid,) = (one for one in entry.postings if one.account == Chart.FARES)
+        before = found.get(number, Cover(number, owed.party or "", (paid.party or "").removeprefix("product:"), 0, 0))
+        found[number] = replace(before, cents=before.cents - owed.cents, entries=before.entries + 1)
+    return list(found.values())
 
 
 def move_over(session: Session, order: Order, other: Order, cents: int, *, by: str, at: datetime) -> None:

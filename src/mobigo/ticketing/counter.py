@@ -37,7 +37,7 @@ from mobigo.payments import store as payments_store
 from mobigo.payments.model import Payment, PaymentState, RefundState, What
 from mobigo.payments.sandbox import Sandbox
 from mobigo.payments.service import Payments
-from mobigo.ticketing import books, exchanges, refunds, store
+from mobigo.ticketing import books, covers, exchanges, refunds, store
 from mobigo.ticketing.issuing import find_earning, find_sold, find_split, want_ticket
 from mobigo.ticketing.model import OrderState, PartKind, PartState
 from mobigo.ticketing.service import NOBODY, Orders
@@ -483,7 +483,7 @@ class Counter:
                 self._take_up(id_, now)
             except Exception:  # one that fails must not hold up all others
                 log.exception("what was due about an order failed", order=id_)
-        return done + len(due) + self._give_back_called_off(now)
+        return done + len(due) + self._give_back_called_off(now) + self._take_covers_back(now)
 
     def _give_back_called_off(self, now: datetime) -> int:
         """Give back what was paid for places in cars that do not come, or that were left without the order."""
@@ -494,6 +494,21 @@ class Counter:
                 self._give_back(id_, parts, now)
             except Exception:  # one that fails must not hold up all others
                 log.exception("a place that was called off was not paid back", order=id_)
+        return len(found)
+
+    def _take_covers_back(self, now: datetime) -> int:
+        """Let products keep their revenue that paid for booked rides which were called off."""
+        with Session(self.engine) as session:
+            found = store.list_covered_off(driver(session), now - CALLED_OFF, BATCH)
+        for id_ in found:
+            try:
+                with Session(self.engine) as session, session.begin():
+                    orders = self._orders(session, NOBODY, now)
+                    order = orders.lock(id_)
+                    if covers.take_back_called_off(orders, order) and not order.parts:
+                        self.end_if_over(orders, order)
+            except Exception:  # one that fails must not hold up all others
+                log.exception("a covered ride that was called off was not settled", order=id_)
         return len(found)
 
     def _give_back(self, id_: str, parts: Sequence[str], now: datetime) -> None:

@@ -118,16 +118,16 @@ def _make_parts(
         if supplement and mine:
             mine[-1] = _join(mine[-1], item)
             continue
-        part = _make_part(item, rides, category[item.fellows[0]])
+        part = _make_part(item, product, rides, category[item.fellows[0]])
         if product is not None and product.validity.mode is ValidityMode.FIRST_USE:
             part = replace(part, valid_from=None, valid_until=None)  # a train that is late does not use it up
         mine.append(part)
     return tuple(part for some in parts.values() for part in _without_debts(some))
 
 
-def _make_part(item: Item, rides: Sequence[FareRide], category: str) -> OfferPart:
+def _make_part(item: Item, product: Product | None, rides: Sequence[FareRide], category: str) -> OfferPart:
     kinds = {rides[ride].kind for ride in item.rides if rides[ride].quoted is not None}
-    alone = len(item.rides) == 1 and len(kinds) == 1
+    alone = len(item.rides) == 1 and len(kinds) == 1 and (product is None or product.covers is None)
     return OfferPart(
         BOOKED[kinds.pop()] if alone else PartKind.ADMISSION,
         item.product,

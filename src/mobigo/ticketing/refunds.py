@@ -23,7 +23,7 @@ from mobigo.ondemand.states import ENDS, WAITING
 from mobigo.payments import service as payments
 from mobigo.payments import store as payments_store
 from mobigo.payments.model import PaymentState, RefundState
-from mobigo.ticketing import books, earnings, revenue_store, store
+from mobigo.ticketing import books, covers, earnings, revenue_store, store
 from mobigo.ticketing.issuing import find_sold
 from mobigo.ticketing.model import OrderState, PartKind, PartState
 from mobigo.tickets import service as tickets
@@ -106,9 +106,18 @@ def _quote_part(orders: Orders, order: Order, part: Part, uses: Uses | None, *, 
         return _quote_booked(orders, order, part, booked)
     sold = find_sold(orders.session, part)
     cents, why = _apply_rules(orders, part, sold, uses, exchange=exchange)
-    costs = sum(_cost_of_leaving(orders, ride) for ride in booked)
+    costs = sum(_share_cost(orders, order, part, ride) for ride in booked)
     cents = max(0, cents - costs)
     return Quoted(part, cents, part.cents - cents, why)
+
+
+def _share_cost(orders: Orders, order: Order, part: Part, ride: Ride) -> int:
+    """Return what leaving a ride keeps of a part that covers it: nothing where other parts pay for the ride."""
+    fellows = [one for one in order.parts if ride.number in one.rides]
+    if any(one.kind is not PartKind.ADMISSION for one in fellows):
+        return 0
+    cost, mine = _cost_of_leaving(orders, ride), fellows.index(part)
+    return cost * (mine + 1) // len(fellows) - cost * mine // len(fellows)
 
 
 def _quote_booked(orders: Orders, order: Order, part: Part, booked: Sequence[Ride]) -> Quoted:
@@ -118,7 +127,7 @@ def _quote_booked(orders: Orders, order: Order, part: Part, booked: Sequence[Rid
     (ride,) = booked
     debt = orders.find_debt(ride)
     assert debt is not None
-    if not _is_waiting(orders, ride) and not _is_off(orders, ride):
+    if not _is_waiting(orders, ride) and not orders.is_called_off(ride):
         raise Refused(f"the ride of part {part.id} has begun or is over", code="not_refundable")
     fellows = [one for one in order.parts if ride.number in one.rides and one.kind is not PartKind.ADMISSION]
     kept = _cost_of_leaving(orders, ride)
@@ -143,14 +152,6 @@ def _is_waiting(orders: Orders, ride: Ride) -> bool:
         return ondemand_store.get_leg(driver(orders.session), ride.booking).state in WAITING
     seat = orders.find_seat(ride.booking)
     return seat.state in OPEN and (seat.boarded_at is None or seat.state is not BookingState.CONFIRMED)
-
-
-def _is_off(orders: Orders, ride: Ride) -> bool:
-    """Tell whether a ride was called off without the order: by who drives, or by who travels."""
-    assert ride.booking is not None
-    if ride.kind == "on_demand":
-        return ondemand_store.get_leg(driver(orders.session), ride.booking).state in ENDS
-    return orders.find_seat(ride.booking).state is BookingState.CANCELLED
 
 
 def _cost_of_leaving(orders: Orders, ride: Ride) -> int:
@@ -317,12 +318,13 @@ def _leave_rides(orders: Orders, order: Order, parts: Sequence[Part]) -> dict[in
         debt = orders.find_debt(ride)
         assert debt is not None
         debts[ride.number] = debt[0]
-        if not _is_waiting(orders, ride) and not _is_off(orders, ride):
+        if not _is_waiting(orders, ride) and not orders.is_called_off(ride):
             continue
-        if not any(ride.number in part.rides and part.kind is not PartKind.ADMISSION for part in order.parts):
+        covers.take_back(orders, order, ride)
+        if all(part.kind is PartKind.ADMISSION for part in order.parts if ride.number in part.rides):
             product = next(part.product for part in parts if ride.number in part.rides)
-            books.uncover_booking(
-                orders.session, order, debt[1] - _cost_of_leaving(orders, ride), debt[0], product,
+            books.pay_penalty(
+                orders.session, order, _cost_of_leaving(orders, ride), debt[0], product,
                 key=f"ride{ride.number}", by=orders.buyer.name, at=orders.now,
             )  # fmt: skip
         if ride.kind == "on_demand":

@@ -29,7 +29,7 @@ from mobigo.ondemand import store as ondemand_store
 from mobigo.ondemand.service import ALPHABET, REFERENCE, TRIES, Bookings
 from mobigo.ondemand.service import Actor as OndemandActor
 from mobigo.ondemand.service import Order as Booked
-from mobigo.ondemand.states import WAITING
+from mobigo.ondemand.states import ENDS, WAITING
 from mobigo.payments import store as payments_store
 from mobigo.ticketing import books, states, store
 from mobigo.ticketing.model import Contact, Offer, Order, OrderState, Part, PartKind, PartState, Ride
@@ -388,6 +388,13 @@ class Orders:
     def find_seat(self, booking: str) -> Seat:
         """Return a place in a car."""
         return carpool_store.get_booking(self._connection, booking)
+
+    def is_called_off(self, ride: Ride) -> bool:
+        """Tell whether a booked ride was called off, by who drives or by who travels."""
+        assert ride.booking is not None
+        if ride.kind == RideKind.ON_DEMAND:
+            return ondemand_store.get_leg(self._connection, ride.booking).state in ENDS
+        return self.find_seat(ride.booking).state is BookingState.CANCELLED
 
     @property
     def seats(self) -> Rides:

@@ -286,6 +286,7 @@ def list_called_off(connection: Connection[Any], since: datetime, limit: int) ->
     """List orders with parts that are good, though their place in a car, or the ride on demand, was called off.
 
     Rides on demand that their own travellers gave up are given back when somebody asks: they may have taken another.
+    Those that a taxi drove instead are paid for.
 
     Parameters
     ----------
@@ -298,11 +299,39 @@ def list_called_off(connection: Connection[Any], since: datetime, limit: int) ->
         " JOIN order_part p ON p.order_id = r.order_id AND r.number = ANY(p.rides)"
         " LEFT JOIN carpool_booking b ON r.kind = 'carpool' AND b.id = r.booking AND b.state = 'CANCELLED'"
         " LEFT JOIN ondemand_leg l ON r.kind = 'on_demand' AND l.id = r.booking"
-        "   AND l.state IN ('cancelled_by_operator', 'failed')"
+        "   AND l.state IN ('cancelled_by_operator', 'failed') AND NOT EXISTS ("
+        "     SELECT FROM ledger_entry e WHERE e.key = 'ondemand/' || l.id || '/fare_earned')"
         " WHERE r.booking IS NOT NULL AND r.arrival >= %s AND p.kind = r.kind AND p.state = 'fulfilled'"
         " AND (b.id IS NOT NULL OR l.id IS NOT NULL) GROUP BY p.order_id ORDER BY p.order_id LIMIT %s",
         [since, limit],
     ).fetchall()
+
+
+def list_covered_off(connection: Connection[Any], since: datetime, limit: int) -> list[str]:
+    """List orders with booked rides that a product pays for though they were called off.
+
+    Parameters
+    ----------
+    since : datetime
+        Rides that were to begin (of cars: to arrive) earlier are not looked at.
+    """
+    rows = connection.execute(
+        "SELECT DISTINCT o.id FROM ondemand_leg l JOIN ondemand_booking b ON b.id = l.booking CROSS JOIN LATERAL ("
+        "   SELECT max(e.reference) FILTER (WHERE e.kind = 'booking_covered') AS about, sum(p.cents) AS cents"
+        "   FROM ledger_posting p JOIN ledger_entry e ON e.id = p.entry_id"
+        "   WHERE p.party = 'booking:' || b.reference AND p.account = 'travellers'"
+        "   AND e.kind IN ('fare', 'refund', 'booking_covered', 'booking_uncovered')"
+        " ) m JOIN ticket_order o ON 'order:' || o.reference = m.about AND o.booking = b.id"
+        " WHERE l.pickup_from >= %s AND m.cents < 0"
+        " AND l.state IN ('cancelled_by_user', 'cancelled_by_operator', 'failed', 'no_show')"
+        " UNION SELECT r.order_id FROM order_ride r JOIN carpool_booking c ON c.id = r.booking"
+        " JOIN ledger_entry e ON e.key = 'order/' || r.order_id || '/ride' || r.number || '/covered'"
+        " WHERE r.kind = 'carpool' AND r.arrival >= %s AND c.state = 'CANCELLED' AND NOT EXISTS ("
+        "   SELECT FROM ledger_entry u WHERE u.key = 'order/' || r.order_id || '/ride' || r.number || '/uncovered'"
+        " ) LIMIT %s",
+        [since, since, limit],
+    )
+    return [id_ for (id_,) in rows]
 
 
 # ── history ───────────────────────────────────────────────────────────────────────────────────────────────────────────
