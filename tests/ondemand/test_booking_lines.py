@@ -48,6 +48,21 @@ def line(engine: Engine, home: Path, database_url: str) -> Iterator[TaxiTown]:
 STOPS = {"village": 0.0, "mill": 3000.0, "gare": 8000.0}
 
 
+@pytest.fixture
+def coach(engine: Engine, home: Path, database_url: str) -> Iterator[TaxiTown]:
+    """A coach at nine that anybody takes from the village to the station, and that stops at the mill on request."""
+    stops = {name: Stop(name, name.capitalize(), point(x), same_as=name) for name, x in STOPS.items()}
+    ends = [Call(PlaceKind.STOP, name, n, arrival=at, departure=at) for name, n, at in COACH]
+    mill = Call(PlaceKind.STOP, "mill", 1, pickup_type=2, drop_off_type=3, pickup_rule="hour")
+    trip = Trip("nine", "all", (ends[0], mill, ends[1]))
+    service = replace(village_service(), kind=ServiceKind.VIRTUAL_LINE, trips=(trip,), stops=stops, zones={}, groups={})
+    with open_town(engine, home, database_url, service=service, vehicles=(seats(1),)) as town:
+        yield town
+
+
+COACH = (("village", 0, NINE), ("gare", 2, NINE + 1200))
+
+
 def ask(town: TaxiTown, origin: str, destination: str) -> list[dict[str, str]]:
     """Ask for a ride between two stops at nine."""
     ends = [
@@ -73,3 +88,10 @@ def test_one_books_the_line_at_its_times_and_one_seat_serves_two_stretches(line:
     assert (refused.status_code, refused.json()["code"]) == (409, "places_gone")
     line.put_clock(TUESDAY + timedelta(hours=8, seconds=1))
     assert ask(line, "village", "gare") == []
+
+
+def test_a_stop_on_request_without_a_time_is_booked_for_when_the_coach_passes(coach: TaxiTown) -> None:
+    (offer,) = ask(coach, "mill", "gare")
+    assert offer["pickup_from"] == "2026-11-24T08:07:30Z"  # three of eight kilometres, in twenty minutes
+    coach.book(offer["quote"])
+    assert ask(coach, "village", "gare") == []  # that takes no booking

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import io
 import json
 import zipfile
@@ -16,6 +17,7 @@ from tests.conftest import new_database
 from tests.feed_text import pack, withdraw
 from tests.ondemand.flex_text import SQUARE, files
 
+from mobigo.cli.region import data_folder
 from mobigo.db.engine import libpq_conninfo
 from mobigo.kit.errors import Conflict, NotFound
 from mobigo.kit.geo import Point
@@ -26,8 +28,11 @@ from mobigo.ondemand.flex_apart import tell_apart
 from mobigo.ondemand.flex_read import map_same_area
 from mobigo.ondemand.flex_write import write_flex
 from mobigo.ondemand.model import BookingType, Call, PlaceKind, Promise, ServiceKind, Spot
+from mobigo.ondemand.rules import pickup_window
 from mobigo.transit.flex_store import read_accompanying
 from mobigo.transit.load import load_gtfs
+from mobigo.transit.store import read_feed_tables
+from mobigo.transit.timetable import build
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -349,6 +354,68 @@ def test_services_that_cannot_stand_in_one_feed_are_not_exported(shelf: Shelf) -
         write_flex([one, replace(one, id="valley:other", timezone="Europe/London", trips=())])
 
 
+# ── stops on request ──────────────────────────────────────────────────────────────────────────────────────────────────
+
+ON_REQUEST = """
+    trip_id,stop_sequence,stop_id,arrival_time,departure_time,pickup_type,drop_off_type,pickup_booking_rule_id,shape_dist_traveled,timepoint
+    o1,1,mairie,07:00:00,07:00:00,,1,,0,1
+    o1,2,lac,,,2,3,eve,3000,0
+    o1,3,gare,,,2,3,eve,8000,0
+    o1,4,ville,07:40:00,07:40:00,1,,,20000,1
+    v1,1,lac,08:00:00,08:00:00,2,1,eve,,1
+    v1,2,mairie,,,2,2,eve,,0
+    v1,3,ville,08:40:00,08:40:00,1,2,,,1
+"""
+
+
+def test_a_stop_on_request_without_times_is_bookable_when_the_timetable_says_it_passes(shelf: Shelf) -> None:
+    contents = files(stop_times=ON_REQUEST)
+    assert shelf.load_text(contents=contents).status == "active"
+    catalogue = shelf.read()
+    assert catalogue.faults == {}
+    ordinary = catalogue.get("valley:ordinary")
+    assert [call.passes for call in ordinary.trips[0].calls] == [None, 7 * 3600 + 360, 7 * 3600 + 960, None]
+    assert [(ride.start, ride.end) for ride in catalogue.rides(ordinary.id)] == [(1, 2), (1, 3), (2, 3)]
+    assert pickup_window(ordinary, ordinary.trips[0].calls[1], date(2026, 11, 24)) == (
+        (seven := int(datetime(2026, 11, 24, 6, 6, tzinfo=UTC).timestamp())),
+        seven,
+    )
+    assert catalogue.asked_at_stop("valley:lac") == ("valley:line", "valley:ordinary")
+    assert catalogue.asked_at_stop("valley:ville") == ("valley:line",)  # the ordinary one just stops there
+    assert catalogue.services_of_stop("valley:ville") == ("valley:line", "valley:ordinary")
+
+    with psycopg.connect(libpq_conninfo(shelf.url)) as connection:
+        timetable = build(read_feed_tables(connection))
+    rows = {timetable.trip_ids.at(row): row for row in range(len(timetable.call_first) - 1)}
+    for (trip,) in (catalogue.get(id_).trips for id_ in ("valley:ordinary", "valley:line")):
+        row = rows[f"valley:{trip.id}"]
+        calls = slice(timetable.call_first[row], timetable.call_first[row + 1])
+        assert [call.leaves for call in trip.calls] == timetable.call_departure[calls].tolist()
+
+    with zipfile.ZipFile(shelf.export("valley")) as archive:
+        written = list(csv.DictReader(archive.read("stop_times.txt").decode().splitlines()))
+    assert [one["stop_id"] for one in written if not one["departure_time"]] == ["lac", "gare", "mairie"]
+
+
+def test_nobody_can_ride_where_no_time_is_known(shelf: Shelf) -> None:
+    shelf.load_text()
+    line = shelf.read().get("valley:line")
+    first, middle, last = line.trips[0].calls
+    open_ended = replace(middle, arrival=None, departure=None), replace(last, arrival=None, departure=None)
+    kept, faults = keep_sound(replace(line, trips=(replace(line.trips[0], calls=(first, *open_ended)),)))
+    assert kept is None
+    assert [fault.code for fault in faults] == ["missing_stop_times_record"]
+
+
+def test_the_lines_of_the_demonstration_are_sound(shelf: Shelf) -> None:
+    shelf.load(data_folder("gtfs") / "demonstration", "demo")
+    catalogue = shelf.read()
+    assert catalogue.faults == {}
+    assert {one.partition(":")[2] for one in catalogue.services} == {"120", "121", "122", "TAD", "TADV"}
+    assert catalogue.asked_at_stop("demo:posanges")[0] == "demo:120"
+    assert "demo:120" not in catalogue.asked_at_stop("demo:vitteaux")
+
+
 # ── same zone, said with one record or with several ───────────────────────────────────────────────────────────────────
 
 
@@ -521,8 +588,9 @@ def test_a_line_that_anybody_may_ride_stays_in_the_timetable_though_its_stop_on_
     )
     shelf.load_text(contents=contents)
     catalogue = shelf.read()
-    assert "valley:ordinary" in catalogue.faults
+    assert catalogue.faults == {}
     assert catalogue.closed_trips == frozenset()
+    assert [(ride.start, ride.end) for ride in catalogue.rides("valley:ordinary")] == [(1, 2)]
     again = build_catalogue(catalogue.services.values(), "again", catalogue.feeds)  # as trials of drafts do
     assert again.closed_trips == frozenset()
 

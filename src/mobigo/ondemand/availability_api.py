@@ -312,7 +312,7 @@ class _Question:
         """Answer for the services at one of the places that do not go to (come from) the other."""
         catalogue = self.supply.catalogue
         near = {id_ for spot in self.ends for id_ in catalogue.services_at(spot.point)}
-        near |= {id_ for spot in self.ends if spot.stop_id for id_ in catalogue.services_of_stop(spot.stop_id)}
+        near |= {id_ for spot in self.ends if spot.stop_id for id_ in catalogue.asked_at_stop(spot.stop_id)}
         for id_ in sorted(near - answered):
             service = catalogue.services[id_]
             phones = [rule.phone_number for rule in service.rules.values() if rule.phone_number]

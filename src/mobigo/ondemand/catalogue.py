@@ -84,6 +84,7 @@ class Catalogue:
     _tree: shapely.STRtree | None = field(default=None, repr=False)
     _of_zone: Mapping[tuple[str, str], tuple[_End, ...]] = field(default_factory=dict, repr=False)
     _of_stop: Mapping[str, tuple[_End, ...]] = field(default_factory=dict, repr=False)
+    _asked: Mapping[str, tuple[str, ...]] = field(default_factory=dict, repr=False)
 
     def find(self, service_id: str) -> Service | None:
         """Return a service, or None."""
@@ -112,6 +113,13 @@ class Catalogue:
     def services_of_stop(self, stop_id: str) -> tuple[str, ...]:
         """List the services that name a stop of the timetable, ``source:stop_id``, by itself or in a group."""
         return tuple(sorted({end.service for end in self._of_stop.get(stop_id, ())}))
+
+    def asked_at_stop(self, stop_id: str) -> tuple[str, ...]:
+        """List the services that stop at a stop, ``source:stop_id``, for those who booked.
+
+        Not those that name it and serve it by timetable alone, as a line with stops on request elsewhere does.
+        """
+        return self._asked.get(stop_id, ())
 
     def zones_at(self, point: Point) -> list[tuple[str, str]]:
         """List the zones a point lies in: service, and the zone's id there."""
@@ -185,11 +193,11 @@ def needs_booking(call: Call, type_: int | None) -> bool:
 
 
 def _earliest(call: Call) -> int | None:
-    return call.window_start if call.window_start is not None else call.departure
+    return call.window_start if call.window_start is not None else call.leaves
 
 
 def _latest(call: Call) -> int | None:
-    return call.window_end if call.window_end is not None else call.arrival
+    return call.window_end if call.window_end is not None else call.comes
 
 
 # ── made ──────────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -286,14 +294,20 @@ def build_catalogue(
     )
     of_zone: dict[tuple[str, str], list[_End]] = {zone: [] for zone in zones}
     of_stop: dict[str, set[_End]] = {}
+    asked: dict[str, set[str]] = {}
     for service in sound.values():
         for trip_index, trip in enumerate(service.trips):
+            whole = runs_if_asked(trip)
             for index, call in enumerate(trip.calls):
                 end = _End(service.id, trip_index, index)
+                booked = whole or BY_ARRANGEMENT in {call.pickup_type, call.drop_off_type}
                 if call.kind is PlaceKind.ZONE:
                     of_zone[service.id, call.place].append(end)
                 for stop in catalogue.stops_of(service, call):
-                    of_stop.setdefault(catalogue.network_stop(service, stop), set()).add(end)
+                    name = catalogue.network_stop(service, stop)
+                    of_stop.setdefault(name, set()).add(end)
+                    if booked:
+                        asked.setdefault(name, set()).add(service.id)
     return replace(
         catalogue,
         outlines=dict(zip(zones, shapes.tolist(), strict=True)),
@@ -301,6 +315,7 @@ def build_catalogue(
         _tree=shapely.STRtree(shapes) if zones else None,
         _of_zone={zone: tuple(ends) for zone, ends in of_zone.items()},
         _of_stop={stop: tuple(sorted(ends)) for stop, ends in of_stop.items()},
+        _asked={stop: tuple(sorted(ids)) for stop, ids in asked.items()},
     )
 
 
@@ -322,6 +337,11 @@ def _fixed_times(trip: Trip) -> tuple[object, ...]:
 def _is_booked(trip: Trip) -> bool:
     timed = [call for call in trip.calls if not is_flexible(call)]
     return len(timed) > 1 and any(BY_ARRANGEMENT in {call.pickup_type, call.drop_off_type} for call in timed)
+
+
+def runs_if_asked(trip: Trip) -> bool:
+    """Tell whether a trip is on demand as a whole: it leaves its way or its times, or nobody rides without booking."""
+    return any(is_flexible(call) for call in trip.calls) or not _takes_anybody(trip)
 
 
 def _takes_anybody(trip: Trip) -> bool:

@@ -19,6 +19,7 @@ from shapely.geometry import shape
 from mobigo.kit.geo import MAX_LAT, MAX_LON, Point
 from mobigo.ondemand.flex_read import BY_ARRANGEMENT, FORBIDDEN, is_flexible
 from mobigo.ondemand.model import BookingType, PlaceKind, Promise, Zone
+from mobigo.ondemand.timed import fill_times
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -58,7 +59,8 @@ def keep_sound(service: Service) -> tuple[Service | None, tuple[Fault, ...]]:
     Returns
     -------
     Service or None
-        What is left; None when nothing can be ridden.
+        What is left, its trips with the times at which they pass stops without any (`timed.fill_times`); None when
+        nothing can be ridden.
     tuple of Fault
         Everything that was wrong.
     """
@@ -85,7 +87,7 @@ def keep_sound(service: Service) -> tuple[Service | None, tuple[Fault, ...]]:
     shapes = sift("shapes", service.shapes, check_shape)
     sound = replace(service, promise=promise, calendars=calendars, zones=zones, stops=stops, groups=groups, rules=rules)
     sound = replace(sound, shapes=shapes)
-    trips = _keep_trips(sound, faults)
+    trips = _keep_trips(replace(sound, trips=tuple(fill_times(trip, stops) for trip in sound.trips)), faults)
     if service.timezone not in _list_timezones():
         what = f"{service.timezone!r} is no time zone of the tz database; write it like Europe/Paris"
         return None, (*faults, Fault("invalid_timezone", "timezone", what))
@@ -461,13 +463,13 @@ def _is_rideable(trip: Trip) -> bool:
     booked: int | None = None
     earliest: int | None = None
     for call in trip.calls:
-        latest = call.window_end if call.window_end is not None else call.arrival
+        latest = call.window_end if call.window_end is not None else call.comes
         on_demand = is_flexible(call)
         if call.drop_off_type != FORBIDDEN and latest is not None:
             since = earliest if on_demand or call.drop_off_type == BY_ARRANGEMENT else booked
             if since is not None and since < latest:
                 return True
-        opens = call.window_start if call.window_start is not None else call.departure
+        opens = call.window_start if call.window_start is not None else call.leaves
         if call.pickup_type != FORBIDDEN and opens is not None:
             earliest = opens if earliest is None else min(earliest, opens)
             if on_demand or call.pickup_type == BY_ARRANGEMENT:

@@ -132,6 +132,18 @@ class Call:
     drop_off_rule: str | None = None
     fields: Mapping[str, str] = field(default_factory=dict)
     """The other cells of stop_times.txt."""
+    passes: int | None = field(default=None, compare=False)
+    """When it is there between two records with times, where it has none itself; worked out, never written."""
+
+    @property
+    def comes(self) -> int | None:
+        """When it arrives, where its times are fixed."""
+        return next((one for one in (self.arrival, self.departure, self.passes) if one is not None), None)
+
+    @property
+    def leaves(self) -> int | None:
+        """When it departs, where its times are fixed."""
+        return next((one for one in (self.departure, self.arrival, self.passes) if one is not None), None)
 
 
 @dataclass(frozen=True)

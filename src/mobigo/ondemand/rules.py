@@ -127,7 +127,7 @@ def pickup_window(service: Service, origin: Call, service_date: date) -> tuple[i
     """Return the instants between which a record picks up on a service day; equal ones: a fixed time."""
     if origin.window_start is not None and origin.window_end is not None:
         start, end = origin.window_start, origin.window_end
-    elif (fixed := origin.departure if origin.departure is not None else origin.arrival) is not None:
+    elif (fixed := origin.leaves) is not None:
         start = end = fixed
     else:
         return None

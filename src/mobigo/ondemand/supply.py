@@ -185,7 +185,7 @@ class _Hours:
         self.rules = rules_of(service, ride.pickup, ride.drop_off)
         self.notice, self.ahead = _notice(self.rules)
         call = ride.pickup
-        end = call.window_end if call.window_end is not None else call.departure or call.arrival or 0
+        end = call.window_end if call.window_end is not None else call.leaves or 0
         self._back = 1 + end // DAY
 
     def days(self, first: int, last: int) -> list[date]:
@@ -600,7 +600,7 @@ def _latest_arrival(service: Service, end: Call, day: date) -> int | None:
     """Return the instant until which a record sets down on a service day."""
     if end.window_end is not None:
         return instant_of(day, end.window_end, service.timezone)
-    fixed = end.arrival if end.arrival is not None else end.departure
+    fixed = end.comes
     return None if fixed is None else instant_of(day, fixed, service.timezone) + FIXED_SLACK
 
 

@@ -153,7 +153,7 @@ def _list_on_demand(
     """List the services with a zone that reaches into the commune, or with one of its stops."""
     ids = set(catalogue.services_at(here.commune.point))
     for stop, point in stops:
-        ids |= {*catalogue.services_of_stop(stop), *catalogue.services_at(point)}
+        ids |= {*catalogue.asked_at_stop(stop), *catalogue.services_at(point)}
     if here.outline is not None:
         for (service, _), zone in catalogue.outlines.items():
             if service not in ids and _share_ground(zone, here.outline):

@@ -13,6 +13,7 @@ from hashlib import sha256
 from itertools import chain
 from typing import IO, TYPE_CHECKING, Any
 
+from mobigo.ondemand.catalogue import runs_if_asked
 from mobigo.opendata import fare_rows, netex_flex
 from mobigo.opendata.archive import add_member
 from mobigo.opendata.fare_rows import list_catalogues
@@ -94,7 +95,8 @@ def write_netex(connection: Connection[Any], parts: Sequence[Part], path: Path, 
         sources = {}
         for part in parts:
             own = services.get(part.source, InForce(part.source, (), frozenset(), frozenset()))
-            by_route = {service.id.partition(":")[2]: service for service in own.services}
+            flexible = (service for service in own.services if any(runs_if_asked(trip) for trip in service.trips))
+            by_route = {service.id.partition(":")[2]: service for service in flexible}
             sources[part.source] = _Source(LoadedRows(connection, part, own), by_route, archive, counts)
             sources[part.source].write()
         for one in list_catalogues(connection, parts, day):

@@ -1,14 +1,14 @@
 """The timetable: one or many feeds as immutable arrays, names turned into indices once.
 
 Indices are positions in the arrays: a *stop*, *route*, *trip*, *service* is its row; a *pattern* is a stop list with
-its pickup and drop-off permissions, shared by the trips that follow it; a *run* is one departure of a trip per service
+its pickup and drop-off permissions and the way from stop to stop, shared by the trips that follow it; a *run* is one departure of a trip per service
 day (a trip with frequencies has many). Times are seconds after noon minus 12 h of the service day.
 """
 
 from __future__ import annotations
 
 from datetime import date, datetime, time
-from math import floor
+from math import floor, inf
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -18,11 +18,13 @@ import polars as pl
 from mobigo.kit.errors import InvalidInput
 from mobigo.kit.geo import arc_metres
 from mobigo.kit.packed import Strings, pack_strings
+from mobigo.transit.ways import Calls, Places, find_ways
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from mobigo.transit.model import FeedTables
+    from mobigo.transit.ways import Ways
 
 EPOCH = date(1970, 1, 1).toordinal()
 NOT_ALLOWED = 1
@@ -122,6 +124,9 @@ class Timetable(NamedTuple):
     """uint8[n], 1 where boarding is allowed (never at the last stop)."""
     pattern_alight: NDArray[np.uint8]
     """uint8[n], 1 where alighting is allowed (never at the first stop)."""
+    pattern_metres: NDArray[np.int32]
+    """int32[n], metres from the first stop, along the shape where its trips have one, else in straight lines from stop
+    to stop; see `transit.ways`."""
 
     run_trip: NDArray[np.int32]
     run_shift: NDArray[np.int32]
@@ -220,9 +225,21 @@ def build(tables: FeedTables) -> Timetable:
     first_day, service_days = _read_services(tables.services, services)
     rows, order = _order_calls(tables)
     calls = _read_calls(rows, order, trips.height, stops)
-    trip_pattern, pattern_first, pattern_rows = _find_patterns(calls)
-    heads = rows["stop_headsign"].drop_nulls().unique(maintain_order=True)
     shape_ids = tables.shapes["shape_id"].unique(maintain_order=True)
+    trip_shape = _index(shape_ids, trips["shape_id"])
+    call_distance = _array(rows["shape_dist_traveled"].fill_null(np.nan), np.float64)
+    places = Places(
+        stop_lon=_array(stops["stop_lon"].fill_null(np.nan), np.float64),
+        stop_lat=_array(stops["stop_lat"].fill_null(np.nan), np.float64),
+        shape_first=_first(_index(shape_ids, tables.shapes["shape_id"]), len(shape_ids)),
+        shape_lon=_array(tables.shapes["shape_pt_lon"].fill_null(np.nan), np.float64),
+        shape_lat=_array(tables.shapes["shape_pt_lat"].fill_null(np.nan), np.float64),
+        shape_told=_array(tables.shapes["shape_dist_traveled"].fill_null(np.nan), np.float64),
+    )
+    rideable = np.flatnonzero(calls.rideable)
+    ways = find_ways(Calls(calls.first, calls.stop, call_distance, trip_shape), places, rideable)
+    trip_pattern, pattern_first, pattern_rows, pattern_metres = _find_patterns(calls, ways)
+    heads = rows["stop_headsign"].drop_nulls().unique(maintain_order=True)
     run_trip, run_shift, run_repeats = _list_runs(tables, calls, trip_pattern)
     called = np.zeros(stops.height, np.bool_)
     called[calls.stop] = True
@@ -249,8 +266,8 @@ def build(tables: FeedTables) -> Timetable:
             stop_codes=_strings(stops["stop_code"]),
             stop_names=_strings(stops["stop_name"]),
             stop_platforms=_strings(stops["platform_code"]),
-            stop_lon=_array(stops["stop_lon"].fill_null(np.nan), np.float64),
-            stop_lat=_array(stops["stop_lat"].fill_null(np.nan), np.float64),
+            stop_lon=places.stop_lon,
+            stop_lat=places.stop_lat,
             stop_type=_array(stops["location_type"].fill_null(0), np.int8),
             stop_parent=_index(stops["stop_id"], stops["parent_station"]),
             stop_station=_index(
@@ -275,7 +292,7 @@ def build(tables: FeedTables) -> Timetable:
             trip_zone=np.where(agency_of_trip >= 0, agency_zone[agency_of_trip], 0).astype(np.int16),
             trip_direction=_array(trips["direction_id"].fill_null(-1), np.int8),
             trip_block=_index(trips["block_id"].drop_nulls().unique(maintain_order=True), trips["block_id"]),
-            trip_shape=_index(shape_ids, trips["shape_id"]),
+            trip_shape=trip_shape,
             trip_wheelchair=_array(trips["wheelchair_accessible"].fill_null(0), np.int8),
             trip_bikes=_array(trips["bikes_allowed"].fill_null(0), np.int8),
             trip_known_as=np.arange(trips.height, dtype=np.int32),
@@ -288,12 +305,13 @@ def build(tables: FeedTables) -> Timetable:
             call_drop_off=calls.drop_off,
             call_sequence=_array(rows["stop_sequence"].fill_null(0), np.int32),
             call_headsign=_index(heads, rows["stop_headsign"]),
-            call_distance=_array(rows["shape_dist_traveled"].fill_null(np.nan), np.float64),
+            call_distance=call_distance,
             headsigns=_strings(heads),
             pattern_first=pattern_first,
             pattern_stop=calls.stop[pattern_rows],
             pattern_board=((calls.pickup[pattern_rows] != NOT_ALLOWED) & ~ends).astype(np.uint8),
             pattern_alight=((calls.drop_off[pattern_rows] != NOT_ALLOWED) & ~starts).astype(np.uint8),
+            pattern_metres=pattern_metres,
             run_trip=run_trip,
             run_shift=run_shift,
             run_repeats=run_repeats,
@@ -318,10 +336,10 @@ def build(tables: FeedTables) -> Timetable:
             link_from=link_from,
             link_to=link_to,
             link_type=link_type,
-            shape_first=_first(_index(shape_ids, tables.shapes["shape_id"]), len(shape_ids)),
-            shape_lon=_array(tables.shapes["shape_pt_lon"].fill_null(np.nan), np.float64),
-            shape_lat=_array(tables.shapes["shape_pt_lat"].fill_null(np.nan), np.float64),
-            shape_distance=_array(tables.shapes["shape_dist_traveled"].fill_null(np.nan), np.float64),
+            shape_first=places.shape_first,
+            shape_lon=places.shape_lon,
+            shape_lat=places.shape_lat,
+            shape_distance=places.shape_told,
         )
     )
 
@@ -421,13 +439,31 @@ class _Places:
 
     def hops(self, start: int, end: int) -> list[float]:
         """Distances between the rows `start` to `end`, in any unit."""
-        shape = np.diff(self.shape[start : end + 1])
-        if shape.min() >= 0 and shape.sum() > 0:
-            return [float(hop) for hop in shape]
-        metres = arc_metres(
-            self.lat[start:end], self.lon[start:end], self.lat[start + 1 : end + 1], self.lon[start + 1 : end + 1]
-        )
-        return [float(hop) for hop in metres] if metres.sum() > 0 else [1.0] * (end - start)
+        rows = slice(start, end + 1)
+        return measure_hops(self.shape[rows], self.lat[rows], self.lon[rows])
+
+
+def measure_hops(shape: NDArray[np.float64], lat: NDArray[np.float64], lon: NDArray[np.float64]) -> list[float]:
+    """Measure how far it is from each stop of a stretch to the next, in any unit.
+
+    Parameters
+    ----------
+    shape : float64[n]
+        shape_dist_traveled, nan where there is none: used where it is whole and never falls.
+    lat, lon : float64[n]
+        Radians, nan where unknown: the ways between are straight. Where that is not known either, all are as long.
+    """
+    along = np.diff(shape)
+    if along.min() >= 0 and 0 < along.sum() < inf:
+        return [float(hop) for hop in along]
+    metres = arc_metres(lat[:-1], lon[:-1], lat[1:], lon[1:])
+    return [float(hop) for hop in metres] if metres.sum() > 0 else [1.0] * len(metres)
+
+
+def spread(leaves: int, arrives: int, hops: list[float]) -> list[int]:
+    """Return when a vehicle passes between two stops, in the measure of the way: one fewer than there are hops."""
+    whole, span = sum(hops), arrives - leaves
+    return [leaves + floor(sum(hops[:n]) / whole * span + 0.5) for n in range(1, len(hops))]
 
 
 def _interpolate(
@@ -436,30 +472,33 @@ def _interpolate(
     """Fill the times of stops without any, between the stops around them that have some."""
     edges = np.diff(np.concatenate(([0], gaps.astype(np.int8), [0])))
     for start, end in zip((np.flatnonzero(edges == 1) - 1).tolist(), np.flatnonzero(edges == -1).tolist(), strict=True):
-        hops = places.hops(start, end)
-        whole, span = sum(hops), int(arrival[end]) - int(departure[start])
-        for row in range(start + 1, end):
-            seconds = int(departure[start]) + floor(sum(hops[: row - start]) / whole * span + 0.5)
-            arrival[row] = departure[row] = seconds
+        passed = spread(int(departure[start]), int(arrival[end]), places.hops(start, end))
+        arrival[start + 1 : end] = departure[start + 1 : end] = passed
 
 
-def _find_patterns(calls: _Trips) -> tuple[NDArray[np.int32], NDArray[np.int64], NDArray[np.int64]]:
-    """Pattern of each trip, and for each pattern the rows of its first trip as its description."""
+def _find_patterns(
+    calls: _Trips, ways: Ways
+) -> tuple[NDArray[np.int32], NDArray[np.int64], NDArray[np.int64], NDArray[np.int32]]:
+    """Pattern of each trip; for each pattern the rows of its first trip as its description, and metres along it."""
     flags = ((calls.pickup != NOT_ALLOWED) * 2 + (calls.drop_off != NOT_ALLOWED)).astype(np.int32)
     key = (calls.stop * np.int32(4) + flags).astype(np.int32).tobytes()
-    first = calls.first.tolist()
-    known: dict[bytes, int] = {}
+    first, way_of = calls.first.tolist(), ways.of_trip.tolist()
+    known: dict[tuple[bytes, int], int] = {}
     pattern = np.full(len(first) - 1, -1, np.int32)
     rows: list[NDArray[np.int64]] = []
+    metres: list[NDArray[np.int64]] = []
     for trip in np.flatnonzero(calls.rideable).tolist():
         start, end = first[trip], first[trip + 1]
-        number = known.setdefault(key[4 * start : 4 * end], len(known))
+        number = known.setdefault((key[4 * start : 4 * end], way_of[trip]), len(known))
         pattern[trip] = number
         if number == len(rows):
             rows.append(np.arange(start, end))
+            metres.append(np.cumsum(ways.hops[way_of[trip]]))
     lengths = np.array([len(part) for part in rows], np.int64)
     pattern_first = np.concatenate(([0], np.cumsum(lengths))).astype(np.int64)
-    return pattern, pattern_first, np.concatenate(rows) if rows else np.zeros(0, np.int64)
+    if not rows:
+        return pattern, pattern_first, np.zeros(0, np.int64), np.zeros(0, np.int32)
+    return pattern, pattern_first, np.concatenate(rows), np.concatenate(metres).astype(np.int32)
 
 
 def _list_runs(

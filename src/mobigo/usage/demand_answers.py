@@ -271,7 +271,7 @@ class Demand:
             stops = near.get(id_, [])
             ondemand = sorted({
                 *catalogue.services_at(commune.centre),
-                *(service for stop in stops for service in catalogue.services_of_stop(stop)),
+                *(service for stop in stops for service in catalogue.asked_at_stop(stop)),
             })  # fmt: skip
             a_day = {kind: departures.get((id_, kind), 0.0) / days for kind, days in kinds.items() if days}
             served = bool(ondemand) or any(a_day.values())
