@@ -5,7 +5,7 @@ from __future__ import annotations
 import gzip
 import os
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
@@ -13,6 +13,7 @@ import psycopg
 import pytest
 from tests.conftest import new_database
 from tests.downloads.server import ok, raw, serving, status
+from tests.feed_text import files, pack
 from tests.live_provider import drip, message
 
 from mobigo.db.engine import libpq_conninfo
@@ -22,6 +23,7 @@ from mobigo.transit import live_store
 from mobigo.transit.live_listen import Listener
 from mobigo.transit.live_service import add_source, remove_source, save_secret, show_address
 from mobigo.transit.live_store import LiveSource
+from mobigo.transit.load import load_gtfs
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -260,6 +262,23 @@ def test_what_a_source_speaks_is_told_from_its_content(post: Post, body: bytes) 
     (heard,) = post.hear()
     (trip,) = heard.feed.trips
     assert (trip.trip_id, trip.calls[0].departure, heard.feed.at) == ("early", AT + 180, AT)
+
+
+def test_a_recorded_day_is_one_of_its_feed_s_own_zone_whatever_zone_the_network_has(
+    post: Post, database: str, tmp_path: Path
+) -> None:
+    agency = b"agency_id,agency_name,agency_url,agency_timezone\nA,Line,https://a.example,America/New_York\n"
+    assert load_gtfs(pack(tmp_path / "york.zip", {**files(), "agency.txt": agency}), "york", database, now=NOW).version
+    evening = AT - 4 * 3600  # 22:00 there, four in the morning in Paris
+    recording = tmp_path / "evening.csv"
+    recording.write_text(
+        "trip_id,stop_id,arrival_time,arrival_delay,departure_time,departure_delay\n"
+        f"early,amont,{evening},60,{evening},60\n"
+    )
+    post.add(str(recording), feed="york", kind="replay")
+    assert post.poll().problem is None
+    ((trip,),) = [one.feed.trips for one in post.hear()]
+    assert (trip.trip_id, trip.start_date) == ("early", date(2026, 11, 22))
 
 
 def test_a_clock_that_was_put_back_does_not_silence_a_source(post: Post) -> None:

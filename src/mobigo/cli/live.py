@@ -219,12 +219,14 @@ def _write_replay(recording: Path, feed: str, day: date | None, out: Path) -> No
     from mobigo.settings import read_settings
     from mobigo.transit.live_listen import read_file, understand
     from mobigo.transit.live_publish import write_feed
+    from mobigo.transit.live_store import list_zones
     from mobigo.transit.replay import Recording
     from mobigo.transit.replay import replay as say
 
     read = understand("replay", read_file(str(recording)), feed)
     assert isinstance(read, Recording)
-    zone = Networks(read_settings().home).current().manifest.zone
+    with _connect() as connection:
+        zone = list_zones(connection).get(feed) or Networks(read_settings().home).current().manifest.zone
     said = say(read, feed, int(_now().timestamp()), zone, day)
     out.write_bytes(write_feed(said))
     print(f"{out}: {len(said.trips):,} trips, {sum(len(trip.calls) for trip in said.trips):,} stops passed")

@@ -214,11 +214,12 @@ class Listener:
         Parameters
         ----------
         zone : ZoneInfo
-            In which the days of recordings are days.
+            In which the days of recordings are days, of feeds that name none.
         """
         at = int(now.timestamp())
         heard = []
         sources = live_store.list_sources(connection)
+        zones = live_store.list_zones(connection) if any(source.kind == "replay" for source in sources) else {}
         for gone in self._contents.keys() - {source.name for source in sources}:
             del self._contents[gone]
         for source in sources:
@@ -227,7 +228,7 @@ class Listener:
                 continue
             value, digest = content.value, content.digest
             if isinstance(value, replay.Recording):
-                value = replay.replay(value, source.feed, at, zone, source.day)
+                value = replay.replay(value, source.feed, at, zones.get(source.feed, zone), source.day)
                 digest = f"{digest}-{source.day}-{sum(len(trip.calls) for trip in value.trips)}"
             confirmed = int(source.fetched_at.timestamp()) if source.fetched_at else 0
             heard.append(Heard(source.name, value, source.stale_after, digest, confirmed))

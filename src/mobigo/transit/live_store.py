@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
+from zoneinfo import ZoneInfo
 
 from psycopg.types.json import Jsonb
 
@@ -85,6 +86,15 @@ _SOURCE = """
 def list_sources(connection: Connection[Any]) -> list[LiveSource]:
     """List all live sources, by name."""
     return [LiveSource(*row) for row in connection.execute(f"{_SOURCE} ORDER BY name".encode())]
+
+
+def list_zones(connection: Connection[Any]) -> dict[str, ZoneInfo]:
+    """List the time zones of the feeds in service, as their agencies say: those of a feed share one."""
+    rows = connection.execute(
+        "SELECT f.source, min(a.agency_timezone) FROM feed f JOIN agency a ON a.version_id = f.active_version "
+        "GROUP BY f.source"
+    )
+    return {source: ZoneInfo(zone) for source, zone in rows}
 
 
 def get_source(connection: Connection[Any], name: str) -> LiveSource:
