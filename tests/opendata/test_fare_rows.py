@@ -10,11 +10,9 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import psycopg
-import pytest
 from tests.feed_text import files, pack
+from tests.opendata.conftest import load
 
-from mobigo.db.engine import libpq_conninfo
 from mobigo.fares import service
 from mobigo.fares.demonstration import read_demonstration
 from mobigo.opendata.fare_rows import list_catalogues, read_fares
@@ -22,10 +20,11 @@ from mobigo.opendata.gate import ask_guru
 from mobigo.opendata.gtfs_writer import Part, Publisher, write_gtfs
 from mobigo.opendata.model import Severity
 from mobigo.opendata.netex_writer import write_netex
-from mobigo.transit.load import load_gtfs
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
+
+    import psycopg
 
     from mobigo.fares.catalogue import Catalogue
 
@@ -69,21 +68,6 @@ FLAT = {
     "fare_products": "fare_product_id,amount,currency\ncheap,1.00,EUR",
     "fare_leg_rules": "leg_group_id,fare_product_id\nflat,cheap",
 }
-
-
-@pytest.fixture
-def connection(database_url: str) -> Iterator[psycopg.Connection[Any]]:
-    with psycopg.connect(libpq_conninfo(database_url)) as connection:
-        yield connection
-
-
-def load(url: str, path: Path, source: str) -> Part:
-    report = load_gtfs(path, source, url, now=NOW)
-    assert report.status == "active", report.as_text()
-    with psycopg.connect(libpq_conninfo(url)) as connection:
-        row = connection.execute("SELECT active_version FROM feed WHERE source = %s", [source]).fetchone()
-    assert row
-    return Part(source, row[0])
 
 
 def write(connection: psycopg.Connection[Any], parts: Sequence[Part], path: Path) -> Tables:

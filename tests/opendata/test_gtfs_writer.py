@@ -2,40 +2,20 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import gtfs_guru
-import psycopg
-import pytest
+from tests.opendata.conftest import load
 
-from mobigo.db.engine import libpq_conninfo
 from mobigo.opendata.gtfs_writer import Part, Publisher, write_gtfs
 from mobigo.transit.gtfs import FILES, Kind
-from mobigo.transit.load import load_gtfs
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    import psycopg
 
-NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
 DEMONSTRATION = Path(__file__).parents[2] / "gtfs/demonstration"
 REGION = Publisher("La Région", "https://region.example", "fr", "contact@region.example")
-
-
-@pytest.fixture
-def connection(database_url: str) -> Iterator[psycopg.Connection[Any]]:
-    with psycopg.connect(libpq_conninfo(database_url)) as connection:
-        yield connection
-
-
-def load(url: str, path: Path, source: str) -> Part:
-    report = load_gtfs(path, source, url, now=NOW)
-    assert report.status == "active", report.as_text()
-    with psycopg.connect(libpq_conninfo(url)) as connection:
-        row = connection.execute("SELECT active_version FROM feed WHERE source = %s", [source]).fetchone()
-    assert row
-    return Part(source, row[0])
 
 
 def read_rows(connection: psycopg.Connection[Any], part: Part, *, prefix: str = "") -> dict[str, list[tuple[Any, ...]]]:

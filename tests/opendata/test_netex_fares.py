@@ -3,51 +3,31 @@
 from __future__ import annotations
 
 import zipfile
-from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import psycopg
 import pytest
 from lxml import etree
 from tests.feed_text import files, pack
+from tests.opendata.conftest import NOW, load
 from tests.opendata.netex_fares_reader import read_fares
 from tests.opendata.test_fare_rows import FLAT, ZONES
 
-from mobigo.db.engine import libpq_conninfo
 from mobigo.fares import gtfs_read
 from mobigo.fares.demonstration import read_demonstration
 from mobigo.fares.feed_rows import read_loaded
-from mobigo.opendata.gtfs_writer import Part
 from mobigo.opendata.netex_fares import FareFrame
 from mobigo.opendata.netex_writer import write_netex
 from mobigo.opendata.netex_xml import add_frame, refer
-from mobigo.transit.load import load_gtfs
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
+    import psycopg
     from tests.opendata.netex_fares_reader import Fares
 
     from mobigo.fares.catalogue import Catalogue
 
-NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
 DEMONSTRATION = Path(__file__).parents[2] / "gtfs/demonstration"
-
-
-@pytest.fixture
-def connection(database_url: str) -> Iterator[psycopg.Connection[Any]]:
-    with psycopg.connect(libpq_conninfo(database_url)) as connection:
-        yield connection
-
-
-def load(url: str, path: Path, source: str) -> Part:
-    assert load_gtfs(path, source, url, now=NOW).status == "active"
-    with psycopg.connect(libpq_conninfo(url)) as connection:
-        row = connection.execute("SELECT active_version FROM feed WHERE source = %s", [source]).fetchone()
-    assert row
-    return Part(source, row[0])
 
 
 def compare(told: Fares, catalogue: Catalogue, owner: str = "") -> None:

@@ -3,32 +3,28 @@
 from __future__ import annotations
 
 import zipfile
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import psycopg
 import pytest
 from lxml import etree
 from tests.feed_text import pack
 from tests.ondemand.flex_text import files
+from tests.opendata.conftest import NOW, load
 from tests.opendata.netex_reader import Asked, Booking, read_netex
 
-from mobigo.db.engine import libpq_conninfo
 from mobigo.ondemand import services
 from mobigo.ondemand.catalogue import read_catalogue
 from mobigo.ondemand.documents import to_document
 from mobigo.ondemand.services import Author
 from mobigo.opendata.gtfs_writer import NO_FEED, Part
 from mobigo.opendata.netex_writer import write_netex, write_netex_of
-from mobigo.transit.load import load_gtfs
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
+    import psycopg
     from tests.opendata.netex_reader import Delivery
 
-NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
 DEMONSTRATION = Path(__file__).parents[2] / "gtfs/demonstration"
 FEEDS = ("fr-bfc-ter-2025", "fr-bfc-divia-20231031", "fr-bfc-openbus71")
 
@@ -44,20 +40,6 @@ CALLS = """
     )
     ORDER BY trip_id, stop_sequence
 """
-
-
-@pytest.fixture
-def connection(database_url: str) -> Iterator[psycopg.Connection[Any]]:
-    with psycopg.connect(libpq_conninfo(database_url)) as connection:
-        yield connection
-
-
-def load(url: str, path: Path, source: str) -> Part:
-    assert load_gtfs(path, source, url, now=NOW).status == "active"
-    with psycopg.connect(libpq_conninfo(url)) as connection:
-        row = connection.execute("SELECT active_version FROM feed WHERE source = %s", [source]).fetchone()
-    assert row
-    return Part(source, row[0])
 
 
 def compare(connection: psycopg.Connection[Any], part: Part, path: Path) -> None:
@@ -180,6 +162,27 @@ def test_the_demonstration_is_told_whole(
     compare(connection, part, tmp_path / "netex.zip")
     write_netex(connection, [part], tmp_path / "again.zip", NOW.date())
     assert (tmp_path / "netex.zip").read_bytes() == (tmp_path / "again.zip").read_bytes()
+
+
+def test_what_lines_share_is_defined_once_and_referred_to_with_its_version(
+    database_url: str, connection: psycopg.Connection[Any], tmp_path: Path
+) -> None:
+    parts = [load(database_url, DEMONSTRATION, "demo"), load(database_url, pack(tmp_path / "v.zip", files()), "valley")]
+    write_netex(connection, parts, tmp_path / "netex.zip", NOW.date())
+    defined: dict[tuple[str, str], str] = {}
+    referred = []
+    with zipfile.ZipFile(tmp_path / "netex.zip") as archive:
+        for file in archive.namelist():
+            for element in etree.fromstring(archive.read(file)).iter():
+                if (id_ := element.get("id")) is not None:
+                    assert defined.setdefault((id_, element.get("version")), file) == file, id_
+                elif (ref := element.get("ref", "")).endswith(":LOC") and element.get("versionRef") is not None:
+                    referred.append((ref, element.get("versionRef"), file))
+    assert {key[0].split(":")[1] for key, file in defined.items() if file == "demo_points.xml"} >= {
+        "ScheduledStopPoint", "PassengerStopAssignment", "DestinationDisplay"
+    }  # fmt: skip
+    assert {ref.split(":")[-4] for ref, _, file in referred if "offre" in file} >= {"ScheduledStopPoint", "DayType"}
+    assert all(defined[ref, version] != file for ref, version, file in referred)
 
 
 def test_services_on_demand_are_told_whole(

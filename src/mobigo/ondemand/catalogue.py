@@ -300,13 +300,13 @@ def build_catalogue(
             whole = runs_if_asked(trip)
             for index, call in enumerate(trip.calls):
                 end = _End(service.id, trip_index, index)
-                booked = whole or BY_ARRANGEMENT in {call.pickup_type, call.drop_off_type}
+                by_booking = whole or BY_ARRANGEMENT in {call.pickup_type, call.drop_off_type}
                 if call.kind is PlaceKind.ZONE:
                     of_zone[service.id, call.place].append(end)
                 for stop in catalogue.stops_of(service, call):
                     name = catalogue.network_stop(service, stop)
                     of_stop.setdefault(name, set()).add(end)
-                    if booked:
+                    if by_booking:
                         asked.setdefault(name, set()).add(service.id)
     return replace(
         catalogue,

@@ -1,5 +1,7 @@
 """Timetables as NeTEx, French profile: operators, stops, lines, calendars, and the journeys of each line in a file.
 
+What journeys of several lines share, points and displays, is in a file of its own: each id is defined once a delivery.
+
 References
 ----------
 NeTEx, CEN/TS 16614; French profile: NETEX_COMMUN, NETEX_ARRET, NETEX_RESEAU, NETEX_HORAIRE, NETEX_CALENDRIER.
@@ -169,6 +171,8 @@ class _Source:
         self._archive = archive
         self._counts = counts
         self._stops = {row["stop_id"]: row for row in rows.read("stops", "stop_id")}
+        self._points: dict[str, str] = {}
+        """Written once, in a file of their own: points that journeys of several lines call at, and what they show."""
         self._agencies = rows.read("agency", "agency_id")
         self.zone = self._agencies[0]["agency_timezone"] if self._agencies else "Europe/Paris"
         self.made_at = rows.made_at
@@ -186,6 +190,7 @@ class _Source:
         self._file("correspondances", "NETEX_RESEAU", self._list_connections())
         for number, (route, trips) in enumerate(self._group_trips(), 1):
             self._write_offer(number, route, trips)
+        self._file("points", "NETEX_RESEAU", self._points.values())
 
     def _file(self, title: str, frame: str, members: Iterable[str]) -> None:
         """Write a file of one frame; none without members."""
@@ -317,9 +322,9 @@ class _Source:
     def _class_of(self, route: str) -> str:
         return "FlexibleLine" if route in self._services else "Line"
 
-    def refer_line(self, route: str) -> str:
+    def refer_line(self, route: str, *, elsewhere: bool = False) -> str:
         """Refer to a line, of whatever class it is."""
-        return refer(self._class_of(route), self._id(route))
+        return refer(self._class_of(route), self._id(route), elsewhere=elsewhere)
 
     def _write_line(self, row: Row) -> str:
         agency = row["agency_id"] if row["agency_id"] is not None else self._only_agency()
@@ -456,23 +461,23 @@ class _Source:
                 "Route",
                 direction,
                 text("Name", route["route_long_name"] or route["route_short_name"]),
-                self.refer_line(route["route_id"]),
+                self.refer_line(route["route_id"], elsewhere=True),
                 text("DirectionType", towards),
                 refer("Direction", direction),
             ),
         )
         points = []
         for order, call in enumerate(calls, 1):
-            self._share_point(call, shared)
+            self._share_point(call)
             asked = call["pickup_type"] in BY_REQUEST or call["drop_off_type"] in BY_REQUEST
             points.append(
                 thing(
                     "StopPointInJourneyPattern",
                     f"{pattern}.{order}",
-                    refer("ScheduledStopPoint", self._id(call["stop_id"])),
+                    refer("ScheduledStopPoint", self._id(call["stop_id"]), elsewhere=True),
                     text("ForAlighting", "false" if call["drop_off_type"] == 1 else "true"),
                     text("ForBoarding", "false" if call["pickup_type"] == 1 else "true"),
-                    self._share_display(call["stop_headsign"], shared),
+                    self._share_display(call["stop_headsign"]),
                     text("RequestStop", "true" if asked else None),
                     self._say_booking(route, call),
                     order=order,
@@ -482,7 +487,7 @@ class _Source:
             "ServiceJourneyPattern",
             pattern,
             refer("Route", direction),
-            self._share_display(trip["trip_headsign"], shared),
+            self._share_display(trip["trip_headsign"]),
             box("pointsInSequence", *points),
             text("ServiceJourneyPatternType", "passenger"),
         )
@@ -500,36 +505,35 @@ class _Source:
             text("BookingMethods", "callOffice"),
         )
 
-    def _share_point(self, call: Row, shared: dict[str, str]) -> None:
-        """Write, once a file, the point that journeys call at: a stop, or an area."""
-        if call["area"] is None:
-            self._share_stop(call["stop_id"], shared)
-            return
-        id_ = self._id(call["stop_id"])
-        shared.setdefault(f"Stop {call['stop_id']}", netex_flex.write_point(id_, call["area"]))
+    def _share_point(self, call: Row) -> None:
+        """Write, once a source, the point that journeys call at: a stop and where it is, or an area."""
+        key = f"Stop {call['stop_id']}"
+        if key not in self._points:
+            self._points[key] = (
+                self._write_stop(call["stop_id"])
+                if call["area"] is None
+                else netex_flex.write_point(self._id(call["stop_id"]), call["area"])
+            )
 
-    def _share_stop(self, stop: str, shared: dict[str, str]) -> None:
-        """Write, once a file, the point that journeys call at, and where it is."""
-        if f"Stop {stop}" in shared:
-            return
+    def _write_stop(self, stop: str) -> str:
         row, id_ = self._stops[stop], self._id(stop)
         station = self._find_station(row)
-        shared[f"Stop {stop}"] = thing("ScheduledStopPoint", id_, text("Name", row["stop_name"])) + thing(
+        return thing("ScheduledStopPoint", id_, text("Name", row["stop_name"])) + thing(
             "PassengerStopAssignment",
             id_,
             refer("ScheduledStopPoint", id_),
-            refer("StopPlace", self._id(station)),
-            refer("Quay", id_) if not row["location_type"] else "",
+            refer("StopPlace", self._id(station), elsewhere=True),
+            refer("Quay", id_, elsewhere=True) if not row["location_type"] else "",
             order=1,
         )
 
-    def _share_display(self, headsign: str | None, shared: dict[str, str]) -> str:
-        """Write, once a file, what a vehicle shows; return the reference to it."""
+    def _share_display(self, headsign: str | None) -> str:
+        """Write, once a source, what a vehicle shows; return the reference to it."""
         if not headsign:
             return ""
         id_ = self._id(sha256(headsign.encode()).hexdigest()[:12])
-        shared.setdefault(f"Display {id_}", thing("DestinationDisplay", id_, text("FrontText", headsign)))
-        return refer("DestinationDisplay", id_)
+        self._points.setdefault(f"Display {id_}", thing("DestinationDisplay", id_, text("FrontText", headsign)))
+        return refer("DestinationDisplay", id_, elsewhere=True)
 
     def _write_journey(self, pattern: str, route: Row, trip: Row, calls: Sequence[Row], every: Sequence[Row]) -> str:
         id_ = self._id(trip["trip_id"])
@@ -551,7 +555,7 @@ class _Source:
             text("Name", trip["trip_short_name"]),
             text("TransportMode", mode_of(route["route_type"])),
             access(self._id(f"ServiceJourney.{trip['trip_id']}"), trip["wheelchair_accessible"]),
-            box("dayTypes", refer("DayType", self._id(trip["service_id"]))),
+            box("dayTypes", refer("DayType", self._id(trip["service_id"]), elsewhere=True)),
             refer("ServiceJourneyPattern", pattern, tag="JourneyPatternRef"),
             refer("Block", self._id(trip["block_id"])) if trip["block_id"] else "",
             box("passingTimes", *times),

@@ -56,9 +56,10 @@ def thing(kind: str, id_: str, *inside: str, order: int | None = None) -> str:
     return f'<{kind} id={quote(name(kind, id_))} version="any"{ordered}>{"".join(inside)}</{kind}>'
 
 
-def refer(kind: str, id_: str, *, tag: str | None = None) -> str:
-    """Refer to something of this delivery."""
-    return f"<{tag or kind + 'Ref'} ref={quote(name(kind, id_))}/>"
+def refer(kind: str, id_: str, *, tag: str | None = None, elsewhere: bool = False) -> str:
+    """Refer to something of this delivery; `elsewhere` in another of its files, whose version is named then."""
+    version = ' versionRef="any"' if elsewhere else ""
+    return f"<{tag or kind + 'Ref'} ref={quote(name(kind, id_))}{version}/>"
 
 
 def quote(value: str) -> str:
