@@ -17,6 +17,7 @@ from mobigo.db.session import driver
 from mobigo.usage.answers import want
 from mobigo.usage.demand_answers import Asked
 from mobigo.usage.economy import read_rates
+from mobigo.usage.economy_answers import SAID, Sum, list_notes
 from mobigo.usage.loads_answers import Loads
 
 if TYPE_CHECKING:
@@ -196,6 +197,21 @@ def test_costs_are_of_rates_and_of_what_was_paid(town: AppClient) -> None:
     assert services["transit"]["passengers"] == 257
 
 
+def test_fares_of_days_without_a_known_cost_are_told_apart(town: AppClient) -> None:
+    whole = rows(town, "economy")
+    assert [row["fares_with_cost_cents"] for row in whole] == [row["fares_cents"] for row in whole]
+    asked = town.get("/v1/usage/economy", params=WEEK).json()
+    assert not any("nobody knows" in note["text"] for note in asked["notes"])
+    known, unknown = Sum(fares=900, costed_fares=500, cost=2_000, subsidy=1_500, costed_days=1), Sum(fares=300)
+    said = list_notes([known, unknown])[2]
+    assert said.en.startswith("Fares of €7.00 (2 lines) are of days whose cost nobody knows")
+    assert said.fr.startswith("7,00\u00a0€ de recettes (2 lignes)")
+    known.add(unknown)
+    told = dict(zip([column.name for column in SAID], known.tell(), strict=True))
+    assert (told["fares_cents"], told["fares_with_cost_cents"]) == (1_200, 500)
+    assert told["subsidy_cents"] == told["cost_cents"] - told["fares_with_cost_cents"]
+
+
 def test_trends_compare_by_counted_day(town: AppClient) -> None:
     found = {row["figure"]: row for row in rows(town, "trends")}
     # of the line and the carpool: 404.70 EUR and 20 EUR for 1285 km and 200 km
@@ -220,6 +236,19 @@ def test_what_to_look_at_is_said_in_both_languages(town: AppClient) -> None:
     )
     assert "15 places par semaine" in kinds["refused"]["text_fr"]
     assert kinds["villages"]["text"].startswith("250 people live in Seul")
+
+
+def test_what_to_look_at_is_a_table_too(town: AppClient) -> None:
+    text = town.get("/v1/usage/attention", params=WEEK | {"format": "csv", "lang": "en"})
+    assert text.headers["content-type"] == "text/csv; charset=utf-8"
+    told = list(csv.DictReader(io.StringIO(text.text)))
+    findings = town.get("/v1/usage/attention", params=WEEK).json()["findings"]
+    assert [(row["kind"], row["text"]) for row in told] == [(one["kind"], one["text"]) for one in findings]
+    book = load_workbook(
+        io.BytesIO(town.get("/v1/usage/attention", params=WEEK | {"format": "xlsx", "lang": "fr"}).content)
+    )
+    said = {str(cell.value) for row in book.worksheets[-1].iter_rows() for cell in row}
+    assert {one["text_fr"] for one in findings} <= said
 
 
 def test_answers_are_files_too(town: AppClient) -> None:

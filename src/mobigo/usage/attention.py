@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 from mobigo.usage.answers import SMALL, WEEK, Answer, Column, Kind, rounded
 from mobigo.usage.demand_answers import BANDS, Demand
-from mobigo.usage.economy_answers import Sum, sum_supply
+from mobigo.usage.economy_answers import Sum, sum_supply, write_euros
 from mobigo.usage.quality_answers import list_changes, list_punctuality
-from mobigo.usage.sentences import Said, find, say, write_number
+from mobigo.usage.sentences import Said, find, say
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -174,8 +174,8 @@ def _look_at_costs(connection: Connection[Any], wanted: Wanted, rates: Rates, we
         cost = one.cost_per_km
         if cost is not None and cost >= COSTLY * mean:
             text = say(
-                "attention.costly", line=lines.name(service, source, route), euros=_euros(cost),
-                times=round(cost / mean, 1), mean=_euros(mean), passengers=_number(one.passengers / weeks),
+                "attention.costly", line=lines.name(service, source, route), euros=write_euros(cost),
+                times=round(cost / mean, 1), mean=write_euros(mean), passengers=_number(one.passengers / weeks),
             )  # fmt: skip
             yield Finding("costly", text, 0.0, f"{source}:{route}")
 
@@ -199,11 +199,6 @@ def _reason(code: str) -> Said:
 def _number(value: float) -> int | float:
     """Round as people do: small numbers to a decimal."""
     return round(value) if value >= WHOLE or round(value, 1).is_integer() else round(value, 1)
-
-
-def _euros(cents: float) -> Said:
-    euros = cents / 100
-    return Said(f"€{write_number(euros, 'en', 2)}", f"{write_number(euros, 'fr', 2)} €")
 
 
 def _int(value: Value) -> int:

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 from mobigo.trace.model import Service
 from mobigo.usage.answers import Answer, Column, Kind, join_id, read_lines, rounded, share
 from mobigo.usage.economy import KILOMETRE
-from mobigo.usage.sentences import say
+from mobigo.usage.sentences import Said, say, write_number
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from datetime import date
 
     from psycopg import Connection
@@ -37,7 +38,8 @@ SAID = (
     Column("runs", Kind.COUNT), Column("vehicle_km", Kind.KILOMETRES), Column("empty_km", Kind.KILOMETRES),
     Column("vehicle_hours", Kind.NUMBER), Column("passengers", Kind.COUNT), Column("passenger_km", Kind.KILOMETRES),
     Column("mean_aboard", Kind.NUMBER), Column("cost_cents", Kind.CENTS), Column("cost_from"),
-    Column("cost_known", Kind.SHARE), Column("fares_cents", Kind.CENTS), Column("subsidy_cents", Kind.CENTS),
+    Column("cost_known", Kind.SHARE), Column("fares_cents", Kind.CENTS), Column("fares_with_cost_cents", Kind.CENTS),
+    Column("subsidy_cents", Kind.CENTS),
     Column("cost_per_passenger_cents", Kind.CENTS), Column("cost_per_passenger_km", Kind.RATE),
     Column("subsidy_per_passenger_km", Kind.RATE), Column("fares_share", Kind.SHARE), Column("co2_kg", Kind.KILOGRAMS),
     Column("co2_per_passenger_km", Kind.GRAMS),
@@ -60,6 +62,8 @@ class Sum:
     costed_metres: int = 0
     """Of vehicles whose cost is known."""
     costed_days: int = 0
+    costed_fares: int = 0
+    """Paid where the cost is known: subsidy is what these leave of it."""
     told_cost: int = 0
     """Of what is known to carry somebody or nobody, as the next five: passengers of school circuits are often noted
     by nobody, and their cost is then shared among none."""
@@ -119,6 +123,7 @@ class Sum:
             self.cost_from,
             share(self.costed_metres, self.metres) if self.metres else None,
             self.fares,
+            self.costed_fares if known else None,
             self.subsidy if known else None,
             rounded(per(self.told_cost, self.told_passengers), 0) if self.told_days else None,
             self.cost_per_km,
@@ -159,7 +164,7 @@ def _read_day(rates: Rates, day: date, key: tuple[str, str, str], route_type: in
         one.published = int(cost is not None and not one.said)
     if cost is not None:
         one.cost, one.subsidy = cost, cost - fares if subsidy is None else subsidy
-        one.costed_days, one.costed_metres = 1, metres
+        one.costed_days, one.costed_metres, one.costed_fares = 1, metres, fares
         if passengers or key[0] != Service.SCHOOL:
             one.told_days, one.told_cost, one.told_subsidy, one.told_fares = 1, one.cost, one.subsidy, fares
             one.told_passengers, one.told_passenger_metres = passengers, ridden
@@ -177,13 +182,23 @@ def list_economy(connection: Connection[Any], wanted: Wanted, rates: Rates, *, b
             for (service, source, route), one in sums.items()
         )
         head = (Column("service"), Column("line"), Column("line_name"))
-        return Answer("economy", (*head, *SAID), rows, notes=_notes())
+        return Answer("economy", (*head, *SAID), rows, notes=list_notes(sums.values()))
     services: dict[str, Sum] = {}
     for (service, _, _), one in sums.items():
         services.setdefault(service, Sum()).add(one)
     told = tuple((service, *one.tell()) for service, one in services.items())
-    return Answer("economy_by_service", (Column("service"), *SAID), told, notes=_notes())
+    return Answer("economy_by_service", (Column("service"), *SAID), told, notes=list_notes(sums.values()))
 
 
-def _notes() -> tuple[Any, ...]:
-    return (say("note.costs"), say("note.subsidy"), say("note.co2"))
+def list_notes(sums: Iterable[Sum]) -> tuple[Said, ...]:
+    """Say what has to be known to read costs, and what fares the subsidy leaves out since nobody knows their cost."""
+    without = [one.fares - one.costed_fares for one in sums]
+    lacking = sum(one != 0 for one in without)
+    gap = say("note.subsidy_gap", lines=lacking, euros=write_euros(sum(without))) if lacking else None
+    return (say("note.costs"), say("note.subsidy"), *([gap] if gap else []), say("note.co2"))
+
+
+def write_euros(cents: float) -> Said:
+    """Write an amount as people of both languages do."""
+    euros = cents / 100
+    return Said(f"€{write_number(euros, 'en', 2)}", f"{write_number(euros, 'fr', 2)}\u00a0€")

@@ -30,6 +30,7 @@ KINDS = {
     "missed_share": Kind.SHARE,
     "cost_cents": Kind.CENTS,
     "fares_cents": Kind.CENTS,
+    "fares_with_cost_cents": Kind.CENTS,
     "subsidy_cents": Kind.CENTS,
     "cost_per_passenger_km": Kind.RATE,
     "subsidy_per_passenger_km": Kind.RATE,
@@ -37,7 +38,8 @@ KINDS = {
 }
 """In the order in which they are read."""
 TOTALS = frozenset(
-    {"passengers", "passenger_km", "vehicle_km", "searches", "refused", "cost_cents", "fares_cents", "subsidy_cents"}
+    {"passengers", "passenger_km", "vehicle_km", "searches", "refused", "cost_cents", "subsidy_cents"}
+    | {"fares_cents", "fares_with_cost_cents"}
 )
 """Compared by counted day, so that a day less is no loss."""
 
@@ -148,6 +150,7 @@ def _measure(connection: Connection[Any], wanted: Wanted, rates: Rates) -> dict[
         "missed_share": share(missed, judged),
         "cost_cents": supply.cost if known else None,
         "fares_cents": supply.fares,
+        "fares_with_cost_cents": supply.costed_fares if known else None,
         "subsidy_cents": supply.subsidy if known else None,
         "cost_per_passenger_km": supply.cost_per_km,
         "subsidy_per_passenger_km": supply.subsidy_per_km,

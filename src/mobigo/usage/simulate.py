@@ -9,7 +9,9 @@ from __future__ import annotations
 
 from binascii import hexlify
 from dataclasses import dataclass
+from datetime import datetime, time, timedelta
 from typing import TYPE_CHECKING, NamedTuple
+from zoneinfo import ZoneInfo
 
 import numpy as np
 import polars as pl
@@ -20,6 +22,7 @@ from mobigo.kit.grid import cell_at
 from mobigo.trace.model import Deed, Outcome, Service
 from mobigo.usage.daytypes import day_type_of
 from mobigo.usage.model import DayType
+from mobigo.usage.punctuality import DEFAULT_ZONE
 from mobigo.usage.supply import apart
 
 if TYPE_CHECKING:
@@ -103,6 +106,8 @@ class _Calls(NamedTuple):
     number: NDArray[np.int64]
     sequence: NDArray[np.int64]
     departure: NDArray[np.int64]
+    hour: NDArray[np.int64]
+    """What clocks show then, also on the days on which they change."""
     place: NDArray[np.int64]
     end: NDArray[np.int64]
     """Row of the trip's last call."""
@@ -171,6 +176,14 @@ def draw_day(ground: Ground, laid: Laid, day: date, notes: int, seed: int) -> Dr
     )
 
 
+def count_hours(day: date, zone: str = DEFAULT_ZONE) -> NDArray[np.int64]:
+    """Count how often clocks show each hour on a day, int64[24]: once, but for the days on which they change."""
+    where = ZoneInfo(zone)
+    begin, end = (datetime.combine(one, time(), where) for one in (day, day + timedelta(days=1)))
+    instants = range(int(begin.timestamp()), int(end.timestamp()), 3600)
+    return np.bincount([datetime.fromtimestamp(one, where).hour for one in instants], minlength=24)
+
+
 # ── where people live ─────────────────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -199,6 +212,7 @@ def _index(ground: Ground, laid: Laid) -> _Calls:
         number=number,
         sequence=calls["sequence"].cast(pl.Int64).to_numpy(),
         departure=calls["departure"].cast(pl.Int64).to_numpy(),
+        hour=calls["hour"].cast(pl.Int64).to_numpy(),
         place=place.astype(np.int64),
         end=np.searchsorted(number, number, side="right") - 1,
         pull=(pull.reshape(-1) ** 0.5 + 1.0)[place],
@@ -236,8 +250,7 @@ def _ride(scene: _Scene, count: int) -> _Rides:
     """Draw rides out and back."""
     calls, rng = scene.calls, scene.rng
     rows = np.arange(len(calls.number))
-    hour = np.clip(calls.departure // 3600, 0, 47) % 24
-    busy = scene.hours[hour] * calls.pull * calls.runs * (rows < calls.end)
+    busy = scene.hours[calls.hour] * calls.pull * calls.runs * (rows < calls.end)
     on = _pick(busy, round(count / (1 + RETURNS)), rng)
     if not len(on):
         nothing = np.zeros(0, np.int64)
@@ -314,7 +327,7 @@ def _write_rides(scene: _Scene, rides: _Rides) -> pl.DataFrame:
     told = rng.random(count) < 0.1  # noqa: PLR2004 - sold to a stop
     return pl.DataFrame(
         {
-            "hour": (calls.departure[rides.on] // 3600) % 24,
+            "hour": calls.hour[rides.on],
             "who": write_who(rides.who),
             "source": trips["source"].gather(number),
             "route": trips["route"].gather(number),
@@ -386,7 +399,7 @@ def _tell(scene: _Scene, rides: _Rides) -> pl.DataFrame:
     """Have vehicles lose time on their way, and some not run at all; trips of frequencies.txt tell nothing."""
     laid, calls, rng = scene.laid, scene.calls, scene.rng
     count, trips = len(calls.number), len(laid.trips)
-    rush = np.isin(calls.departure // 3600 % 24, RUSH)
+    rush = np.isin(calls.hour, RUSH)
     begin = np.searchsorted(calls.number, np.arange(trips))
     lost = rng.normal(2.0, 14.0, count) + rush * rng.exponential(8.0, count)
     if count:
@@ -427,7 +440,7 @@ def _search(scene: _Scene, count: int) -> pl.DataFrame:
     homes, rng = scene.homes, scene.rng
     origin, destination, metres = _wish(scene, count)
     count = len(origin)
-    hour = _pick(scene.hours, count, rng)
+    hour = _pick(scene.hours * count_hours(scene.day), count, rng)
     served = _serve(scene)
     ahead = np.where(rng.random(count) < 0.75, 0, rng.integers(1, 8, count))  # noqa: PLR2004 - most mean today
     reached = served[origin, hour] & served[destination, np.minimum(hour + 1, 23)]
@@ -490,7 +503,7 @@ def _serve(scene: _Scene) -> NDArray[np.bool_]:
     places, first = np.unique(calls.place, return_index=True)
     lon, lat = (laid.calls[name].fill_null(0.0).to_numpy()[first] for name in ("lon", "lat"))
     at = np.zeros((len(places), 24), np.bool_)
-    at[np.searchsorted(places, calls.place), calls.departure // 3600 % 24] = True
+    at[np.searchsorted(places, calls.place), calls.hour] = True
     for row in range(len(places)):
         served[_near(ground, lon[row], lat[row]) < NEAR_STOP * 2] |= at[row]
     return served
@@ -508,7 +521,7 @@ def _book(scene: _Scene, count: int) -> tuple[pl.DataFrame, pl.DataFrame]:
     origin, destination, metres = _wish(scene, count)
     count = len(origin)
     which = rng.integers(0, max(1, len(lines)), count)
-    hour = _pick(scene.hours, count, rng)
+    hour = _pick(scene.hours * count_hours(scene.day), count, rng)
     several = rng.integers(0, HOMES, (2, count))
     named = [pl.Series([one[part] for one in lines], dtype=pl.String).gather(which) for part in range(3)]
     asked = pl.DataFrame(

@@ -440,11 +440,13 @@ def list_usage_trends(desk: AtDesk) -> Any:  # noqa: ANN401  a model, or a file
     return desk.send(figures.list_trends(desk.connection, desk.wanted, desk.rates))
 
 
-@router.get("/attention", responses=READS)
-def list_usage_attention(desk: AtDesk) -> AttentionAnswer:
-    """Say what to look at first, in sentences."""
+@router.get("/attention", response_model=AttentionAnswer, responses=FILES | READS)
+def list_usage_attention(desk: AtDesk) -> Any:  # noqa: ANN401  a model, or a file
+    """Say what to look at first, in sentences; a table is in one language, as `lang` says."""
     loads = Loads(desk.connection, desk.wanted, desk.rates)
     demand = demand_answers.Demand(desk.connection, desk.wanted)
+    if desk.form is not Form.JSON:
+        return desk.send(attention.list_attention(loads, demand, desk.catalogue, desk.language))
     found = attention.find_attention(loads, demand, desk.catalogue)
     return AttentionAnswer(
         first=desk.wanted.first,
