@@ -1,42 +1,48 @@
-"""The commands around open data, as they are typed."""
+"""What ``mobigo opendata`` says on the command line."""
 
 from __future__ import annotations
 
-import json
-from pathlib import Path
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+import psycopg
+from click.testing import CliRunner
+from tests.feed_text import files, pack
+
+from mobigo.cli.main import mobigo
+from mobigo.db.engine import libpq_conninfo
+from mobigo.kit.errors import NotFound
+from mobigo.opendata import store
+from mobigo.opendata.making import Publisher
+from mobigo.opendata.service import Press
+from mobigo.transit.load import load_gtfs
+
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from pathlib import Path
 
     import pytest
 
-    Run = Callable[..., tuple[int, str, str]]
-
-DEMONSTRATION = Path(__file__).parents[2] / "gtfs/demonstration"
+NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
 
 
-def test_data_are_published_watched_and_scored(run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    assert run("load", "gtfs", DEMONSTRATION, "--source", "demo", "--no-build")[0] == 0
-    done = json.loads(run("opendata", "publish", "timetables-demo", "--schemas", tmp_path, "--json")[1])
-    assert [(one["dataset"], one["outcome"]) for one in done] == [("timetables-demo", "published")]
-    unchecked = {one["validator"]: one["sample"] for one in done[0]["problems"] if one["code"] == "not_checked"}
-    assert set(unchecked) == {"XSD", "SHACL"}
-    assert str(tmp_path) in unchecked["XSD"]
-    code, _, why = run("opendata", "watch")
-    assert (code, "./mobigo up" in why) == (1, True)
-    monkeypatch.setenv("MOBIGO_PUBLIC_URL", "http://127.0.0.1:9")
-    code, told, _ = run("opendata", "watch", "--json")
-    assert code == 1
-    assert {one["problem"].partition(":")[0] for one in json.loads(told)} == {"ConnectError"}
-    scores = {one["dataset"]: one for one in json.loads(run("opendata", "score", "--json")[1])}
-    assert scores["timetables-demo"]["smooth"] == {"compliance": 1.0, "freshness": 1.0, "availability": 0.0}
-    assert "timetables-demo" in run("opendata", "score")[1]
+def test_a_licence_is_said_of_known_sources_only_and_lists_are_narrow(
+    database_url: str, home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MOBIGO_DATABASE_URL", database_url)
+    monkeypatch.setenv("MOBIGO_HOME", str(home))
+    long = "a-network-whose-name-is-about-as-long-as-any"
+    assert load_gtfs(pack(tmp_path / "feed.zip", files()), long, database_url, now=NOW).status == "active"
 
+    unknown = CliRunner().invoke(mobigo, ["opendata", "licence", "nope", "ODbL-1.0"]).exception
+    assert isinstance(unknown, NotFound)
+    assert str(unknown).startswith("no source 'nope': no feed, no register and no service")
+    assert str(unknown).endswith(f"; there are {long}")
+    assert "ODbL-1.0" in CliRunner().invoke(mobigo, ["opendata", "licence", long, "ODbL-1.0"]).output
+    with psycopg.connect(libpq_conninfo(database_url)) as connection:
+        assert set(store.list_source_licences(connection)) == {long}
 
-def test_a_folder_of_schemas_that_is_not_there_is_said(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert run("opendata", "publish", "--schemas", "/nowhere/at/all")[0] == 2
-    monkeypatch.setenv("MOBIGO_SCHEMAS", "/nowhere/at/all")
-    code, _, why = run("opendata", "publish")
-    assert code != 0
-    assert "MOBIGO_SCHEMAS='/nowhere/at/all' is no folder" in why
+    Press(database_url, home, Publisher("La Région", "https://region.example"), NOW).publish()
+    listed = CliRunner().invoke(mobigo, ["opendata", "list"], env={"COLUMNS": "200"}).output
+    column = "".join(line.strip().split("  ")[0] for line in listed.splitlines())
+    assert f"timetables-{long}" in column  # what is long goes on in the next line
+    assert max(len(line) for line in listed.splitlines()) <= 100

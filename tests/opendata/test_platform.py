@@ -67,6 +67,28 @@ def test_news_are_asked_for_again_at_no_cost(platform: AppClient) -> None:
     assert (known.status_code, known.content) == (304, b"")
 
 
+@pytest.mark.parametrize(
+    "path",
+    [
+        "datasets.json",
+        "quality.json",
+        *(f"timetables-demonstration/{one}" for one in ("versions.json", "quality.json", "diff/1/1")),
+    ],
+)
+def test_lists_are_asked_for_again_at_no_cost(platform: AppClient, path: str) -> None:
+    url = f"/opendata/{path}"
+    told = platform.get(url)
+    assert (told.status_code, told.headers["content-type"]) == (200, "application/json")
+    assert told.json()
+    tag = told.headers["etag"]
+    known = platform.get(url, headers={"If-None-Match": tag})
+    assert (known.status_code, known.content, known.headers["etag"]) == (304, b"", tag)
+    head = platform.head(url)
+    assert (head.status_code, head.headers["etag"], head.content) == (200, tag, b"")
+    assert platform.get(url, headers={"If-None-Match": '"other"'}).json() == told.json()
+    assert platform.get(url, headers={"If-Modified-Since": "Sun, 20 Nov 2050 12:00:00 GMT"}).status_code == 200
+
+
 def test_what_is_written_on_demand_is_packed_and_sent_in_parts(platform: AppClient) -> None:
     url = "/opendata/catalog.ttl"
     whole = platform.get(url, headers={"Accept-Encoding": "identity"})

@@ -16,6 +16,10 @@ if TYPE_CHECKING:
     from mobigo.settings import Settings
 
 
+WIDTH = 100
+"""Columns that a list of data sets takes at most."""
+
+
 @click.group()
 def opendata() -> None:
     """What is published for everybody under /opendata."""
@@ -145,8 +149,9 @@ def publish(datasets: tuple[str, ...], *, schemas: Path | None, as_json: bool) -
 def list_(*, as_json: bool) -> None:
     """List data sets with the version in place, and what stands in the way of a newer one."""
     import psycopg
+    from rich.box import SIMPLE
     from rich.console import Console
-    from rich.table import Table
+    from rich.table import Column, Table
 
     from mobigo.cli.context import open_database
     from mobigo.db.engine import libpq_conninfo
@@ -170,12 +175,21 @@ def list_(*, as_json: bool) -> None:
     if as_json:
         print(json.dumps(rows, ensure_ascii=False, indent=1))
         return
-    table = Table("data set", "title", "version", "made", "licence", "until", "not replaced because of")
-    for row in rows:
-        cells = ("dataset", "title", "version", "made_at", "licence", "last_day")
-        refused = ", ".join(row["failure"]) if isinstance(row["failure"], list) else ""
-        table.add_row(*(str(row[cell] or "-") for cell in cells), refused)
-    Console().print(table)
+    table = Table(Column("data set", overflow="fold"), "version", "made", "licence", "until", box=SIMPLE)
+    table.add_column("not replaced because of", overflow="fold")
+    for one in found:
+        said = one.current.said if one.current else None
+        table.add_row(
+            one.dataset.id,
+            str(one.current.number) if one.current else "-",
+            f"{one.current.made_at:%Y-%m-%d %H:%M}" if one.current else "-",
+            said.licence if said else "-",
+            str(said.last_day or "-") if said else "-",
+            ", ".join(problem.code for problem in one.problems),
+        )
+    console = Console()
+    console.width = min(console.width, WIDTH)
+    console.print(table)
 
 
 @opendata.command()
@@ -250,10 +264,11 @@ def licence(source: str, licence: str, attribution: str, *, hide: bool) -> None:
 
     from mobigo.cli.context import open_database
     from mobigo.db.engine import libpq_conninfo
-    from mobigo.kit.errors import InvalidInput
+    from mobigo.kit.errors import InvalidInput, NotFound
     from mobigo.opendata import store
     from mobigo.opendata.licences import UNSTATED, find_licence, list_licences
     from mobigo.opendata.model import SourceLicence
+    from mobigo.opendata.service import list_sources
     from mobigo.settings import read_settings
     from mobigo.transit.load import check_source
 
@@ -265,5 +280,12 @@ def licence(source: str, licence: str, attribution: str, *, hide: bool) -> None:
         source, found, attribution, published=not hide, said_by="cli", said_at=read_settings().open_clock().now()
     )
     with psycopg.connect(libpq_conninfo(open_database())) as connection:
+        known = list_sources(connection)
+        if source not in known:
+            raise NotFound(
+                f"no source {source!r}: no feed, no register and no service of the staff is called so; there are "
+                f"{', '.join(known) or 'none yet: `mobigo load gtfs` brings one'}",
+                code="unknown_feed",
+            )
         store.set_source_licence(connection, said)
     print(f"{source}: {found.id}{', not published' if hide else ''}; `mobigo opendata publish` makes it so")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from email.utils import format_datetime, parsedate_to_datetime
 from gzip import compress
+from hashlib import sha256
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from fastapi import Depends
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from fastapi import APIRouter
+    from pydantic import BaseModel
     from starlette.requests import Request
 
     from mobigo.opendata.model import Piece
@@ -67,17 +69,25 @@ def send_file(request: Request, shelf: Shelf, piece: Piece, made_at: datetime, *
     )
 
 
-def send_text(request: Request, text: str | bytes | None, media_type: str, tag: str, made_at: datetime) -> Response:
+def send_model(request: Request, answer: BaseModel) -> Response:
+    """Send an answer of the API as JSON, or the word that nothing changed: its tag is that of what it says."""
+    text = answer.model_dump_json()
+    return send_text(request, text, "application/json", sha256(text.encode()).hexdigest()[:32], None)
+
+
+def send_text(
+    request: Request, text: str | bytes | None, media_type: str, tag: str, made_at: datetime | None
+) -> Response:
     """Send what is written on demand, a part of it, or the word that nothing changed.
 
-    A long text that is not written yet is None: only its headers are told.
+    A long text that is not written yet is None: only its headers are told. What has no date is known by its tag alone.
     """
     body = text.encode() if isinstance(text, str) else text
     packed = not _keep_ranges(request) and (body is None or len(body) > SHORT) and takes_gzip(request)
     headers = {
         **OPEN,
         "ETag": f'"{tag}-gzip"' if packed else f'"{tag}"',
-        "Last-Modified": format_datetime(made_at, usegmt=True),
+        **({} if made_at is None else {"Last-Modified": format_datetime(made_at, usegmt=True)}),
         "Cache-Control": FOR_NOW,
         "Vary": "Accept-Encoding",
         "Accept-Ranges": "bytes",
@@ -153,13 +163,13 @@ def takes_gzip(request: Request) -> bool:
     return False
 
 
-def is_known(request: Request, tags: tuple[str, ...], made_at: datetime) -> bool:
-    """Tell whether the client has it already (RFC 9110, 13.2.2): by its tag, else by its date."""
+def is_known(request: Request, tags: tuple[str, ...], made_at: datetime | None) -> bool:
+    """Tell whether the client has it already (RFC 9110, 13.2.2): by its tag, else by its date where it has one."""
     said = request.headers.get("if-none-match")
     if said is not None:
         return said.strip() == "*" or any(one.strip().removeprefix("W/") in tags for one in said.split(","))
     since = request.headers.get("if-modified-since")
-    if since is None:
+    if since is None or made_at is None:
         return False
     try:
         return made_at.replace(microsecond=0) <= parsedate_to_datetime(since)

@@ -14,7 +14,7 @@ from mobigo.db.session import Database, driver
 from mobigo.kit.errors import NotFound
 from mobigo.kit.problems import problems
 from mobigo.opendata import store
-from mobigo.opendata.answers import register_read, send_file, send_text
+from mobigo.opendata.answers import register_read, send_file, send_model, send_text
 from mobigo.opendata.live_sets import find_any_standing, list_all_standings
 from mobigo.opendata.making import Publisher
 from mobigo.opendata.model import Severity, Standing, Version
@@ -214,6 +214,8 @@ FILE: dict[int | str, dict[str, Any]] = {
     **problems(404, 422),
 }
 
+KNOWN: dict[int | str, dict[str, Any]] = {304: {"description": "What the client has is what there is"}}
+
 _read = partial(register_read, router)
 
 
@@ -229,11 +231,12 @@ def catalogue_ttl(request: Request, session: Database) -> Response:
     return _catalogue(request, session, "turtle", "text/turtle")
 
 
-@_read("/datasets.json")
-def list_open_datasets(request: Request, session: Database) -> OpenDatasets:
+@_read("/datasets.json", response_model=OpenDatasets, responses=KNOWN)
+def list_open_datasets(request: Request, session: Database) -> Response:
     """List all data sets with their versions in place, what validators said, and why a newer one is not there."""
     base = find_publisher(request).url
-    return OpenDatasets(datasets=[describe(one, base) for one in list_all_standings(driver(session))])
+    standings = list_all_standings(driver(session))
+    return send_model(request, OpenDatasets(datasets=[describe(one, base) for one in standings]))
 
 
 @_read("/atom.xml", response_class=Response, responses={304: {"description": "Known"}})
@@ -264,16 +267,19 @@ def tell_open_news(request: Request, session: Database) -> Response:
     return send_text(request, text, "application/atom+xml", sha256(text).hexdigest()[:32], made_at)
 
 
-@_read("/{dataset}/versions.json", responses=problems(404, 422))
-def list_open_versions(request: Request, session: Database, dataset: DatasetId) -> OpenVersions:
+@_read("/{dataset}/versions.json", response_model=OpenVersions, responses={**KNOWN, **problems(404, 422)})
+def list_open_versions(request: Request, session: Database, dataset: DatasetId) -> Response:
     """List every version that was ever in place; each stays at its address."""
     find_dataset(session, dataset)
     base = find_publisher(request).url
-    return OpenVersions(versions=[describe_version(one, base) for one in store.list_versions(driver(session), dataset)])
+    versions = [describe_version(one, base) for one in store.list_versions(driver(session), dataset)]
+    return send_model(request, OpenVersions(versions=versions))
 
 
-@_read("/{dataset}/diff/{before}/{after}", responses=problems(404, 422))
-def compare_open_versions(session: Database, dataset: DatasetId, before: Number, after: Number) -> OpenDifference:
+@_read("/{dataset}/diff/{before}/{after}", response_model=OpenDifference, responses={**KNOWN, **problems(404, 422)})
+def compare_open_versions(
+    request: Request, session: Database, dataset: DatasetId, before: Number, after: Number
+) -> Response:
     """Say what changed between two versions."""
     old, new = _find_version(session, dataset, before), _find_version(session, dataset, after)
     tables = sorted({*old.said.counts, *new.said.counts})
@@ -281,7 +287,7 @@ def compare_open_versions(session: Database, dataset: DatasetId, before: Number,
     had = {name for name, there in old.said.features.items() if there}
     has = {name for name, there in new.said.features.items() if there}
     hashes = {piece.name: piece.sha256 for piece in old.pieces}
-    return OpenDifference(
+    difference = OpenDifference(
         before=before,
         after=after,
         counts={name: two for name, two in counts.items() if two["before"] != two["after"]},
@@ -289,6 +295,7 @@ def compare_open_versions(session: Database, dataset: DatasetId, before: Number,
         features_lost=sorted(had - has),
         same_files=[piece.name for piece in new.pieces if hashes.get(piece.name) == piece.sha256],
     )
+    return send_model(request, difference)
 
 
 @_read("/{dataset}/versions/{number}/{name}", response_class=Response, responses=FILE)

@@ -3,14 +3,14 @@
 from datetime import date, datetime
 from functools import partial
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel, Field
 
 from mobigo.db.session import Database, driver
 from mobigo.kit.problems import problems
 from mobigo.kit.requests import Now
-from mobigo.opendata.answers import register_read
-from mobigo.opendata.api import DatasetId, OpenProblem, find_dataset
+from mobigo.opendata.answers import register_read, send_model
+from mobigo.opendata.api import KNOWN, DatasetId, OpenProblem, find_dataset
 from mobigo.opendata.live_sets import list_all_standings
 from mobigo.opendata.model import Standing
 from mobigo.opendata.quality import Quality, read_quality
@@ -103,18 +103,18 @@ def _marks(marks: Marks) -> OpenMarks:
     return OpenMarks(**vars(marks))
 
 
-@_read("/quality.json")
-def list_open_qualities(session: Database, now: Now) -> OpenQualities:
+@_read("/quality.json", response_model=OpenQualities, responses=KNOWN)
+def list_open_qualities(request: Request, session: Database, now: Now) -> Response:
     """Tell how good every data set is: score, answers by day, what validators say."""
     connection = driver(session)
     found = read_quality(connection, now.astimezone(ZONE).date())
     standings = list_all_standings(connection)
-    return OpenQualities(datasets=[_describe(one, found.get(one.dataset.id)) for one in standings])
+    return send_model(request, OpenQualities(datasets=[_describe(one, found.get(one.dataset.id)) for one in standings]))
 
 
-@_read("/{dataset}/quality.json", responses=problems(404, 422))
-def get_open_quality(session: Database, now: Now, dataset: DatasetId) -> OpenQuality:
+@_read("/{dataset}/quality.json", response_model=OpenQuality, responses={**KNOWN, **problems(404, 422)})
+def get_open_quality(request: Request, session: Database, now: Now, dataset: DatasetId) -> Response:
     """Tell how good a data set is."""
     standing = find_dataset(session, dataset)
     found = read_quality(driver(session), now.astimezone(ZONE).date(), dataset)
-    return _describe(standing, found.get(dataset))
+    return send_model(request, _describe(standing, found.get(dataset)))

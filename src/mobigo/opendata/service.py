@@ -22,11 +22,13 @@ from mobigo.opendata import gate, store
 from mobigo.opendata.alarms import raise_alarms
 from mobigo.opendata.making import Making
 from mobigo.opendata.model import Dataset, Piece, Problem, Report, Severity, Version
+from mobigo.opendata.ondemand_rows import list_staff_sources
 from mobigo.opendata.schemas import NOT_CHECKED, list_gaps
 from mobigo.opendata.services import list_services
 from mobigo.opendata.shelf import Shelf
 from mobigo.opendata.timetables import list_timetables
 from mobigo.opendata.usage_sets import list_usage_sets
+from mobigo.parking.store import list_loads
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -41,6 +43,13 @@ LOCK = "hashtextextended('mobigo publishing', 0)"
 """Advisory lock under which one process publishes."""
 AGAIN = timedelta(hours=20)
 """After which validators look again at what did not change: days pass, and validators learn."""
+
+
+def list_sources(connection: Connection[Any]) -> list[str]:
+    """List what a licence can be said of: feeds and registers that were loaded, services of the staff."""
+    feeds = {source for (source,) in connection.execute("SELECT source FROM feed")}
+    said = store.list_source_licences(connection)
+    return sorted({*feeds, *list_staff_sources(connection), *list_loads(connection), *said})
 
 
 class Outcome(StrEnum):
