@@ -19,7 +19,7 @@ from mobigo.kernels import priced
 from mobigo.kit.errors import InvalidInput
 from mobigo.transit import general, routing
 from mobigo.transit.days import DayViews
-from mobigo.transit.distances import pattern_metres, ride_metres
+from mobigo.transit.distances import ride_metres
 from mobigo.transit.feed import read_feed_tables
 from mobigo.transit.footpaths import link_stops
 from mobigo.transit.model import Costs, Direction, Preferences, Query, Ride, Via, Walk
@@ -185,7 +185,7 @@ def test_kilometres_and_boardings_are_counted_whichever_way_one_searches(
 
 def test_metres_are_measured_from_stop_to_stop(country: DayViews) -> None:
     timetable = country.timetable
-    assert pattern_metres(timetable).tolist() == [0, 1112, 2224, 0, 2224, 0, 3336]
+    assert timetable.pattern_metres.tolist() == [0, 1112, 2224, 0, 2224, 0, 3336]
     assert [ride_metres(timetable, 0, *ends) for ends in ((0, 1), (1, 2), (0, 2))] == [1112, 1112, 2224]
 
 

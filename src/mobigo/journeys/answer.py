@@ -160,7 +160,10 @@ class LegAnswer(BaseModel):
     )
     alerts: list[str] = Field(description="Ids of the answer's `alerts`.")
     calls: list[CallAnswer] = Field(description="Stops between boarding and alighting.")
-    metres: float | None
+    metres: float | None = Field(
+        description="Along the way; of a line along the shape of its feed, else in straight lines from stop to stop:"
+        " fares by distance and `co2` count these."
+    )
     geometry: LineString
     steps: list[StepAnswer] = Field(description="Instructions of a walk.")
     booking: BookingAnswer | None = Field(description="Of a ride that has to be booked; it can be, now.")

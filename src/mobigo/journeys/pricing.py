@@ -329,7 +329,7 @@ def _read_ride(network: Network, legs: list[Leg], persons: int, agencies: dict[s
         last.end.stop_id,
         first.planned_departure or first.departure,
         last.planned_arrival or last.arrival,
-        _measure(places),
+        _measure(legs, places),
         day,
         first.trip_id,
         quoted,
@@ -349,10 +349,10 @@ def _shares(cents: int | None, persons: int) -> tuple[int | None, tuple[int, ...
     return each, tuple(each + (n < over) for n in range(persons))
 
 
-def _measure(places: Sequence[Place]) -> int:
-    """Metres from place to place in straight lines, each to the nearest metre, as for emissions."""
-    if len(places) < 2:  # noqa: PLR2004 - from somewhere to somewhere
-        return 0
+def _measure(legs: list[Leg], places: Sequence[Place]) -> int:
+    """Metres of a ride: by timetable those that the search counts, of one that is booked in straight lines."""
+    if legs[0].trip_id is not None and legs[0].booking is None:
+        return sum(round(leg.metres or 0) for leg in legs)
     lat, lon = np.radians([place.lat for place in places]), np.radians([place.lon for place in places])
     return int(np.rint(np.nan_to_num(arc_metres(lat[:-1], lon[:-1], lat[1:], lon[1:]))).sum())
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import datetime
+from itertools import groupby
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -15,9 +16,12 @@ from mobigo.journeys.modes import mode_of
 from mobigo.journeys.streetlegs import local_time, pairs, stop_place
 from mobigo.transit.alerts import concern_of_ride
 from mobigo.transit.boards import find_planned_row, headsign, permission_of, phone_of, platform_now, platform_of
+from mobigo.transit.distances import ride_metres
 from mobigo.transit.overlay import NEVER, CallStatus, GoneKind
+from mobigo.transit.shapes import draw, is_believed, pass_stops
 from mobigo.transit.timetable import ALL_RUNS, GUARANTEED, LINKED, NOT_ALLOWED, OFTEN, begin_day, day_number
 from mobigo.transit.transfers import find_rule
+from mobigo.transit.ways import hop_straight
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -25,10 +29,8 @@ if TYPE_CHECKING:
     from mobigo.journeys.network import Network
     from mobigo.transit.model import Ride
     from mobigo.transit.overlay import Overlay
+    from mobigo.transit.shapes import Shape
     from mobigo.transit.timetable import Timetable
-
-NEAR_DEGREES = 3e-4
-"""About 30 m: of several passages of a shape near a stop, the first within so much of the nearest is taken."""
 
 
 class Found(NamedTuple):
@@ -68,6 +70,7 @@ def describe_ride(network: Network, ride: Ride, before: Ride | None = None, *, c
         departure=_local(network, ride.trip, ride.departure),
         arrival=_local(network, ride.trip, ride.arrival),
         geometry=course(network, ride.trip, board, alight),
+        metres=float(ride_metres(timetable, ride.trip, ride.from_pos, ride.to_pos)),
         trip_id=timetable.trip_ids.at(ride.trip),
         service_date=ride.service_date,
         line=_line(network, route),
@@ -282,59 +285,35 @@ def _line(network: Network, route: int) -> Line:
 
 
 def course(network: Network, trip: int, board: int, alight: int) -> tuple[tuple[float, float], ...]:
-    """Return the course of a ride: along its shape, else along streets, else from stop to stop."""
+    """Return the course of a ride as it is measured: along its shape, else along streets, else from stop to stop."""
     timetable = network.timetable
+    shape = read_shape(timetable, trip)
+    stops = timetable.call_stop[board : alight + 1]
+    if shape is None:
+        return pairs(follow(timetable, network.courses, stops))
+    first = int(timetable.call_first[trip])
+    calls = slice(first, int(timetable.call_first[trip + 1]))
+    lon, lat = timetable.stop_lon[timetable.call_stop[calls]], timetable.stop_lat[timetable.call_stop[calls]]
+    passed = pass_stops(shape, lon, lat, timetable.call_distance[calls])
+    marks = passed.marks[board - first : alight - first + 1]
+    followed = is_believed(passed, hop_straight(lon, lat))[board - first : alight - first].tolist()
+    parts = []
+    for on_shape, some in groupby(range(len(followed)), key=followed.__getitem__):
+        hops = list(some)
+        start, end = hops[0], hops[-1] + 1
+        on_it = on_shape and marks[start] < marks[end]
+        parts.append(
+            passed.shape.cut(marks[start], marks[end])
+            if on_it
+            else follow(timetable, network.courses, stops[start : end + 1])
+        )
+    return pairs(np.concatenate(parts))
+
+
+def read_shape(timetable: Timetable, trip: int) -> Shape | None:
+    """Return the shape of a trip; None where it has none that is a line."""
     shape = int(timetable.trip_shape[trip])
-    if shape >= 0:
-        cut = cut_shape(timetable, shape, board, alight)
-        if cut is not None:
-            return pairs(cut)
-    return pairs(follow(timetable, network.courses, timetable.call_stop[board : alight + 1]))
-
-
-def cut_shape(timetable: Timetable, shape: int, board: int, alight: int) -> NDArray[np.float64] | None:
-    """Cut the part between two calls out of a shape; None when the shape does not pass them in order.
-
-    By shape_dist_traveled where both have it, else at the nearest points: of boarding, and of alighting after it.
-    """
-    rows = slice(int(timetable.shape_first[shape]), int(timetable.shape_first[shape + 1]))
-    points = np.stack([timetable.shape_lon[rows], timetable.shape_lat[rows]], axis=1)
-    if len(points) < 2:  # noqa: PLR2004  a line has two ends
+    if shape < 0:
         return None
-    along = timetable.shape_distance[rows]
-    marks = timetable.call_distance[[board, alight]]
-    if not (np.isfinite(along).all() and np.isfinite(marks).all() and marks[0] < marks[1] <= along[-1] * 1.01):
-        along, marks = _measure(points, timetable, board, alight)
-        if marks[0] >= marks[1]:
-            return None
-    ends = np.stack([np.interp(marks, along, points[:, axis]) for axis in range(2)], axis=1)
-    inside = points[(along > marks[0]) & (along < marks[1])]
-    return np.concatenate([ends[:1], inside, ends[1:]])
-
-
-def _measure(
-    points: NDArray[np.float64], timetable: Timetable, board: int, alight: int
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Measure a shape on the ground, and find its two stops along it.
-
-    Every call of the trip from its first is placed in turn at or after the one before, so that a shape that passes a
-    place twice is cut at the right passage.
-    """
-    scale = np.array([np.cos(np.radians(points[0, 1])), 1.0])
-    flat = points * scale
-    hops = np.diff(flat, axis=0)
-    lengths = np.hypot(hops[:, 0], hops[:, 1])
-    along = np.concatenate([[0.0], np.cumsum(lengths)])
-    trip = int(np.searchsorted(timetable.call_first, board, side="right")) - 1
-    stops = timetable.call_stop[int(timetable.call_first[trip]) : alight + 1]
-    places = np.stack([timetable.stop_lon[stops], timetable.stop_lat[stops]], axis=1) * scale
-    marks, reached = [], 0.0
-    for place in places:
-        share = np.clip(((place - flat[:-1]) * hops).sum(axis=1) / np.maximum(lengths**2, 1e-18), 0.0, 1.0)
-        at = along[:-1] + share * lengths
-        away = np.hypot(*(flat[:-1] + share[:, None] * hops - place).T)
-        away[at < reached - 1e-9] = np.inf
-        near = np.flatnonzero(away <= away.min() + NEAR_DEGREES)
-        reached = float(at[near[0]]) if np.isfinite(away[near[0]]) else float(along[-1])
-        marks.append(reached)
-    return along, np.array([marks[-1 - (alight - board)], marks[-1]])
+    rows = slice(int(timetable.shape_first[shape]), int(timetable.shape_first[shape + 1]))
+    return draw(timetable.shape_lon[rows], timetable.shape_lat[rows], timetable.shape_distance[rows])

@@ -22,7 +22,6 @@ from mobigo.kernels import trip_based as kernels
 from mobigo.kernels.places import locate
 from mobigo.kernels.trip_based import MOST_TRIPS, NEVER, DayView
 from mobigo.kit.packed import map_packed, write_packed
-from mobigo.transit.distances import pattern_metres
 from mobigo.transit.footpaths import FORBIDDEN_CHANGE
 from mobigo.transit.model import Direction
 from mobigo.transit.timetable import (
@@ -150,10 +149,10 @@ class DayViews:
         place = self.folder / self._name(runs, direction)
         return place.exists() or (self.base is not None and _bare(place).exists())
 
-    @cached_property
+    @property
     def metres(self) -> NDArray[np.int32]:
-        """How far it is along the patterns of the timetable, see `pattern_metres`."""
-        return pattern_metres(self.timetable)
+        """How far it is along the patterns of the timetable, see `Timetable.pattern_metres`."""
+        return self.timetable.pattern_metres
 
     def walking(self, footpaths: Footpaths) -> DayViews:
         """Return the same days with other walks between stops, without hops, in the memory of this process."""
@@ -236,6 +235,7 @@ class DayViews:
                 timetable.call_drop_off,
             ):
                 digest.update(np.ascontiguousarray(of_calls[calls]).data)
+            digest.update(np.ascontiguousarray(timetable.trip_pattern[start:]).data)
         return f"{direction.name.lower()}-{digest.hexdigest()[:16]}"
 
 

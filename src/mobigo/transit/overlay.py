@@ -35,6 +35,7 @@ from mobigo.transit.matching import Finder, Names, read_names, say_day
 from mobigo.transit.settling import NEVER
 from mobigo.transit.striking import close_stops, find_hit, find_struck
 from mobigo.transit.timetable import ALL_RUNS, NOT_ALLOWED, Timetable, freeze, last_day
+from mobigo.transit.ways import measure_straight
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -310,6 +311,7 @@ def _append_trips(table: Timetable, batch: Batch, service: NDArray[np.int32], wo
         pattern_stop=_add(table.pattern_stop, added.stop),
         pattern_board=_add(table.pattern_board, added.board),
         pattern_alight=_add(table.pattern_alight, added.alight),
+        pattern_metres=_add(table.pattern_metres, added.metres),
         run_trip=_add(table.run_trip, len(table.trip_route) + np.arange(n)),
         run_shift=_add(table.run_shift, np.zeros(n)),
         run_repeats=_add(table.run_repeats, np.zeros(n)),
@@ -330,6 +332,7 @@ class _Patterns(NamedTuple):
     stop: NDArray[np.int32]
     board: NDArray[np.uint8]
     alight: NDArray[np.uint8]
+    metres: NDArray[np.int32]
 
 
 def _find_patterns(table: Timetable, batch: Batch, alike: NDArray[np.bool_]) -> tuple[NDArray[np.int32], _Patterns]:
@@ -348,18 +351,31 @@ def _find_patterns(table: Timetable, batch: Batch, alike: NDArray[np.bool_]) -> 
     alight = (batch.drop_off != NOT_ALLOWED).astype(np.uint8)
     board[first[1:] - 1] = 0
     alight[first[:-1]] = 0
-    known: dict[bytes, int] = {}
+    known: dict[tuple[bytes, bytes], int] = {}
     parts: list[NDArray[np.int64]] = []
+    metres: list[NDArray[np.int64]] = []
     for trip in np.flatnonzero(~same).tolist():
         calls = np.arange(first[trip], first[trip + 1])
-        key = (batch.stop[calls] * np.int64(4) + board[calls] * 2 + alight[calls]).tobytes()
+        hops = _measure(table, batch.stop[calls], int(pattern[trip]))
+        key = (batch.stop[calls] * np.int64(4) + board[calls] * 2 + alight[calls]).tobytes(), hops.tobytes()
         number = known.setdefault(key, len(known))
         pattern[trip] = len(table.pattern_first) - 1 + number
         if number == len(parts):
             parts.append(calls)
+            metres.append(np.cumsum(hops))
     chosen = np.concatenate(parts) if parts else np.zeros(0, np.int64)
     ends = np.cumsum([len(part) for part in parts]).astype(np.int64)
-    return pattern, _Patterns(ends, batch.stop[chosen], board[chosen], alight[chosen])
+    along = np.concatenate([np.zeros(0, np.int64), *metres])
+    return pattern, _Patterns(ends, batch.stop[chosen], board[chosen], alight[chosen], along.astype(np.int32))
+
+
+def _measure(table: Timetable, stops: NDArray[np.int32], below: int) -> NDArray[np.int32]:
+    """Measure from stop to stop: as the pattern of the base has it where there is one, never less than straight."""
+    straight = measure_straight(table.stop_lon[stops], table.stop_lat[stops])
+    if below < 0:
+        return straight
+    planned = table.pattern_metres[int(table.pattern_first[below]) : int(table.pattern_first[below + 1])]
+    return np.maximum(straight, np.diff(planned, prepend=planned[:1]))
 
 
 A = TypeVar("A", bound=np.generic)

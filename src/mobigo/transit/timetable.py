@@ -1,8 +1,9 @@
 """The timetable: one or many feeds as immutable arrays, names turned into indices once.
 
 Indices are positions in the arrays: a *stop*, *route*, *trip*, *service* is its row; a *pattern* is a stop list with
-its pickup and drop-off permissions and the way from stop to stop, shared by the trips that follow it; a *run* is one departure of a trip per service
-day (a trip with frequencies has many). Times are seconds after noon minus 12 h of the service day.
+its pickup and drop-off permissions and the way from stop to stop, shared by the trips that follow it; a *run* is one
+departure of a trip per service day (a trip with frequencies has many). Times are seconds after noon minus 12 h of the
+service day.
 """
 
 from __future__ import annotations

@@ -14,8 +14,8 @@ import numpy as np
 
 from mobigo.kit.geo import arc_metres
 from mobigo.trace.model import Service
-from mobigo.transit.distances import pattern_metres
 from mobigo.transit.timetable import day_number, list_running
+from mobigo.transit.ways import measure_straight
 from mobigo.usage.trial_plan import DETOUR
 
 if TYPE_CHECKING:
@@ -107,11 +107,14 @@ def measure_detours(timetable: Timetable) -> dict[str, float]:
 
 
 def _straight(timetable: Timetable) -> NDArray[np.float64]:
-    """Measure trips from stop to stop, float64[n_trips], metres; 0 for those that cannot be ridden."""
-    metres, first = pattern_metres(timetable), timetable.pattern_first
+    """Measure trips straight from stop to stop, float64[n_trips], metres; 0 for those that cannot be ridden."""
+    stops, first = timetable.pattern_stop, timetable.pattern_first
+    hops = measure_straight(timetable.stop_lon[stops], timetable.stop_lat[stops]).astype(np.int64)[: len(stops)]
+    hops[first[:-1]] = 0
+    total = np.concatenate(([0], np.cumsum(hops)))
     found = np.zeros(len(timetable.trip_pattern))
     rides = np.flatnonzero(timetable.trip_pattern >= 0)
-    found[rides] = metres[first[timetable.trip_pattern[rides] + 1] - 1]
+    found[rides] = np.diff(total[first])[timetable.trip_pattern[rides]]
     return found
 
 
