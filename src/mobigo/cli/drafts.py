@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import getpass
 import json
-import subprocess
 import sys
 import threading
 import time
@@ -276,31 +275,14 @@ def try_here(number: int, settings: Settings) -> None:
 
 
 def try_apart(url: str, settings: Settings, trial: int) -> None:
-    """Run a trial in a process of its own, which ends with this one: the worker's other jobs go on beside it."""
-    import os
-
+    """Run a trial in a process of its own; one that fails is marked so, with the reason."""
     import psycopg
 
+    from mobigo.cli.apart import run_apart
     from mobigo.db.engine import libpq_conninfo
     from mobigo.usage.drafts_store import fail_trial
 
-    environment = {**os.environ, "MOBIGO_DATABASE_URL": url, "MOBIGO_HOME": str(settings.home)}
-    with subprocess.Popen(  # noqa: S603 - our own command and a number
-        [sys.executable, "-m", "mobigo", "usage", "draft", "trial", str(trial)],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        text=True,
-        env=environment,
-        start_new_session=True,
-    ) as child:
-        assert child.stderr is not None
-        said: list[str] = []
-        reader = threading.Thread(target=lambda: said.extend(child.stderr or ()), daemon=True)
-        reader.start()
-        code = child.wait()
-        reader.join(1.0)
-    if code:
-        why = (said[-1].strip() if said else "") or f"the trial ended with exit code {code}"
+    why = run_apart(url, settings, "usage", "draft", "trial", str(trial))
+    if why is not None:
         with psycopg.connect(libpq_conninfo(url)) as connection:
             fail_trial(connection, trial, why, settings.open_clock().now())

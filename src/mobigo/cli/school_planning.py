@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import subprocess
 import sys
-import threading
 import time
 from typing import TYPE_CHECKING, Any, TextIO
 
@@ -177,31 +175,14 @@ def plan_here(number: int, settings: Settings, *, quiet: bool) -> None:
 
 
 def plan_apart(url: str, settings: Settings, plan: int) -> None:
-    """Make a plan in a process of its own, which ends with this one: the worker's other jobs go on beside it."""
-    import os
-
+    """Make a plan in a process of its own; one that fails is marked so, with the reason."""
     import psycopg
 
+    from mobigo.cli.apart import run_apart
     from mobigo.db.engine import libpq_conninfo
     from mobigo.school.scenario_store import fail_plan
 
-    environment = {**os.environ, "MOBIGO_DATABASE_URL": url, "MOBIGO_HOME": str(settings.home)}
-    with subprocess.Popen(  # noqa: S603 - our own command and a number
-        [sys.executable, "-m", "mobigo", "school", "plan", str(plan)],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        text=True,
-        env=environment,
-        start_new_session=True,
-    ) as child:
-        assert child.stderr is not None
-        said: list[str] = []
-        reader = threading.Thread(target=lambda: said.extend(child.stderr or ()), daemon=True)
-        reader.start()
-        code = child.wait()
-        reader.join(1.0)
-    if code:
-        why = (said[-1].strip() if said else "") or f"planning ended with exit code {code}"
+    why = run_apart(url, settings, "school", "plan", str(plan))
+    if why is not None:
         with psycopg.connect(libpq_conninfo(url)) as connection:
             fail_plan(connection, plan, why, settings.open_clock().now())

@@ -1,9 +1,7 @@
 // What pages of draft networks gain from a script: a trial's progress comes by itself, and the map of who gains.
-import {box, colourScheme, still, style} from './map.js';
+import {showCommunes} from './commune-map.js';
 
 const EVERY = 1500; // milliseconds
-const OTHERS = ['journey', 'vehicles', 'stops']; // sources of the planner's map
-const SHADES = ['#a03c0f', '#f0a36b', '#e4e4dc', '#7cb4d8', '#155a8a'];
 
 const running = document.querySelector('[data-progress]');
 
@@ -20,75 +18,10 @@ async function follow() {
 }
 if (running) follow();
 
-const make = (name, properties, ...children) => {
-  const element = Object.assign(document.createElement(name), properties);
-  element.append(...children);
-  return element;
-};
-
-function look(sheet, ground, drawn) {
-  const base = style(sheet, ground);
-  for (const one of OTHERS) delete base.sources[one];
-  base.sources.communes = {type: 'geojson', data: drawn};
-  const ink = colourScheme.matches ? '#eef2f0' : '#17211f', paper = colourScheme.matches ? '#11181b' : '#ffffff';
-  const colour = ['match', ['get', 'shade'], ...SHADES.flatMap((one, n) => [n, one]), SHADES[2]];
-  base.layers = [
-    ...base.layers.filter(layer => !OTHERS.includes(layer.source)),
-    {id: 'commune-area', type: 'fill', source: 'communes', filter: ['!=', ['geometry-type'], 'Point'], paint: {'fill-color': colour, 'fill-opacity': 0.65, 'fill-outline-color': ink}},
-    {id: 'commune-centre', type: 'circle', source: 'communes', filter: ['==', ['geometry-type'], 'Point'], paint: {'circle-color': colour, 'circle-radius': 8, 'circle-stroke-width': 1.5, 'circle-stroke-color': ink}},
-    {id: 'commune-name', type: 'symbol', source: 'communes', minzoom: 9, layout: {'text-field': ['get', 'name'], 'text-font': ['Noto Sans'], 'text-size': 12, 'text-offset': [0, 1.1], 'text-anchor': 'top', 'text-optional': true}, paint: {'text-color': ink, 'text-halo-color': paper, 'text-halo-width': 1.5}},
-  ];
-  return base;
-}
-
-const corners = geometry => geometry.type === 'Point' ? [geometry.coordinates] : geometry.coordinates.flat(geometry.type === 'Polygon' ? 1 : 2);
-
-async function open(chart, data) {
-  chart.dataset.state = 'loading';
-  document.head.append(Object.assign(document.createElement('link'), {rel: 'stylesheet', href: data.maplibreStyle}));
-  const json = address => fetch(address).then(answer => answer.ok ? answer.json() : Promise.reject(new Error(`${address}: ${answer.status}`)));
-  const [maplibre, sheet, ground, drawn] = await Promise.all([import(data.maplibre), json(data.style), json('/tiles/ground.json'), json(data.map)]);
-  const places = drawn.features.flatMap(one => corners(one.geometry));
-  const words = data.words;
-  const map = new maplibre.Map({
-    container: chart.querySelector('.map'),
-    style: look(sheet, ground, drawn),
-    bounds: places.length ? box(places) : ground.bounds,
-    fitBoundsOptions: {padding: 40, maxZoom: 12},
-    dragRotate: false, pitchWithRotate: false, touchPitch: false,
-    fadeDuration: still ? 0 : 200,
-    attributionControl: {compact: false},
-    cooperativeGestures: matchMedia('(max-width: 64rem)').matches,
-    locale: {
-      'Map.Title': words.title, 'NavigationControl.ZoomIn': words.zoomIn, 'NavigationControl.ZoomOut': words.zoomOut, 'Popup.Close': words.close,
-      'CooperativeGesturesHandler.WindowsHelpText': words.ctrl, 'CooperativeGesturesHandler.MacHelpText': words.command, 'CooperativeGesturesHandler.MobileHelpText': words.fingers,
-    },
-  });
-  map.touchZoomRotate.disableRotation();
-  map.keyboard.disableRotation();
-  map.addControl(new maplibre.NavigationControl({showCompass: false}), 'top-right');
-  map.on('error', ({error}) => console.warn('map:', error?.message));
-  map.on('movestart', () => { chart.dataset.state = 'moving'; });
-  map.on('idle', () => { chart.dataset.state = 'idle'; });
-  colourScheme.addEventListener('change', () => map.setStyle(look(sheet, ground, drawn)));
-  map.on('click', event => {
-    const [one] = map.queryRenderedFeatures(event.point, {layers: ['commune-centre', 'commune-area']});
-    if (!one) return;
-    const content = make('div', {}, make('strong', {textContent: one.properties.name}), make('p', {textContent: one.properties.said}));
-    new maplibre.Popup({maxWidth: '18rem'}).setLngLat(event.lngLat).setDOMContent(content).addTo(map);
-  });
-}
-
-const chart = document.querySelector('.drafts-chart');
-const page = document.getElementById('page-data');
-if (chart && page) {
-  const seen = new IntersectionObserver(entries => {
-    if (!entries.some(entry => entry.isIntersecting)) return;
-    seen.disconnect();
-    open(chart, JSON.parse(page.textContent)).catch(error => {
-      chart.hidden = true; // the table says what the map shows
-      console.warn('no map:', error);
-    });
-  }, {rootMargin: '300px'});
-  seen.observe(chart);
-}
+showCommunes(document.querySelector('.drafts-chart'), {
+  shades: ['#a03c0f', '#f0a36b', '#e4e4dc', '#7cb4d8', '#155a8a'],
+  none: 2,
+  radius: 8,
+  frame: features => features,
+  tell: ({said}) => [said],
+});
