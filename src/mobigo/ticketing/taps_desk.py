@@ -84,8 +84,10 @@ def read_bill(session: Session, id_: str, language: str) -> Bill:
 
 
 def _name(session: Session, product: str | None, version: int | None, language: str) -> str:
-    if product is None or version is None:
+    if version is None:
         return find_words(language)["forgotten"]
+    if product is None:
+        return find_words(language)["foreign"].format(currency=fares.get_catalogue(session, version).currency)
     try:
         _, sold = fares.get_product(session, version, product)
         return sold.name.of(language)

@@ -16,9 +16,10 @@ from typing import TYPE_CHECKING, Any
 
 from mobigo.db.session import driver
 from mobigo.ticketing import taps_store as store
-from mobigo.ticketing.best import START, carry, settle
+from mobigo.ticketing.best import carry
 from mobigo.ticketing.taps import transport_day
 from mobigo.ticketing.taps_service import FRANCE, list_rides
+from mobigo.ticketing.taps_shelf import settle_all, sum_least
 from mobigo.tickets import service as tickets
 
 if TYPE_CHECKING:
@@ -94,15 +95,13 @@ def carry_over(session: Session, now: datetime) -> int:
             for one in store.list_days(connection, id_)
             if card.carried_until is None or one.day.day > card.carried_until
         ]
-        labels = card.carried or START
         keys = {key for one in days for way in one.day.ways for some, _ in way.needs for key in some}
-        keys |= {item.key for label in labels for item in label.items}
+        keys |= {item.key for labels in card.carried.values() for label in labels for item in label.items}
         offers = store.read_offers(connection, keys)
-        before = min(label.cents for label in labels)
-        after = settle(labels, [one.day for one in days if one.day.day <= until], offers)
+        after = settle_all(card.carried, [one.day for one in days if one.day.day <= until], offers)
         charged = store.sum_dues(connection, id_, card.carried_until) - store.sum_dues(connection, id_, until)
-        beyond = card.carried_cents + charged - (after[0].cents - before)
-        store.carry(connection, id_, until, carry(after, until), beyond)
+        beyond = card.carried_cents + charged - (sum_least(after) - sum_least(card.carried))
+        store.carry(connection, id_, until, {series: carry(own, until) for series, own in after.items()}, beyond)
     return len(cards)
 
 

@@ -23,11 +23,11 @@ from mobigo.kit.errors import InvalidInput, NotFound, Refused
 from mobigo.ledger import service as ledger
 from mobigo.ledger.model import Chart, Posting
 from mobigo.ticketing import taps_store as store
-from mobigo.ticketing.best import START, settle
 from mobigo.ticketing.books import VAT, product_party
 from mobigo.ticketing.noting import note_taps
 from mobigo.ticketing.revenue_store import add_revenue
 from mobigo.ticketing.taps import Held, Whole, day_begins, transport_day
+from mobigo.ticketing.taps_shelf import TapShelf, add_splits, settle_all, sum_least
 from mobigo.ticketing.taps_store import Counted
 from mobigo.ticketing.taps_tariff import Known, TapTariff
 from mobigo.ticketing.trips import build_rides
@@ -231,10 +231,10 @@ class Counting:
     policy: Policy
     _tariffs: dict[int, TapTariff] = field(default_factory=dict)
 
-    def find_tariff(self, connection: Connection[Any], day: date) -> TapTariff | None:
+    def find_tariffs(self, connection: Connection[Any], day: date) -> TapShelf | None:
         """Find the prices of a day; None where nothing is sold."""
-        catalogue = fares.find_in_force(connection, day)
-        return None if catalogue is None else self.open(catalogue)
+        tariffs = [self.open(one) for one in fares.list_in_force(connection, day)]
+        return TapShelf(tariffs) if tariffs else None
 
     def open(self, catalogue: Catalogue) -> TapTariff:
         """Lay out a catalogue, once."""
@@ -270,30 +270,31 @@ def count(session: Session, counting: Counting, card: str, now: datetime) -> int
 def _count_day(session: Session, counting: Counting, card: Card, day: date, now: datetime) -> int:
     connection = driver(session)
     days = store.list_days(connection, card.id)
-    known = {one.day.day: one for one in days if one.open}.get(day)
-    part = known.part if known else 1 + max((one.part for one in days if one.day.day == day), default=-1)
-    tariff = counting.find_tariff(connection, day)
+    tariffs = counting.find_tariffs(connection, day)
     store.set_counted(connection, card.id, day)
     if not _is_after(day, card.carried_until):
         return 0  # it is too long ago for anybody to know what it would have cost
     rides = list_rides(connection, counting.policy, card.id, day)
-    if not rides or tariff is None:
-        if known:
-            store.remove_day(connection, card.id, day, part)
+    for one in days:
+        if one.open and one.day.day == day:
+            store.remove_day(connection, card.id, day, one.part)
+    if not rides or tariffs is None:
         if rides:
             log.warning("rides of a day on which nothing is sold cost nothing", day=str(day), rides=len(rides))
-        return _level(session, card, day, now=now)
+        return _level(session, card, day, (), now=now)
     offers = store.read_offers(
         connection, {key for one in days for way in one.day.ways for some, _ in way.needs for key in some}
     )
-    priced = tariff.count(
+    priced = tariffs.count(
         day, [_know(counting, ride) for ride in rides], card.category, _list_reaching(offers.values(), day)
     )
-    if priced.unpriced:
-        log.warning("rides without a price", day=str(day), rides=priced.unpriced)
-    store.write_offers(connection, priced.offers)
-    store.write_day(connection, card.id, Counted(priced.day, part, priced.rides, priced.vat, open=True), now)
-    return _level(session, card, day, priced=priced, now=now)
+    if unpriced := sum(one.unpriced for one in priced):
+        log.warning("rides without a price", day=str(day), rides=unpriced)
+    first = 1 + max((one.part for one in days if one.day.day == day and not one.open), default=-1)
+    for part, own in enumerate(priced, first):
+        store.write_offers(connection, own.offers)
+        store.write_day(connection, card.id, Counted(own.day, part, own.rides, own.vat, open=True), now)
+    return _level(session, card, day, priced, now=now)
 
 
 def list_rides(connection: Connection[Any], policy: Policy, card: str, day: date) -> list[Ride]:
@@ -320,27 +321,26 @@ def _list_reaching(offers: Iterable[Offer], day: date) -> list[Offer]:
 def owe(connection: Connection[Any], card: Card) -> int:
     """Work out the best price of a card's days that are not carried over."""
     days = [one for one in store.list_days(connection, card.id) if _is_after(one.day.day, card.carried_until)]
-    labels = card.carried or START
     keys = {key for one in days for way in one.day.ways for some, _ in way.needs for key in some}
-    keys |= {item.key for label in labels for item in label.items}
+    keys |= {item.key for labels in card.carried.values() for label in labels for item in label.items}
     offers = store.read_offers(connection, keys)
-    least = min(label.cents for label in labels)
-    return settle(labels, [one.day for one in days], offers)[0].cents - least
+    after = settle_all(card.carried, [one.day for one in days], offers)
+    return sum_least(after) - sum_least(card.carried)
 
 
 def _is_after(day: date, carried: date | None) -> bool:
     return carried is None or day > carried
 
 
-def _level(session: Session, card: Card, day: date, *, now: datetime, priced: Priced | None = None) -> int:
+def _level(session: Session, card: Card, day: date, priced: Sequence[Priced], *, now: datetime) -> int:
     """Make what is charged equal to what is owed."""
     connection = driver(session)
     more = owe(connection, card) - card.carried_cents - store.sum_dues(connection, card.id, card.carried_until)
     if not more:
         return 0
     number = store.add_due(connection, card.id, day, more, now)
-    alone = priced.day.ways[0].cents if priced else 0
-    within = round(more * priced.vat / alone) if priced and alone else 0
+    alone = sum(one.day.ways[0].cents for one in priced)
+    within = round(more * sum(one.vat for one in priced) / alone) if alone else 0
     party = product_party(PRODUCT)
     postings = [Posting(Chart.TRAVELLERS, more, f"card:{card.id}"), Posting(Chart.FARES, within - more, party)]
     if within:
@@ -356,5 +356,5 @@ def _level(session: Session, card: Card, day: date, *, now: datetime, priced: Pr
         note=day.isoformat(),
     )
     earned = transport_day(now, FRANCE) if store.is_closed(connection, day) else day
-    add_revenue(connection, earned, PRODUCT, priced.split if priced else {}, more - within)
+    add_revenue(connection, earned, PRODUCT, add_splits(priced), more - within)
     return more

@@ -2,8 +2,8 @@
 
 ``tap_card``: ``id`` (drawn by lot), ``hash`` (salted, made by the reader), ``token`` (the payment provider's word for
 the card, sealed), ``account`` of who linked it, ``category`` they proved; ``denied_at``, ``denied_because``;
-``carried`` (labels of `best.carry` after the day ``carried_until``), ``carried_cents`` (charged up to then beyond what
-the best price was)
+``carried`` (by series of catalogues, labels of `best.carry` after the day ``carried_until``; a list: the region's),
+``carried_cents`` (charged up to then beyond what the best price was)
 ``tap``: what a reader said; ``card`` is gone after two days, and with it the trip and the minute; ``counted``: billed
 ``tap_offer``: products that ways of days name; areas that were chosen are hidden in their keys
 ``tap_day``: ``card, day, part``; ``ways`` to pay, ``rides`` (what each would cost by itself, no place); ``open`` while
@@ -16,12 +16,13 @@ its taps still know their card: then it is counted anew with every tap that come
 from __future__ import annotations
 
 import secrets
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Any
 
 from psycopg.types.json import Jsonb
 
+from mobigo.fares.store import REGION
 from mobigo.ticketing.best import Day, Item, Label, Offer, Way, Window
 from mobigo.ticketing.taps import Held, Tap
 
@@ -45,7 +46,8 @@ class Card:
     denied_because: str | None
     first_day: date
     last_day: date
-    carried: tuple[Label, ...] | None = None
+    carried: Mapping[str, tuple[Label, ...]] = field(default_factory=dict)
+    """By series of catalogues."""
     carried_until: date | None = None
     carried_cents: int = 0
 
@@ -55,8 +57,9 @@ class Billed:
     """A ride as a bill says it: no place."""
 
     product: str | None
-    """What it would be paid with by itself; None: the price of a forgotten tap."""
+    """What it would be paid with by itself; None: a forgotten tap's price, or one in another currency."""
     version: int | None
+    """Of the catalogue; None: the price of a forgotten tap."""
     cents: int
     whole: str
     """`taps.Whole`."""
@@ -137,7 +140,8 @@ def list_cards(connection: Connection[Any], account: str) -> list[Card]:
 
 def _card(row: Sequence[Any]) -> Card:
     id_, hash_, digits, account, category, denied_at, because, first, last, carried, until, cents = row
-    labels = None if carried is None else read_labels(carried)
+    by_series = {REGION: carried} if isinstance(carried, list) else carried or {}
+    labels = {series: read_labels(own) for series, own in by_series.items()}
     return Card(id_, bytes(hash_), digits, account, category, denied_at, because, first, last, labels, until, cents)
 
 
@@ -352,11 +356,13 @@ def list_dues(connection: Connection[Any], card: str) -> list[tuple[date, int, s
     return [(day, int(cents), charge) for day, cents, charge in rows]
 
 
-def carry(connection: Connection[Any], card: str, until: date, labels: Sequence[Label], cents: int) -> None:
+def carry(
+    connection: Connection[Any], card: str, until: date, labels: Mapping[str, Sequence[Label]], cents: int
+) -> None:
     """Keep what is held after a day, and what was charged up to it beyond the best price."""
     connection.execute(
         "UPDATE tap_card SET carried = %s, carried_until = %s, carried_cents = %s WHERE id = %s",
-        [Jsonb(write_labels(labels)), until, cents, card],
+        [Jsonb({series: write_labels(own) for series, own in labels.items()}), until, cents, card],
     )
 
 

@@ -12,6 +12,7 @@ from mobigo.fares.catalogue import CapPeriod, Choice, Product, ProductKind, Unit
 from mobigo.fares.cover import covered
 from mobigo.fares.model import Fellow, Held
 from mobigo.fares.pricebook import PriceBook
+from mobigo.fares.store import REGION
 from mobigo.fares.validity import span
 from mobigo.ticketing.best import Alike, Day, Offer, Window, find_ways
 from mobigo.ticketing.taps import Ride, Whole, day_begins, transport_day
@@ -250,13 +251,14 @@ class TapTariff:
         self, product: Product, who: str, day: date, rides: Sequence[FareRide], areas: tuple[str, ...]
     ) -> list[tuple[Offer, Held]]:
         """Say when a product would be valid that is bought for a day: of hours, from each ride on."""
-        key = f"{product.id}@{self.catalogue.version}" + (f"[{self._hide('/'.join(areas))}]" if areas else "")
+        own = "" if self.catalogue.id == REGION else f"{self.catalogue.id}/"
+        key = f"{product.id}@{own}{self.catalogue.version}" + (f"[{self._hide('/'.join(areas))}]" if areas else "")
         validity, cents = product.validity, self._least(product, who, day) or 0
         if validity.unit not in HOURS or validity.mode is ValidityMode.FIXED:
             window, length = _window(validity)
             offer = Offer(
                 key, cents, window, length, product.rides, ends=validity.last,
-                covers=self._hide(f"{product.covers}{areas}") if product.covers is not None else "",
+                covers=self._hide(f"{own}{product.covers}{areas}") if product.covers is not None else "",
                 worth=self._worth(product) if product.rides is not None else None,
             )  # fmt: skip
             if validity.first is not None and not validity.first <= day <= (validity.last or day):
@@ -278,6 +280,12 @@ class TapTariff:
         since = offer.since or day_begins(day, self.book.zone)
         till = offer.till or day_begins(day + timedelta(days=2), self.book.zone)
         return Held(offer.key, product, self.catalogue.version, since, till, offer.rides, areas)
+
+
+def series_of(key: str) -> str:
+    """Return by which series of catalogues an offer is sold, of its key."""
+    own, there, _ = key.rpartition("@")[2].partition("/")
+    return own if there else REGION
 
 
 def _product_of(cap: Cap) -> Product:
