@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mobigo.settings import read_settings
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from sqlalchemy.engine import Engine
 
 POLITENESS = 10
 """What is added to the nice value of work that can wait."""
+
+AUTOGROUP = Path("/proc/self/autogroup")
+"""Where Linux keeps the nice value of a session as a whole."""
 
 
 def open_database() -> str:
@@ -38,6 +41,10 @@ def open_noting(url: str, home: Path, *, pool_size: int = 1) -> Engine:
 def give_way() -> None:
     """Let those who answer travellers go first: this process only takes what they leave of the processors.
 
-    To be called once the database runs, which would otherwise wait as well.
+    To be called once the database runs, which would otherwise wait as well. Linux may weigh sessions first, and nice
+    values only within one: a process with a session of its own, as `up` starts the worker, says it for the session too.
     """
     os.nice(POLITENESS)
+    if os.getsid(0) == os.getpid():
+        with suppress(OSError):  # not there, or not ours to say
+            AUTOGROUP.write_text(str(POLITENESS))

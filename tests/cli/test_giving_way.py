@@ -1,0 +1,35 @@
+"""Work that can wait gives way: among the processes of its session, and among sessions."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+from mobigo.cli.context import AUTOGROUP, POLITENESS
+
+TOLD = """
+import os
+from mobigo.cli.context import AUTOGROUP, give_way
+give_way()
+print(os.nice(0), AUTOGROUP.read_text().split()[-1] if AUTOGROUP.exists() else "-")
+"""
+
+
+def tell(*, own_session: bool) -> list[str]:
+    """Let a process give way, and tell its nice value and that of its session."""
+    run = subprocess.run(
+        [sys.executable, "-c", TOLD], start_new_session=own_session, check=True, capture_output=True, text=True
+    )
+    return run.stdout.split()
+
+
+@pytest.mark.skipif(not AUTOGROUP.exists(), reason="this kernel knows no groups of sessions")
+def test_who_has_a_session_of_their_own_says_it_for_the_session() -> None:
+    assert tell(own_session=True) == [str(min(19, os.nice(0) + POLITENESS)), str(POLITENESS)]
+
+
+def test_who_shares_a_session_leaves_the_others_alone() -> None:
+    before = AUTOGROUP.read_text() if AUTOGROUP.exists() else ""
+    assert tell(own_session=False)[0] == str(min(19, os.nice(0) + POLITENESS))
+    assert (AUTOGROUP.read_text() if AUTOGROUP.exists() else "") == before
