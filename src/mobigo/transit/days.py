@@ -13,7 +13,7 @@ import shutil
 from functools import cached_property
 from hashlib import sha256
 from threading import Lock, get_ident
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -22,6 +22,7 @@ from mobigo.kernels import trip_based as kernels
 from mobigo.kernels.places import locate
 from mobigo.kernels.trip_based import MOST_TRIPS, NEVER, DayView
 from mobigo.kit.packed import map_packed, write_packed
+from mobigo.transit.approach import cumulate, group, list_ways
 from mobigo.transit.footpaths import FORBIDDEN_CHANGE
 from mobigo.transit.model import Direction
 from mobigo.transit.timetable import (
@@ -42,6 +43,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from mobigo.kernels.approach import Ways
     from mobigo.transit.footpaths import Footpaths
     from mobigo.transit.transfers import SpecialChanges
 
@@ -108,6 +110,7 @@ class DayViews:
         self._views: dict[tuple[int, Direction, int], DayView] = {}
         self._laying: dict[tuple[int, Direction, int], Lock] = {}
         self._walking: list[DayViews] = []
+        self._ways: list[tuple[DayView, Ways]] = []
         self._lock = Lock()
 
     def view(self, day: int, direction: Direction, more_days: int = 0) -> DayView:
@@ -176,6 +179,15 @@ class DayViews:
         place = self.folder / self._name(runs, direction)
         if not place.exists() and not self._is_as_base(runs, day, direction, more_days):
             _write(place, lay_out(self.timetable, self.footpaths, runs, direction))
+
+    def ways(self, view: DayView) -> Ways:
+        """Return how one comes to stops and lines in one of these views; worked out once."""
+        for known, ways in self._ways:
+            if known is view:
+                return ways
+        ways = list_ways(view)
+        self._ways = [(view, ways), *self._ways][:KEPT_VIEWS]
+        return ways
 
     def is_light(self, day: int, direction: Direction, more_days: int = 0) -> bool:
         """Tell whether a view is there from which one sees that the day is soon laid out whole."""
@@ -306,7 +318,7 @@ def lay_out(
     seats = _link_seats(timetable, runs)
     lines = _Lines(
         line_trip=line_trip.astype(np.int32),
-        line_position=_cumulate(length[leaders]),
+        line_position=cumulate(length[leaders]),
         stop=timetable.pattern_stop[positions],
         board=timetable.pattern_board[positions],
         alight=timetable.pattern_alight[positions],
@@ -322,7 +334,7 @@ def lay_out(
         lines = _mirror(lines)
         changes = _turn(changes)
     view, n_cells = _index(timetable, lines, _lay_changes(changes, len(timetable.stop_lat)), direction)
-    return _finish(view, lines, n_cells) if hops else view
+    return _finish(view, n_cells) if hops else view
 
 
 class _Lines(NamedTuple):
@@ -360,20 +372,10 @@ class _Changes(NamedTuple):
     special_guaranteed: NDArray[np.uint8]
 
 
-def _cumulate(counts: NDArray[np.integer[Any]]) -> NDArray[np.int32]:
-    return np.concatenate(([0], np.cumsum(counts))).astype(np.int32)
-
-
 def _spread(first: NDArray[np.int64], length: NDArray[np.int32]) -> NDArray[np.int64]:
     """Concatenate the ranges that begin at `first` and are `length` long."""
     before = np.cumsum(length) - length
     return np.repeat(first - before, length) + np.arange(int(length.sum()))
-
-
-def _group(key: NDArray[np.int32], n: int, value: NDArray[np.int32]) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
-    """Sort values by key into a CSR of `n` rows."""
-    order = np.argsort(key, kind="stable")
-    return _cumulate(np.bincount(key, minlength=n)), value[order].astype(np.int32)
 
 
 def _collect_runs(timetable: Timetable, day: int, direction: Direction, more_days: int) -> _Runs:
@@ -682,12 +684,12 @@ def _lay_changes(changes: _Changes, n_stops: int) -> _Walks:
     walk = place[changes.walk]
     by_walk = np.lexsort((changes.to_class, changes.from_class, walk))
     return _Walks(
-        _cumulate(np.bincount(changes.origin, minlength=n_stops)),
+        cumulate(np.bincount(changes.origin, minlength=n_stops)),
         changes.target[order],
         changes.seconds[order],
         changes.change[order],
         changes.guaranteed[order],
-        _cumulate(np.bincount(walk, minlength=len(order))),
+        cumulate(np.bincount(walk, minlength=len(order))),
         changes.from_class[by_walk],
         changes.to_class[by_walk],
         changes.special[by_walk],
@@ -701,13 +703,13 @@ def _index(timetable: Timetable, lines: _Lines, walks: _Walks, direction: Direct
     n_lines = len(lines.line_position) - 1
     length = np.diff(lines.line_position)
     trip_line = np.repeat(np.arange(n_lines, dtype=np.int32), np.diff(lines.line_trip))
-    event = _cumulate(length[trip_line])[:-1]
+    event = cumulate(length[trip_line])[:-1]
     served = np.zeros(n_stops, np.bool_)
     served[lines.stop] = True
     stop_cell, n_cells = _draw_cells(timetable, served)
     boardable = np.flatnonzero(lines.board).astype(np.int32)
-    stop_first, stop_position = _group(lines.stop[boardable], n_stops, boardable)
-    stay_first, stay_trip = _group(lines.seats[:, 0], len(trip_line), lines.seats[:, 1])
+    stop_first, stop_position = group(lines.stop[boardable], n_stops, boardable)
+    stay_first, stay_trip = group(lines.seats[:, 0], len(trip_line), lines.seats[:, 1])
     onward = _list_onward(lines, trip_line)
     nothing = np.zeros(0, np.int32)
     view = DayView(
@@ -749,12 +751,12 @@ def _index(timetable: Timetable, lines: _Lines, walks: _Walks, direction: Direct
     return freeze(view), n_cells
 
 
-def _finish(view: DayView, lines: _Lines, n_cells: int) -> DayView:
+def _finish(view: DayView, n_cells: int) -> DayView:
     """Find the hops and the lower bounds."""
     view = freeze(view._replace(position_quick=kernels.find_quickest(view)))
     key, n_keys = _tell_apart(view)
     hop_first, hop = kernels.link_trips(view, key, n_keys)
-    cell_seconds, cell_rides = _bound(view, lines, n_cells)
+    cell_seconds, cell_rides = _bound(view, n_cells)
     return freeze(
         view._replace(
             hop_first=hop_first,
@@ -809,15 +811,6 @@ def _tell_again(view: DayView, key: NDArray[np.int32], n_keys: int) -> NDArray[n
     return np.unique(apart, return_inverse=True)[1].astype(np.int32)
 
 
-def _least_change(view: DayView) -> NDArray[np.int32]:
-    """Seconds of each walk's quickest change, whoever makes it; -1 where all are forbidden."""
-    least = np.where(view.walk_change >= 0, view.walk_change, NEVER)
-    walk = np.repeat(np.arange(len(least)), np.diff(view.special_first))
-    allowed = view.special_change >= 0
-    np.minimum.at(least, walk[allowed], view.special_change[allowed])
-    return np.where(least == NEVER, -1, least).astype(np.int32)
-
-
 def _draw_cells(timetable: Timetable, served: NDArray[np.bool_]) -> tuple[NDArray[np.int32], int]:
     """Group the stops that vehicles call at into squares, as small as `MANY_CELLS` allows."""
     cell = np.full(len(served), -1, np.int32)
@@ -870,65 +863,28 @@ def _list_onward(lines: _Lines, trip_line: NDArray[np.int32]) -> tuple[NDArray[n
         size += end - start
         trips.append(best)
         sitting.append(by)
-    first = _cumulate(np.bincount(np.array([key[0] for key in keys], np.int64), minlength=n_lines))
+    first = cumulate(np.bincount(np.array([key[0] for key in keys], np.int64), minlength=n_lines))
     if not keys:
         return first, *(np.zeros(0, np.int32) for _ in range(4))
     onto = np.array([key[1] for key in keys], np.int32)
     return first, np.array(table, np.int32), onto, np.concatenate(trips), np.concatenate(sitting)
 
 
-def _bound(view: DayView, lines: _Lines, n_cells: int) -> tuple[NDArray[np.uint16], NDArray[np.uint8]]:
+def _bound(view: DayView, n_cells: int) -> tuple[NDArray[np.uint16], NDArray[np.uint8]]:
     """Lower bounds between cells on time and on rides."""
-    stop_cell = view.stop_cell
-    n_stops = len(stop_cell)
-    n_lines = len(view.line_position) - 1
-    served = np.flatnonzero(stop_cell >= 0).astype(np.int32)
-    cell_first, cell_stop = _group(stop_cell[served], n_cells, served)
-    least = _least_change(view)
-    first, source, seconds = _fastest_hops(view, lines, least, stop_cell)
-    cell_seconds = kernels.bound_seconds(first, source, seconds, cell_first, cell_stop, stop_cell)
-    alightable = np.flatnonzero(view.position_alight).astype(np.int32)
-    call_first, call_position = _group(view.position_stop[alightable], n_stops, alightable)
-    origin = np.repeat(np.arange(n_stops, dtype=np.int32), np.diff(view.walk_first))
-    allowed = least >= 0
-    back_first, back = _group(view.walk_target[allowed], n_stops, origin[allowed])
-    entries = np.repeat(np.arange(n_lines, dtype=np.int32), np.diff(view.onward_first))
-    before_first, before = _group(view.onward_line, n_lines, entries)
+    served = np.flatnonzero(view.stop_cell >= 0).astype(np.int32)
+    cell_first, cell_stop = group(view.stop_cell[served], n_cells, served)
+    ways = list_ways(view)
+    cell_seconds = kernels.bound_seconds(ways.first, ways.source, ways.seconds, cell_first, cell_stop, view.stop_cell)
     cell_rides = kernels.bound_rides(
-        view, before_first, before, call_first, call_position, back_first, back, cell_first, cell_stop
+        view,
+        ways.before_first,
+        ways.before,
+        ways.call_first,
+        ways.call_position,
+        ways.back_first,
+        ways.back,
+        cell_first,
+        cell_stop,
     )
     return cell_seconds, cell_rides
-
-
-def _fastest_hops(
-    view: DayView, lines: _Lines, least: NDArray[np.int32], stop_cell: NDArray[np.int32]
-) -> tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.int32]]:
-    """Fastest way ever from stop to next stop, by vehicle, by staying seated, or by changing; CSR by target."""
-    n_stops = len(stop_cell)
-    starts, ends, quickest = [], [], []
-    after = np.ones(len(view.position_stop), np.bool_)
-    after[view.line_position[:-1]] = False
-    later = np.flatnonzero(after)
-    starts.append(view.position_stop[later - 1])
-    ends.append(view.position_stop[later])
-    quickest.append(view.position_quick[later])
-    if len(lines.seats):
-        a, b = lines.seats[:, 0], lines.seats[:, 1]
-        last = view.line_position[view.trip_line[a] + 1] - 1
-        first = view.line_position[view.trip_line[b]]
-        starts.append(view.position_stop[last])
-        ends.append(view.position_stop[first])
-        quickest.append(view.departure[view.trip_shift[b] + first] - view.arrival[view.trip_shift[a] + last])
-    origin = np.repeat(np.arange(n_stops, dtype=np.int32), np.diff(view.walk_first))
-    usable = (least >= 0) & (origin != view.walk_target)
-    usable &= (stop_cell[origin] >= 0) & (stop_cell[view.walk_target] >= 0)
-    starts.append(origin[usable])
-    ends.append(view.walk_target[usable])
-    quickest.append(least[usable])
-    start, end, seconds = np.concatenate(starts), np.concatenate(ends), np.concatenate(quickest)
-    order = np.lexsort((seconds, start, end))
-    start, end, seconds = start[order], end[order], seconds[order]
-    new = np.ones(len(order), np.bool_)
-    new[1:] = (start[1:] != start[:-1]) | (end[1:] != end[:-1])
-    first, source = _group(end[new], n_stops, start[new])
-    return first, source, seconds[new].astype(np.int32)

@@ -33,6 +33,7 @@ import numpy as np
 
 from mobigo.kernels import general as kernels
 from mobigo.kernels import one_compiles, priced
+from mobigo.kernels.approach import approach
 from mobigo.kernels.general import Allowed, Goal, Terms
 from mobigo.kernels.priced import Prices
 from mobigo.kernels.trip_based import NEVER, SEATED
@@ -162,21 +163,18 @@ def search(
     allowed, terms = read_terms(views.timetable, views.footpaths, view, wishes)
     places = Places(wishes.vias if forwards else turn(wishes.vias), len(view.stop_first) - 1)
     access = places.begin(ends.access, ends.access_seconds)
-    bounded = int(len(view.cell_seconds) > 0 and wishes.walk_factor >= 1)
-    goal = Goal(
-        places.end(ends.egress, ends.egress_seconds),
-        bounded,
-        *kernels.aim(view, bounded, fix(ends.egress), fix(ends.egress_seconds)),
-    )
+    left = approach(view, views.ways(view), fix(ends.egress), fix(ends.egress_seconds))
+    goal = Goal(places.end(ends.egress, ends.egress_seconds), int(wishes.walk_factor >= 1), *left)
+    view = view._replace(position_cell=view.position_stop)  # the bounds are by stop
     until = start + query.window if query.window else -NEVER
     walk = -1 if query.walk is None else query.walk
     question = (view, allowed, terms, freeze(kernels.split_nodes(view)), places.vias, access, goal)
     bounds = (start, until, rides, walk, work)
     if wishes.costs is None:
-        found, rows, left = kernels.search(*question, *bounds)
+        found, rows, rest = kernels.search(*question, *bounds)
     else:
         prices = _read_prices(views, view, wishes.costs, places)
-        found, rows, left = priced.search(*question, prices, *bounds)
+        found, rows, rest = priced.search(*question, prices, *bounds)
     writer = Writer(view, terms, query)
     journeys = []
     begin = 0
@@ -188,7 +186,7 @@ def search(
         begin = end
     if wishes.costs is not None:
         journeys = drop_dominated(journeys)
-    return journeys, int(left)
+    return journeys, int(rest)
 
 
 def drop_dominated(journeys: list[TransitJourney]) -> list[TransitJourney]:
