@@ -76,6 +76,10 @@ def test_every_address_that_the_catalogue_lists_is_asked_and_answers(watch: Watc
     assert {one.age for one in done.looks if one.dataset == SET} == {None}
     assert set(done.judged) == {"realtime", "siri-lite"}
     assert later.judged == ()
+    with psycopg.connect(libpq_conninfo(watch.database)) as connection:  # other timetables came into service
+        connection.execute("UPDATE feed_version SET loaded_at = %s", [NOW + timedelta(minutes=26)])
+    assert set(replace(watch, now=NOW + timedelta(minutes=27)).run().judged) == {"realtime", "siri-lite"}
+    assert replace(watch, now=NOW + timedelta(minutes=28)).run().judged == ()
 
 
 def test_rounds_of_a_day_add_up_and_make_its_score(watch: Watch, connection: psycopg.Connection[Any]) -> None:

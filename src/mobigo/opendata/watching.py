@@ -100,7 +100,7 @@ class Watch:
             due = [
                 one
                 for one in standings
-                if _is_live(one) and self._is_due(reports.get((one.dataset.id, 1))) and _answered(one, looks)
+                if _is_live(one) and self._is_due(one, reports.get((one.dataset.id, 1))) and _answered(one, looks)
             ]
             judged = {one.dataset.id: self._judge_live(client, one) for one in due}
         with self._connect() as connection:
@@ -135,8 +135,11 @@ class Watch:
             return None
         return max(0, round((self.now - told).total_seconds()))
 
-    def _is_due(self, report: Report | None) -> bool:
-        return report is None or not timedelta(0) <= self.now - report.judged_at < JUDGED
+    def _is_due(self, standing: Standing, report: Report | None) -> bool:
+        """Tell whether real time is to be judged: every hour, and at once after other timetables came into service."""
+        if report is None or (standing.current is not None and standing.current.made_at > report.judged_at):
+            return True
+        return not timedelta(0) <= self.now - report.judged_at < JUDGED
 
     def _judge_live(self, client: httpx.Client, standing: Standing) -> tuple[Problem, ...]:
         """Hold real time against its rules: SIRI against its schema, GTFS-Realtime against the timetables."""

@@ -11,6 +11,8 @@ from mobigo.usage.economy_answers import Sum, sum_supply
 from mobigo.usage.sentences import say
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from psycopg import Connection
 
     from mobigo.usage.answers import Wanted
@@ -104,6 +106,13 @@ def compare_periods(connection: Connection[Any], wanted: Wanted, rates: Rates) -
             change = _grow(one, other)
         found.append(Figure(name, kind, one, other, change, points))
     return found
+
+
+def leave_out_same_fares(found: Sequence[Figure]) -> list[Figure]:
+    """Leave out the fares where the cost is known when these are all fares or none: for who reads on one screen."""
+    told = {one.name: one.value for one in found}
+    same = told["fares_with_cost_cents"] in {None, told["fares_cents"]}
+    return [one for one in found if not (same and one.name == "fares_with_cost_cents")]
 
 
 def list_trends(connection: Connection[Any], wanted: Wanted, rates: Rates) -> Answer:

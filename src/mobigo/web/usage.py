@@ -279,7 +279,7 @@ def compute(connection: Connection[Any], wanted: Wanted, rates: economy.Rates, c
     villages = demand.list_villages(catalogue)
     return Screen(
         answers.read_period(connection, wanted),
-        figures.compare_periods(connection, wanted, rates),
+        figures.leave_out_same_fares(figures.compare_periods(connection, wanted, rates)),
         attention.find_attention(loads, demand, catalogue),
         loads.list_lines(),
         loads.list_hours(),
