@@ -309,6 +309,9 @@ def test_stop_times(judge: Load, rows: str, class_: str, code: str, left: int) -
         ({"transfers": "from_stop_id,to_stop_id\ngare,nowhere"}, "reject_entity", "foreign_key_violation"),
         ({"routes": "route_id,agency_id,route_short_name,route_type\n1,A,1,99"}, "repair", "unexpected_enum_value"),
         ({"shapes": "shape_id,shape_pt_lat,shape_pt_lon,shape_pt_sequence\ns,47,4,1"}, "repair", "single_shape_point"),
+        ({"shapes": "shape_id,shape_pt_lat,shape_pt_lon,shape_pt_sequence\ns,47.4906,4.3347,1\ns,47.48,4.36,2",
+          "trips": "route_id,service_id,trip_id,shape_id\n1,week,t1,s\n1,week,t2,"},
+         "warn", "stop_too_far_from_shape"),
         ({"notes": "a,b\n1,2"}, "repair", "unknown_file"),
     ],
 )  # fmt: skip

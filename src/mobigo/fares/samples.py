@@ -7,8 +7,11 @@ from datetime import datetime, time, timedelta
 from typing import TYPE_CHECKING, Any, TypeVar
 from zoneinfo import ZoneInfo
 
+import numpy as np
+
 from mobigo.fares.model import FareRide, RideKind
-from mobigo.kit.geo import Point, haversine
+from mobigo.transit.shapes import draw
+from mobigo.transit.ways import measure_way
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -37,8 +40,10 @@ _CALLS = """
     SELECT f.source, r.route_id, coalesce(r.route_short_name, r.route_long_name, r.route_id), r.agency_id, a.zone,
         k.trip_id, s.stop_id, coalesce(s.stop_name, s.stop_id), s.stop_lon, s.stop_lat, s.parent_station,
         coalesce(x.station_id, f.source || ':' || coalesce(s.parent_station, s.stop_id)),
-        coalesce(c.arrival_time, c.departure_time), coalesce(c.departure_time, c.arrival_time)
+        coalesce(c.arrival_time, c.departure_time), coalesce(c.departure_time, c.arrival_time), c.shape_dist_traveled,
+        t.version_id, t.shape_id
     FROM chosen k
+    JOIN trips t ON t.version_id = k.version_id AND t.line = k.line
     JOIN feed f ON f.active_version = k.version_id
     JOIN routes r ON r.version_id = k.version_id AND r.route_id = k.route_id
     JOIN stop_times_compact c ON c.version_id = k.version_id AND c.trip_line = k.line
@@ -49,6 +54,11 @@ _CALLS = """
     ) a
     WHERE coalesce(c.departure_time, c.arrival_time) IS NOT NULL
     ORDER BY f.source, r.route_id, c.stop_sequence
+"""
+
+_SHAPE = """
+    SELECT shape_pt_lon, shape_pt_lat, shape_dist_traveled FROM shapes WHERE version_id = %s AND shape_id = %s
+    ORDER BY shape_pt_sequence
 """
 
 
@@ -62,7 +72,7 @@ class Call:
     """That feeds share."""
     parent: str | None
     metres: int
-    """From the first one, straight from call to call."""
+    """From the first one, as `transit.ways` measures."""
     arrival: datetime
     departure: datetime
 
@@ -159,25 +169,30 @@ def _read_runs(connection: Connection[Any], day: date) -> Iterator[Run]:
                 name=name,
                 agency=f"{source}:{agency or ''}",
                 trip=f"{source}:{trip}",
-                calls=tuple(_read_calls(source, calls, day, ZoneInfo(zone))),
+                calls=tuple(_read_calls(source, calls, _measure(connection, calls), day, ZoneInfo(zone))),
             )
 
 
-def _read_calls(source: str, rows: list[tuple[Any, ...]], day: date, zone: ZoneInfo) -> Iterator[Call]:
+def _measure(connection: Connection[Any], rows: list[tuple[Any, ...]]) -> list[int]:
+    """Measure from the first call of a trip to each."""
+    lon, lat, told = (np.array([row[at] for row in rows], np.float64) for at in (8, 9, 14))
+    points = np.array(connection.execute(_SHAPE, rows[0][15:]).fetchall(), np.float64).reshape(-1, 3)
+    found: list[int] = np.cumsum(measure_way(lon, lat, told, draw(*points.T))).tolist()
+    return found
+
+
+def _read_calls(
+    source: str, rows: list[tuple[Any, ...]], metres: list[int], day: date, zone: ZoneInfo
+) -> Iterator[Call]:
     origin = datetime.combine(day, time(12), zone) - timedelta(seconds=NOON)
-    metres, before = 0.0, None
-    for row in rows:
-        stop, name, lon, lat, parent, station, arrival, departure = row[6:]
-        here = None if lon is None or lat is None else Point(lon, lat)
-        if here is not None and before is not None:
-            metres += haversine(before, here)
-        before = here or before
+    for row, along in zip(rows, metres, strict=True):
+        stop, name, _, _, parent, station, arrival, departure = row[6:14]
         yield Call(
             stop=f"{source}:{stop}",
             name=name,
             station=station,
             parent=f"{source}:{parent}" if parent else None,
-            metres=round(metres),
+            metres=along,
             arrival=(origin + timedelta(seconds=arrival)),
             departure=(origin + timedelta(seconds=departure)),
         )

@@ -66,11 +66,14 @@ def grams_by_route(timetable: Timetable, unknown: float) -> NDArray[np.int32]:
 
 
 def emit_ride(timetable: Timetable, ride: Ride) -> int | None:
-    """Grams of one traveller on one ride, measured from stop to stop; None without a factor."""
-    factor = read_factors().of_route_type(int(timetable.route_type[timetable.trip_route[ride.trip]]))
-    return (
-        None if factor is None else round(factor * ride_metres(timetable, ride.trip, ride.from_pos, ride.to_pos) / 1000)
-    )
+    """Grams of one traveller on one ride, as far as it is along its way; None without a factor."""
+    return emit_trip(timetable, ride.trip, ride_metres(timetable, ride.trip, ride.from_pos, ride.to_pos))
+
+
+def emit_trip(timetable: Timetable, trip: int, metres: float) -> int | None:
+    """Grams of one traveller on a trip, so many metres; None without a factor."""
+    factor = read_factors().of_route_type(int(timetable.route_type[timetable.trip_route[trip]]))
+    return None if factor is None else round(factor * metres / 1000)
 
 
 def emit_street(mode: Mode, metres: float) -> int | None:

@@ -3,7 +3,6 @@
 from datetime import datetime
 from typing import Annotated
 
-import numpy as np
 import orjson
 from fastapi import APIRouter, Request, Response
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
@@ -24,9 +23,9 @@ from mobigo.journeys.pricing import (
 )
 from mobigo.journeys.refresh import refresh
 from mobigo.kit.errors import InvalidInput, NotFound
-from mobigo.kit.geo import arc_metres
 from mobigo.kit.problems import problems
 from mobigo.kit.requests import Now
+from mobigo.transit.distances import line_metres
 
 router = APIRouter(prefix="/v1/fares", tags=["fares"])
 
@@ -71,7 +70,7 @@ class RideBody(BaseModel):
     departure: AwareDatetime
     arrival: AwareDatetime
     metres: Annotated[int, Field(ge=0, le=MOST_METRES)] | None = Field(
-        default=None, description="Along the way; default: in a straight line between the stops."
+        default=None, description="Along the way; default: as the timetable's line drives it, else in straight lines."
     )
     passes: list[Text] = Field(default_factory=list, max_length=500, description="Stops called at, both ends included.")
     quoted_cents: Annotated[int, Field(ge=0, le=1_000_000)] | None = Field(
@@ -154,11 +153,8 @@ def _read_ride(network: Network, body: RideBody) -> FareRide:
     timetable = network.timetable
     stops = [one for one in (body.passes or (body.board, body.alight)) if one is not None]
     indices = [_find_stop(network, one) for one in stops]
-    metres = body.metres
-    if metres is None:
-        lat, lon = np.radians(timetable.stop_lat[indices]), np.radians(timetable.stop_lon[indices])
-        metres = int(np.rint(np.nan_to_num(arc_metres(lat[:-1], lon[:-1], lat[1:], lon[1:]))).sum())
     route = timetable.route_ids.find(body.route)
+    metres = line_metres(timetable, route, indices) if body.metres is None else body.metres
     agency = body.agency
     if agency is None and route >= 0 and timetable.route_agency[route] >= 0:
         agency = timetable.agency_ids.at(int(timetable.route_agency[route]))

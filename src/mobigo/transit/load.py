@@ -447,6 +447,7 @@ def _store(staging: check.Staging, members: dict[str, Member], version: int) -> 
             store.index_shapes(staging, version)
             continue
         counts[file.filename] = store.store_file(staging, file, version)
+    sequence.check_shapes(staging, version)
     if "locations" in staging.files:
         counts[LOCATIONS] = zones.store_zones(staging, version)
     for name in PARTITIONED:

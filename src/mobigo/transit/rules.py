@@ -375,6 +375,11 @@ RULES: dict[str, Rule] = {
             "the vehicle is faster than its kind can be",
             "correct times or coordinates",
         ),
+        (
+            "stop_too_far_from_shape",
+            "a stop is over 150 m from the shape of its trips; kilometres count straight there",
+            "correct the shape or the place of the stop",
+        ),
         ("feed_expiration_date30_days", "the feed ends within 30 days", "publish the next period"),
         ("feed_expiration_date7_days", "the feed ends within 7 days", "publish the next period now"),
         ("feed_info_lang_and_agency_lang_mismatch", "feed_lang differs from agency_lang", "use one language, or mul"),

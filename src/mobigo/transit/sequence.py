@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from mobigo.transit import check, store
 from mobigo.transit.gtfs import BY_NAME
 from mobigo.transit.report import SAMPLES
+from mobigo.transit.shapes import FAR
 
 if TYPE_CHECKING:
     from mobigo.transit.check import Staging
@@ -104,6 +105,30 @@ def finish_sequence(staging: Staging, version: int) -> int:
     _check_blocks(staging)
     store.index_stop_times(staging, version)
     return count_calls(staging)
+
+
+def check_shapes(staging: Staging, version: int) -> None:
+    """Warn of stops that are not on the shape of their trips; what is stored is looked at."""
+    if not staging.has("shapes", "stops", "trips.shape_id", "stop_times"):
+        return
+    place = "ST_SetSRID(ST_MakePoint(s.stop_lon::float8, s.stop_lat::float8), 4326)"
+    near = f"ST_DistanceSphere({place}, ST_ClosestPoint(l.geom, {place}))"  # never less than how far it is
+    found = staging.rows(
+        f"""
+        SELECT line, shape_id || ': ' || stop_id || ', ' || round(metres) || ' m' FROM (
+            SELECT s.line, s.stop_id, p.shape_id,
+                CASE WHEN {near} > {FAR} THEN ST_Distance(l.geom::geography, {place}::geography) END AS metres
+            FROM (
+                SELECT DISTINCT t.shape_id, c.stop_line
+                FROM stop_times_v{version} c JOIN s_trips t ON t.line = c.trip_line
+            ) p
+            JOIN shape_lines l ON l.version_id = {version} AND l.shape_id = p.shape_id
+            JOIN s_stops s ON s.line = p.stop_line
+        ) x WHERE metres > {FAR} ORDER BY line, shape_id
+        """
+    )
+    if found:
+        staging.note("stop_too_far_from_shape", "stops", found[:SAMPLES], len(found))
 
 
 def count_calls(staging: Staging) -> int:

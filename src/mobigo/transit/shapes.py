@@ -163,16 +163,18 @@ def _look(shape: Shape, lon: NDArray[np.float64], lat: NDArray[np.float64]) -> l
         [shape.along[stretch] + share[stop, stretch] * np.diff(shape.along)[stretch], shape.along[point]]
     )
     costs = np.concatenate([across[stop, stretch], (x * x + y * y)[point_stop, point]])
-    found: list[list[_Place]] = [[] for _ in lon]
-    for row in np.lexsort((marks, stops)).tolist():
-        found[stops[row]].append(_Place(float(marks[row]), float(costs[row])))
-    return [_keep_nearest(places) for places in found]
+    order = np.lexsort((marks, stops))
+    ends = np.cumsum(np.bincount(stops, minlength=len(lon)))
+    return [
+        [_Place(*place) for place in zip(marks[rows].tolist(), costs[rows].tolist(), strict=True)]
+        for rows in (_keep_nearest(some, costs) for some in np.split(order, ends[:-1]))
+    ]
 
 
-def _keep_nearest(places: list[_Place]) -> list[_Place]:
-    if len(places) <= MOST_PLACES:
-        return places
-    return sorted(sorted(places, key=lambda place: place.cost)[:MOST_PLACES])
+def _keep_nearest(rows: NDArray[np.int64], costs: NDArray[np.float64]) -> NDArray[np.int64]:
+    if len(rows) <= MOST_PLACES:
+        return rows
+    return rows[np.sort(np.argpartition(costs[rows], MOST_PLACES)[:MOST_PLACES])]
 
 
 def _flatten(

@@ -6,6 +6,7 @@ a way, unless their shapes lead clearly elsewhere.
 
 from __future__ import annotations
 
+from hashlib import blake2b
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -47,10 +48,21 @@ class Places(NamedTuple):
     shape_told: NDArray[np.float64]
     """float64[n_points], shape_dist_traveled or NaN."""
 
-    def draw(self, shape: int) -> Shape | None:
-        """Draw a shape; None where it is no line."""
+    def points(self, shape: int) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+        """Return the points of a shape: longitude, latitude, shape_dist_traveled."""
         rows = slice(int(self.shape_first[shape]), int(self.shape_first[shape + 1]))
-        return draw(self.shape_lon[rows], self.shape_lat[rows], self.shape_told[rows])
+        return self.shape_lon[rows], self.shape_lat[rows], self.shape_told[rows]
+
+    def find_same(self) -> NDArray[np.int32]:
+        """Number for each shape the first one that is drawn alike; -1 for those without two points."""
+        known: dict[bytes, int] = {}
+        same = np.full(len(self.shape_first) - 1, -1, np.int32)
+        for shape in np.flatnonzero(np.diff(self.shape_first) > 1).tolist():
+            digest = blake2b(digest_size=16)
+            for column in self.points(shape):
+                digest.update(np.ascontiguousarray(column).data)
+            same[shape] = known.setdefault(digest.digest(), shape)
+        return same
 
 
 class Ways(NamedTuple):
@@ -66,12 +78,8 @@ def find_ways(calls: Calls, places: Places, trips: NDArray[np.int64]) -> Ways:
     """Find the ways of some trips; those over the same stops on the same shape are measured once."""
     of_trip = np.full(len(calls.shape), -1, np.int32)
     stops, told, first = calls.stop.tobytes(), calls.told.tobytes(), calls.first.tolist()
-    drawn = np.diff(places.shape_first) > 1
-    shapes = np.where(calls.shape >= 0, np.append(drawn, False)[calls.shape], False)
-    shape_of = np.where(shapes, calls.shape, -1).tolist()
-    says = np.isfinite(calls.told)
-    says_any = np.concatenate(([0], np.cumsum(says)))[calls.first]
-    says_any = (np.diff(says_any) > 0).tolist()
+    shape_of = np.append(places.find_same(), -1)[calls.shape].tolist()
+    says = (np.diff(np.concatenate(([0], np.cumsum(np.isfinite(calls.told))))[calls.first]) > 0).tolist()
     measured: dict[tuple[bytes, int, bytes], int] = {}
     alike: dict[bytes, list[int]] = {}
     hops: list[NDArray[np.int32]] = []
@@ -80,12 +88,17 @@ def find_ways(calls: Calls, places: Places, trips: NDArray[np.int64]) -> Ways:
         key = (
             stops[4 * start : 4 * end],
             shape,
-            told[8 * start : 8 * end] if shape >= 0 and says_any[trip] else b"",
+            told[8 * start : 8 * end] if shape >= 0 and says[trip] else b"",
         )
         way = measured.get(key)
         if way is None:
             rows = slice(start, end)
-            found = measure_way(places, calls.stop[rows], calls.told[rows], places.draw(shape) if shape >= 0 else None)
+            found = measure_way(
+                places.stop_lon[calls.stop[rows]],
+                places.stop_lat[calls.stop[rows]],
+                calls.told[rows],
+                draw(*places.points(shape)) if shape >= 0 else None,
+            )
             known = alike.setdefault(key[0], [])
             way = next((one for one in known if _is_alike(hops[one], found)), len(hops))
             if way == len(hops):
@@ -97,15 +110,23 @@ def find_ways(calls: Calls, places: Places, trips: NDArray[np.int64]) -> Ways:
 
 
 def measure_way(
-    places: Places, stop: NDArray[np.int32], told: NDArray[np.float64], shape: Shape | None
+    lon: NDArray[np.float64], lat: NDArray[np.float64], told: NDArray[np.float64], shape: Shape | None
 ) -> NDArray[np.int32]:
     """Measure the way over some stops.
+
+    Parameters
+    ----------
+    lon, lat : float64[n_stops]
+        Degrees, NaN where unknown.
+    told : float64[n_stops]
+        shape_dist_traveled, NaN where it is not said.
+    shape : Shape, optional
+        None: straight lines.
 
     Returns
     -------
     int32[n_stops], metres from the stop before, each to the nearest; 0 for the first, and where a place is not known.
     """
-    lon, lat = places.stop_lon[stop], places.stop_lat[stop]
     if shape is None:
         return measure_straight(lon, lat)
     return _round(measure(pass_stops(shape, lon, lat, told), hop_straight(lon, lat)))

@@ -14,12 +14,12 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, NamedTuple
 
 from mobigo.journeys.combine import list_offers
-from mobigo.journeys.emissions import emit_ride, emit_street
+from mobigo.journeys.emissions import emit_street, emit_trip
 from mobigo.journeys.model import JourneyRequest, Mode, Realtime
 from mobigo.journeys.search import open_search
 from mobigo.kit.errors import MobigoError
 from mobigo.kit.geo import haversine
-from mobigo.transit.distances import ride_metres
+from mobigo.transit.distances import straight_metres
 from mobigo.transit.model import Direction, Ride
 from mobigo.usage.draft_zones import hail_at
 
@@ -160,16 +160,19 @@ class Planner:
         )
 
     def _tell(self, search: Search, one: Candidate) -> tuple[tuple[Used, ...], int]:
-        """List the rides of a journey, and what they emit."""
+        """List the rides of a journey, and what they emit.
+
+        By timetable they count in straight lines: a line that a draft changes has no shape any more.
+        """
         timetable = self._network.timetable
         rides: list[Used] = []
         grams = 0
         for leg in one.journey.legs:
             if isinstance(leg, Ride):
-                metres = ride_metres(timetable, leg.trip, leg.from_pos, leg.to_pos)
+                metres = straight_metres(timetable, leg.trip, leg.from_pos, leg.to_pos)
                 line = timetable.route_ids.at(int(timetable.trip_route[leg.trip]))
                 rides.append(Used(line, ondemand=False, metres=metres, seconds=leg.arrival - leg.departure))
-                grams += emit_ride(timetable, leg) or 0
+                grams += emit_trip(timetable, leg.trip, metres) or 0
         for offered in list_offers(one.journey, search.doors_of(one)):
             offer = offered.offer
             metres = round(DETOUR * haversine(offer.origin.point, offer.destination.point))
