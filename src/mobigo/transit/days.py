@@ -169,7 +169,7 @@ class DayViews:
 
     @cached_property
     def at_once(self) -> DayViews:
-        """The same days for somebody in a hurry: whole where they are laid out, else without hops, in memory."""
+        """The same days for somebody in a hurry: whole where they are laid out, else without hops."""
         return _AtOnce(self)
 
     def lay_hops(self, day: int, direction: Direction, more_days: int = 0) -> None:
@@ -266,10 +266,17 @@ class _AtOnce(DayViews):
         return (day, direction, more_days) in self._views or self._whole.is_ready(day, direction, more_days)
 
     def _open(self, day: int, direction: Direction, more_days: int) -> DayView:
-        if self._whole.is_ready(day, direction, more_days):
-            return self._whole.view(day, direction, more_days)
+        whole = self._whole
+        if whole.is_ready(day, direction, more_days):
+            return whole.view(day, direction, more_days)
         runs = _collect_runs(self.timetable, day, direction, more_days)
-        return _date(lay_out(self.timetable, self.footpaths, runs, direction, hops=False), day, self.zone)
+        if whole.folder is None:
+            return _date(lay_out(self.timetable, self.footpaths, runs, direction, hops=False), day, self.zone)
+        place = _bare(whole.folder / whole._name(runs, direction))  # noqa: SLF001 - the same days
+        if not place.exists():
+            _write(place, lay_out(self.timetable, self.footpaths, runs, direction, hops=False))
+        os.utime(place)
+        return _date(map_packed(place, DayView), day, self.zone)
 
 
 def _digest(runs: _Runs) -> bytes:
