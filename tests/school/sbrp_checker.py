@@ -38,11 +38,12 @@ class Stop(NamedTuple):
 
 
 class Prices(NamedTuple):
-    """Of stops, of a free bus at a school, of a school's routes."""
+    """Of stops, of a free bus at a school, of a school's routes, of those that buses begin with."""
 
     pi: dict[int, float]
     mu: dict[int, float]
     nu: dict[int, float]
+    sigma: dict[int, float]
 
 
 class School(NamedTuple):
@@ -147,16 +148,22 @@ def check_certificate(folder: Path, max_ride: float, plan: dict[str, Any]) -> li
         {number: proof["pi"][str(number)] for number in stops},
         {number: proof["mu"][str(number)] for number in schools},
         {number: proof["nu"][str(number)] for number in schools},
+        {number: proof["sigma"][str(number)] for number in schools},
     )
     n = {number: proof["n"][str(number)] for number in schools}
+    m = {number: proof["m"][str(number)] for number in schools}
     wrong = [f"a price is negative: {price}" for of in prices for price in of.values() if price < 0]
-    value = sum(prices.pi.values()) + sum(prices.nu[number] * n[number] for number in schools)
+    value = sum(prices.pi.values())
+    value += sum(prices.nu[number] * n[number] + prices.sigma[number] * m[number] for number in schools)
     if plan["lower_bound"] != math.ceil(value - NEAR):
         wrong.append(f"the bound is {plan['lower_bound']}, the prices prove {value}")
     for school in schools:
         used = sum(route["school"] == school for route in plan["routes"])
         if used < n[school]:
             wrong.append(f"school {school}: the plan has {used} routes, fewer than it is said to need ({n[school]})")
+        begun = sum(plan["routes"][block[0]]["school"] == school for block in plan["blocks"])
+        if begun < m[school]:
+            wrong.append(f"school {school}: {begun} buses begin with it, fewer than it is said to need ({m[school]})")
         least = _Search(school, schools, stops, prices).least_cost(max_ride)
         if least < -NEAR:
             wrong.append(f"school {school}: a route has reduced cost {least}")
@@ -171,7 +178,7 @@ class _Search:
         self.own = [stop for stop in stops.values() if stop.school == school]
         self.price = [prices.pi[number] for number, stop in stops.items() if stop.school == school]
         worth = prices.mu[school] + prices.nu[school]
-        self.base = 1 - worth
+        self.base = 1 - worth - prices.sigma[school]
         self.sources = [
             (other, prices.mu[number] - worth)
             for number, other in schools.items()

@@ -7,8 +7,8 @@ import pytest
 from tests.school.fleet_oracle import check_plan, draw_problem, find_best
 
 from mobigo.school.economy import solve
-from mobigo.school.model import Kind
-from mobigo.school.optimise import list_large
+from mobigo.school.model import Kind, Problem
+from mobigo.school.optimise import list_large, optimise
 
 COACH = Kind(14, day=19_000, metre=0.13, second=0.8)
 MIDI = Kind(10, 1, 2, day=15_000, metre=0.11)
@@ -82,3 +82,37 @@ def test_kinds_that_another_suits_as_well_are_left_out_of_the_count_of_buses() -
 def test_weeks_that_are_alike_are_one() -> None:
     problem = draw_problem(1, n_schools=1, n_stops=4, kinds=(Kind(8),), weeks=True).problem
     assert np.array_equal(problem.boarding([0]), problem.riders[0])  # type: ignore[index]
+
+
+def line_problem() -> Problem:
+    """Two schools at one place; buses of the first, free half an hour before, reach only the near stops in time."""
+    minutes = np.array([5.0, 5.0, 5.0, 5.0, 8.0, 25.0, 26.0, 27.0]) * 60
+    apart = np.abs(minutes[:, None] - minutes[None])
+    return Problem(
+        kinds=(Kind(40),),
+        max_ride=np.full(2, 3_600.0),
+        bell=np.array([8.0, 8.5]) * 3600,
+        unloading=np.full(2, 120.0),
+        school=np.array([0, 0, 0, 1, 1, 1, 1, 1], np.int32),
+        pupils=np.array([30, 30, 30, 30, 30, 22, 22, 22], np.int32),
+        dwell=np.full(8, 30.0),
+        drive=apart,
+        to_school=minutes,
+        from_school=np.stack((minutes, minutes)),
+    )
+
+
+def test_stops_that_no_other_bus_reaches_have_buses_of_their_own() -> None:
+    problem = line_problem()
+    plan, certificate = optimise(problem, time_limit=20, seed=1, work=5)
+    assert certificate.fresh_count.tolist() == [0, 3]
+    # three buses bring pupils to the first school, though one of them has nothing else to do
+    assert (plan.buses, certificate.bound) == (6, 6)
+
+
+def test_a_plan_that_is_good_enough_is_not_made_better() -> None:
+    problem = draw_problem(5, n_schools=4, n_stops=40, kinds=(COACH,)).problem
+    plan, certificate = optimise(problem, time_limit=60, seed=1, enough=lambda: 10_000)
+    best, _ = optimise(problem, time_limit=60, seed=1, work=5)
+    assert certificate.bound <= best.buses <= plan.buses
+    assert sorted(stop for route in plan.routes for stop in route.stops) == list(range(40))

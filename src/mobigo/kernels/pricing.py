@@ -106,16 +106,19 @@ def make_labels(room: int, resources: int = 0) -> Labels:
 @kernel
 def bound_growth(
     pickups: Pickups, capacity: int, units: int, unit: float, price: NDArray[np.float64]
-) -> NDArray[np.float32]:
-    """Bound what can be put in front of each stop, revisits allowed, times cut to whole units.
+) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.int16]]:
+    """Bound what can be put in front of each stop, times cut to whole units; a stop is revisited after two others.
 
     Returns
     -------
-    float32[n, capacity + 1, units + 1]
-        Most that may be gained in front of a stop, by seats and whole units of ride left.
+    float32[n, capacity + 1, units + 1], likewise, int16 likewise
+        Most that may be gained in front of a stop, by seats and whole units of ride left; most where the next stop is
+        not the best one; and the best one, -1 where nothing is gained.
     """
     n = len(pickups.load)
     best = np.zeros((n, capacity + 1, units + 1), np.float32)
+    second = np.zeros((n, capacity + 1, units + 1), np.float32)
+    by = np.full((n, capacity + 1, units + 1), -1, np.int16)
     cost = np.empty((n, n), np.int32)
     for f in range(n):
         for k in range(n):
@@ -127,18 +130,23 @@ def bound_growth(
             gain[f, k] = price[k] * (1 + 1e-5) - pickups.cost[k, f] * (1 - 1e-5)
     for seats in range(1, capacity + 1):
         for f in range(n):
-            row = best[f, seats]
+            row, next_row, by_row = best[f, seats], second[f, seats], by[f, seats]
             for k in range(n):
                 if k == f or price[k] <= 0 or pickups.load[k] > seats:
                     continue
                 c = cost[f, k]
                 if c > units:
                     continue
-                from_row = best[k, seats - pickups.load[k]]
+                left = seats - pickups.load[k]
+                from_row, from_next, from_by = best[k, left], second[k, left], by[k, left]
                 g = gain[f, k]
                 for t in range(units + 1 - c):
-                    row[t + c] = max(row[t + c], g + from_row[t])
-    return best
+                    one = g + (from_next[t] if from_by[t] == f else from_row[t])
+                    if one > row[t + c]:
+                        next_row[t + c], row[t + c], by_row[t + c] = row[t + c], one, k
+                    elif one > next_row[t + c]:
+                        next_row[t + c] = one
+    return best, second, by
 
 
 @kernel
@@ -163,7 +171,7 @@ def bound_gain(pickups: Pickups, capacity: int, longest: float, price: NDArray[n
     """Bound by how much prices of a route outweigh `cheapest`: no route gains more, though none may gain as much."""
     units = GROWTH_UNITS
     unit = (longest + TOLERANCE) / units
-    growth = bound_growth(pickups, capacity, units, unit, price)
+    growth, _, _ = bound_growth(pickups, capacity, units, unit, price)
     by_load = bound_by_load(pickups, capacity, price)
     most = -np.inf
     for k in range(len(pickups.load)):
@@ -236,7 +244,7 @@ def label_routes(
         return 0, True
     units = GROWTH_UNITS
     unit = (longest + TOLERANCE) / units
-    growth = bound_growth(pickups, capacity, units, unit, price)
+    growth, other_growth, grown_by = bound_growth(pickups, capacity, units, unit, price)
     by_load = bound_by_load(pickups, capacity, price)
     by_price = np.argsort(-price)
     head = np.full(capacity + 1, -1, np.int32)
@@ -329,7 +337,10 @@ def label_routes(
                     left = steps_horizon[s] - ride2
                     if left < 0:
                         break
-                    more = min(free, float(growth[k, capacity - q2, min(units, int(left / unit))]))
+                    step = min(units, int(left / unit))
+                    back = grown_by[k, capacity - q2, step] == f
+                    most_grown = other_growth[k, capacity - q2, step] if back else growth[k, capacity - q2, step]
+                    more = min(free, float(most_grown))
                     if worth2 + more > steps_base[s] + LEAST:
                         hopeful = True
                         break

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from mobigo.kernels.pricing import TOLERANCE
 from mobigo.school.master import Relaxation
-from mobigo.school.model import Certificate, Route
+from mobigo.school.model import DEPOT, Certificate, Route
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -28,8 +30,11 @@ LEAST_PRICE = 1e-12
 WHOLE = 1e-8
 """By how much less a value is made that is whole."""
 
-NEW_ROUTES = 15
-"""Of one school, put into its program at a time."""
+NEW_ROUTES, NEW_ROUTES_PER_STOP = 15, 0.5
+"""Of one school, put into its program at a time: so many, or more where there are many stops."""
+
+CLEAR = 1e-4
+"""By how much a value that is to be rounded up must exceed the whole number before."""
 
 
 def count_by_load(load: NDArray[np.int32], capacity: int) -> int:
@@ -49,27 +54,75 @@ def count_by_load(load: NDArray[np.int32], capacity: int) -> int:
     return best
 
 
-def count_loads(parts: Sequence[SchoolStops], school: int, n_schools: int) -> int:
-    """Bound the routes of a school by the kind of bus that has most room."""
+def count_loads(
+    parts: Sequence[SchoolStops], school: int, n_schools: int, only: NDArray[np.bool_] | None = None
+) -> int:
+    """Bound the routes of a school, or of some of its stops, by the kind of bus that has most room."""
     mine = parts[school::n_schools]
-    return count_by_load(mine[0].pickups.load, max(part.capacity for part in mine))
+    load = mine[0].pickups.load
+    return count_by_load(load if only is None else load[only], max(part.capacity for part in mine))
 
 
-def certify_links(parts: Sequence[SchoolStops], problem: Problem, counts: NDArray[np.int32]) -> Certificate:
+def certify_links(
+    parts: Sequence[SchoolStops],
+    problem: Problem,
+    counts: NDArray[np.int32],
+    fresh_counts: NDArray[np.int32] | None = None,
+) -> Certificate:
     """Prove in milliseconds: `counts` routes, linked wherever the most favourable single stop would allow it."""
-    n = problem.n_nodes
-    program = Relaxation([0.0] * n + counts.astype(float).tolist())
+    n, n_schools = problem.n_nodes, problem.n_schools
+    if fresh_counts is None:
+        fresh_counts = np.zeros(n_schools, np.int32)
+    program = Relaxation([0.0] * n + counts.astype(float).tolist() + fresh_counts.astype(float).tolist())
     for part in parts:
         for source in part.origin:
             entries = [(problem.node(part.kind, part.school), 1.0), (n + part.school, 1.0)]
-            from_school = [(problem.node(part.kind, source), -1.0)]
-            program.add(*((1.0, entries) if source < 0 else (0.0, [*entries, *from_school])))
+            if source == DEPOT:
+                program.add(1.0, [*entries, (n + n_schools + part.school, 1.0)])
+            else:
+                program.add(0.0, [*entries, (problem.node(part.kind, source), -1.0)])
     _, prices, _ = program.solve()
-    return _round(np.zeros(problem.n_stops), prices[:n], prices[n:], counts)
+    nothing = np.zeros(problem.n_stops)
+    return _round(nothing, prices[:n], prices[n : n + n_schools], prices[n + n_schools :], (counts, fresh_counts))
+
+
+def list_remote(parts: Sequence[SchoolStops], school: int, n_schools: int) -> NDArray[np.bool_]:
+    """Tell which stops of a school no bus reaches that comes from another school: bool[stops of the school]."""
+    near = np.zeros(len(parts[school].stops), np.bool_)
+    for part in parts[school::n_schools]:
+        direct = part.pickups.dwell + part.pickups.home
+        near |= (part.sources.lead[1:] + direct <= part.sources.slack[1:, None] + TOLERANCE).any(axis=0)
+    return ~near
+
+
+class _Own:
+    """The program of some stops of one school."""
+
+    def __init__(self, stops: NDArray[np.int32]) -> None:
+        self.program = Relaxation([1.0] * len(stops))
+        self.met: dict[Route, None] = {}
+        self._row = {int(stop): at for at, stop in enumerate(stops)}
+
+    def add(self, route: Route) -> bool:
+        """Add a route without other stops, if it is new."""
+        route = route._replace(stops=tuple(stop for stop in route.stops if stop in self._row))
+        if not route.stops or route in self.met:
+            return False
+        self.met[route] = None
+        times = Counter(self._row[stop] for stop in route.stops)
+        self.program.add(1.0, [(row, float(count)) for row, count in times.items()])
+        return True
 
 
 def count_routes(
-    pricer: Pricer, school: int, problem: Problem, stopped: Callable[[], bool], may_prove: Callable[[], bool]
+    pricer: Pricer,
+    school: int,
+    problem: Problem,
+    stopped: Callable[[], bool],
+    may_prove: Callable[[], bool],
+    *,
+    only: NDArray[np.bool_] | None = None,
+    known: Sequence[Route] = (),
 ) -> tuple[int, list[Route]]:
     """Bound the routes of one school by its own program, and list the routes that were met.
 
@@ -79,48 +132,47 @@ def count_routes(
     ----------
     stopped, may_prove
         Asked between searches: whether to stop at once, and whether a long one that proves may begin.
+    only : bool[stops of the school], optional
+        Stops for which routes are counted; by default all.
+    known
+        Routes to begin with; other stops are left out of them.
     """
-    part = pricer.parts[school]
-    least = count_loads(pricer.parts, school, problem.n_schools)
-    program = Relaxation([1.0] * len(part.stops))
-    row = {int(stop): at for at, stop in enumerate(part.stops)}
-    met: dict[Route, None] = {}
-
-    def add(route: Route) -> bool:
-        if route in met:
-            return False
-        met[route] = None
-        times: dict[int, float] = {}
-        for stop in route.stops:
-            times[row[stop]] = times.get(row[stop], 0.0) + 1.0
-        program.add(1.0, list(times.items()))
-        return True
-
-    for stop in part.stops.tolist():
-        add(Route(school, (stop,), problem.find_kind([stop]) or 0))
+    least = count_loads(pricer.parts, school, problem.n_schools, only)
+    stops = pricer.parts[school].stops if only is None else pricer.parts[school].stops[only]
+    own = _Own(stops)
+    most = max(NEW_ROUTES, int(NEW_ROUTES_PER_STOP * len(stops)))
+    for stop in stops.tolist():
+        own.add(Route(school, (stop,), problem.find_kind([stop]) or 0))
+    for route in known:
+        own.add(route)
     exact = False
     price = np.zeros(problem.n_stops)
-    while len(part.stops):
-        value, price[part.stops], _ = program.solve()
+    while len(stops):
+        value, price[stops], _ = own.program.solve()
+        whole = math.ceil(value - EXACT)
+        if whole <= least:
+            break
+        # routes worth a little more than one prove the same whole number, and fewer labels are as hopeful
+        worth = max(1.0, value / (whole - 1 + CLEAR)) if exact and whole > 1 else 1.0
         found = [
-            pricer.price(problem.node(kind, school), price, np.ones(1), exact=exact, most=NEW_ROUTES, least=EXACT)
+            pricer.price(problem.node(kind, school), price, np.full(1, worth), exact=exact, most=most, least=EXACT)
             for kind in range(len(problem.kinds))
         ]
         if all(one.complete for one in found):
-            least = max(least, math.ceil(value / (1 + max(one.excess for one in found)) - EXACT))
-        added = sum([add(column.route) for one in found for column in one.columns])
-        if not added and (exact or math.ceil(value - EXACT) <= least or not may_prove()):
+            least = max(least, math.ceil(value / (worth + max(one.excess for one in found)) - EXACT))
+        added = sum([own.add(column.route) for one in found for column in one.columns])
+        if not added and (exact or whole <= least or not may_prove()):
             break
         if stopped():
             break
         exact = not exact and not added
-    return least, list(met)
+    return least, list(own.met)
 
 
 def certify(
     problem: Problem,
     parts: Sequence[SchoolStops],
-    counts: NDArray[np.int32],
+    counts: tuple[NDArray[np.int32], NDArray[np.int32]],
     prices: Prices,
     paying: Sequence[NDArray[np.float64]],
 ) -> Certificate:
@@ -128,24 +180,28 @@ def certify(
 
     Parameters
     ----------
+    counts
+        Routes that each school needs, and those among them that a bus begins with.
     paying
         By school, the sources from which a route pays at these prices, whatever the kind of bus; see
         `mobigo.school.columns.Priced`.
     """
-    stop, release, route = prices.stop.copy(), prices.release.copy(), prices.route.copy()
+    stop, release, route, fresh = (one.copy() for one in (prices.stop, prices.release, prices.route, prices.fresh))
     for school, sources in zip(np.unique(problem.school).tolist(), paying, strict=True):
         mine = parts[school].stops
-        less, share, _ = _weaken(sources, float(route[school]), int(counts[school]), float(stop[mine].sum()))
+        less, share, _ = _weaken(sources, float(route[school]), int(counts[0][school]), float(stop[mine].sum()))
         route[school] -= less
         stop[mine] *= share
     for part in parts:
         for source in part.origin:
-            cost = 1.0 if source < 0 else float(release[problem.node(part.kind, source)])
+            cost = (
+                1.0 - float(fresh[part.school]) if source == DEPOT else float(release[problem.node(part.kind, source)])
+            )
             own = release[problem.node(part.kind, part.school)] + route[part.school]
             if cost - own < -EXACT / 2 and len(part.stops):
-                nothing = np.zeros(problem.n_stops), np.zeros(problem.n_nodes), np.zeros(problem.n_schools)
-                return Certificate(0, 0.0, *nothing, counts)
-    return _round(stop, release, route, counts)
+                none = np.zeros(problem.n_schools)
+                stop, release, route, fresh = np.zeros(problem.n_stops), np.zeros(problem.n_nodes), none, none
+    return _round(stop, release, route, fresh, counts)
 
 
 def certify_cost(
@@ -198,15 +254,19 @@ def _weaken(paying: NDArray[np.float64], route: float, count: int, worth: float)
 
 
 def _round(
-    stop: NDArray[np.float64], release: NDArray[np.float64], route: NDArray[np.float64], counts: NDArray[np.int32]
+    stop: NDArray[np.float64],
+    release: NDArray[np.float64],
+    route: NDArray[np.float64],
+    fresh: NDArray[np.float64],
+    counts: tuple[NDArray[np.int32], NDArray[np.int32]],
 ) -> Certificate:
     """Round the value up; one that is whole but for rounding is made a little less, so that everybody rounds it alike.
 
     Prices that are all a little lower prove as well.
     """
-    value = float(stop.sum() + (route * counts).sum())
+    value = float(stop.sum() + (route * counts[0]).sum() + (fresh * counts[1]).sum())
     whole = math.floor(value + EXACT)
     if whole >= 1 and value < whole + EXACT:
         less = min(1.0, (whole - WHOLE) / value)
-        stop, release, route, value = less * stop, less * release, less * route, less * value
-    return Certificate(math.ceil(value), value, stop, release, route, counts)
+        stop, release, route, fresh, value = less * stop, less * release, less * route, less * fresh, less * value
+    return Certificate(math.ceil(value), value, stop, release, route, counts[0], fresh, counts[1])

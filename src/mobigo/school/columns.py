@@ -115,6 +115,8 @@ class SchoolStops:
     capacity: int
     most: NDArray[np.int32]
     """Of the pickups' other resources."""
+    fits: NDArray[np.bool_]
+    """bool[n], whether a bus of this kind takes the stop's pupils at all."""
 
 
 class Costs(NamedTuple):
@@ -152,7 +154,8 @@ def part(problem: Problem, school: int, kind: int, room: Room, costs: Costs | No
         room.load[stops], dwell, drive, home, bit, seen, keep, np.ascontiguousarray(room.more[stops]), cost, home_cost
     )
     sources = Sources(np.array(slacks), lead, lead_cost)
-    return SchoolStops(school, kind, stops, pickups, sources, tuple(origin), room.capacity, room.most)
+    fits = (pickups.load <= room.capacity) & (pickups.more <= room.most).all(axis=1)
+    return SchoolStops(school, kind, stops, pickups, sources, tuple(origin), room.capacity, room.most, fits)
 
 
 def _memories(
@@ -229,7 +232,7 @@ class Pricer:
         part = self.parts[node]
         labels = self._labels
         sources = Sources(*(rows[: len(base)] for rows in part.sources))
-        worth = price[part.stops]
+        worth = np.where(part.fits, price[part.stops], 0.0)
         longest = float(self._problem.max_ride[part.school])
 
         def search(labels: Labels, width: int) -> tuple[int, bool]:

@@ -1,7 +1,8 @@
 """Sessions of a large year solved at once, each in a process of its own.
 
-What comes out does not depend on how many there are: a session is told what to do before it begins. Processes end with
-the one that started them.
+The vehicles of a year are those of the session that needs most: a session with no more than another is proven to need
+seeks no fewer, and gives way. With a given work, instead of a time, none hears of another: what comes out is always the
+same. Processes end with the one that started them.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from mobigo.kit.errors import Unavailable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+    from ctypes import Array, c_int
     from multiprocessing.connection import Connection
     from multiprocessing.synchronize import Event
 
@@ -27,6 +29,9 @@ LARGE = 1_000
 
 EVERY = 0.5
 """Seconds between two looks at whether to stop."""
+
+GIVES_WAY = 10
+"""Niceness of a session that has few enough vehicles."""
 
 
 def solve_together(
@@ -51,11 +56,13 @@ def solve_together(
     """
     context = multiprocessing.get_context("spawn")
     stop = context.Event()
+    # of each session, what it is proven to need; of plain sessions only, whose bounds hold whatever else is decided
+    needed = context.RawArray("i", len(tasks))
     ends: dict[Connection, str] = {}
     crew = []
-    for name, task in tasks.items():
+    for number, (name, task) in enumerate(tasks.items()):
         here, there = context.Pipe(duplex=False)
-        process = context.Process(target=_solve, args=(task, there, stop), daemon=True)
+        process = context.Process(target=_solve, args=(task, there, stop, needed, number), daemon=True)
         process.start()
         there.close()
         ends[here] = name
@@ -94,13 +101,25 @@ def _listen(ends: dict[Connection, str], found: dict[str, Outcome], progress: Ca
             del ends[end]
 
 
-def _solve(task: Task, answer: Connection, stop: Event) -> None:
+def _solve(task: Task, answer: Connection, stop: Event, needed: Array[c_int], number: int) -> None:
     """Solve a session in this process."""
     from mobigo.school.solving import solve_task  # noqa: PLC0415 - OR-Tools takes a second
 
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # who interrupts is heard by the one that started this
     threading.Thread(target=_end_with_parent, daemon=True).start()
-    outcome = solve_task(task, progress=lambda *said: answer.send(("told", said)), stopped=stop.is_set)
+    plain = task.work is None and task.mixture is None and task.windows is None
+    gave_way = False
+
+    def tell(vehicles: int, bound: int, cost: float, cost_bound: float) -> None:
+        nonlocal gave_way
+        if plain:
+            needed[number] = bound
+            if vehicles <= max(needed) and not gave_way:
+                gave_way = True
+                os.nice(GIVES_WAY)
+        answer.send(("told", (vehicles, bound, cost, cost_bound)))
+
+    outcome = solve_task(task, progress=tell, stopped=stop.is_set, enough=(lambda: int(max(needed))) if plain else None)
     answer.send(("done", outcome))
     answer.close()
 

@@ -69,12 +69,13 @@ def solve(
     progress: Callable[[int, int, float, float], None] | None = None,
     stopped: Callable[[], bool] | None = None,
     clock: Callable[[], float] = time.monotonic,
+    enough: Callable[[], int] | None = None,
 ) -> Solved:
     """Plan with few buses, and then at little cost.
 
     Parameters
     ----------
-    time_limit, seed, work, present, stopped, clock
+    time_limit, seed, work, present, stopped, clock, enough
         As of `mobigo.school.optimise.optimise`; `work` counts for each of the two.
     progress
         Called with buses, their bound, cost and its bound whenever one of them changes.
@@ -95,6 +96,7 @@ def solve(
         progress=None if progress is None else lambda buses, bound: progress(buses, bound, 0.0, 0.0),
         stopped=stopped,
         clock=clock,
+        enough=enough,
     )
     if not priced or not plan.routes:
         return Solved(plan, certificate, 0.0, 0.0)

@@ -64,7 +64,12 @@ class Relaxation:
         """
         if self._solver is None:
             self._solver = mathopt.IncrementalSolver(self._model, mathopt.SolverType.GLOP)
-        result = self._solver.solve(params=self._parameters)
+        try:
+            result = self._solver.solve(params=self._parameters)
+        except (RuntimeError, AttributeError):  # MathOpt wants to raise a status that GLOP ended with, and cannot
+            # from where it was the simplex lost its way in rounding: from the beginning, and reduced, it does not
+            self._solver = mathopt.IncrementalSolver(self._model, mathopt.SolverType.GLOP)
+            result = self._solver.solve()
         values = np.array(result.variable_values(self._columns))
         prices = np.array(result.dual_values(self._rows))
         return result.objective_value(), np.maximum(prices, 0.0), values

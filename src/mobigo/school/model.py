@@ -183,6 +183,10 @@ class Certificate:
     """float64[n_schools], of a route to the school being one of at least `count`."""
     count: NDArray[np.int32]
     """int32[n_schools], routes without which the school cannot be served."""
+    fresh: NDArray[np.float64]
+    """float64[n_schools], of a route to the school that a bus begins with being one of at least `fresh_count`."""
+    fresh_count: NDArray[np.int32]
+    """int32[n_schools], such routes without which the school cannot be served: no other bus is in time."""
 
 
 @dataclass(frozen=True)

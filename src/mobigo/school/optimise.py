@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from mobigo.school.bounds import EXACT, certify, certify_links, count_loads, count_routes
+from mobigo.school.bounds import EXACT, certify, certify_links, count_loads, count_routes, list_remote
 from mobigo.school.columns import Column, Pricer, without_revisits
 from mobigo.school.dive import dive, is_simple
 from mobigo.school.linking import alone, link, visit_once
@@ -48,14 +48,31 @@ FEW_STOPS, MOST_STOPS = 120, 500
 """Of a part that is planned anew."""
 
 FIRST_STOPS = 250
+
+FIRST_STOPS_REMOTE, FEW_STOPS_REMOTE = 80, 40
+"""Where schools hardly depend on each other."""
+
+MOST_GAIN = 1.0
+"""Reduced cost up to which columns are put into a part's program in whole numbers, however much may be gained."""
+
 STEP = 1.15
 """By how much parts grow when they are always solved to the end, or shrink when they are not."""
 
 MOST_COLUMNS_PER_STOP = 12
 """Of the program that is dived into."""
 
-COUNTING = 0.08
-"""Of all time, after which it is not proven any more how many routes a school needs."""
+COUNTING, COUNTING_REMOTE = 0.08, 0.2
+"""Of all time, after which it is not proven any more how many routes a school needs: so much, and more by the share of
+stops that no other school's bus reaches in time."""
+
+EACH_COUNTING = 3.0
+"""Times its share by stops, what one school may take of that."""
+
+REMOTE = 0.5
+"""Share of such stops from which schools are also planned one after another, for they hardly depend on each other."""
+
+WHOLE_SCHOOL = 50
+"""Stops of a school up to which a program in whole numbers plans it for the first time; into that of more one dives."""
 
 GENERATING = 0.4
 """Of the time left, after which the program is dived into though routes may still pay."""
@@ -81,8 +98,8 @@ PART_OF_SMALL = 0.8
 WHOLE_ROUNDS = 15
 """Parts between the first two times."""
 
-ROUNDS = 30
-"""Of pricing for one part."""
+ROUNDS, ROUNDS_OF_SCHOOL = 30, 90
+"""Of pricing for one part, and for one that is a whole school planned for the first time."""
 
 
 class Effort(NamedTuple):
@@ -115,6 +132,7 @@ def optimise(
     progress: Callable[[int, int], None] | None = None,
     stopped: Callable[[], bool] | None = None,
     clock: Callable[[], float] = time.monotonic,
+    enough: Callable[[], int] | None = None,
 ) -> tuple[Plan, Certificate]:
     """Plan with as few buses as can be found.
 
@@ -132,6 +150,8 @@ def optimise(
         Asked now and then; once it says so, the best plan is handed over.
     clock
         Tells seconds: on the wall, or of the processor where others share the machine.
+    enough
+        Says with how many buses a plan need not be better, nor its bound; by default with none.
     """
     rolls = problem.riders is not None and bool(problem.riders[:, :, 1].any())
     large = list_large([kind if rolls else Kind(kind.seats) for kind in problem.kinds])
@@ -139,6 +159,8 @@ def optimise(
         problem if len(large) == len(problem.kinds) else replace(problem, kinds=tuple(problem.kinds[n] for n in large))
     )
     search = _Search(searched, Patience(time_limit, work, stopped, clock), seed, progress)
+    if enough is not None:
+        search.enough = enough
     search.start([_enlarge(searched, route) for route in present])
     try:
         search.bound()
@@ -148,6 +170,17 @@ def optimise(
     plan = search.plan
     routes = tuple(route._replace(kind=large[route.kind]) for route in plan.routes)
     return Plan(routes, plan.source), search.certificate
+
+
+def _both(one: Callable[[], bool], other: Callable[[], bool]) -> Callable[[], bool]:
+    return lambda: one() and other()
+
+
+def _without(plan: Plan, freed: Sequence[int]) -> Plan:
+    """Leave routes out of a plan; the others keep their links, also those from routes that are left out."""
+    inside = set(freed)
+    kept = [number for number in range(len(plan.routes)) if number not in inside]
+    return Plan(tuple(plan.routes[n] for n in kept), tuple(plan.source[n] for n in kept))
 
 
 def list_large(kinds: Sequence[Kind]) -> list[int]:
@@ -203,11 +236,17 @@ class _Search:
             [count_loads(self._pricer.parts, school, problem.n_schools) for school in range(problem.n_schools)],
             np.int32,
         )
+        self._fresh = np.zeros(problem.n_schools, np.int32)
+        self._remote = [
+            list_remote(self._pricer.parts, school, problem.n_schools) for school in range(problem.n_schools)
+        ]
+        self._apart = sum(int(one.sum()) for one in self._remote) / max(1, problem.n_stops)
+        self.enough: Callable[[], int] = lambda: 0
         self.plan = Plan((), ())
-        self.certificate = certify_links(self._pricer.parts, problem, self._counts)
+        self.certificate = certify_links(self._pricer.parts, problem, self._counts, self._fresh)
 
     def _done(self) -> bool:
-        return self.plan.buses <= self.certificate.bound or self._limits.reached()
+        return self.plan.buses <= max(self.certificate.bound, self.enough()) or self._limits.reached()
 
     def _tell(self) -> None:
         if self._progress is not None:
@@ -232,18 +271,18 @@ class _Search:
         """Bound routes, then buses; dive for a plan where the bound leaves room."""
         problem = self._problem
         size = np.bincount(problem.school, minlength=problem.n_schools)
-        may_prove = self._limits.within(COUNTING)
-        counts = self._counts.copy()
+        counting = COUNTING + COUNTING_REMOTE * self._apart
+        may_prove = self._limits.within(counting)
+        counts, fresh = self._counts.copy(), self._fresh.copy()
         for school in np.argsort(size, kind="stable").tolist():
-            counts[school], met = count_routes(
-                self._pricer, school, problem, lambda: not may_prove() or self._limits.reached(), may_prove
-            )
-            for route in met:
-                if is_simple(route):
-                    self._pool.add(route)
-        self._counts = counts
-        self._prove(certify_links(self._pricer.parts, problem, self._counts))
-        program = Program(problem, self._counts)
+            own = self._limits.within(counting * EACH_COUNTING * int(size[school]) / max(1, problem.n_stops))
+            counts[school], met = self._count(school, _both(own, may_prove))
+            remote = self._remote[school]
+            if remote.any() and not remote.all():
+                fresh[school], _ = self._count(school, may_prove, only=remote, known=met)
+        self._counts, self._fresh = counts, fresh
+        self._prove(certify_links(self._pricer.parts, problem, self._counts, self._fresh))
+        program = Program(problem, self._counts, fresh_counts=self._fresh)
         program.add(Column(DEPOT, route) for route in self._pool)
         program.add(Column(source, route) for route, source in zip(self.plan.routes, self.plan.source, strict=True))
         prices, taken = self._generate(program)
@@ -253,26 +292,80 @@ class _Search:
         for column in program.columns:
             self._pool.add(without_revisits(column.route))
         self._dive(prices, [program.columns[n] for n in np.flatnonzero(taken > 0).tolist()])
+        if self._apart > REMOTE:
+            self._plan_schools()
+
+    def _count(
+        self,
+        school: int,
+        may_prove: Callable[[], bool],
+        *,
+        only: NDArray[np.bool_] | None = None,
+        known: Sequence[Route] = (),
+    ) -> tuple[int, list[Route]]:
+        """Bound the routes of a school, or those for some of its stops, and keep the routes that were met."""
+
+        def stopped() -> bool:
+            return not may_prove() or self._limits.reached()
+
+        count, met = count_routes(self._pricer, school, self._problem, stopped, may_prove, only=only, known=known)
+        for route in met:
+            if is_simple(route):
+                self._pool.add(route)
+        return count, met
+
+    def _plan_schools(self) -> None:
+        """Plan one school after another anew, the others being given."""
+        size = np.bincount(self._problem.school, minlength=self._problem.n_schools)
+        current = self.plan
+        for school in np.argsort(size, kind="stable").tolist():
+            if self._done():
+                return
+            freed = [number for number, route in enumerate(current.routes) if route.school == school]
+            plan = None
+            if len(self._remote[school]) > WHOLE_SCHOOL:
+                plan = self._dive_into(current, freed)
+            elif freed:
+                plan = self._plan_part(current, freed, current.buses - 1, PART, first=True).plan
+            if plan is not None and plan.buses <= current.buses:
+                current = plan
+                self._take(current)
+
+    def _dive_into(self, current: Plan, freed: Sequence[int]) -> Plan:
+        """Dive for some routes of a plan, the others being given."""
+        problem, pool, given = self._problem, self._pool, _without(current, freed)
+        program = Program(problem, self._counts, given, fresh_counts=self._fresh)
+        assert self._prices is not None
+        program.add(Column(current.source[n], current.routes[n]) for n in freed)
+        program.add(Column(DEPOT, route) for route in pool if all(program.free[stop] for stop in route.stops))
+        program.add(column for _, column in pool.select(self._prices, program.free, WORTH / 2))
+        program.add(Column(DEPOT, alone(problem, stop)) for stop in program.stops.tolist())
+        rest = program.free.copy()
+        routes = dive(program, self._pricer, pool, self._limits.reached, lambda: False)
+        rest[[stop for route in routes for stop in route.stops]] = False
+        return link(problem, [*given.routes, *routes, *merge_stops(problem, rest)])
 
     def _generate(self, program: Program) -> tuple[Prices, NDArray[np.float64]]:
         """Price and solve in turn until no route pays, or time is over; prove what the prices prove."""
         problem = self._problem
         most = NEW_COLUMNS if problem.n_schools < MANY_SCHOOLS else NEW_COLUMNS_OF_MANY
         exact, last = False, self._limits.near()
+        by_school = self._apart > REMOTE
         may_go_on = self._limits.within(GENERATING)
         while True:
             prices, taken = program.solve()
-            exact = exact or last
+            # what schools need by themselves proves more than prices that are far from final
+            exact = exact or (last and not by_school)
             proven = self.certificate
             smooth = exact and proven.stop.any() and prices.value - proven.value > FAR * prices.value
             asked = prices.mix(proven, SMOOTH) if smooth else prices
             added, paying = price_all(program, self._pricer, asked, exact=exact, most=most, least=EXACT)
             if paying is not None:
-                self._prove(certify(problem, self._pricer.parts, self._counts, asked, paying))
+                self._prove(certify(problem, self._pricer.parts, (self._counts, self._fresh), asked, paying))
                 # the program's value only falls: a bound that it rounds up to is the best there is
                 if self.certificate.bound >= math.ceil(prices.value - EXACT) or not (added or smooth):
                     return prices, taken
-            if last:
+            if last or prices.value <= self.enough():
                 return prices, taken
             last = self._limits.near() or not may_go_on()
             exact = not exact and added <= NEARLY * len(program.columns)
@@ -287,7 +380,7 @@ class _Search:
     def _dive(self, prices: Prices, support: Iterable[Column]) -> None:
         problem = self._problem
         self._limits.near()
-        program = Program(problem, self._counts)
+        program = Program(problem, self._counts, fresh_counts=self._fresh)
         worth = [column for _, column in self._pool.select(prices, program.free, WORTH)]
         worth = worth[: MOST_COLUMNS_PER_STOP * problem.n_stops]
         program.add(worth)
@@ -313,7 +406,8 @@ class _Search:
             return
         n_stops = self._problem.n_stops
         parts = Neighbourhoods(self._problem, self._random)
-        size = min(float(FIRST_STOPS), PART_OF_SMALL * n_stops)
+        first, few = (FIRST_STOPS_REMOTE, FEW_STOPS_REMOTE) if self._apart > REMOTE else (FIRST_STOPS, FEW_STOPS)
+        size = min(float(first), PART_OF_SMALL * n_stops)
         whole, next_whole = WHOLE, 0
         current = self.plan
         for route in current.routes:
@@ -334,21 +428,26 @@ class _Search:
                 self._take(current)
             if found.ended is not None and effort is PART:
                 grown = size * STEP if found.ended else size / STEP
-                size = min(max(grown, FEW_STOPS), MOST_STOPS, PART_OF_SMALL * n_stops)
+                size = min(max(grown, few), MOST_STOPS, PART_OF_SMALL * n_stops)
 
-    def _plan_part(self, current: Plan, freed: Sequence[int], aim: int, effort: Effort) -> Found:
-        """Plan some routes of a plan anew, for `aim` buses in all, or fewer."""
+    def _plan_part(
+        self, current: Plan, freed: Sequence[int], aim: int, effort: Effort, *, first: bool = False
+    ) -> Found:
+        """Plan some routes of a plan anew, for `aim` buses in all, or fewer.
+
+        Planned for the first time, they are far from the best, and prices say little of which routes are.
+        """
         problem, pool = self._problem, self._pool
-        inside = set(freed)
-        kept = [number for number in range(len(current.routes)) if number not in inside]
-        given = Plan(tuple(current.routes[n] for n in kept), tuple(current.source[n] for n in kept))
-        program = Program(problem, self._counts, given)
+        given = _without(current, freed)
+        program = Program(problem, self._counts, given, fresh_counts=self._fresh)
         known = [Column(current.source[n], current.routes[n]) for n in freed]
         program.add(known)
         assert self._prices is not None
         program.add(column for _, column in pool.select(self._prices, program.free, WORTH / 2))
+        if first:
+            program.add(Column(DEPOT, route) for route in pool if all(program.free[stop] for stop in route.stops))
         prices, taken = program.solve()
-        for _ in range(ROUNDS):
+        for _ in range(ROUNDS_OF_SCHOOL if first else ROUNDS):
             added, _ = price_all(
                 program, self._pricer, prices, exact=False, most=NEW_COLUMNS_OF_PART, least=EXACT, simple=True
             )
@@ -360,7 +459,7 @@ class _Search:
         for column in program.columns:
             pool.add(column.route)
         # in a plan with fewer buses there is no column whose reduced cost is more than what is gained
-        gain = current.buses - 1 - prices.value + EXACT
+        gain = min(MOST_GAIN, current.buses - 1 - prices.value + EXACT)
         worth = [column for _, column in pool.select(prices, program.free, gain)[:MOST_COLUMNS]]
         support = [program.columns[n] for n in np.flatnonzero(taken > 0).tolist()]
         columns = list(dict.fromkeys([*worth, *support, *known]))

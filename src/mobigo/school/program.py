@@ -6,6 +6,8 @@ A column is a route and the school its bus comes from, since buses standing at a
     cover each free stop is visited                             price of the stop
     flow  a school releases at most the buses that came         price of a free bus
     count a school has no fewer routes than it needs            price of a route
+    fresh a school has no fewer routes from the depot than it   price of such a route
+          needs for stops that no other bus reaches in time
 
 The given routes keep their links; what they bring to a school, or take from there, is in the rows of flow.
 """
@@ -30,6 +32,10 @@ if TYPE_CHECKING:
     from mobigo.school.model import Certificate, Plan, Problem, Route
 
 
+FEW_SOURCES = 8
+"""Of a school's routes: with fewer, more routes of each are added in one round of pricing."""
+
+
 class Prices(NamedTuple):
     """What a solved program says a stop, a free bus and a route are worth."""
 
@@ -41,6 +47,8 @@ class Prices(NamedTuple):
     """float64[n_nodes]."""
     route: NDArray[np.float64]
     """float64[n_schools]."""
+    fresh: NDArray[np.float64]
+    """float64[n_schools], of a route that a bus begins with."""
     bus: NDArray[np.float64]
     """float64[n_kinds], of a bus more, its own cost included."""
 
@@ -51,15 +59,14 @@ class Prices(NamedTuple):
             stop=share * proven.stop + rest * self.stop,
             release=share * proven.release + rest * self.release,
             route=share * proven.route + rest * self.route,
+            fresh=share * proven.fresh + rest * self.fresh,
         )
 
     def base(self, problem: Problem, part: SchoolStops) -> NDArray[np.float64]:
         """Cost of a route to the school from each origin, before the prices of its stops."""
         own = self.release[problem.node(part.kind, part.school)] + self.route[part.school]
-        first = problem.node(part.kind, 0)
-        return np.array(
-            [(self.bus[part.kind] if one == DEPOT else self.release[first + one]) - own for one in part.origin]
-        )
+        first, bus = problem.node(part.kind, 0), self.bus[part.kind] - self.fresh[part.school]
+        return np.array([(bus if one == DEPOT else self.release[first + one]) - own for one in part.origin])
 
 
 class Pool:
@@ -115,7 +122,7 @@ class Pool:
             second = np.array([one.second for one in problem.kinds])[kind]
             way = np.maximum(sources, 0), first
             release = release + metre * problem.metres.from_school[way] + second * problem.from_school[way]
-        cost = np.where(sources == DEPOT, prices.bus[kind], release) - worth[owner]
+        cost = np.where(sources == DEPOT, prices.bus[kind] - prices.fresh[schools[owner]], release) - worth[owner]
         kept = np.flatnonzero(cost <= most)
         kept = kept[np.argsort(cost[kept], kind="stable")]
         return [(float(cost[at]), Column(int(sources[at]), routes[owner[at]])) for at in kept]
@@ -126,6 +133,8 @@ class Program:
 
     Parameters
     ----------
+    fresh_counts : int32[n_schools], optional
+        Routes from the depot that each school needs; by default none.
     given : Plan, optional
         Routes that stay.
     fleet : int, optional
@@ -133,12 +142,19 @@ class Program:
     """
 
     def __init__(
-        self, problem: Problem, counts: NDArray[np.int32], given: Plan | None = None, *, fleet: int | None = None
+        self,
+        problem: Problem,
+        counts: NDArray[np.int32],
+        given: Plan | None = None,
+        *,
+        fresh_counts: NDArray[np.int32] | None = None,
+        fleet: int | None = None,
     ) -> None:
         self.problem = problem
         self.free = np.ones(problem.n_stops, np.bool_)
         flow = np.zeros(problem.n_nodes)
         left = counts.astype(np.int64)
+        fresh = np.zeros(problem.n_schools, np.int64) if fresh_counts is None else fresh_counts.astype(np.int64)
         self.given_buses, given_cost = 0, 0.0
         if given is not None:
             for route, source in zip(given.routes, given.source, strict=True):
@@ -148,6 +164,7 @@ class Program:
                 given_cost += problem.cost(source, route)
                 if source == DEPOT:
                     self.given_buses += 1
+                    fresh[route.school] -= 1
                 else:
                     flow[problem.node(route.kind, source)] += 1
         self.money = fleet is not None
@@ -157,7 +174,8 @@ class Program:
         self.schools = np.unique(problem.school[self.stops])
         self._row = np.full(problem.n_stops, -1)
         self._row[self.stops] = np.arange(len(self.stops))
-        self.lower = [1.0] * len(self.stops) + flow.tolist() + np.maximum(left, 0).astype(float).tolist()
+        needs = np.maximum(np.concatenate((left, fresh)), 0).astype(float)
+        self.lower = [1.0] * len(self.stops) + flow.tolist() + needs.tolist()
         if fleet is not None:
             self.lower.append(float(self.given_buses - fleet))
         self._relaxation = Relaxation(self.lower)
@@ -180,8 +198,10 @@ class Program:
         rows[first + self.problem.n_nodes + school] = 1.0
         if column.source != DEPOT:
             rows[first + self.problem.node(kind, column.source)] = -1.0
-        elif self.money:
-            rows[len(self.lower) - 1] = -1.0
+        else:
+            rows[first + self.problem.n_nodes + self.problem.n_schools + school] = 1.0
+            if self.money:
+                rows[len(self.lower) - 1] = -1.0
         return list(rows.items())
 
     def cost(self, column: Column) -> float:
@@ -218,11 +238,12 @@ class Program:
         problem, n = self.problem, len(self.stops)
         stop = np.zeros(problem.n_stops)
         stop[self.stops] = prices[:n]
-        release, route = prices[n : n + problem.n_nodes], prices[n + problem.n_nodes :][: problem.n_schools]
+        release, needs = prices[n : n + problem.n_nodes], prices[n + problem.n_nodes :]
+        route, fresh = needs[: problem.n_schools], needs[problem.n_schools :][: problem.n_schools]
         bus = np.ones(len(problem.kinds))
         if self.money:
             bus = np.array([kind.day for kind in problem.kinds]) + prices[-1]
-        return Prices(value + self.given, stop, release, route, bus), taken
+        return Prices(value + self.given, stop, release, route, fresh, bus), taken
 
 
 def price_all(
@@ -240,6 +261,8 @@ def price_all(
 
     Parameters
     ----------
+    most
+        Columns of each school and source; more where there are few sources.
     free
         Stops that routes may visit; all free ones of the program by default.
     simple
@@ -261,7 +284,8 @@ def price_all(
         paying.append(np.empty((0, 2)))
         for part in pricer.parts[school :: problem.n_schools]:
             base = prices.base(problem, part)
-            found = pricer.price(problem.node(part.kind, school), worth, base, exact=exact, most=most, least=least)
+            each = max(most, most * FEW_SOURCES // len(base))
+            found = pricer.price(problem.node(part.kind, school), worth, base, exact=exact, most=each, least=least)
             complete = complete and found.complete
             paying[-1] = np.concatenate((paying[-1], found.paying))
             columns = found.columns

@@ -57,6 +57,10 @@ class CertificateRows(TypedDict):
     mu: dict[str, float]
     nu: dict[str, float]
     n: dict[str, int]
+    sigma: dict[str, float]
+    """Of routes that buses begin with ..."""
+    m: dict[str, int]
+    """... of which the school needs so many."""
 
 
 class Document(TypedDict):
@@ -280,5 +284,7 @@ def to_document(instance: Instance, plan: Plan, certificate: Certificate) -> Doc
             "mu": {str(n): float(v) for n, v in zip(instance.schools, certificate.release, strict=True)},
             "nu": {str(n): float(v) for n, v in zip(instance.schools, certificate.route, strict=True)},
             "n": {str(n): int(v) for n, v in zip(instance.schools, certificate.count, strict=True)},
+            "sigma": {str(n): float(v) for n, v in zip(instance.schools, certificate.fresh, strict=True)},
+            "m": {str(n): int(v) for n, v in zip(instance.schools, certificate.fresh_count, strict=True)},
         },
     }

@@ -30,12 +30,13 @@ def solve_task(
     progress: Callable[[int, int, float, float], None] | None = None,
     stopped: Callable[[], bool] | None = None,
     clock: Callable[[], float] = time.monotonic,
+    enough: Callable[[], int] | None = None,
 ) -> Outcome:
     """Solve a session; as few buses as with the usual bells, or fewer.
 
     Parameters
     ----------
-    progress, stopped, clock
+    progress, stopped, clock, enough
         As of `mobigo.school.economy.solve`.
     """
     begun = clock()
@@ -52,6 +53,7 @@ def solve_task(
             progress=progress,
             stopped=stopped,
             clock=clock,
+            enough=enough,
         )
 
     problem, found = task.problem, plan(task.problem, seconds * (FIRST if moving else 1.0), task.present)
