@@ -19,6 +19,7 @@ class FakeStripe:
     def __init__(self) -> None:
         self.intents: dict[str, dict[str, Any]] = {}
         self.refunds: dict[str, dict[str, Any]] = {}
+        self.sessions: dict[str, dict[str, Any]] = {}
         self.answers: dict[str, tuple[int, dict[str, Any]]] = {}
         self.asked: list[tuple[str, str, str | None]] = []
         self.fails: list[int | None] = []
@@ -29,7 +30,8 @@ class FakeStripe:
         self.asked.append((method, path, key))
         if key is not None and key in self.answers:
             return self.answers[key]
-        answer = self._carry_out(method, path, values)
+        page = path.startswith("/v1/checkout/")
+        answer = self._ask_page(method, path, values) if page else self._carry_out(method, path, values)
         if key is not None:
             self.answers[key] = answer
         return answer
@@ -50,6 +52,63 @@ class FakeStripe:
         if method == "GET":
             return 200, intent
         return self._confirm(intent, values) if steps[3] == "confirm" else self._cancel(intent)
+
+    # ── its payment page ──────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _ask_page(self, method: str, path: str, values: dict[str, str]) -> tuple[int, dict[str, Any]]:
+        steps = urlparse(path).path.strip("/").split("/")
+        if method == "POST" and len(steps) == 3:
+            return self._open_page(values)
+        one = self.sessions.get(steps[3])
+        if one is None:
+            return 404, {"error": {"code": "resource_missing", "type": "invalid_request_error"}}
+        if len(steps) == 5:
+            assert (method, steps[4]) == ("POST", "expire")
+            if one["status"] != "open":
+                return 400, {"error": {"type": "invalid_request_error", "message": "Only open sessions expire."}}
+            one |= {"status": "expired", "url": None}
+        intent = one["payment_intent"]
+        return 200, {**one, "payment_intent": self.intents[intent] if intent and method == "GET" else intent}
+
+    def _open_page(self, values: dict[str, str]) -> tuple[int, dict[str, Any]]:
+        assert values["mode"] == "payment"
+        assert values["line_items[0][quantity]"] == "1"
+        id_ = f"cs_test_{len(self.sessions)}"
+        self.sessions[id_] = {
+            "id": id_,
+            "object": "checkout.session",
+            "status": "open",
+            "payment_status": "unpaid",
+            "payment_intent": None,
+            "amount_total": int(values["line_items[0][price_data][unit_amount]"]),
+            "currency": values["line_items[0][price_data][currency]"],
+            "url": f"https://checkout.stripe.com/c/pay/{id_}",
+            "success_url": values["success_url"],
+            "cancel_url": values["cancel_url"],
+            "expires_at": int(values["expires_at"]),
+            "metadata": {"payment": values["metadata[payment]"]},
+        }
+        return 200, self.sessions[id_]
+
+    def pay_on_page(self, status: str = "succeeded") -> dict[str, Any]:
+        """Do what the payer does on the page last opened: pay by a card, or by what takes its bank some time."""
+        one = list(self.sessions.values())[-1]
+        assert one["status"] == "open"
+        id_ = f"pi_{len(self.intents)}"
+        self.intents[id_] = {
+            "id": id_, "object": "payment_intent", "amount": one["amount_total"], "currency": one["currency"],
+            "status": status, "metadata": one["metadata"],
+        }  # fmt: skip
+        paid = "paid" if status == "succeeded" else "unpaid"
+        one |= {"status": "complete", "payment_status": paid, "payment_intent": id_, "url": None}
+        return one
+
+    def decide(self, status: str) -> dict[str, Any]:
+        """Let the bank decide at last."""
+        one = list(self.sessions.values())[-1]
+        self.intents[one["payment_intent"]]["status"] = status
+        one["payment_status"] = "paid" if status == "succeeded" else "unpaid"
+        return one
 
     def _make(self, values: dict[str, str]) -> tuple[int, dict[str, Any]]:
         if int(values["amount"]) < 50:

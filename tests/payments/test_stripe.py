@@ -10,10 +10,12 @@ import pytest
 from sqlalchemy.orm import Session
 from tests.payments.fake_stripe import serve_stripe
 
+from mobigo.db.session import driver
 from mobigo.kit.errors import InvalidInput, Unauthorised
 from mobigo.payments.model import EventKind, Happening, Payment, PaymentState, RefundState, What
 from mobigo.payments.service import Payments, intend, pay_back
 from mobigo.payments.signature import sign
+from mobigo.payments.store import get_payment
 from mobigo.payments.stripe import Stripe, read_event
 
 if TYPE_CHECKING:
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
     from sqlalchemy.engine import Engine
     from tests.payments.fake_stripe import FakeStripe
 
+BACK = "https://mobigo.example/orders/o1"
 NOW = datetime(2026, 11, 23, 8, tzinfo=UTC)
 
 
@@ -37,13 +40,22 @@ class World:
     def _follow(self, what: Happening) -> None:
         self.told.append(what.what)
 
-    def pay(self, method: str | None, *, cents: int = 1_250) -> Payment:
+    def pay(self, method: str | None, *, cents: int = 1_250, back: str | None = None) -> Payment:
         with Session(self.engine) as session, session.begin():
             one = intend(
                 session, self.stripe, purpose="trial", reference="t", cents=cents, currency="EUR",
-                until=NOW + timedelta(minutes=30), now=NOW, method=method,
+                until=NOW + timedelta(minutes=30), now=NOW, method=method, back=back,
             )  # fmt: skip
         return self.payments.carry_out(one.id, NOW)
+
+    def tell_of_page(self, kind: str = "completed", *, id_: str = "evt_1") -> bool:
+        """Hear what Stripe tells of the page last opened."""
+        (*_, one) = self.fake.sessions.values()
+        return self.hear(f"checkout.session.{kind}", one, id_=id_)
+
+    def state(self, payment: Payment) -> PaymentState:
+        with Session(self.engine) as session:
+            return get_payment(driver(session), payment.id).state
 
     def hear(self, kind: str, about: dict[str, object], *, id_: str = "evt_1", secret: str = "whsec_new") -> bool:
         body = json.dumps({"id": id_, "object": "event", "type": kind, "data": {"object": about}}).encode()
@@ -65,6 +77,82 @@ def test_a_payment_is_opened_then_confirmed(world: World) -> None:
     ]
     assert world.fake.intents["pi_0"]["currency"] == "eur"
     assert world.told == [What.SUCCEEDED]
+
+
+def test_a_payer_is_sent_to_the_providers_page_and_told_of_once(world: World) -> None:
+    payment = world.pay(None, back=BACK)
+    assert (payment.state, payment.action) == (PaymentState.OPEN, "https://checkout.stripe.com/c/pay/cs_test_0")
+    (page,) = world.fake.sessions.values()
+    assert (page["success_url"], page["amount_total"], page["currency"]) == (f"{BACK}/paid", 1_250, "eur")
+    world.fake.pay_on_page()
+    intent = {"object": "payment_intent", "id": "pi_0", "status": "succeeded"}
+    assert world.hear("payment_intent.succeeded", intent, id_="evt_0")  # of a payment that we do not know by this id
+    assert world.told == []
+    assert world.tell_of_page()
+    assert not world.tell_of_page()
+    for n in range(2):
+        world.tell_of_page(id_=f"evt_late{n}")
+        world.hear("payment_intent.succeeded", intent, id_=f"evt_more{n}")
+    assert world.told == [What.SUCCEEDED]
+    with Session(world.engine) as session, session.begin():
+        done = get_payment(driver(session), payment.id)
+        refund = pay_back(session, done, 1_000, reason="x", now=NOW)
+    assert world.payments.carry_out_refund(refund.id, NOW).state is RefundState.SUCCEEDED
+    assert world.fake.refunds["re_0"]["payment_intent"] == "pi_0"
+
+
+def test_a_page_whose_events_never_come_is_looked_at(world: World) -> None:
+    payment = world.pay(None, back=BACK)
+    world.fake.pay_on_page()
+    world.payments.tend(NOW + timedelta(minutes=1))
+    assert world.told == [What.SUCCEEDED]
+    assert world.state(payment) is PaymentState.SUCCEEDED
+
+
+@pytest.mark.parametrize("said", ["nothing", "expired"])
+def test_a_page_that_nobody_pays_on_is_closed_in_time(world: World, said: str) -> None:
+    payment = world.pay(None, back=BACK)
+    if said == "expired":
+        world.fake.ask("POST", "/v1/checkout/sessions/cs_test_0/expire", {}, None)
+        world.tell_of_page("expired")
+    else:
+        world.payments.tend(NOW + timedelta(minutes=29))
+        assert world.state(payment) is PaymentState.OPEN
+        world.payments.tend(NOW + timedelta(minutes=45))
+    assert world.state(payment) is PaymentState.CANCELLED
+    assert world.fake.sessions["cs_test_0"]["status"] == "expired"
+    assert world.told == [What.CANCELLED]
+
+
+def test_who_pays_in_the_moment_the_page_closes_has_paid(world: World) -> None:
+    payment = world.pay(None, back=BACK)
+    world.fake.pay_on_page()
+    world.payments.tend(NOW + timedelta(minutes=45))
+    assert world.state(payment) is PaymentState.SUCCEEDED
+
+
+@pytest.mark.parametrize(
+    ("status", "what"), [("succeeded", What.SUCCEEDED), ("requires_payment_method", What.CANCELLED)]
+)
+def test_a_bank_that_takes_its_time_decides_later(world: World, status: str, what: What) -> None:
+    world.pay(None, back=BACK)
+    world.fake.pay_on_page("processing")
+    world.tell_of_page()
+    world.payments.tend(NOW + timedelta(hours=1))  # over, and cannot be closed: it is waited for
+    assert world.told == []
+    world.fake.decide(status)
+    world.tell_of_page("async_payment_succeeded" if status == "succeeded" else "async_payment_failed", id_="evt_2")
+    assert world.told == [what]
+
+
+@pytest.mark.parametrize("status", [500, 0])
+def test_a_page_whose_answer_is_lost_is_opened_once(world: World, status: int) -> None:
+    world.fake.fails = [status]
+    payment = world.pay(None, back=BACK)
+    assert payment.state is PaymentState.INTENDED
+    world.payments.tend(NOW + timedelta(minutes=1))
+    assert len(world.fake.sessions) == 1
+    assert world.state(payment) is PaymentState.OPEN
 
 
 def test_a_declined_payment_is_called_off_there_too(world: World) -> None:

@@ -55,6 +55,7 @@ def serve(*, host: str, port: int, fd: int | None, leash: bool) -> None:
         publisher=read_publisher(settings),
         provider=open_provider(engine, settings, settings.home),
         trace_days=settings.trace_days,
+        public_url=settings.public_url,
     )
     threading.Thread(target=_rehearse, args=(app,), daemon=True).start()
     config = uvicorn.Config(

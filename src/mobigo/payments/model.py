@@ -84,10 +84,12 @@ class Payment:
     """The payer is not there to be asked anything."""
     provider_id: str | None = None
     action: str | None = None
-    """What the payer's page needs to go on, while it is open."""
+    """What the payer's page needs to go on, while it is open: with `back`, the address of the provider's own page."""
     problem: str | None = None
     attempts: int = 0
     settled_at: datetime | None = None
+    back: str | None = None
+    """Where the payer's browser goes on after the provider's own page; None: it is not sent to one."""
 
 
 @dataclass(frozen=True)

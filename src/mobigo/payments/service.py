@@ -326,6 +326,7 @@ def intend(
     method: str | None = None,
     customer: str | None = None,
     off_session: bool = False,
+    back: str | None = None,
 ) -> Payment:
     """Write down that money is asked for, in the caller's transaction; `Payments.carry_out` it after the commit.
 
@@ -349,6 +350,7 @@ def intend(
         method,
         customer,
         off_session,
+        back=back,
     )
     store.add_payment(driver(session), one, now + PATIENCE)
     return one

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 _PAYMENT = (
     "SELECT id, provider, purpose, reference, cents, currency, state, until, created_at, method, customer, off_session,"
-    " provider_id, action, problem, attempts, settled_at FROM payment"
+    " provider_id, action, problem, attempts, settled_at, back FROM payment"
 )
 
 _REFUND = (
@@ -47,7 +47,7 @@ def add_payment(connection: Connection[Any], one: Payment, next_at: datetime) ->
     """Write a payment down."""
     connection.execute(
         "INSERT INTO payment (id, provider, purpose, reference, cents, currency, method, customer, off_session, state,"
-        " until, next_at, created_at) VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)",
+        " until, next_at, created_at, back) VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)",
         [
             one.id,
             one.provider,
@@ -62,6 +62,7 @@ def add_payment(connection: Connection[Any], one: Payment, next_at: datetime) ->
             one.until,
             next_at,
             one.created_at,
+            one.back,
         ],
     )
 

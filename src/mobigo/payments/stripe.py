@@ -1,12 +1,16 @@
-"""Stripe: payment intents, refunds and signed events, over its REST API.
+"""Stripe: payment intents, its own payment page, refunds and signed events, over its REST API.
 
 A payment is a PaymentIntent that is made first and confirmed afterwards, so its id is on record before any money can
-move. Every request that writes carries an idempotency key made of our own id, so it may be repeated.
+move. One whose payer is sent to Stripe's page is a Checkout Session (`Payment.back`): that is what its id is until
+it is complete, then the PaymentIntent that came of it. Every request that writes carries an idempotency key made of
+our own id, so it may be repeated.
 
 References
 ----------
 https://docs.stripe.com/api/payment_intents, https://docs.stripe.com/api/refunds, https://docs.stripe.com/api/errors,
-https://docs.stripe.com/webhooks#verify-manually, https://docs.stripe.com/api/idempotent_requests
+https://docs.stripe.com/webhooks#verify-manually, https://docs.stripe.com/api/idempotent_requests,
+https://docs.stripe.com/api/checkout/sessions/create, https://docs.stripe.com/api/checkout/sessions/expire,
+https://docs.stripe.com/checkout/fulfillment
 """
 
 from __future__ import annotations
@@ -14,6 +18,7 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import dataclass, field
+from datetime import timedelta
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlencode
@@ -46,10 +51,22 @@ LARGEST_ANSWER = 500_000
 
 LONGEST_PROBLEM = 300
 
+SESSION = "cs_"
+"""How the id of a Checkout Session begins."""
+
+SESSION_LASTS = timedelta(hours=1)
+"""From when a payment was intended; Stripe allows half an hour to a day. One that is over earlier is called off."""
+
+PAGE = "https://checkout.stripe.com"
+"""Where its payment page is."""
+
 UNREACHED = (MobigoError, httpcore.TimeoutException, httpcore.NetworkError, httpcore.ProtocolError, OSError)
 """What a request ends in that nobody answers."""
 
 ID = re.compile(r"[A-Za-z0-9_]{1,100}")
+
+PAID = frozenset({"payment_intent", "checkout.session"})
+"""Objects of events that tell of a payment by itself."""
 
 PAYMENTS = {
     "requires_payment_method": PaymentState.OPEN,
@@ -103,7 +120,9 @@ class Stripe:
     is_real = True
 
     def open(self, payment: Payment, now: datetime) -> Outcome:  # noqa: ARG002 - the provider has its own clock
-        """Make a PaymentIntent."""
+        """Make a PaymentIntent, or a page to be paid on."""
+        if payment.back is not None:
+            return self._open_page(payment, payment.back)
         wanted = {
             "amount": str(payment.cents),
             "currency": payment.currency.lower(),
@@ -135,13 +154,20 @@ class Stripe:
         return outcome
 
     def look(self, payment: Payment, now: datetime) -> Outcome:  # noqa: ARG002 - the provider has its own clock
-        """Read the PaymentIntent."""
+        """Read the PaymentIntent, or the page."""
         assert payment.provider_id is not None
+        if payment.provider_id.startswith(SESSION):
+            path = f"/v1/checkout/sessions/{_part(payment.provider_id)}?expand[]=payment_intent"
+            return self._read_page(payment, self._ask("GET", path))
         return self._read(payment, self._ask("GET", f"/v1/payment_intents/{_part(payment.provider_id)}"))
 
     def cancel(self, payment: Payment, now: datetime) -> Outcome:
-        """Cancel the PaymentIntent, where that is still possible."""
+        """Cancel the PaymentIntent, or close the page, where that is still possible."""
         assert payment.provider_id is not None
+        if payment.provider_id.startswith(SESSION):
+            path = f"/v1/checkout/sessions/{_part(payment.provider_id)}/expire"
+            answer = self._ask("POST", path, {}, key=f"{payment.id}-expire")
+            return self.look(payment, now) if "error" in answer else self._read_page(payment, answer)
         path = f"/v1/payment_intents/{_part(payment.provider_id)}/cancel"
         answer = self._ask("POST", path, {}, key=f"{payment.id}-cancel")
         if "error" in answer:  # it has succeeded, is being carried out, or is cancelled already
@@ -171,6 +197,46 @@ class Stripe:
         """Read an event."""
         check(self.webhook_secrets, body, signature, int(now.timestamp()))
         return read_event(body)
+
+    def _open_page(self, payment: Payment, back: str) -> Outcome:
+        """Make a Checkout Session; asked again, the same one."""
+        item = "line_items[0]"
+        wanted = {
+            "mode": "payment",
+            f"{item}[quantity]": "1",
+            f"{item}[price_data][currency]": payment.currency.lower(),
+            f"{item}[price_data][unit_amount]": str(payment.cents),
+            f"{item}[price_data][product_data][name]": "mobigo",
+            "client_reference_id": payment.id,
+            "metadata[payment]": payment.id,
+            "payment_intent_data[metadata][payment]": payment.id,
+            "success_url": f"{back}/paid",
+            "cancel_url": f"{back}?back=1",
+            "expires_at": str(int((payment.created_at + SESSION_LASTS).timestamp())),
+        }
+        return self._read_page(payment, self._ask("POST", "/v1/checkout/sessions", wanted, key=f"{payment.id}-open"))
+
+    def _read_page(self, payment: Payment, answer: Mapping[str, Any]) -> Outcome:
+        """Read a Checkout Session: paid where it says so itself, whatever else was heard."""
+        if "error" in answer:
+            why = _why(answer["error"])
+            if payment.provider_id is None:
+                raise InvalidInput(f"the provider takes no such payment: {why}", code="payment_refused")
+            return Outcome(PaymentState.CANCELLED, payment.provider_id, problem=why)
+        id_, status, page = str(answer.get("id")), answer.get("status"), answer.get("url")
+        intent = answer.get("payment_intent")
+        intent = intent if isinstance(intent, dict) else {"id": intent}
+        if not ID.fullmatch(id_) or status not in {"open", "complete", "expired"}:
+            raise Unreachable("the payment provider answered something that cannot be read; try again later")
+        if status == "expired":
+            return Outcome(PaymentState.CANCELLED, id_)
+        if status == "open":
+            return Outcome(PaymentState.OPEN, id_, page if _is_page(page) else None)
+        if answer.get("payment_status") == "paid" and ID.fullmatch(str(intent["id"])):
+            return Outcome(PaymentState.SUCCEEDED, str(intent["id"]))
+        if intent.get("status") in {"canceled", "requires_payment_method"}:  # its bank refused after all
+            return Outcome(PaymentState.CANCELLED, id_, problem=_why(intent.get("last_payment_error") or {}) or None)
+        return Outcome(PaymentState.OPEN, id_)
 
     def _read(self, payment: Payment, answer: Mapping[str, Any]) -> Outcome:
         error = answer.get("error")
@@ -256,6 +322,11 @@ def _why(error: Mapping[str, Any]) -> str:
     return str(error.get("decline_code") or error.get("code") or error.get("message") or "")[:LONGEST_PROBLEM]
 
 
+def _is_page(address: object) -> bool:
+    """Tell whether a browser may be sent to an address that the provider named."""
+    return isinstance(address, str) and address.startswith(("https://", "HTTPS://")) and "\\" not in address
+
+
 def _part(id_: str) -> str:
     return quote(id_, safe="")
 
@@ -277,12 +348,12 @@ def read_event(body: bytes) -> Event:
         raise InvalidInput("the body is no event of a payment provider", code="invalid_event") from None
     if not ID.fullmatch(id_):
         raise InvalidInput("the id of the event cannot be read", code="invalid_event")
-    payment = what.get("id") if known == "payment_intent" else what.get("payment_intent")
+    payment = what.get("id") if known in PAID else what.get("payment_intent")
     if isinstance(payment, dict):
         payment = payment.get("id")
     if not isinstance(payment, str) or not ID.fullmatch(payment):
         return Event(id_, EventKind.OTHER, "", {})
-    if known == "payment_intent":
+    if known in PAID:
         return Event(id_, EventKind.PAYMENT, payment, {})
     if known == "refund" or (known == "charge" and kind.startswith("charge.refund")):
         return Event(id_, EventKind.REFUND, payment, {})

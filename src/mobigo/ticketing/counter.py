@@ -115,8 +115,14 @@ class Counter:
         method: str | None = None,
         customer: str | None = None,
         off_session: bool = False,
+        back: str | None = None,
     ) -> Payment | None:
         """Write down that an order is being paid, in the caller's transaction; `finish_payment` after the commit.
+
+        Parameters
+        ----------
+        back : str, optional
+            Where the payer comes back to from the provider's own page.
 
         Returns
         -------
@@ -155,6 +161,7 @@ class Counter:
             method=method,
             customer=customer,
             off_session=off_session,
+            back=back,
         )
         orders.move(order, OrderState.PAYING, next_at=order.until)
         orders.note(order, "payment", details={"payment": payment.id, "cents": payment.cents})
@@ -184,6 +191,16 @@ class Counter:
         """Carry a payment out as far as it goes, and issue the order if it is paid then."""
         if payment is not None:
             self.payments.carry_out(payment.id, now)
+        return self.issue_if_paid(id_, buyer, now)
+
+    def look_at_payments(self, id_: str, buyer: Buyer, now: datetime) -> Order:
+        """Ask the provider what has become of an order's open payments: the payer is back from its page."""
+        with Session(self.engine) as session:
+            order = self._orders(session, buyer, now).get(id_)
+            known = list_payments(session, order)
+        for one in known:
+            if one.state is PaymentState.OPEN:
+                self.payments.carry_out(one.id, now)
         return self.issue_if_paid(id_, buyer, now)
 
     def issue_if_paid(self, id_: str, buyer: Buyer, now: datetime) -> Order:

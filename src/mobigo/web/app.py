@@ -119,6 +119,7 @@ def create_app(
     publisher: Publisher = PUBLISHER,
     provider: Provider | None = None,
     trace_days: Sequence[tuple[str, int]] = Settings.trace_days,
+    public_url: str = Settings.public_url,
 ) -> FastAPI:
     """Assemble the application from what it needs; tests hand it theirs.
 
@@ -145,6 +146,7 @@ def create_app(
     app.state.payer = payer
     app.state.allow_hosts = tuple(allow_hosts)
     app.state.operator = operator
+    app.state.public_url = public_url
     app.state.publisher = publisher
     app.state.shelf = Shelf(home)
     app.state.catalogue_texts = CatalogueTexts()

@@ -1,10 +1,12 @@
 """Buying a journey's tickets on pages: what they cost, one form, the order with its tickets; without an account.
 
 Everything is posted, works without scripts and goes through the API of orders. Whoever has the address of an order may
-see it and give it back, as with a ticket: it cannot be guessed. A real provider's card form is its own script, so pages
-take payments with the embedded provider only.
+see it and give it back, as with a ticket: it cannot be guessed. With a real provider the browser is sent to the
+provider's own page to pay and comes back to the order's: no script of others runs in ours.
 """
 
+from contextlib import suppress
+from datetime import datetime
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Request, Response
@@ -14,14 +16,19 @@ from sqlalchemy.orm import Session
 
 from mobigo.db.session import Database, driver
 from mobigo.fares.model import RideKind
-from mobigo.kit.errors import InvalidInput, MobigoError, NotFound, Refused
+from mobigo.kit.errors import InvalidInput, MobigoError, NotFound
 from mobigo.kit.requests import Now
+from mobigo.payments.model import Payment, PaymentState
 from mobigo.payments.sandbox import Sandbox
+from mobigo.payments.stripe import PAGE
 from mobigo.ticketing import after_api, orders_api, store
 from mobigo.ticketing.answers import ContactBody, OffersAnswer, OffersBody, OrderBody, TravellerBody
 from mobigo.ticketing.asking import counter_of
-from mobigo.ticketing.model import OrderState
+from mobigo.ticketing.counter import list_payments
+from mobigo.ticketing.model import Order, OrderState
 from mobigo.ticketing.service import Buyer
+from mobigo.ticketing.states import UNPAID
+from mobigo.tickets.railway import LOCAL
 from mobigo.web import words
 from mobigo.web.fares import money_in
 from mobigo.web.forms import Fields, Form
@@ -34,30 +41,17 @@ LONG = 100_000
 """Characters of offers and quotes."""
 
 TRIAL = "pm_card_visa"
-"""What pages pay with."""
+"""What pages pay with where no money moves."""
 
 UNDECIDED = frozenset({OrderState.HELD, OrderState.PAYING, OrderState.PAID, OrderState.COMPENSATING})
 
 
-def check_trial(request: Request) -> None:
-    """Let through only where no money moves, and only what our own pages send.
-
-    Raises
-    ------
-    Refused
-        ``payment_refused``.
-    """
-    if request.method not in READ:
-        check_origin(request)
-    if not isinstance(counter_of(request).provider, Sandbox):
-        raise Refused("pages take no payments by this provider; buy in the application", code="payment_refused")
-
-
-Trial = Annotated[None, Depends(check_trial)]
+Own = Annotated[None, Depends(check_origin)]
+"""Only what our own pages send."""
 
 
 @router.post("/buy")
-def offer(*, request: Request, session: Database, now: Now, form: Form, _trial: Trial) -> Response:
+def offer(*, request: Request, session: Database, now: Now, form: Form, _own: Own) -> Response:
     """Say what a journey's tickets cost, and ask who buys them."""
     speak = words.choose(request)
     fellows = max(1, form.count("travellers", 50))
@@ -84,7 +78,7 @@ def _check_account(found: OffersAnswer) -> None:
 
 
 @router.post("/orders")
-def buy(*, request: Request, session: Database, now: Now, form: Form, _trial: Trial) -> Response:
+def buy(*, request: Request, session: Database, now: Now, form: Form, _own: Own) -> Response:
     """Order what was offered, pay it, and go to the order."""
     try:
         contact = _read_contact(request, form)
@@ -101,8 +95,7 @@ def buy(*, request: Request, session: Database, now: Now, form: Form, _trial: Tr
         session.commit()
     except (MobigoError, ValidationError) as error:
         return _page(request, "buy.html", status=409, offer=None, problem=_say(request, error))
-    _pay(request, order.id, now)
-    return RedirectResponse(f"/orders/{order.id}", 303)
+    return RedirectResponse(_pay(request, order.id, now), 303)
 
 
 def _read_contact(request: Request, form: Fields) -> ContactBody | None:
@@ -115,42 +108,111 @@ def _read_contact(request: Request, form: Fields) -> ContactBody | None:
     )
 
 
-def _pay(request: Request, order: str, now: Any) -> None:  # noqa: ANN401 - an instant
-    """Pay with the trial's card; an order that is paid, or over, stays as it is."""
+def _pay(request: Request, order: str, now: datetime) -> str:
+    """Pay with the trial's card, or begin to on the provider's page; return where the browser goes on.
+
+    An order that is paid, being paid, or over stays as it is.
+    """
     counter = counter_of(request)
+    trial = isinstance(counter.provider, Sandbox)
+    here = f"/orders/{order}"
+    base = request.app.state.public_url or str(request.base_url).rstrip("/")
     try:
         with Session(counter.engine) as session, session.begin():
-            payment = counter.begin_payment(session, order, Buyer(), now, method=TRIAL)
+            payment = counter.begin_payment(
+                session, order, Buyer(), now, method=TRIAL if trial else None, back=None if trial else base + here
+            )
         counter.finish_payment(order, payment, Buyer(), now)
     except MobigoError:
-        return  # the order's page says how it stands
+        return here  # the order's page says how it stands
+    with Session(counter.engine) as session:
+        open_ = _find_open(session, store.get_order(driver(session), order))
+    return here if open_ is None or open_.action is None else open_.action
+
+
+def _find_open(session: Session, order: Order) -> Payment | None:
+    """Find the payment of an order whose payer is on the provider's page, or left it."""
+    known = list_payments(session, order)
+    return next((one for one in known if one.state is PaymentState.OPEN and one.back is not None), None)
+
+
+@router.post("/orders/{order_id}/pay")
+def pay(*, request: Request, session: Database, now: Now, order_id: str, form: Form, _own: Own) -> Response:
+    """Go on to the provider's page, the same as before where that is open still."""
+    del form
+    found = _find(session, order_id)
+    if found is None:
+        return _page(request, "order.html", status=404, order=None)
+    begun = _find_open(session, found)
+    if begun is not None and begun.action is not None:
+        return RedirectResponse(begun.action, 303)
+    return RedirectResponse(_pay(request, found.id, now), 303)
+
+
+@router.post("/orders/{order_id}/give-up")
+def give_up(*, request: Request, session: Database, now: Now, order_id: str, form: Form, _own: Own) -> Response:
+    """Give up an order that is not paid."""
+    del form
+    found = _find(session, order_id)
+    if found is None:
+        return _page(request, "order.html", status=404, order=None)
+    session.commit()
+    try:
+        counter_of(request).cancel(found.id, Buyer(), now)
+    except MobigoError as error:
+        return RedirectResponse(f"/orders/{found.id}?problem={error.code}", 303)
+    return RedirectResponse(f"/orders/{found.id}", 303)
+
+
+@router.get("/orders/{order_id}/paid")
+def come_back(*, request: Request, session: Database, now: Now, order_id: str) -> Response:
+    """Take somebody who comes back from the provider's page to their order; the provider is asked how it stands."""
+    found = _find(session, order_id)
+    if found is None:
+        return _page(request, "order.html", status=404, order=None)
+    session.commit()
+    with suppress(MobigoError):  # the worker goes on
+        counter_of(request).look_at_payments(found.id, Buyer(), now)
+    return RedirectResponse(f"/orders/{found.id}?paid=1", 303)
+
+
+def _find(session: Session, id_: str) -> Order | None:
+    """Find an order that is seen by whoever has its address."""
+    try:
+        found = store.get_order(driver(session), id_.replace("\0", ""))
+    except NotFound:
+        return None
+    return found if found.account is None else None
 
 
 @router.api_route("/orders/{order_id}", methods=READ)
 def show_order(*, request: Request, session: Database, order_id: str) -> Response:
     """Show an order with its tickets to whoever has its address."""
     speak = words.choose(request)
-    try:
-        found = store.get_order(driver(session), order_id.replace("\0", ""))
-    except NotFound:
-        found = None
-    if found is None or found.account is not None:
+    found = _find(session, order_id)
+    if found is None:
         return _page(request, "order.html", status=404, order=None)
     answer = orders_api.answer_order(session, found)
     good = [part for part in answer.parts if part.status == "FULFILLED"]
+    real = counter_of(request).provider.is_real
+    confirming = bool(request.query_params.get("paid")) and found.state is OrderState.PAYING
     return _page(
         request,
         "order.html",
         order=answer,
         money=money_in(speak, answer.currency),
         waits=answer.state in UNDECIDED,
+        confirming=confirming,
+        unfinished=real and found.state in UNPAID and not confirming,
+        due=found.due,
+        until=speak.hour(found.until.astimezone(LOCAL)),
         good=good,
         refused=request.query_params.get("problem", "")[:300],
     )
 
 
 @router.post("/orders/{order_id}/refund")
-def give_back(*, request: Request, session: Database, now: Now, order_id: str, form: Form, _trial: Trial) -> Response:
+def give_back(*, request: Request, session: Database, now: Now, order_id: str, form: Form, _own: Own) -> Response:
     """Give an order's tickets back, as far as their conditions allow."""
     wanted = [form.get("part")] if form.get("part") else None
     try:
@@ -188,4 +250,7 @@ def _page(request: Request, template: str, *, status: int = 200, **values: Any) 
     answer = page(request, template, words.choose(request), status=status, **values)
     answer.headers["Cache-Control"] = "private, no-store"
     answer.headers["Referrer-Policy"] = "no-referrer"
+    if counter_of(request).provider.is_real:  # forms of ours lead there, after the order is written down
+        policy = answer.headers["Content-Security-Policy"]
+        answer.headers["Content-Security-Policy"] = policy.replace("form-action 'self'", f"form-action 'self' {PAGE}")
     return answer

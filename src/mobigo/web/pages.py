@@ -134,7 +134,6 @@ def planner(request: Request, now: Now) -> Response:
         request,
         "planner.html",
         speak,
-        sells=not request.app.state.counter.provider.is_real,
         status=200 if network else 503,
         title=_title(question, plan, speak),
         question=question,
