@@ -38,6 +38,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "validator": ("mobigo.cli.validator:validator", "Be a device that checks tickets without a network."),
     "network": ("mobigo.cli.network:network", "Build or describe the network that journeys are planned on."),
     "plan": ("mobigo.cli.plan:plan", "Plan a journey from door to door."),
+    "reach": ("mobigo.cli.reach:reach", "Find everything that is reached from a place."),
     "route": ("mobigo.cli.route:route", "Answer stop-to-stop queries on a feed, without a database."),
     "clock": ("mobigo.cli.clock:clock", "Show or move the clock of a sandbox."),
     "token": ("mobigo.cli.token:token", "Print a bearer token for a role."),

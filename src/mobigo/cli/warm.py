@@ -91,6 +91,16 @@ def warm_wishes() -> None:
             routing.search(views, replace(question, preferences=Preferences(costs=costs)))
 
 
+def warm_reach() -> None:
+    """Look for everything that is reached, and draw it."""
+    from mobigo.street import strolls
+    from mobigo.transit import sweep
+
+    with _open_views() as (views, noon):
+        sweep.load(views, noon)
+    strolls.warm()
+
+
 @contextmanager
 def _open_views() -> Iterator[tuple[DayViews, int]]:
     """Lay out the demonstration's feed, mapped as when serving; and noon of its first day."""
@@ -115,6 +125,7 @@ PARTS = {
     "insertion": warm_insertion,
     "matching": warm_matching,
     "wishes": warm_wishes,
+    "reach": warm_reach,
     "school": warm_school,
 }
 

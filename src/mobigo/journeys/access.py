@@ -252,7 +252,7 @@ def find_walks(network: Network, end: End, request: JourneyRequest, place: Snap 
     found, seconds = None, np.full(len(network.timetable.stop_lat), -1, np.int32)
     stops = _foot_entrances(network, request)
     if network.streets is None or stops is None:
-        seconds = _crow_seconds(network, end.point, longest, speed)
+        seconds = crow_seconds(network, end.point, longest, speed)
     elif place is not None:
         foot = Profile.WHEELCHAIR if request.wheelchair else Profile.FOOT
         found = reach(network.streets, place, foot, longest, backward=backward, speed=speed)
@@ -289,7 +289,7 @@ def _across(
 ) -> NDArray[np.int32]:
     """Go straight where the map has no streets: to stops that lie off them, or from an end that does."""
     speed = request.walk_speed
-    straight = _crow_seconds(network, point, min(request.max_walk, int(OFF_STREET_WALK / speed * CROW_DETOUR)), speed)
+    straight = crow_seconds(network, point, min(request.max_walk, int(OFF_STREET_WALK / speed * CROW_DETOUR)), speed)
     shorter = off & (straight >= 0) & ((seconds < 0) | (straight < seconds))
     return np.where(shorter, straight, seconds).astype(np.int32)
 
@@ -346,7 +346,7 @@ def _crow_metres(a: Point, b: Point) -> float:
     return float(arc_metres(lat[:1], lon[:1], lat[1:], lon[1:])[0])
 
 
-def _crow_seconds(network: Network, point: Point, longest: int, speed: float) -> NDArray[np.int32]:
+def crow_seconds(network: Network, point: Point, longest: int, speed: float) -> NDArray[np.int32]:
     """Seconds to every stop along straight lines, lengthened; -1 beyond the limit."""
     lat, lon = np.radians(network.timetable.stop_lat), np.radians(network.timetable.stop_lon)
     here_lat, here_lon = np.full(lat.shape, np.radians(point.lat)), np.full(lon.shape, np.radians(point.lon))

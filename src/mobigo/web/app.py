@@ -33,7 +33,7 @@ from mobigo.carpool.supply import Cars
 from mobigo.db.engine import POOL_SIZE
 from mobigo.fares import catalogue_api as fares_api
 from mobigo.journeys import api as journeys_api
-from mobigo.journeys import follow_api, nearby_api, price_api
+from mobigo.journeys import follow_api, nearby_api, price_api, reach_api
 from mobigo.journeys.hails import Hails
 from mobigo.journeys.lifts import Lifts
 from mobigo.journeys.network import Networks
@@ -172,6 +172,7 @@ def create_app(
         follow_api,
         nearby_api,
         price_api,
+        reach_api,
         places_api,
         board_api,
         transit_api,

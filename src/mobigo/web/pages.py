@@ -33,6 +33,7 @@ from mobigo.web import (
     lines,
     noted,
     opendata,
+    reach,
     school,
     school_planning,
     sheet,
@@ -86,7 +87,22 @@ def install(app: FastAPI) -> None:
     app.state.usage_screens = usage.Screens()
     app.include_router(router)
     staff = (signin, desk, sheet, school, school_planning, usage, drafts)
-    for one in (account, book, buying, stops, lines, fares, tickets, opendata, communes, noted, docs, tiles, *staff):
+    for one in (
+        account,
+        book,
+        buying,
+        stops,
+        lines,
+        fares,
+        tickets,
+        opendata,
+        communes,
+        reach,
+        noted,
+        docs,
+        tiles,
+        *staff,
+    ):
         app.include_router(one.router)
 
 
