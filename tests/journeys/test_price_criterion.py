@@ -272,15 +272,21 @@ HOUR_TICKET = DAY_TICKET | {
     "validity": {"mode": "first_use", "count": 2, "unit": "hour"},
     "covers": {"networks": ["0", "2", "3"]},
 }
+OFF = {"id": "off", "name": {"fr": "x"}, "kind": "transfer", "prices": [{"cents": -90}]}
+REBATES = [
+    {"kind": "from_rule_and_to", "from_group": "1", "to_group": "0", "product": "off"},
+    {"kind": "from_rule_and_to", "from_group": "0", "to_group": "1", "product": "off"},
+]
 KINDS: dict[str, dict[str, object]] = {
     "single rides": {},
+    "a change takes money off": {"passes": [OFF], "transfers": REBATES},
     "a day ticket": {"transfers": [FREE], "passes": [DAY_TICKET]},
     "free for a while": {"transfers": [HOUR, BACK]},
     "all at once": {"transfers": [HOUR, BACK], "passes": [DAY_TICKET, HOUR_TICKET]},
 }
 
 
-@pytest.mark.parametrize("kind", ["free for a while", "all at once"])
+@pytest.mark.parametrize("kind", ["free for a while", "all at once", "a change takes money off"])
 @pytest.mark.parametrize("seed", SEEDS)
 def test_nothing_cheaper_is_missed_where_clocks_run(towns: Network, seed: int, kind: str) -> None:
     found, there = compare(towns, seed, sell(seed, **KINDS[kind]))
@@ -317,6 +323,7 @@ WHOLE_KINDS: dict[str, dict[str, object]] = {
     "joined rides by distance": {"joins": JOINS, "by_distance": (2, 3)},
     "two share a carnet": {"passes": [CARNET, GROUP], "persons": 2},
     "zones that one chooses": {"transfers": [HOUR], "passes": [CHOSEN]},
+    "joined rides and rebates": {"joins": JOINS, "by_distance": (2, 3), "passes": [OFF], "transfers": REBATES},
     "all the way at one price": {"passes": [WHOLE], "throughs": [THROUGH], "transfers": [BACK]},
 }
 """What is priced only when all rides are known."""

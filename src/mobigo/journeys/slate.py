@@ -16,6 +16,7 @@ from mobigo.fares.catalogue import TransferKind, ValidityMode
 from mobigo.fares.likeness import Likeness
 from mobigo.fares.purse import is_strict
 from mobigo.journeys.pricing import list_rides
+from mobigo.journeys.tolls import rebate_of
 from mobigo.transit.tolled import Paid
 
 if TYPE_CHECKING:
@@ -71,7 +72,8 @@ class Slate:
         self.strict = any(is_strict(book) for book in books)
         self.floor = min((_find_floor(book) for book in books), default=unpriced)
         """Cents that a journey costs at least which is paid all at once."""
-        self.start = Paid(0, _Ridden((), (), (), ()), 0 if self.floor >= 0 else unpriced)
+        self.rebate = rebate_of(till)
+        self.start = Paid(0, _Ridden((), (), (), ()), 0)
         self.steady = not any(one.frames or one.dates or one.limits for one in self.alike) and not any(
             _has_clock(book, till) for book in books
         )
@@ -166,10 +168,8 @@ class Slate:
 
 
 def _find_floor(book: PriceBook) -> int:
-    """Return what a through fare costs at least; below 0 where something takes money off whenever one rides on."""
+    """Return what a through fare costs at least."""
     catalogue = book.catalogue
-    if any((row.cents or 0) < 0 for product in catalogue.products for row in product.prices):
-        return -NO_FLOOR
     cut = max((one.permille for one in catalogue.reductions), default=0)
     step = max((one.step for one in catalogue.reductions), default=0)
     through = [book.products[one.product] for tariff in catalogue.tariffs for one in tariff.throughs]

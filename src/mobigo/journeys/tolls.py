@@ -49,6 +49,7 @@ class Tolls:
             for fellow, persons in alike.items()
         ]
         self.start = Paid(0, tuple(Hand() for _ in self.payers), 0)
+        self.rebate = rebate_of(till)
         self.steady = all(one.purse.steady for one in self.payers)
 
     @property
@@ -108,6 +109,11 @@ class Tolls:
             return 0
         assert isinstance(in_hand, tuple)
         return sum(payer.purse.refund(hand) * payer.persons for payer, hand in zip(self.payers, in_hand, strict=True))
+
+
+def rebate_of(till: Till) -> int:
+    """Return the cents that a change to another ride takes off at most, of all who travel."""
+    return max((book.most_off for book in till.shelf.books), default=0) * len(till.fellows)
 
 
 def _anonymous(fellow: Fellow) -> Fellow:

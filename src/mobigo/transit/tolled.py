@@ -49,7 +49,7 @@ class Paid(NamedTuple):
     cents: int
     in_hand: Hashable
     refund: int
-    """Cents that a later ride may take off again, at most."""
+    """Cents that later rides may give back of these, at most, besides the toll's `rebate` of each."""
 
 
 class Toll(Protocol):
@@ -58,6 +58,10 @@ class Toll(Protocol):
     @property
     def steady(self) -> bool:
         """Whether the instants of rides matter to nothing: of trips alike nobody then waits for a later."""
+
+    @property
+    def rebate(self) -> int:
+        """Cents that each further ride may take off, at most, of what was paid before it."""
 
     @property
     def start(self) -> Paid:
@@ -272,7 +276,7 @@ class _Search:
         view, trip = self.view, record.trip
         line, shift = int(view.trip_line[trip]), int(view.trip_shift[trip])
         end = int(view.line_position[line + 1])
-        least = paid.cents - paid.refund
+        least = self._least(paid, ride - 1)
         for x in range(record.boarded + 1, end):
             stop = int(view.position_stop[x])
             if not view.position_alight[x] or not self.allowed.stop[stop]:
@@ -287,7 +291,7 @@ class _Search:
             for after in self._pay(paid, (*before, (trip, record.boarded, x))):
                 if out >= 0:
                     self._arrive(_End(self.departure, time + out, ride, after.cents), record, x)
-                if ride == self.rides or self._is_hopeless(soonest, need, after.cents - after.refund):
+                if ride == self.rides or self._is_hopeless(soonest, need, self._least(after, ride)):
                     continue
                 label = _Label(time, ride, after, record, x, 0, node)
                 if self._put(self.off, node, label):
@@ -336,6 +340,10 @@ class _Search:
         self.ends = [one for one in self.ends if not (end.departure >= one.departure and _beats(end, one))] + [end]
         self.found.append((end, rows))
         self.wanted = [one for one in self.wanted if not _beats(end, one)]
+
+    def _least(self, paid: Paid, rides: int) -> int:
+        """Return the cents that a journey costs at least, after so many rides of it."""
+        return paid.cents - paid.refund - self.toll.rebate * (self.rides - rides)
 
     def _is_hopeless(self, time: int, rides: int, cents: int) -> bool:
         """Tell whether a journey is known that is as good as any from here on, or none is wanted."""
@@ -412,7 +420,7 @@ class _Search:
             return
         view = self.view
         stop = int(self.nodes.on_stop[label.node])
-        least = label.paid.cents - label.paid.refund
+        least = self._least(label.paid, label.rides)
         for x in view.stop_position[view.stop_first[stop] : view.stop_first[stop + 1]].tolist():
             if self.nodes.on[x] != label.node or not view.position_board[x]:
                 continue
