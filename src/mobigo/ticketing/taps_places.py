@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -10,7 +9,6 @@ import numpy as np
 from mobigo.fares.model import FareRide, RideKind
 from mobigo.ticketing.taps import Ride, Whole, transport_day
 from mobigo.transit.boards import stops_meant
-from mobigo.transit.distances import pattern_metres
 
 if TYPE_CHECKING:
     from zoneinfo import ZoneInfo
@@ -91,7 +89,7 @@ class Places:
         boards, alights = self._stops(timetable, ride.board), self._stops(timetable, ride.alight)
         if boards is None and alights is None:
             return []
-        first, stops, metres = timetable.pattern_first, timetable.pattern_stop, self._metres
+        first, stops, metres = timetable.pattern_first, timetable.pattern_stop, timetable.pattern_metres
         found = []
         for pattern in self._patterns(timetable, ride):
             here = slice(int(first[pattern]), int(first[pattern + 1]))
@@ -129,8 +127,3 @@ class Places:
             wanted = np.isin(timetable.trip_route, np.flatnonzero(timetable.route_agency == agency))
         patterns = np.unique(timetable.trip_pattern[wanted])
         return [int(one) for one in patterns if one >= 0]
-
-    @cached_property
-    def _metres(self) -> NDArray[np.int32]:
-        assert self._timetable is not None
-        return pattern_metres(self._timetable)
