@@ -141,11 +141,6 @@ class GeneralOracle(Oracle):
 
     def ask(self, question: Question) -> set[Journey]:
         """All journeys that no other dominates."""
-        wishes = question.wishes
-        self.ways.clear()
-        self.changes = self.base_changes
-        if wishes.footpaths is not None:
-            self.changes = read_footpaths(self.places, wishes.footpaths, self.options.change_seconds).changes
         return select(question, set(self.list_all(question)))
 
     # --- what is allowed, and what it takes --------------------------------------------------------------------------
@@ -195,6 +190,10 @@ class GeneralOracle(Oracle):
 
     def list_all(self, question: Question) -> Iterator[Journey]:
         """Every journey that vehicles make possible."""
+        self.ways.clear()
+        self.changes = self.base_changes
+        if question.wishes.footpaths is not None:
+            self.changes = read_footpaths(self.places, question.wishes.footpaths, self.options.change_seconds).changes
         cheapest: dict[Seat, int] = {}
         fresh = self.get_on_first(question, cheapest)
         for transfers in range(question.max_transfers + 1):
