@@ -133,14 +133,14 @@ def check_plan(problem: Problem, plan: Plan) -> tuple[int, float]:
 def find_best(problem: Problem) -> tuple[int, float]:
     """Try every plan: the fewest buses, and the least cost of a plan with so many."""
     best = (problem.n_stops + 1, 0.0)
-    options = [list(_plans_of(problem, school)) for school in range(problem.n_schools)]
+    options = [list(plans_of(problem, school)) for school in range(problem.n_schools)]
     for chosen in itertools.product(*options):
         routes = [route for some in chosen for route in some]
         best = min(best, *_link_all(problem, routes))
     return best
 
 
-def _plans_of(problem: Problem, school: int) -> Iterator[list[tuple[int, int, tuple[int, ...]]]]:
+def plans_of(problem: Problem, school: int) -> Iterator[list[tuple[int, int, tuple[int, ...]]]]:
     own = np.flatnonzero(problem.school == school).tolist()
     for groups in _partitions(own):
         ways = []

@@ -26,6 +26,7 @@ from mobigo.school.linking import alone, link, visit_once
 from mobigo.school.master import choose_columns
 from mobigo.school.model import DEPOT, Certificate, Kind, Plan, Problem, Route
 from mobigo.school.neighbourhoods import Neighbourhoods
+from mobigo.school.packing import Chance, pack_school
 from mobigo.school.patience import Patience
 from mobigo.school.program import Pool, Prices, Program, price_all
 from mobigo.school.savings import merge_stops, plan_by_savings
@@ -217,6 +218,10 @@ def warm() -> None:
         from_school=one_way,
     )
     optimise(problem, time_limit=0.0, seed=0)
+    together = replace(problem, school=np.zeros(2, np.int32))
+    asked = iter((False, True, False))
+    chance = Chance(np.random.default_rng(0), lambda: next(asked, True))
+    pack_school(together, [alone(together, stop) for stop in range(2)], (0, 0), np.array([True, False]), chance)
 
 
 class _Search:
@@ -281,6 +286,8 @@ class _Search:
             if remote.any() and not remote.all():
                 fresh[school], _ = self._count(school, may_prove, only=remote, known=met)
         self._counts, self._fresh = counts, fresh
+        if self._apart > REMOTE:
+            self._pack_schools()
         self._prove(certify_links(self._pricer.parts, problem, self._counts, self._fresh))
         program = Program(problem, self._counts, fresh_counts=self._fresh)
         program.add(Column(DEPOT, route) for route in self._pool)
@@ -313,6 +320,28 @@ class _Search:
             if is_simple(route):
                 self._pool.add(route)
         return count, met
+
+    def _pack_schools(self) -> None:
+        """Pack each school by itself, in several ways, and keep of each the way that takes fewer buses in all."""
+        problem, random = self._problem, self._random
+        chance = Chance(random, self._limits.reached)
+        ways: list[list[list[Route]]] = []
+        for school in range(problem.n_schools):
+            own = [route for route in self.plan.routes if route.school == school]
+            if own:
+                least = int(self._counts[school]), int(self._fresh[school])
+                ways.append(pack_school(problem, own, least, self._remote[school], chance))
+        for route in (route for each in ways for way in each for route in way):
+            self._pool.add(route)
+        chosen = [each[0] for each in ways]
+        best = link(problem, [route for way in chosen for route in way])
+        for at in [*random.permutation(len(ways)), *random.permutation(len(ways))]:
+            for way in ways[at]:
+                tried = link(problem, [route for n, one in enumerate(chosen) for route in (way if n == at else one)])
+                if way is not chosen[at] and tried.buses <= best.buses:
+                    best, chosen[at] = tried, way
+                    break
+        self._take(best)
 
     def _plan_schools(self) -> None:
         """Plan one school after another anew, the others being given."""
