@@ -49,7 +49,7 @@ YEAR = "2026-2027"
 NOW = datetime(2026, 8, 24, 8, 0, tzinfo=UTC)
 STAFF = Actor("bench", "school", NOW)
 
-SECONDS = 840.0
+SECONDS = 780.0
 """Of solving; reading, stops and roads take the rest of the limit."""
 WHOLE, GAP, RELINK, CHECK = 900.0, 6.0, 1.0, 200.0
 """Seconds of a full plan, percent of vehicles, seconds of linking anew, milliseconds of a check."""
