@@ -12,7 +12,8 @@ TOLD = """
 import os
 from mobigo.cli.context import AUTOGROUP, give_way
 give_way()
-print(os.nice(0), AUTOGROUP.read_text().split()[-1] if AUTOGROUP.exists() else "-")
+said = AUTOGROUP.read_text().split() if AUTOGROUP.exists() else []
+print(os.nice(0), said[-1] if said else "-")  # a session of no group says nothing
 """
 
 
