@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 
     from mobigo.carpool.plan import Spot
     from mobigo.carpool.search import Option
-    from mobigo.carpool.service import PlacesGone
     from mobigo.carpool.supply import Garage
+    from mobigo.carpool.wanting import PlacesGone
 
 MOST = 5
 """Alternatives that are named."""

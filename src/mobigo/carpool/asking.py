@@ -16,7 +16,8 @@ from mobigo.carpool import store
 from mobigo.carpool.alternatives import find_alternatives
 from mobigo.carpool.noting import note_gone
 from mobigo.carpool.search_answers import ZONE, describe_offer
-from mobigo.carpool.service import Actor, PlacesGone, Rides
+from mobigo.carpool.service import Actor, Rides
+from mobigo.carpool.wanting import PlacesGone
 from mobigo.db.answers import Answers
 from mobigo.db.session import Database, driver
 from mobigo.kit.errors import Conflict, Forbidden

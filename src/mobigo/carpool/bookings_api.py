@@ -24,7 +24,7 @@ from mobigo.carpool.ride_answers import (
     write_booking,
 )
 from mobigo.carpool.runs_api import CHANGES, READS, read_cursor, write_history
-from mobigo.carpool.service import Wanted
+from mobigo.carpool.wanting import Wanted
 from mobigo.kit.errors import Forbidden, InvalidInput, NotFound
 from mobigo.kit.geo import Point
 from mobigo.kit.parameters import Cursor, link_next

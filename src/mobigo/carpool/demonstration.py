@@ -15,8 +15,9 @@ from mobigo.carpool.checks import Fix
 from mobigo.carpool.model import BookingState, RunState
 from mobigo.carpool.people import Profile
 from mobigo.carpool.proving import Moment, Scanned
-from mobigo.carpool.service import Actor, Offer, Rides, Wanted
+from mobigo.carpool.service import Actor, Offer, Rides
 from mobigo.carpool.terms import FRANCE
+from mobigo.carpool.wanting import Wanted
 from mobigo.db.session import driver
 from mobigo.kit.errors import Refused
 from mobigo.kit.geo import Point

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from sqlalchemy.orm import Session
 
     from mobigo.carpool.model import Run, RunStop, Seat
-    from mobigo.carpool.service import PlacesGone
+    from mobigo.carpool.wanting import PlacesGone
 
 OWN = ""
 """Whose lines all runs here are on: our own."""

@@ -20,6 +20,7 @@ from mobigo.carpool.notices import Notices
 from mobigo.carpool.plan import Asked, Spot, bind, find_fit, lay_out, next_stop, take_out
 from mobigo.carpool.policies_store import read_rules
 from mobigo.carpool.states import ACTIVE, OPEN, Reason
+from mobigo.carpool.wanting import PlacesGone, Wanted
 from mobigo.db.session import driver
 from mobigo.kit.errors import Conflict, Forbidden, InvalidInput, NotFound, Refused
 from mobigo.kit.geo import haversine
@@ -105,42 +106,6 @@ class Offer:
     """Somebody who books has a place at once; else the driver answers first."""
     spontaneous: bool = False
     regular: str | None = None
-
-
-@dataclass(frozen=True)
-class Wanted:
-    """Seats that somebody books."""
-
-    run: str
-    board: int | Spot
-    """Id of a stop of the run, or a place where it shall stop."""
-    alight: int | Spot
-    seats: int = 1
-    note: str = ""
-    ready_at: datetime | None = None
-    board_by: datetime | None = None
-    there_by: datetime | None = None
-    cents: int | None = None
-    """For all seats, as it was quoted; the fare of the day, unless told."""
-    id: str | None = None
-    """UUID that another operator chose."""
-    foreign_passenger: str | None = None
-    """Their id there, where they are of another operator."""
-
-
-class PlacesGone(Conflict):
-    """A run cannot take somebody any more."""
-
-    code = "places_gone"
-
-    def __init__(self, run: Run, wanted: Wanted) -> None:
-        seats = "the seat is" if wanted.seats == 1 else f"{wanted.seats} seats are"
-        super().__init__(
-            f"{seats} not to be had any more in run {run.id} from there to there; take one of the alternatives,"
-            " or search anew"
-        )
-        self.run = run
-        self.wanted = wanted
 
 
 @dataclass(frozen=True)

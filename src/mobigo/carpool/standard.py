@@ -21,13 +21,14 @@ from mobigo.accounts.token import check
 from mobigo.carpool import standard_store, store, talk, talk_store, waiting_store, wishes_store
 from mobigo.carpool.model import BookingState, WaitingState
 from mobigo.carpool.plan import Spot
-from mobigo.carpool.service import Actor, Rides, Wanted
+from mobigo.carpool.service import Actor, Rides
 from mobigo.carpool.standard_documents import ORDER, Booking, BookingEvent, Message, User, later, write
 from mobigo.carpool.standard_search import write_price
 from mobigo.carpool.standard_store import Common
 from mobigo.carpool.states import MOVES
 from mobigo.carpool.talk import recipient_of
 from mobigo.carpool.talk_store import Said
+from mobigo.carpool.wanting import Wanted
 from mobigo.db.session import driver
 from mobigo.kit.errors import Conflict, InvalidInput, MobigoError, NotFound
 from mobigo.kit.geo import haversine

@@ -17,9 +17,9 @@ from mobigo.carpool import lines, store, waiting_store
 from mobigo.carpool.model import BookingState, Waiting, WaitingState
 from mobigo.carpool.people import require_adult
 from mobigo.carpool.plan import free_seats, next_stop
-from mobigo.carpool.service import Wanted
 from mobigo.carpool.states import ACTIVE
 from mobigo.carpool.talk import recipient_of
+from mobigo.carpool.wanting import Wanted
 from mobigo.db.session import driver
 from mobigo.kit.errors import Conflict, InvalidInput
 from mobigo.messages import service as messages

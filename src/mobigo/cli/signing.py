@@ -62,7 +62,7 @@ class Signing:
         """See to keys and codes, and make a bundle if there is something new to say."""
         import psycopg
 
-        from mobigo.cli.ticket import write_keys
+        from mobigo.cli.keys_file import write_keys
         from mobigo.db.engine import libpq_conninfo
         from mobigo.tickets import bundling, keys_store
 

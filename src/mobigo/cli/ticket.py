@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import secrets
 import sys
 from contextlib import contextmanager
 from datetime import timedelta
@@ -13,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from mobigo.cli.keys_file import KEYS, read_keys, write_keys
 from mobigo.kit.errors import InvalidInput, NotFound
 
 if TYPE_CHECKING:
@@ -23,7 +22,6 @@ if TYPE_CHECKING:
 
     from mobigo.settings import Settings
     from mobigo.tickets.codes import Verdict
-    from mobigo.tickets.keys import Key, Keyring
     from mobigo.tickets.model import Format, Holder, Ticket, Wanted
 
 PICTURES = (b"\x89PNG", b"\xff\xd8\xff", b"<svg", b"%PDF")
@@ -220,7 +218,7 @@ def verify(code: str, *, at: str | None, keys: Path | None, as_json: bool) -> No
 
     settings = read_settings()
     instant = parse_instant(at) if at else settings.open_clock().now()
-    verdict = codes.judge(read_code(code), _read_keys(keys or settings.home / KEYS, given=keys is not None), instant)
+    verdict = codes.judge(read_code(code), read_keys(keys or settings.home / KEYS, given=keys is not None), instant)
     if as_json:
         print(json.dumps(_as_json(verdict), ensure_ascii=False, indent=1))
         return
@@ -249,34 +247,6 @@ def list_keys(*, as_json: bool) -> None:
     for key in found:
         state = f"revoked {key.revoked_at:%Y-%m-%d}" if key.revoked_at else f"signs until {key.not_after:%Y-%m-%d}"
         print(f"{key.kid:>5}  {key.use:<8} {key.issuer:<10} from {key.not_before:%Y-%m-%d}, {state}")
-
-
-KEYS = "ticket_keys.json"
-"""The public keys of a home, for whoever verifies without its database."""
-
-
-def write_keys(home: Path, keys: list[Key]) -> None:
-    """Write the public keys of a home into its file, all at once."""
-    from mobigo.tickets.keys import write_set
-
-    text = json.dumps(write_set(keys), indent=1)
-    file = home / KEYS
-    if file.exists() and file.read_text() == text:
-        return
-    new = home / f".{KEYS}.{os.getpid()}.{secrets.token_hex(4)}"
-    new.write_text(text)
-    new.replace(file)
-
-
-def _read_keys(file: Path, *, given: bool) -> Keyring:
-    from mobigo.tickets.keys import Keyring, read_set
-
-    if not file.exists():
-        return Keyring([])
-    try:
-        return read_set(json.loads(file.read_text()))
-    except (ValueError, OSError) as error:
-        raise InvalidInput(f"{file} is no key set: {error}", code="invalid_key_set") from None if given else error
 
 
 def read_code(which: str) -> bytes:

@@ -351,6 +351,17 @@ def join(packed: list[Packed]) -> Block:
     )
 
 
+def drop(run: Run, legs: Iterable[str]) -> Run:
+    """Take rides off a run and leave the others' times as they are: where nobody knows how long drives take."""
+    gone = set(legs)
+    return replace(
+        run,
+        events=tuple(event for event in run.events if event.leg not in gone),
+        longest_ride={leg: seconds for leg, seconds in run.longest_ride.items() if leg not in gone},
+        locked=run.locked - gone,
+    )
+
+
 # ── the fleet ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -408,6 +419,14 @@ class Fleet:
         self._blocks: dict[tuple[str, int, int], tuple[Times, Block]] = {}
         if before is not None:
             self._take_over(before)
+
+    def without(self, rides: Iterable[tuple[int, str]]) -> Fleet:
+        """Return the fleet without some rides, each with the number of its run; the others' planned times stay."""
+        gone: dict[int, set[str]] = {}
+        for run, leg in rides:
+            gone.setdefault(run, set()).add(leg)
+        known = [drop(self.runs[run], legs) for run, legs in gone.items() if run in self.runs]
+        return self.with_runs(known) if known else self
 
     def _take_over(self, before: Fleet) -> None:
         """Keep the arrays of runs that have not changed."""

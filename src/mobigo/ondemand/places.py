@@ -6,7 +6,6 @@ decided on is what will be written. A hold whose time is over gives way at once 
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from mobigo.db.session import driver
@@ -174,27 +173,4 @@ def note_expired(connection: Connection[Any], booking: str, leg: str, now: datet
         by=SYSTEM,
         moved=(State.HELD, State.FAILED),
         details={"reason": "hold_expired"},
-    )
-
-
-def without(fleet: Fleet, rides: Iterable[tuple[int, str]]) -> Fleet:
-    """Return a fleet without some rides, each with the number of its run; the others' planned times stay."""
-    gone: dict[int, set[str]] = {}
-    for run, leg in rides:
-        gone.setdefault(run, set()).add(leg)
-    return (
-        fleet.with_runs(drop(fleet.runs[run], legs) for run, legs in gone.items() if run in fleet.runs)
-        if gone
-        else fleet
-    )
-
-
-def drop(run: Run, legs: Iterable[str]) -> Run:
-    """Take rides off a run and leave the others' times as they are: where nobody knows how long drives take."""
-    gone = set(legs)
-    return replace(
-        run,
-        events=tuple(event for event in run.events if event.leg not in gone),
-        longest_ride={leg: seconds for leg, seconds in run.longest_ride.items() if leg not in gone},
-        locked=run.locked - gone,
     )

@@ -34,7 +34,6 @@ from mobigo.ondemand.dispatch import Placement, find_place
 from mobigo.ondemand.fleet_store import read_fleet
 from mobigo.ondemand.flex_read import is_flexible
 from mobigo.ondemand.model import Ask, BookingType, How, Offer, Party, Pin, Spot
-from mobigo.ondemand.places import without
 from mobigo.ondemand.rules import WhyNot, list_departures, opening, pickup_window, rules_of, why_not
 from mobigo.ondemand.store import list_expired
 
@@ -674,7 +673,7 @@ class Supplies:
             fleet = read_fleet(connection, self._known_fleet(), oldest=self._oldest)
             expired = [] if self._clock is None else list_expired(connection, self._clock.now())
             if self._shown is None or fleet is not self._fleet or expired != self._expired:
-                self._shown = without(fleet, expired)
+                self._shown = fleet.without(expired)
             self._fleet, self._expired = fleet, expired
             self._read_at = time.monotonic()
             if changes == self._changes:  # else something was written while this was read

@@ -9,7 +9,8 @@ from mobigo.db import answers
 from mobigo.db.session import driver
 from mobigo.messages import service as messages
 from mobigo.ondemand import conduct, fleet_store, store
-from mobigo.ondemand.places import SYSTEM, drop, note_expired
+from mobigo.ondemand.fleet import drop
+from mobigo.ondemand.places import SYSTEM, note_expired
 from mobigo.ondemand.store import instant, moment
 
 if TYPE_CHECKING:

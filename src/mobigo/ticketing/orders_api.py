@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from mobigo.carpool import quotes as carpool_quotes
 from mobigo.carpool.alternatives import find_alternatives as find_seats
 from mobigo.carpool.search_answers import ZONE, describe_offer
-from mobigo.carpool.service import PlacesGone as SeatsGone
+from mobigo.carpool.wanting import PlacesGone as SeatsGone
 from mobigo.db.answers import Answers
 from mobigo.db.session import Database, driver
 from mobigo.fares import service as fares

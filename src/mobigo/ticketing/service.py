@@ -18,7 +18,8 @@ from mobigo.carpool.match import DELAY_GUARD
 from mobigo.carpool.model import BookingState
 from mobigo.carpool.ride_answers import from_quote, moment
 from mobigo.carpool.service import Actor as CarpoolActor
-from mobigo.carpool.service import Rides, Wanted
+from mobigo.carpool.service import Rides
+from mobigo.carpool.wanting import Wanted
 from mobigo.db.session import driver
 from mobigo.fares import service as fares
 from mobigo.fares.model import RideKind
