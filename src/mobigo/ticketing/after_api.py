@@ -66,6 +66,7 @@ class PartQuoteAnswer(BaseModel):
     kept_cents: int
     why: str = Field(
         description="`in_time`: all of it; `partly`: what is unused; `fee`: less what the conditions keep;"
+        " `rebate`: less what is kept was cheaper for having been bought with it;"
         " `booked_ride`: by the terms of the ride's service; `waived`: by the staff's judgement"
     )
 

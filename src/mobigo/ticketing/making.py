@@ -106,23 +106,40 @@ def _price_alone(shelf: Shelf, ride: FareRide, fellows: Sequence[Fellow], media:
 def _make_parts(
     shelf: Shelf, found: Price, rides: Sequence[FareRide], fellows: Sequence[Fellow]
 ) -> tuple[OfferPart, ...]:
-    """Make parts of what is to be bought; supplements and rebates of a change go with what was bought before it."""
+    """Make parts of what is to be bought.
+
+    What a change costs goes with what it is for: where it pays for the ride after it, with what was bought before, one
+    ticket for both; where that ride is paid besides, as a supplement or a rebate of that.
+    """
     category = {one.id: one.category for one in fellows}
-    parts: dict[tuple[str, ...], list[OfferPart]] = {}
+    bought: dict[tuple[str, ...], list[tuple[Item, Product | None]]] = {}
     for item in found.items:
-        if item.held is not None:
-            continue
-        product = shelf.book_of(item.version).products.get(item.product)
-        mine = parts.setdefault(item.fellows, [])
-        supplement = item.cents < 0 or (product is not None and product.kind is ProductKind.TRANSFER)
-        if supplement and mine:
-            mine[-1] = _join(mine[-1], item)
-            continue
-        part = _make_part(item, product, rides, category[item.fellows[0]])
-        if product is not None and product.validity.mode is ValidityMode.FIRST_USE:
-            part = replace(part, valid_from=None, valid_until=None)  # a train that is late does not use it up
-        mine.append(part)
-    return tuple(part for some in parts.values() for part in _without_debts(some))
+        if item.held is None:
+            product = shelf.book_of(item.version).products.get(item.product)
+            bought.setdefault(item.fellows, []).append((item, product))
+    parts: list[OfferPart] = []
+    for some in bought.values():
+        mine: list[OfferPart] = []
+        besides = 0
+        for n, (item, product) in enumerate(some):
+            change = item.cents < 0 or (product is not None and product.kind is ProductKind.TRANSFER)
+            if change and n + 1 < len(some) and set(item.rides) <= set(some[n + 1][0].rides):
+                besides += item.cents
+                continue
+            if change and mine:
+                mine[-1] = _join(mine[-1], item)
+                continue
+            part = _make_part(item, product, rides, category[item.fellows[0]])
+            if product is not None and product.validity.mode is ValidityMode.FIRST_USE:
+                part = replace(part, valid_from=None, valid_until=None)  # a train that is late does not use it up
+            if besides:
+                part = replace(part, cents=part.cents + besides)
+                if besides < 0 and mine:
+                    part = replace(part, rests_on=len(parts) + len(mine) - 1, rebate=-besides)
+                besides = 0
+            mine.append(part)
+        parts += _without_debts(mine)
+    return tuple(parts)
 
 
 def _make_part(item: Item, product: Product | None, rides: Sequence[FareRide], category: str) -> OfferPart:
@@ -160,7 +177,7 @@ def _without_debts(parts: Sequence[OfferPart]) -> list[OfferPart]:
     for n in range(len(kept) - 1, 0, -1):
         if kept[n].cents < 0:
             kept[n - 1] = replace(kept[n - 1], cents=kept[n - 1].cents + kept[n].cents)
-            kept[n] = replace(kept[n], cents=0)
+            kept[n] = replace(kept[n], cents=0, rebate=max(0, kept[n].rebate + kept[n].cents))
     return [replace(part, cents=max(0, part.cents)) for part in kept]
 
 

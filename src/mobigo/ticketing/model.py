@@ -88,6 +88,10 @@ class OfferPart:
     areas: tuple[str, ...] = ()
     """Chosen by the buyer."""
     medium: str | None = None
+    rests_on: int | None = None
+    """Index of the offer's part that a rebate in its price was granted for; None: without a rebate."""
+    rebate: int = 0
+    """Cents that its price is lower for that."""
 
 
 @dataclass(frozen=True)
@@ -169,6 +173,10 @@ class Part:
     """Cents without VAT."""
     given_back: int = 0
     """Cents paid back, or put towards something else."""
+    rests_on: int | None = None
+    """Number of the part that a rebate in its price was granted for; None: without a rebate."""
+    rebate: int = 0
+    """Cents that its price is lower for that."""
 
     @property
     def net(self) -> int:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 LIFE = timedelta(minutes=30)
 """An offer is good for: time to read, to ask and to type."""
 
-VERSION = 1
+VERSION = 2
 """Of what is in an offer; texts of other versions are not understood."""
 
 PURPOSE = b"mobigo ticket offer"
@@ -85,11 +85,13 @@ def _pack_part(part: OfferPart) -> list[Any]:
         list(part.rides),
         list(part.areas),
         part.medium,
+        part.rests_on,
+        part.rebate,
     ]
 
 
 def _read_part(values: Sequence[Any]) -> OfferPart:
-    kind, product, version, category, fellows, cents, vat, since, until, rides, areas, medium = values
+    kind, product, version, category, fellows, cents, vat, since, until, rides, areas, medium, rests_on, rebate = values
     return OfferPart(
         PartKind(kind),
         product,
@@ -103,6 +105,8 @@ def _read_part(values: Sequence[Any]) -> OfferPart:
         tuple(rides),
         tuple(areas),
         medium,
+        rests_on,
+        rebate,
     )
 
 

@@ -7,7 +7,7 @@ A booked ride follows its service's own terms: it is cancelled with the refund, 
 from __future__ import annotations
 
 import secrets
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -30,6 +30,7 @@ from mobigo.tickets import service as tickets
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from collections.abc import Set as AbstractSet
 
     from mobigo.fares.catalogue import AfterSales, AfterSalesStep
     from mobigo.ticketing.issuing import Sold
@@ -51,7 +52,7 @@ class Quoted:
     cents: int
     kept: int
     why: str
-    """In a word: ``in_time``, ``fee``, ``partly``, ``waived``, ``booked_ride``."""
+    """In a word: ``in_time``, ``fee``, ``partly``, ``rebate``, ``waived``, ``booked_ride``."""
 
 
 def quote(orders: Orders, order: Order, ids: Sequence[str] | None, *, exchange: bool = False) -> list[Quoted]:
@@ -71,7 +72,19 @@ def quote(orders: Orders, order: Order, ids: Sequence[str] | None, *, exchange: 
     """
     chosen = _choose(order, ids)
     uses = tickets.list_uses(orders.session, [part.ticket for part in chosen if part.ticket])
-    return [_quote_part(orders, order, part, uses.get(part.ticket or ""), exchange=exchange) for part in chosen]
+    quoted = [_quote_part(orders, order, part, uses.get(part.ticket or ""), exchange=exchange) for part in chosen]
+    return [_keep_rebates(order, one, {part.number for part in chosen}) for one in quoted]
+
+
+def _keep_rebates(order: Order, one: Quoted, given_back: AbstractSet[int]) -> Quoted:
+    """Keep of a part what others that stay good are cheaper for having been bought with it."""
+    lost = sum(
+        part.rebate
+        for part in order.parts
+        if part.rests_on == one.part.number and part.state is PartState.FULFILLED and part.number not in given_back
+    )
+    cents = max(0, one.cents - lost)
+    return one if cents == one.cents else replace(one, cents=cents, kept=one.part.cents - cents, why="rebate")
 
 
 def _choose(order: Order, ids: Sequence[str] | None) -> list[Part]:

@@ -185,6 +185,8 @@ class Orders:
                 rides=part.rides,
                 areas=part.areas,
                 medium=part.medium,
+                rests_on=part.rests_on,
+                rebate=part.rebate,
             )
             for number, part in enumerate(offer.parts)
         ]
@@ -430,7 +432,15 @@ def _join(offers: Sequence[Offer]) -> Offer:
     parts: list[OfferPart] = []
     rides: list[OfferRide] = []
     for offer in offers:
-        parts += [replace(part, rides=tuple(n + len(rides) for n in part.rides)) for part in offer.parts]
+        before = len(parts)
+        parts += [
+            replace(
+                part,
+                rides=tuple(n + len(rides) for n in part.rides),
+                rests_on=None if part.rests_on is None else part.rests_on + before,
+            )
+            for part in offer.parts
+        ]
         rides += offer.rides
     if len(parts) > MOST_PARTS:
         raise InvalidInput(f"{len(parts)} tickets; order at most {MOST_PARTS} at once", code="invalid_order")

@@ -31,13 +31,14 @@ _ORDER_FIELDS = (
 
 _PART = (
     "SELECT id, order_id, number, kind, state, version, product, category, fellows, cents, vat_permille, vat,"
-    " valid_from, valid_until, rides, areas, medium, ticket, split, earn_from, earn_days, earned, given_back"
+    " valid_from, valid_until, rides, areas, medium, ticket, split, earn_from, earn_days, earned, given_back,"
+    " rests_on, rebate"
     " FROM order_part"
 )
 _PART_FIELDS = (
     "id", "order", "number", "kind", "state", "version", "product", "category", "fellows", "cents", "vat_permille",
     "vat", "valid_from", "valid_until", "rides", "areas", "medium", "ticket", "split", "earn_from", "earn_days",
-    "earned", "given_back",
+    "earned", "given_back", "rests_on", "rebate",
 )  # fmt: skip
 
 _RIDE = (
@@ -81,8 +82,9 @@ def add_parts(connection: Connection[Any], parts: Iterable[Part]) -> None:
     with connection.cursor() as cursor:
         cursor.executemany(
             "INSERT INTO order_part (id, order_id, number, kind, state, version, product, category, fellows, cents,"
-            " vat_permille, vat, valid_from, valid_until, rides, areas, medium, split)"
-            " VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)",
+            " vat_permille, vat, valid_from, valid_until, rides, areas, medium, split, rests_on,"
+            " rebate)"
+            " VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)",
             [
                 (
                     one.id,
@@ -103,6 +105,8 @@ def add_parts(connection: Connection[Any], parts: Iterable[Part]) -> None:
                     list(one.areas),
                     one.medium,
                     Jsonb(one.split),
+                    one.rests_on,
+                    one.rebate,
                 )
                 for one in parts
             ],
