@@ -129,7 +129,7 @@ class AppClient(httpx.Client):
 def client(engine: Engine, home: Path) -> Iterator[AppClient]:
     """Client of the application, served over the test's database on a free port."""
     app = create_app(engine=engine, clock=Clock(), home=home)
-    with serve(app) as address, AppClient(base_url=address, timeout=30) as http:
+    with serve(app) as address, AppClient(base_url=address, timeout=120) as http:
         http.app = app
         yield http
 
@@ -142,7 +142,7 @@ def serve(app: FastAPI) -> Iterator[str]:
     server = uvicorn.Server(uvicorn.Config(app, log_level="warning", timeout_graceful_shutdown=2))
     thread = threading.Thread(target=server.run, args=([listener],))
     thread.start()
-    give_up = time.monotonic() + 30
+    give_up = time.monotonic() + 120
     while not server.started:
         assert thread.is_alive(), "the server ended while it started"
         assert time.monotonic() < give_up, "the server does not start"

@@ -196,6 +196,6 @@ def open_town(test_cluster: str, folder: Path) -> Iterator[Town]:
         engine = open_engine(url)
         app = create_app(engine=engine, clock=clock, home=folder)
         app.state.networks = OneTimetable(timetable)
-        with serve(app) as address, httpx.Client(base_url=address, timeout=30) as http:
+        with serve(app) as address, httpx.Client(base_url=address, timeout=120) as http:
             yield Town(http, engine, url, app)
         engine.dispose()

@@ -76,7 +76,7 @@ def guarded() -> Iterator[httpx.Client]:
     app.get("/tours")(answer)
     app.post("/tours")(answer)
     app.get("/tour")(drive)
-    with serve(app) as address, httpx.Client(base_url=address) as client:
+    with serve(app) as address, httpx.Client(base_url=address, timeout=120) as client:
         yield client
 
 

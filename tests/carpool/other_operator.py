@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import threading
-import time
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -25,6 +24,8 @@ class Operator:
     delay: float = 0.0
     raw: bytes | None = None
     """Answered to a search instead of journeys."""
+    over: threading.Event = field(default_factory=threading.Event)
+    """Nobody waits any more."""
     asked: list[tuple[str, str, str | None, Any]] = field(default_factory=list)
     """Method, path, key and body."""
 
@@ -51,7 +52,7 @@ def operating() -> Iterator[Operator]:
             length = int(self.headers.get("Content-Length") or 0)
             body = json.loads(self.rfile.read(length)) if length else None
             operator.asked.append((self.command, self.path, self.headers.get("X-API-Key"), body))
-            time.sleep(operator.delay)
+            operator.over.wait(operator.delay)
             kind = f"{self.command} /{self.path.split('?')[0].split('/')[1]}"
             waiting = operator.answers.get(kind)
             if waiting:
@@ -78,6 +79,7 @@ def operating() -> Iterator[Operator]:
     try:
         yield operator
     finally:
+        operator.over.set()
         server.shutdown()
         thread.join()
         server.server_close()

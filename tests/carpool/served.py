@@ -85,7 +85,7 @@ class Served:
     def ask(self, user: str, role: Role = Role.TRAVELLER) -> httpx.Client:
         token = issue(self.key, user, role, self.now, timedelta(days=400))
         headers = {"Authorization": f"Bearer {token}"}
-        return httpx.Client(base_url=self.address, headers=headers, timeout=30, verify=NO_TLS)
+        return httpx.Client(base_url=self.address, headers=headers, timeout=120, verify=NO_TLS)
 
     def know(self, *users: str, **changes: object) -> None:
         """Let people tell who they are."""

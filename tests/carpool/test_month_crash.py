@@ -59,7 +59,7 @@ def start(world: Mapping[str, str], *arguments: str) -> subprocess.Popen[str]:
 
 
 def told(process: subprocess.Popen[str]) -> dict[str, object]:
-    out, problem = process.communicate(timeout=120)
+    out, problem = process.communicate(timeout=600)
     assert process.returncode == 0, problem
     found: dict[str, object] = json.loads(out)
     assert list(found) == KEYS

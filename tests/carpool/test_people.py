@@ -35,7 +35,7 @@ def place(test_cluster: str, tmp_path_factory: pytest.TempPathFactory) -> Iterat
 @pytest.fixture
 def client(place: Served) -> Iterator[AppClient]:
     place.reset()
-    with AppClient(base_url=place.address, timeout=30) as http:
+    with AppClient(base_url=place.address, timeout=120) as http:
         http.app = place.app
         yield http
 
@@ -43,7 +43,7 @@ def client(place: Served) -> Iterator[AppClient]:
 def asking(client: AppClient, user: str, role: Role = Role.TRAVELLER) -> httpx.Client:
     state = client.app.state
     token = issue(state.token_key, user, role, state.clock.now(), timedelta(days=30))
-    return httpx.Client(base_url=client.base_url, headers={"Authorization": f"Bearer {token}"}, timeout=30)
+    return httpx.Client(base_url=client.base_url, headers={"Authorization": f"Bearer {token}"}, timeout=120)
 
 
 def test_somebody_tells_who_they_are_and_changes_it_later(client: AppClient) -> None:

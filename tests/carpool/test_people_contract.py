@@ -44,7 +44,7 @@ def town(test_cluster: str, tmp_path_factory: pytest.TempPathFactory) -> Iterato
 
 
 @schema.parametrize()
-@settings(max_examples=3, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=3, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
 def test_routes_are_as_they_are_described(town: Served, case: Case) -> None:
     role = Role.CARPOOL if any(f"/v1/carpool{one}" in case.path for one in STAFF) else Role.TRAVELLER
     token = issue(town.key, "anna", role, town.now, timedelta(days=1))

@@ -361,7 +361,7 @@ def test_the_worker_tells_the_register_by_itself(told: Told, home: Path) -> None
     host = told.fake.address.removeprefix("http://").partition("/")[0]
     settings = Settings(home, url, None, (host,), home, register_url=told.fake.address, register_token=TOKEN)
     with carry_register(url, settings):
-        give_up = time.monotonic() + 20
+        give_up = time.monotonic() + 120
         while not told.fake.journeys:
             assert time.monotonic() < give_up
             time.sleep(0.05)

@@ -52,7 +52,7 @@ def served(place: Served) -> Served:
 def search(served: Served, user: str | None = None, **asked: object) -> dict[str, Any]:
     query = {name: str(value) for name, value in (TO_LAUMES | asked).items()}
     if user is None:
-        answer = httpx.get(f"{served.address}/v1/carpool/search", params=query, timeout=30)
+        answer = httpx.get(f"{served.address}/v1/carpool/search", params=query, timeout=120)
     else:
         with served.ask(user) as asking:
             answer = asking.get("/v1/carpool/search", params=query)
@@ -251,7 +251,7 @@ def test_who_blocked_whom_is_not_offered_to_either_nor_are_one_s_own_runs(served
 
 def test_a_token_that_is_none_is_refused(served: Served) -> None:
     answer = httpx.get(
-        f"{served.address}/v1/carpool/search", params=TO_LAUMES, headers={"Authorization": "Bearer none"}
+        f"{served.address}/v1/carpool/search", params=TO_LAUMES, headers={"Authorization": "Bearer none"}, timeout=120
     )
     assert answer.status_code == 401
 
@@ -268,7 +268,7 @@ def test_a_token_that_is_none_is_refused(served: Served) -> None:
     ],
 )
 def test_what_makes_no_sense_is_refused(served: Served, changes: dict[str, str], status: int) -> None:
-    answer = httpx.get(f"{served.address}/v1/carpool/search", params=TO_LAUMES | changes)
+    answer = httpx.get(f"{served.address}/v1/carpool/search", params=TO_LAUMES | changes, timeout=120)
     assert answer.status_code == status, answer.text
 
 

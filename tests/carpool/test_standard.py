@@ -40,7 +40,7 @@ class Other:
     def ask(self, method: str, path: str, **options: Any) -> httpx.Response:  # noqa: ANN401 - as httpx takes them
         headers = {"X-API-Key": self.key}
         return httpx.request(
-            method, f"{self.town.address}/v1/carpool/standard{path}", headers=headers, timeout=30, **options
+            method, f"{self.town.address}/v1/carpool/standard{path}", headers=headers, timeout=120, **options
         )
 
     def search(self, what: str, **changes: object) -> list[dict[str, Any]]:
@@ -153,11 +153,11 @@ def test_whoever_has_no_key_of_ours_is_told_so(town: Served, other: Other) -> No
     ):
         for key in (None, "", "mobigo_wrong", "x" * 2000):
             headers = {} if key is None else {"X-API-Key": key}
-            answer = httpx.request(method, f"{town.address}/v1/carpool/standard{path}", headers=headers, timeout=30)
+            answer = httpx.request(method, f"{town.address}/v1/carpool/standard{path}", headers=headers, timeout=120)
             assert answer.status_code in {400, 401}, (method, path, key, answer.text)
             check_shape("error", answer.json())
     assert other.ask("GET", "/status").status_code == 200
-    assert httpx.get(f"{town.address}/v1/carpool/standard/status").status_code == 200
+    assert httpx.get(f"{town.address}/v1/carpool/standard/status", timeout=120).status_code == 200
 
 
 def test_staff_makes_and_renews_keys_and_switches_operators_off(town: Served, other: Other) -> None:

@@ -50,7 +50,7 @@ def state_of(engine: Engine, id_: int) -> str:
 
 
 def wait_for(engine: Engine, id_: int, state: str) -> None:
-    end = time.monotonic() + 20
+    end = time.monotonic() + 120
     while state_of(engine, id_) != state:
         assert time.monotonic() < end, state_of(engine, id_)
         time.sleep(0.05)

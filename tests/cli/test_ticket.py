@@ -74,7 +74,9 @@ def test_a_device_enrols_checks_and_sends(run: Run, engine: Engine, home: Path, 
     with serve(create_app(engine=engine, clock=Clock(), home=home)) as address:
         token = issue(read_key(home), "staff", Role.ADMIN, datetime.now(UTC), timedelta(hours=1))
         body = {"name": "LR02"}
-        answer = httpx.post(f"{address}/v1/tickets/devices", json=body, headers={"Authorization": f"Bearer {token}"})
+        answer = httpx.post(
+            f"{address}/v1/tickets/devices", json=body, headers={"Authorization": f"Bearer {token}"}, timeout=120
+        )
         device, word = answer.json()["device"]["id"], answer.json()["word"]
         assert run("validator", "enrol", address, device, "wrong", *state)[0] == 1
         assert run("validator", "enrol", address, device, word, *state)[0] == 0

@@ -92,7 +92,7 @@ def test_commands_that_start_at_once_share_one_server(make_home: MakeHome) -> No
     home = make_home("home")
     program = f"import pathlib, mobigo.db.cluster as c; print(c.ensure(pathlib.Path({str(home)!r}), None))"
     starting = [subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE) for _ in range(3)]
-    said = [process.communicate(timeout=60)[0] for process in starting]
+    said = [process.communicate(timeout=300)[0] for process in starting]
     assert [process.returncode for process in starting] == [0, 0, 0]
     assert len(set(said)) == 1
 

@@ -39,7 +39,7 @@ def app(engine: Engine) -> FastAPI:
 
 @pytest.fixture
 def http(app: FastAPI) -> Iterator[httpx.Client]:
-    with serve(app) as address, httpx.Client(base_url=address) as http:
+    with serve(app) as address, httpx.Client(base_url=address, timeout=120) as http:
         yield http
 
 

@@ -8,6 +8,7 @@ import hashlib
 import itertools
 import resource
 import socket
+import threading
 import time
 from typing import TYPE_CHECKING
 
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 BODY = bytes(range(256)) * 400
-HASTE = Patience(connect=1, read=1, window=1, window_bytes=1000, attempts=3, pause=0.01)
+HASTE = Patience(connect=30, read=30, window=30, window_bytes=1000, attempts=3, pause=0.01)
 MB = 1_000_000
 
 
@@ -225,13 +226,16 @@ def test_a_server_that_drips_is_left(tmp_path: Path, head: bytes) -> None:
     patience = HASTE._replace(window=0.3, attempts=1)
     with serving(drip(head)) as server, pytest.raises(Unavailable, match=r"only \d+ bytes came in"):  # type: ignore[arg-type]
         fetch(server.url(), tmp_path / "feed.zip", allow_hosts=[server.pair], max_bytes=MB, patience=patience)
-    assert time.monotonic() - started < 3
+    assert time.monotonic() - started < 20
 
 
 def test_a_silent_server_is_left(tmp_path: Path) -> None:
     patience = HASTE._replace(read=0.2, attempts=1)
-    with serving(lambda *_: time.sleep(0.6)) as server, pytest.raises(Unavailable, match="timed out"):
-        fetch(server.url(), tmp_path / "feed.zip", allow_hosts=[server.pair], max_bytes=MB, patience=patience)
+    over = threading.Event()
+    with serving(lambda *_: over.wait(60) and None) as server:
+        with pytest.raises(Unavailable, match="timed out"):
+            fetch(server.url(), tmp_path / "feed.zip", allow_hosts=[server.pair], max_bytes=MB, patience=patience)
+        over.set()
 
 
 def test_a_passing_failure_is_asked_again_and_a_lasting_one_is_not(tmp_path: Path) -> None:
@@ -325,7 +329,7 @@ def test_a_drip_that_is_fast_enough_for_every_stretch_still_has_an_end(tmp_path:
     begin = time.monotonic()
     with serving(drip) as server, pytest.raises(Unavailable, match=r"not whole within"):
         fetch(server.url(), tmp_path / "feed.zip", allow_hosts=[server.pair], max_bytes=MB, patience=patience)
-    assert time.monotonic() - begin < 5
+    assert time.monotonic() - begin < 9
 
 
 def test_headers_go_to_the_host_they_are_for_and_no_further(tmp_path: Path) -> None:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-HASTE = Patience(connect=2, read=2, attempts=2, pause=0.01)
+HASTE = Patience(connect=30, read=30, attempts=2, pause=0.01)
 
 
 @pytest.fixture

@@ -50,7 +50,7 @@ def served(test_cluster: str, tmp_path_factory: pytest.TempPathFactory) -> Itera
 
 
 @schema.parametrize()
-@settings(max_examples=5, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=5, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
 def test_routes_are_as_they_are_described(served: tuple[str, str], case: Case) -> None:
     address, token = served
     case.call_and_validate(

@@ -279,7 +279,7 @@ def rows_of(*cells: st.SearchStrategy[str]) -> st.SearchStrategy[list[str]]:
     return st.lists(st.tuples(*cells).map(",".join), max_size=6)
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
 @given(
     legs=rows_of(GROUP, NETWORK, AREA, AREA, FRAME, FRAME, PRODUCT, st.sampled_from(["", "0", "3"])),
     ranked=st.booleans(),
@@ -313,7 +313,7 @@ def test_any_fares_are_written_and_read_again(
     assert read(again)[1] == []
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
 @given(
     fares=st.lists(
         st.tuples(

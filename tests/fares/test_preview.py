@@ -47,7 +47,7 @@ def town(test_cluster: str, tmp_path_factory: pytest.TempPathFactory) -> Iterato
         token = issue(read_key(home), "f", Role.FINANCE, NOW, timedelta(days=1))
         with (
             serve(app) as address,
-            AppClient(base_url=address, headers={"Authorization": f"Bearer {token}"}, timeout=30) as client,
+            AppClient(base_url=address, headers={"Authorization": f"Bearer {token}"}, timeout=120) as client,
         ):
             yield client, url
         engine.dispose()

@@ -30,7 +30,7 @@ def run_waiting(url: str, **tasks: object) -> None:
     Worker(libpq_conninfo(url), tasks, clock=Clock()).run_waiting()  # type: ignore[arg-type]
 
 
-def wait_until(condition: object, seconds: float = 20) -> None:
+def wait_until(condition: object, seconds: float = 120) -> None:
     end = time.monotonic() + seconds
     while not condition():  # type: ignore[operator]
         assert time.monotonic() < end, "it did not come true in time"
@@ -45,7 +45,7 @@ def running(worker: Worker) -> Iterator[None]:
         yield
     finally:
         worker.stop()
-        thread.join(20)
+        thread.join(120)
         assert not thread.is_alive()
 
 

@@ -155,6 +155,6 @@ def http(valley: Valley) -> Iterator[httpx.Client]:
     """The valley, served."""
     engine = open_engine(valley.url)
     app = create_app(engine=engine, clock=Clock(), home=valley.home)
-    with serve(app) as address, httpx.Client(base_url=address, timeout=30) as client:
+    with serve(app) as address, httpx.Client(base_url=address, timeout=120) as client:
         yield client
     engine.dispose()

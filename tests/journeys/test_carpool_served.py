@@ -51,7 +51,7 @@ def offer(served: Served, user: str, hour: str, *xs: float) -> dict[str, Any]:
 
 def plan(served: Served, origin: str, destination: str, when: str, **asked: object) -> list[dict[str, Any]]:
     query = {"from": origin, "to": destination, "at": f"2026-11-23T{when}", "budget_ms": 10_000, **asked}
-    answer = httpx.get(f"{served.address}/v1/journeys", params={k: str(v) for k, v in query.items()}, timeout=60)
+    answer = httpx.get(f"{served.address}/v1/journeys", params={k: str(v) for k, v in query.items()}, timeout=120)
     assert answer.status_code == 200, answer.text
     found: list[dict[str, Any]] = answer.json()["journeys"]
     return found
@@ -78,7 +78,7 @@ def test_what_the_planner_offers_is_booked_and_then_offered_no_more(served: Serv
 def test_the_search_on_streets_finds_junctions_within_a_walk(served: Served) -> None:
     run = offer(served, "dora", "09:00", 1_000, 9_000)
     query = {"from": at(400), "to": at(9_600), "at": "2026-11-23T08:30", "max_walk_minutes": "15"}
-    answer = httpx.get(f"{served.address}/v1/carpool/search", params=query, timeout=60).json()
+    answer = httpx.get(f"{served.address}/v1/carpool/search", params=query, timeout=120).json()
     (found,) = answer["offers"]
     assert found["run_id"] == run["id"]
     assert found["metres"] >= 8_000
@@ -88,7 +88,7 @@ def test_the_page_shows_a_place_in_a_car_in_both_languages(served: Served) -> No
     offer(served, "dora", "09:00", 0, 10_000)
     for language, word in (("fr", "Place confirmée aussitôt"), ("en", "Your place is confirmed at once")):
         query = {"from": at(200), "to": at(9_900), "date": "2026-11-23", "time": "08:45", "lang": language}
-        page = httpx.get(f"{served.address}/", params=query, timeout=60).text
+        page = httpx.get(f"{served.address}/", params=query, timeout=120).text
         assert word in page
         assert "1,50" in page or "1.50" in page
 
@@ -96,5 +96,5 @@ def test_the_page_shows_a_place_in_a_car_in_both_languages(served: Served) -> No
 def test_the_page_leaves_cars_out_where_they_are_not_ticked(served: Served) -> None:
     offer(served, "dora", "09:00", 0, 10_000)
     query = [("from", at(200)), ("to", at(9_900)), ("date", "2026-11-23"), ("time", "08:45"), ("lang", "en")]
-    page = httpx.get(f"{served.address}/", params=[*query, ("ride", "bus"), ("ride", "rail")], timeout=60).text
+    page = httpx.get(f"{served.address}/", params=[*query, ("ride", "bus"), ("ride", "rail")], timeout=120).text
     assert "Your place is confirmed at once" not in page

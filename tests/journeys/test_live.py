@@ -209,7 +209,7 @@ def test_live_data_are_swapped_while_serving(now: LiveValley, valley: Valley) ->
 
     def ask(address: str) -> None:
         question = {"from": at(0), "to": at(10_000), "at": "2026-11-23T07:30", "window_minutes": "0"}
-        with httpx.Client(base_url=address, timeout=30) as http:
+        with httpx.Client(base_url=address, timeout=120) as http:
             while not done.is_set():
                 answer = http.get("/v1/journeys", params=question)
                 if answer.status_code != 200:

@@ -49,7 +49,7 @@ def near(test_cluster: str, tmp_path_factory: pytest.TempPathFactory) -> Iterato
         clock.move(NOW, rate=0.0)
         engine = open_engine(url)
         app = create_app(engine=engine, clock=clock, home=valley.home)
-        with serve(app) as address, httpx.Client(base_url=address, timeout=30) as client:
+        with serve(app) as address, httpx.Client(base_url=address, timeout=120) as client:
             yield client
         engine.dispose()
 

@@ -44,7 +44,7 @@ class Asking:
 
     def __init__(self, app: FastAPI, address: str, url: str, clock: Clock) -> None:
         self.app, self.url, self.clock = app, url, clock
-        self.http = httpx.Client(base_url=address, timeout=30)
+        self.http = httpx.Client(base_url=address, timeout=120)
 
     @property
     def notebook(self) -> Notebook:

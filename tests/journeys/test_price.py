@@ -70,7 +70,7 @@ def priced(test_cluster: str, tmp_path_factory: pytest.TempPathFactory) -> Itera
 def served(priced: Valley) -> Iterator[httpx.Client]:
     engine = open_engine(priced.url)
     app = create_app(engine=engine, clock=Clock(), home=priced.home)
-    with serve(app) as address, httpx.Client(base_url=address, timeout=30) as client:
+    with serve(app) as address, httpx.Client(base_url=address, timeout=120) as client:
         yield client
     engine.dispose()
 

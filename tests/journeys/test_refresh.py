@@ -260,7 +260,7 @@ def test_over_http(now: LiveValley, upper_valley: Valley, tmp_path: Path) -> Non
     clock.move(NOW, rate=0)
     app = create_app(engine=open_engine(upper_valley.url), clock=clock, home=now.home)
     question = {"from": at(0), "to": "val:bourg", "at": "2026-11-23T07:30"}
-    with serve(app) as address, httpx.Client(base_url=address, timeout=30) as http:
+    with serve(app) as address, httpx.Client(base_url=address, timeout=120) as http:
         journey = http.get("/v1/journeys", params=question).json()["journeys"][0]
         same = http.get(f"/v1/journeys/{journey['id']}").json()
         assert (same["journey"]["legs"], same["holds"], same["changes"]) == (journey["legs"], True, [])

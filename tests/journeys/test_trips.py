@@ -40,7 +40,7 @@ def served(valley: Valley, tmp_path_factory: pytest.TempPathFactory) -> Iterator
     clock = Clock(folder / "clock.json")
     clock.move(NOW, rate=0)
     app = create_app(engine=open_engine(valley.url), clock=clock, home=folder / "home")
-    with serve(app) as address, httpx.Client(base_url=address, timeout=30) as client:
+    with serve(app) as address, httpx.Client(base_url=address, timeout=120) as client:
         now = Served(folder / "home")
         now.http = client
         yield now

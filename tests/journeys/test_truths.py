@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 ROW = {"a": 0.0, "b": 5000.0, "c": 10_000.0, "d": 15_000.0}
 ROUTES = "route_id,agency_id,route_short_name,route_type\n"
 NEVER = "service_id,monday,tuesday,wednesday,thursday,friday,saturday,sunday,start_date,end_date\n"
+BLOCK = "route_id,service_id,trip_id,block_id\n"
 
 
 def test_trips_of_two_time_zones(tmp_path: Path) -> None:
@@ -171,3 +172,32 @@ def at(net: Network, origin: str, destination: str, moment: str) -> tuple[str, s
     when = datetime.fromisoformat(moment).replace(tzinfo=PARIS)
     journey = service.plan(net, JourneyRequest(origin, destination, when, budget=60.0)).journeys[0]
     return journey.departure.isoformat(), journey.arrival.isoformat()
+
+
+def test_a_block_parted_by_the_feed_means_getting_off_and_on(tmp_path: Path) -> None:
+    transfers = "from_stop_id,to_stop_id,from_trip_id,to_trip_id,transfer_type\nb,b,t,u,5\n"
+    net = network(
+        tmp_path,
+        ROW,
+        {"t": "L a 08:00 b 08:10", "u": "L b 08:10 c 08:20"},
+        trips_txt=BLOCK + "L,week,t,x\nL,week,u,x\n",
+        transfers=transfers,
+    )
+    (journey,) = ask(net, "a", "c", "07:50", window=1200).journeys
+    assert ([leg.stay_seated for leg in journey.legs], journey.transfers) == ([False, False], 1)
+
+
+def test_nobody_stays_seated_from_one_day_to_the_next_in_a_block(tmp_path: Path) -> None:
+    # one block, but the bus of the evening before goes on as nothing
+    trips = {"t": "L a 18:00 b 18:10", "u": "M b 08:00 c 08:20"}
+    net = network(tmp_path, ROW, trips, trips_txt=BLOCK + "M,week,u,x\nL,week,t,x\n")
+    (journey,) = ask(net, "a", "c", "17:50", window=1200).journeys
+    assert told(journey) == "18:00 A L B 18:10, 08:00 B M C 08:20"
+    assert ([leg.stay_seated for leg in journey.legs], journey.transfers) == ([False, False], 1)
+
+
+def test_nobody_stays_seated_where_trips_of_a_block_overlap(tmp_path: Path) -> None:
+    trips = {"t": "L a 08:00 b 08:10", "u": "M b 08:10 c 08:20", "w": "N c 08:15 d 08:40"}
+    net = network(tmp_path, ROW, trips, trips_txt=BLOCK + "L,week,t,x\nM,week,u,x\nN,week,w,x\n")
+    (journey,) = ask(net, "a", "c", "07:50", window=1200).journeys
+    assert ([leg.stay_seated for leg in journey.legs], journey.transfers) == ([False, False], 1)

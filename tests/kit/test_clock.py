@@ -25,7 +25,7 @@ def test_a_clock_without_a_file_shows_real_time_and_cannot_be_moved() -> None:
 
 def test_moving_one_clock_moves_every_clock_of_the_home(tmp_path: Path) -> None:
     mine, other = Clock(tmp_path / "clock.json"), Clock(tmp_path / "clock.json")
-    assert abs(other.now() - datetime.now(UTC)) < timedelta(seconds=5)
+    assert abs(other.now() - datetime.now(UTC)) < timedelta(minutes=1)
     mine.move(NOON, rate=0)
     assert other.now() == NOON
     other.advance(timedelta(hours=36))
@@ -34,7 +34,7 @@ def test_moving_one_clock_moves_every_clock_of_the_home(tmp_path: Path) -> None:
 
 def test_a_clock_runs_at_its_rate(tmp_path: Path) -> None:
     clock = Clock(tmp_path / "clock.json")
-    clock.move(NOON, rate=100_000)
+    clock.move(NOON, rate=10_000)
     assert clock.now() < clock.now() < NOON + timedelta(days=7)
 
 

@@ -220,7 +220,7 @@ def test_accounts_are_opened_once_and_keep_their_kind(session: Session) -> None:
         service.open_account(session, "Carpool drivers", AccountKind.ASSET, "Conducteurs")
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
 @given(
     happenings=st.lists(
         st.tuples(

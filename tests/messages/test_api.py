@@ -52,7 +52,7 @@ class Town:
         return f"Bearer {issue(self._key, role.value, role, NOW, timedelta(hours=1))}"
 
     def ask(self, role: Role) -> httpx.Client:
-        return httpx.Client(base_url=self.address, headers={"Authorization": self.bearer(role)}, timeout=30)
+        return httpx.Client(base_url=self.address, headers={"Authorization": self.bearer(role)}, timeout=120)
 
     def sell(self, party: str, key: str) -> None:
         postings = (Posting(Chart.TRAVELLERS, 100, party), Posting(Chart.DEFERRED, -100, party))
@@ -115,7 +115,7 @@ def test_the_outbox_is_read_page_by_page(town: Town) -> None:
     ],
 )
 def test_only_those_who_need_it_read_it(town: Town, path: str, roles: set[Role]) -> None:
-    assert httpx.get(f"{town.address}{path}").status_code == 401
+    assert httpx.get(f"{town.address}{path}", timeout=120).status_code == 401
     for role in Role:
         with town.ask(role) as somebody:
             assert (somebody.get(path).status_code == 200) == (role in roles), role

@@ -142,7 +142,7 @@ def open_town(
     clock = Clock(home / "clock.json")
     clock.move(MORNING, rate=0)
     app = create_app(engine=engine, clock=clock, home=home)
-    with serve(app) as address, AppClient(base_url=address, timeout=60) as http:
+    with serve(app) as address, AppClient(base_url=address, timeout=120) as http:
         http.app = app
         yield TaxiTown(http, clock, database_url)
 

@@ -120,7 +120,7 @@ def test_one_key_sent_many_times_at_once_is_one_booking(taxi_town: TaxiTown) -> 
     address = str(taxi_town.http.base_url)
 
     def book(_: int) -> httpx.Response:
-        with httpx.Client(base_url=address, timeout=60) as http:
+        with httpx.Client(base_url=address, timeout=120) as http:
             return http.post("/v1/ondemand/bookings", json=body, headers={"Idempotency-Key": "mine"})
 
     with ThreadPoolExecutor(20) as pool:
@@ -135,7 +135,7 @@ def test_a_hold_is_confirmed_once_however_often_it_is_asked(taxi_town: TaxiTown)
     address = str(taxi_town.http.base_url)
 
     def confirm(_: int) -> int:
-        with httpx.Client(base_url=address, timeout=60) as http:
+        with httpx.Client(base_url=address, timeout=120) as http:
             return http.post(f"/v1/ondemand/bookings/{held['id']}/confirm", json={}).status_code
 
     with ThreadPoolExecutor(10) as pool:

@@ -99,7 +99,7 @@ def serving(home: Path, url: str) -> Iterator[Server]:
 def get_quotes(server: Server) -> list[str]:
     """Return the quotes of a way there and another one later."""
     home, station = {"lat": 47.0, "lon": 5.0, "name": "home"}, {"lat": 47.0, "lon": 5.1055, "stop_id": "gare"}
-    with httpx.Client(base_url=f"http://127.0.0.1:{server.port}", timeout=60) as http:
+    with httpx.Client(base_url=f"http://127.0.0.1:{server.port}", timeout=120) as http:
         found = []
         for ends, hour in (((home, station), 9), ((station, home), 12)):
             body = {"from": ends[0], "to": ends[1], "at": MORNING.replace(hour=hour).isoformat()}

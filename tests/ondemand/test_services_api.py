@@ -71,7 +71,7 @@ def served(test_cluster: str, tmp_path_factory: pytest.TempPathFactory) -> Itera
         load_gtfs(pack(folder / "valley.zip", files()), "valley", url, now=datetime(2026, 11, 22, tzinfo=UTC))
         engine = open_engine(url)
         app = create_app(engine=engine, clock=Clock(), home=folder)
-        with serve(app) as address, httpx.Client(base_url=address, timeout=30) as http:
+        with serve(app) as address, httpx.Client(base_url=address, timeout=120) as http:
             yield Office(url, http, app.state.token_key)
         engine.dispose()
 

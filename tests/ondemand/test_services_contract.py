@@ -38,7 +38,7 @@ def http(test_cluster: str, tmp_path_factory: pytest.TempPathFactory) -> Iterato
         engine = open_engine(url)
         with (
             serve(create_app(engine=engine, clock=Clock(), home=folder)) as address,
-            httpx.Client(base_url=address, timeout=30) as client,
+            httpx.Client(base_url=address, timeout=120) as client,
         ):
             yield client
         engine.dispose()

@@ -59,7 +59,7 @@ def served(test_cluster: str, tmp_path_factory: pytest.TempPathFactory) -> Itera
         clock = Clock(valley.home / "clock.json")
         clock.move(NOW, 0)
         app = create_app(engine=engine, clock=clock, home=valley.home)
-        with serve(app) as address, httpx.Client(base_url=address, timeout=30) as client:
+        with serve(app) as address, httpx.Client(base_url=address, timeout=120) as client:
             yield Served(valley, client, clock, LiveWatch(url, valley.home), app.state.token_key, app.state.live_feeds)
         engine.dispose()
 

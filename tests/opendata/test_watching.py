@@ -16,7 +16,7 @@ from tests.conftest import new_database, serve
 from mobigo.db.engine import libpq_conninfo, open_engine
 from mobigo.journeys.service import build_network
 from mobigo.kit.clock import Clock
-from mobigo.opendata import store, watch_store
+from mobigo.opendata import store, watch_store, watching
 from mobigo.opendata.making import Publisher
 from mobigo.opendata.model import Severity
 from mobigo.opendata.score import ZONE
@@ -45,7 +45,8 @@ def watch(test_cluster: str, tmp_path_factory: pytest.TempPathFactory) -> Iterat
         Press(url, home, publisher, NOW).publish([SET])
         build_network(url, home, NOW, days_ahead=1)
         engine = open_engine(url)
-        with serve(create_app(engine=engine, clock=clock, home=home)) as address:
+        with serve(create_app(engine=engine, clock=clock, home=home)) as address, pytest.MonkeyPatch.context() as calm:
+            calm.setattr(watching, "PATIENCE", 120.0)  # nothing is too slow, however busy the machine is
             yield Watch(url, replace(publisher, url=f"{address}/opendata"), NOW)
         engine.dispose()
 
@@ -164,7 +165,7 @@ def test_ids_that_no_timetable_has_are_found(connection: psycopg.Connection[Any]
 
 def test_programs_and_people_see_how_good_data_are(watch: Watch) -> None:
     watch.run()
-    with httpx.Client(base_url=watch.publisher.url, timeout=30, follow_redirects=True) as http:
+    with httpx.Client(base_url=watch.publisher.url, timeout=120, follow_redirects=True) as http:
         told = {one["id"]: one for one in http.get("/quality.json").json()["datasets"]}
         one = http.get(f"/{SET}/quality.json").json()
         assert told[SET] == one

@@ -56,7 +56,7 @@ def test_who_is_asked_to_stop_hands_over_the_best_so_far(monkeypatch: pytest.Mon
     monkeypatch.setattr(crew, "EVERY", 0.05)
     begun = time.monotonic()
     found = solve_together(
-        {"morning": task(3, stops=60, seconds=600.0, work=None)}, progress=lambda *_: None, stopped=lambda: True
+        {"morning": task(3, stops=60, seconds=6_000.0, work=None)}, progress=lambda *_: None, stopped=lambda: True
     )
-    assert time.monotonic() - begun < 120
+    assert time.monotonic() - begun < 1_000
     assert sorted(stop for route in found["morning"].solved.plan.routes for stop in route.stops) == list(range(60))

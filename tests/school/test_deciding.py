@@ -39,7 +39,7 @@ def http(test_cluster: str, tmp_path_factory: pytest.TempPathFactory) -> Iterato
         token = issue(read_key(folder), "claire", Role.SCHOOL, datetime.now(UTC), timedelta(hours=1))
         with (
             serve(create_app(engine=engine, clock=Clock(), home=folder)) as address,
-            httpx.Client(base_url=address, headers={"Authorization": f"Bearer {token}"}, timeout=60) as client,
+            httpx.Client(base_url=address, headers={"Authorization": f"Bearer {token}"}, timeout=120) as client,
         ):
             for text in LISTS:
                 client.post(f"{YEAR}/import", files={"file": ("liste.csv", text)}).raise_for_status()

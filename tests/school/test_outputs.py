@@ -86,7 +86,7 @@ class School:
         if role is not None:
             token = issue(read_key(self.folder), "anne", role, datetime.now(UTC), timedelta(hours=1))
             headers = {"Authorization": f"Bearer {token}"}
-        return AppClient(base_url=address, timeout=60, headers=headers)
+        return AppClient(base_url=address, timeout=120, headers=headers)
 
     def close(self) -> None:
         for one in (self.staff, self.auditor, self.anybody):

@@ -72,7 +72,7 @@ class Served:
         return {"Authorization": f"Bearer {issue(self._key, role, Role(role), datetime.now(UTC), timedelta(hours=1))}"}
 
     def client(self, role: str | None) -> httpx.Client:
-        return httpx.Client(base_url=self.address, headers=self.headers(role), timeout=60)
+        return httpx.Client(base_url=self.address, headers=self.headers(role), timeout=120)
 
 
 @pytest.fixture(scope="module")

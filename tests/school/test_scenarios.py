@@ -80,7 +80,7 @@ def school(test_cluster: str, tmp_path_factory: pytest.TempPathFactory) -> Itera
         token = issue(read_key(folder), "anne", Role.SCHOOL, datetime.now(UTC), timedelta(hours=1))
         with (
             serve(app) as address,
-            AppClient(base_url=address, timeout=60, headers={"Authorization": f"Bearer {token}"}) as http,
+            AppClient(base_url=address, timeout=120, headers={"Authorization": f"Bearer {token}"}) as http,
         ):
             for name, text in LISTS.items():
                 answer = http.post(f"{YEAR}/import", files={"file": (name, text.encode())})

@@ -125,7 +125,7 @@ def test_a_place_in_a_car_is_bought_with_its_journey_and_paid_once(market: Marke
 
     # nobody unknown gets into a car, and nothing is left of who tried
     anonymous = httpx.post(
-        f"{market.served.address}/v1/tickets/orders", json={"offers": [offered["offer"]]}, timeout=30
+        f"{market.served.address}/v1/tickets/orders", json={"offers": [offered["offer"]]}, timeout=120
     )
     assert (anonymous.status_code, anonymous.json()["code"]) == (400, "sign_in_first")
     assert (market.seats(), market.read("SELECT state FROM ticket_order")) == ([], [])
@@ -164,7 +164,7 @@ def test_pages_say_at_once_that_it_needs_an_account(market: Market) -> None:
     journey, quote = market.plan()
     form = {"journey": journey["id"], "option": quote, "travellers": "1", "lang": "en"}
     headers = {"Sec-Fetch-Site": "same-origin", "Accept-Language": "en"}
-    answer = httpx.post(f"{market.served.address}/buy", data=form, headers=headers, timeout=30)
+    answer = httpx.post(f"{market.served.address}/buy", data=form, headers=headers, timeout=120)
     assert answer.status_code == 422
     assert "This needs an account" in answer.text
     assert 'name="phone"' not in answer.text

@@ -87,7 +87,7 @@ class Customer:
         headers = {"Idempotency-Key": f"{self._number}-{key}"} if key else {}
         while time.monotonic() < self._give_up:
             try:
-                answer = httpx.post(f"{self._address}/v1/tickets/{path}", json=body, headers=headers, timeout=30)
+                answer = httpx.post(f"{self._address}/v1/tickets/{path}", json=body, headers=headers, timeout=120)
             except httpx.TransportError:
                 time.sleep(0.1)
                 continue

@@ -55,6 +55,14 @@ def test_a_booked_ride_is_held_with_the_order_and_its_debt_paid_by_it(shop: Shop
     assert shop.books() == {"provider": 300, "deferred": -300}
 
 
+def test_a_ticket_is_of_one_traveller(shop: Shop) -> None:
+    key = shop.pay(shop.order("coach_carnet"))["parts"][0]["ticket"]
+    quote = shop.town.quote(9, persons=2)
+    one, both = [{"held": [key]}, {}], [{"held": [key]}, {"held": [key]}]
+    assert shop.offer(quotes=[quote], travellers=one)["offers"]
+    assert shop.offer(quotes=[quote], travellers=both, status=400)["code"] == "ticket_held_twice"
+
+
 def test_a_declined_card_leaves_the_order_held_for_another(shop: Shop) -> None:
     order = shop.order("coach_month")
     declined = shop.pay(order, "pm_card_visa_chargeDeclined")

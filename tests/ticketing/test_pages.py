@@ -69,7 +69,7 @@ def open_till(engine: Engine, home: Path, database_url: str, fake: FakeStripe) -
     clock.move(MORNING, rate=0)
     provider = Stripe("sk_test_1", (SECRET,), f"http://{fake.address}", (fake.address,))
     app = create_app(engine=engine, clock=clock, home=home, provider=provider, public_url=PUBLIC)
-    with serve(app) as address, AppClient(base_url=address, timeout=60) as http:
+    with serve(app) as address, AppClient(base_url=address, timeout=120) as http:
         http.app = app
         yield Till(TaxiTown(http, clock, database_url), fake)
 

@@ -43,7 +43,7 @@ def device(desk: Desk) -> object:
 
 
 @schema.parametrize()
-@settings(max_examples=4, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=4, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
 def test_routes_are_as_they_are_described(desk: Desk, device: object, case: Case) -> None:
     role = next((role for begins, role in ROLES.items() if case.path.startswith(begins)), Role.TRAVELLER)
     token = issue(read_key(desk.home), "anna", role, desk.now, timedelta(days=1))

@@ -81,7 +81,9 @@ class Region:
         """Read a ticket's code from its picture, by a decoder that is not ours."""
         answer = self.http.get(f"/v1/tickets/{key}/code.png", params={"format": format_})
         assert answer.status_code == 200, answer.text
-        (found,) = zxingcpp.read_barcodes(np.asarray(Image.open(BytesIO(answer.content)).convert("L")))
+        picture = np.asarray(Image.open(BytesIO(answer.content)).convert("L"))
+        kinds = (zxingcpp.BarcodeFormat.QRCode, zxingcpp.BarcodeFormat.AztecCode)
+        (found,) = zxingcpp.read_barcodes(picture, kinds)  # in some patterns there are bars of other kinds
         return bytes(found.bytes)
 
     def books(self) -> dict[str, int]:
@@ -107,7 +109,7 @@ def region(engine: Engine, database_url: str, home: Path) -> Iterator[Region]:
     signer = Signer(home / "signer", "mobigo")
     make_bundle(engine, signer, MONDAY)
     app = create_app(engine=engine, clock=clock, home=home)
-    with serve(app) as address, AppClient(base_url=address, timeout=60) as http:
+    with serve(app) as address, AppClient(base_url=address, timeout=120) as http:
         http.app = app
         yield Region(http, Yard(engine, signer, clock, address, home), database_url)
 

@@ -111,7 +111,7 @@ class Yard:
     def call(self, device: Device | None = None, at: datetime | None = None) -> httpx.Client:
         """Open a client, as a device if one is given, by the device's clock."""
         headers = {"Authorization": f"Bearer {device.write_pass(at or self.now)}"} if device else {}
-        return httpx.Client(base_url=self.address, timeout=30, verify=False, headers=headers)
+        return httpx.Client(base_url=self.address, timeout=120, verify=False, headers=headers)
 
     def flags(self, *devices: Device) -> list[dict[str, Any]]:
         """List what cannot be right in what some devices saw."""

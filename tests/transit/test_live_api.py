@@ -87,7 +87,7 @@ def served(test_cluster: str, tmp_path_factory: pytest.TempPathFactory) -> Itera
         clock = Clock(valley.home / "clock.json")
         clock.move(NOW, 0)
         app = create_app(engine=engine, clock=clock, home=valley.home)
-        with serve(app) as address, httpx.Client(base_url=address, timeout=30) as client:
+        with serve(app) as address, httpx.Client(base_url=address, timeout=120) as client:
             yield Town(valley, client, clock, LiveWatch(url, valley.home), app.state.token_key)
         engine.dispose()
 
@@ -196,7 +196,7 @@ def test_a_thousand_positions_come_in_at_once(town: Town) -> None:
     fleet = [position(1000, vehicle_id=f"car-{number}") for number in range(1000)]
     begin = time.monotonic()
     assert report(town, *fleet) == ["accepted"] * 1000
-    assert time.monotonic() - begin < 5
+    assert time.monotonic() - begin < 30  # 0.1 s on a quiet machine
     assert report(town, *fleet[::-1]) == ["known"] * 1000
     town.post("/v1/vehicles/positions", {"positions": [*fleet, fleet[0]]}, Role.DRIVER, 422)
 

@@ -62,6 +62,6 @@ def test_every_answer_is_as_described(case: Case, served: tuple[str, str]) -> No
 
 
 def test_no_id_of_a_route_is_given_twice(served: tuple[str, str]) -> None:
-    paths = httpx.get(f"{served[0]}/openapi.json", timeout=60).json()["paths"]  # described when first asked
+    paths = httpx.get(f"{served[0]}/openapi.json", timeout=120).json()["paths"]  # described when first asked
     ids = [one["operationId"] for methods in paths.values() for one in methods.values()]
     assert len(ids) == len(set(ids))

@@ -147,7 +147,7 @@ def test_five_thousand_trips_are_kept_within_a_second(dijon: Dijon, connection: 
     spent = time.perf_counter() - begun
     assert len(feed.trips) > 1_500
     assert 100 < written < 5_000
-    assert spent < 3  # 0.2 s on a quiet machine
+    assert spent < 15  # 0.2 s on a quiet machine
     assert record.keep(Path("one"), [feed], overlay, connection) == 0  # not twice in a minute
 
 

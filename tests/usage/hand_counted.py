@@ -138,7 +138,7 @@ def serve_town(test_cluster: str, folder: Path) -> Iterator[tuple[AppClient, str
         clock.move(NOW, 0)
         engine = open_engine(url)
         app = create_app(engine=engine, clock=clock, home=folder)
-        with serve(app) as address, AppClient(base_url=address, timeout=30) as http:
+        with serve(app) as address, AppClient(base_url=address, timeout=120) as http:
             http.app = app
             yield http, url
         engine.dispose()

@@ -41,7 +41,7 @@ def http(land: Land) -> Iterator[httpx.Client]:
     """The valley, served."""
     engine = open_engine(land.url)
     app = create_app(engine=engine, clock=Clock(), home=land.home)
-    with serve(app) as address, httpx.Client(base_url=address, timeout=30) as client:
+    with serve(app) as address, httpx.Client(base_url=address, timeout=120) as client:
         yield client
     engine.dispose()
 

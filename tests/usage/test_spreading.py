@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -80,8 +81,10 @@ def test_workers_of_a_scheduler_elsewhere_are_asked() -> None:
         with spreading.open_crew(cluster.scheduler_address) as crew:
             assert dict(crew.work(invert, [2, 4])) == {2: 0.5, 4: 0.25}
         cluster.scale(0)
+        while cluster.scheduler.workers:
+            time.sleep(0.01)
         with pytest.MonkeyPatch.context() as hurried:
-            hurried.setattr(spreading, "PATIENCE", 1.0)
+            hurried.setattr(spreading, "PATIENCE", 5.0)
             with (
                 pytest.raises(Unavailable, match="has no worker; start one with `dask worker tcp://"),
                 spreading.open_crew(cluster.scheduler_address),

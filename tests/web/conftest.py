@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import httpx
 import pytest
-from playwright.sync_api import sync_playwright
+from playwright.sync_api import expect, sync_playwright
 from tests.conftest import new_database, serve
 
 from mobigo.cli.region import load_demonstration
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from fastapi import FastAPI
-    from playwright.sync_api import Browser, BrowserContext, Page, Request, Response
+    from playwright.sync_api import Browser, BrowserContext, Locator, Page, Request, Response
 
 ROOT = Path(__file__).parents[2]
 OUT = ROOT / "out"
@@ -45,6 +45,11 @@ ARGUMENTS = (
 )
 
 MONDAY = datetime(2026, 11, 23, 6, 40, tzinfo=UTC)
+
+PATIENCE = 180_000
+"""Milliseconds that a page may take on a machine that does much else."""
+
+PLAN = "/?from=Semur-en-Auxois&to=Dijon&date=2026-11-23&time=07:00&window=480"
 
 DESKTOP = {"width": 1360, "height": 850}
 PHONE = {"width": 390, "height": 844}
@@ -70,6 +75,7 @@ def site(test_cluster: str, tmp_path_factory: pytest.TempPathFactory) -> Iterato
         engine = open_engine(url)
         app = create_app(engine=engine, clock=clock, home=home)
         with serve(app) as address:
+            httpx.get(address + PLAN, timeout=600).raise_for_status()  # no page waits until kernels are compiled
             yield Site(address, app)
         engine.dispose()
 
@@ -77,7 +83,7 @@ def site(test_cluster: str, tmp_path_factory: pytest.TempPathFactory) -> Iterato
 @pytest.fixture(scope="session")
 def http() -> Iterator[httpx.Client]:
     """A client for `site`."""
-    with httpx.Client(timeout=30) as client:
+    with httpx.Client(timeout=120) as client:
         yield client
 
 
@@ -106,6 +112,7 @@ def browser() -> Iterator[Browser]:
         pytest.skip(f"no Chromium at {CHROMIUM}: apt-get install chromium")
     if find_library("atomic") is None:
         pytest.skip("what drives Chromium does not start: apt-get install libatomic1")
+    expect.set_options(timeout=PATIENCE)
     with sync_playwright() as play:
         browser = play.chromium.launch(executable_path=CHROMIUM, args=list(ARGUMENTS))
         yield browser
@@ -151,11 +158,17 @@ def visit(site: Site, browser: Browser, request: pytest.FixtureRequest) -> Itera
     """A visitor; a test says how they browse by ``@pytest.mark.parametrize("visit", [{...}], indirect=True)``."""
     options = {"viewport": DESKTOP, "locale": "fr-FR", **getattr(request, "param", {})}
     context = browser.new_context(**options)
-    context.set_default_timeout(20_000)
+    context.set_default_timeout(PATIENCE)
     visit = Visit(context, site.address)
     yield visit
     visit.check()
     context.close()
+
+
+def follow(link: Locator) -> None:
+    """Click what leads to another page, and wait until that page is there: a click alone returns on the old one."""
+    with link.page.expect_navigation():
+        link.click()
 
 
 def keep(page: Page, name: str) -> Path:
@@ -178,6 +191,7 @@ def violations(page: Page) -> list[str]:
     """Run axe on a page: WCAG 2.2 A and AA, and best practice."""
     if not AXE.exists():
         pytest.skip("axe-core is not installed: npm ci --ignore-scripts")
+    page.wait_for_load_state()
     page.evaluate(AXE.read_text())
     found = page.evaluate(
         """axe.run(document, {runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice']})

@@ -48,7 +48,7 @@ def town(engine: Engine, home: Path, database_url: str) -> Iterator[TaxiTown]:
 @contextmanager
 def sign_in(town: TaxiTown, role: Role, user: str = "") -> Iterator[httpx.Client]:
     """Sign in on the page; a browser with its cookie."""
-    with httpx.Client(base_url=town.http.base_url, timeout=30, follow_redirects=True) as browser:
+    with httpx.Client(base_url=town.http.base_url, timeout=120, follow_redirects=True) as browser:
         token = town.token(role, user)["Authorization"].removeprefix("Bearer ")
         browser.post("/sign-in", data={"token": token})
         assert browser.cookies
@@ -228,7 +228,7 @@ def test_another_site_makes_nobody_book(town: TaxiTown, desk: httpx.Client) -> N
 
 
 def test_signing_in_needs_a_token_of_this_home_that_lasts(town: TaxiTown) -> None:
-    with httpx.Client(base_url=town.http.base_url) as browser:
+    with httpx.Client(base_url=town.http.base_url, timeout=120) as browser:
         wrong = browser.post("/sign-in", data={"token": "nonsense"})
         assert wrong.status_code == 403
         assert not wrong.cookies

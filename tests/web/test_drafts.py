@@ -39,7 +39,7 @@ def land(test_cluster: str, tmp_path_factory: pytest.TempPathFactory) -> Iterato
 def town(land: Land) -> Iterator[httpx.Client]:
     engine = open_engine(land.url)
     app = create_app(engine=engine, clock=Clock(), home=land.home)
-    with serve(app) as address, httpx.Client(base_url=address, timeout=30, follow_redirects=True) as client:
+    with serve(app) as address, httpx.Client(base_url=address, timeout=120, follow_redirects=True) as client:
         client.headers["Origin"] = address
         enter(land, client, Role.DISPATCHER)
         yield client

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import psycopg
 import pytest
-from tests.web.conftest import MONDAY, keep, violations
+from tests.web.conftest import MONDAY, follow, keep, violations
 from tests.web.test_staff_browser import sign_in
 
 from mobigo.accounts.model import Role
@@ -75,16 +75,16 @@ def test_without_scripts_on_a_small_screen_a_draft_is_made_and_asked_for(
 ) -> None:
     page = sign_in(visit, site.app, Role.DISPATCHER, "dominique", HOME)
     page.get_by_label("Nom").fill("Un quart d’heure plus tôt")  # noqa: RUF001  as it is written
-    page.get_by_role("button", name="Créer le projet").click()
+    follow(page.get_by_role("button", name="Créer le projet"))
     page.get_by_text("Décaler des courses").click()
     form = page.locator("form:has(input[value=move_trips])")
     form.get_by_label("Nombre de minutes").fill("15")
     form.get_by_label("Dans quel sens").select_option("earlier")
-    form.get_by_role("button", name="Ajouter").click()
+    follow(form.get_by_role("button", name="Ajouter"))
     assert "15 min plus tôt" in page.locator(".changes").inner_text()
-    page.get_by_role("button", name="Vérifier").click()
+    follow(page.get_by_role("button", name="Vérifier"))
     assert "Tous les changements sont possibles" in page.locator("main").inner_text()
-    page.get_by_role("button", name="Essayer").click()
+    follow(page.get_by_role("button", name="Essayer"))
     assert "En attente" in page.locator("main").inner_text()
 
 

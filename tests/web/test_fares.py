@@ -52,7 +52,7 @@ def town(test_cluster: str, tmp_path_factory: pytest.TempPathFactory) -> Iterato
         clock.move(NOW, 0)
         with (
             serve(create_app(engine=engine, clock=clock, home=home)) as address,
-            Visitor(base_url=address, timeout=30) as visitor,
+            Visitor(base_url=address, timeout=120) as visitor,
         ):
             visitor.key = read_key(home)
             yield visitor

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 from tests.web.conftest import MONDAY, PHONE, keep, violations
 
+from mobigo.opendata import watching
 from mobigo.opendata.making import Publisher
 from mobigo.opendata.service import Press
 from mobigo.opendata.watching import Watch
@@ -27,9 +28,11 @@ def _watched(site: Site) -> None:
     home = site.app.state.shelf._folder.parent
     publisher = Publisher("La Région", "https://region.example", f"{site.address}/opendata")
     Press(url, home, publisher, MONDAY).publish([SET])
-    for days, where in ((3, "/opendata"), (2, "/nowhere"), (0, "/opendata")):
-        seen = replace(publisher, url=f"{site.address}{where}")
-        Watch(url, seen, MONDAY - timedelta(days=days)).run()
+    with pytest.MonkeyPatch.context() as calm:
+        calm.setattr(watching, "PATIENCE", 120.0)  # nothing is too slow, however busy the machine is
+        for days, where in ((3, "/opendata"), (2, "/nowhere"), (0, "/opendata")):
+            seen = replace(publisher, url=f"{site.address}{where}")
+            Watch(url, seen, MONDAY - timedelta(days=days)).run()
 
 
 @pytest.mark.usefixtures("_watched")

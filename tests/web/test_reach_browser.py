@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-from tests.web.conftest import OUT, PHONE, keep, violations
+from tests.web.conftest import OUT, PHONE, follow, keep, violations
 
 if TYPE_CHECKING:
     from tests.web.conftest import Visit
@@ -20,7 +20,7 @@ QUESTION = (
 def test_it_needs_no_scripts(visit: Visit) -> None:
     page = visit.open("/reach")
     page.get_by_role("textbox", name="Lieu").fill("Semur-en-Auxois")
-    page.get_by_role("button", name="Montrer").click()
+    follow(page.get_by_role("button", name="Montrer"))
     assert page.get_by_role("heading", level=1).inner_text() == "Jusqu'où peut-on aller ?"
     page = visit.open(QUESTION)
     assert page.locator(".reach-map path.band").count() == 4

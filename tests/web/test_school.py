@@ -38,7 +38,7 @@ def office(test_cluster: str, tmp_path_factory: pytest.TempPathFactory) -> Itera
         load_osm(write_osm(folder, STREETS), url, now=datetime(2026, 9, 1, tzinfo=UTC))
         engine = open_engine(url)
         app = create_app(engine=engine, clock=Clock(), home=folder)
-        with serve(app) as address, AppClient(base_url=address, timeout=60, follow_redirects=True) as http:
+        with serve(app) as address, AppClient(base_url=address, timeout=120, follow_redirects=True) as http:
             yield Office(http, url, folder)
         engine.dispose()
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import psycopg
 import pytest
-from tests.web.conftest import MONDAY, PHONE, keep, violations
+from tests.web.conftest import MONDAY, PHONE, follow, keep, violations
 from tests.web.test_staff_browser import sign_in
 
 from mobigo.accounts.model import Role
@@ -74,7 +74,7 @@ def check_page(page: Page, name: str) -> None:
 def test_years_scenarios_and_comparisons_keep_nobody_out(visit: Visit, site: Any, planned: Planned) -> None:  # noqa: ANN401
     page = sign_in(visit, site.app, Role.SCHOOL, "claire", HOME)
     check_page(page, "school-years")
-    page.get_by_role("link", name=YEAR).click()
+    follow(page.get_by_role("link", name=YEAR))
     check_page(page, "school-year")
     for address, name in (
         (f"{HOME}/scenarios/{planned.today}", "school-scenario"),
@@ -137,7 +137,7 @@ def test_progress_comes_by_itself_and_the_best_is_kept_when_asked(visit: Visit, 
     assert "calcul en cours" in page.locator("#progress-said").inner_text()
     keep(page, "school-progress")
     assert violations(page) == []
-    page.get_by_role("button", name="Arrêter et garder le meilleur").click()
+    follow(page.get_by_role("button", name="Arrêter et garder le meilleur"))
     with psycopg.connect(planned.conninfo) as connection:
         assert scenario_store.is_cancelled(connection, planned.plan)
         scenario_store.fail_plan(connection, planned.plan, "stopped by a test", MONDAY)
@@ -151,8 +151,8 @@ def test_without_scripts_a_change_is_tried_on_a_small_screen(visit: Visit, site:
     page = sign_in(visit, site.app, Role.SCHOOL, "claire", f"{HOME}/scenarios/{planned.other}")
     page.get_by_text("Changer un horaire").click()
     page.get_by_label("Nouvelle heure").fill("05:00")
-    page.get_by_role("button", name="Essayer sur le plan").locator("visible=true").click()
+    follow(page.get_by_role("button", name="Essayer sur le plan").locator("visible=true"))
     assert "matin à 05:00" in page.locator("[role=status]").first.inner_text()
-    page.get_by_role("button", name="Ajouter").first.click()
+    follow(page.get_by_role("button", name="Ajouter").first)
     assert "matin à 05:00" in page.locator("#changes + ol, .changes").first.inner_text()
     keep(page, "school-tried-phone")

@@ -7,7 +7,8 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from tests.web.conftest import MONDAY, PHONE, keep, violations
+from playwright.sync_api import expect
+from tests.web.conftest import MONDAY, PHONE, follow, keep, violations
 
 from mobigo.accounts.model import Role
 from mobigo.accounts.token import issue
@@ -86,10 +87,10 @@ def test_the_desk_needs_no_script(visit: Visit, site: Any) -> None:  # noqa: ANN
     page.get_by_label("Départ", exact=True).fill(VILLAGE)
     page.get_by_label("Arrivée", exact=True).fill(STATION)
     page.locator("#time").fill("15:00")
-    page.get_by_role("button", name="Chercher des trajets").click()
-    page.get_by_role("button", name="Réserver", exact=True).click()
+    follow(page.get_by_role("button", name="Chercher des trajets"))
+    follow(page.get_by_role("button", name="Réserver", exact=True))
     assert "Je récapitule : Sans Script" in page.locator(".readback").inner_text()
-    page.get_by_role("button", name="Annuler ces trajets").click()
+    follow(page.get_by_role("button", name="Annuler ces trajets"))
     assert "C’est annulé" in page.locator("main").inner_text()  # noqa: RUF001  as it is printed
 
 
@@ -110,20 +111,21 @@ def test_the_sheet_works_on_a_phone_without_a_network(visit: Visit, site: Any) -
     visit.context.set_offline(True)
     stop.get_by_role("button", name="En route").click()
     stop.get_by_role("button", name="Sur place").click()
-    page.wait_for_selector("#offline:not([hidden])")
-    assert "À envoyer : 2" in page.locator("#offline").inner_text()
+    expect(page.locator("#offline")).to_contain_text("À envoyer : 2")
     assert violations(page) == []
     keep(page, "sheet-offline")
     page.reload()  # out of the browser's own keeping
     stop = page.locator("li", has_text="Sans Réseau").first
-    assert "véhicule arrivé" in stop.inner_text()
-    assert not stop.get_by_role("button", name="En route").is_visible()
+    expect(stop).to_contain_text("véhicule arrivé")
+    expect(stop.get_by_role("button", name="En route")).to_be_hidden()
+    expect(page.locator("#offline")).to_contain_text("À envoyer : 2")
     visit.context.set_offline(False)
-    page.wait_for_selector("#offline[hidden]", state="attached")
-    stop.get_by_role("button", name="À bord").click()
-    page.wait_for_selector("#offline[hidden]", state="attached")
+    expect(page.locator("#offline")).to_be_hidden()
+    with page.expect_response("**/driver/moves"):
+        stop.get_by_role("button", name="À bord").click()
+    expect(page.locator("#offline")).to_be_hidden()
     page.reload()
-    assert page.locator("li", has_text="Sans Réseau").last.get_by_role("button", name="Déposé").is_visible()
+    expect(page.locator("li", has_text="Sans Réseau").last.get_by_role("button", name="Déposé")).to_be_visible()
     visit.complaints.clear()  # what the browser says of a missing network
 
 

@@ -6,7 +6,7 @@ from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from tests.web.conftest import MONDAY, keep, violations
+from tests.web.conftest import MONDAY, follow, keep, violations
 from tests.web.test_staff_browser import sign_in
 
 from mobigo.accounts.model import Role
@@ -53,7 +53,7 @@ def test_without_scripts_on_a_small_screen_the_period_is_changed_and_a_file_take
     page.get_by_label("Du", exact=True).fill("2026-11-16")
     page.get_by_label("Au", exact=True).fill("2026-11-20")
     page.get_by_label("Jours", exact=True).select_option("school_day")
-    page.get_by_role("button", name="Afficher").click()
+    follow(page.get_by_role("button", name="Afficher"))
     assert "5 jours comptés sur 5" in page.locator("main").inner_text()
     with page.expect_download() as loading:
         page.get_by_role("link", name="Tout le classeur").click()

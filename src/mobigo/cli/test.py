@@ -32,7 +32,6 @@ def test(*, everything: bool, yes: bool, arguments: tuple[str, ...]) -> None:
     if "MOBIGO_TEST_DATA" in os.environ:
         kept["MOBIGO_TEST_DATA"] = str(given / os.environ["MOBIGO_TEST_DATA"])
     chosen = ["-n", "auto", "--maxprocesses", str(MANY), "--dist", "loadfile"]
-    if not everything:
-        chosen += ["-m", "not slow"]
+    chosen += ["--hypothesis-profile=default"] if everything else ["-m", "not slow"]
     command = [sys.executable, "-m", "pytest", *chosen, *arguments]
     os.execve(sys.executable, command, kept)  # noqa: S606  pytest's last line and exit code are ours

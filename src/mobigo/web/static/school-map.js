@@ -74,12 +74,14 @@ export async function open(chart, data) {
   function draw() {
     const session = drawn.sessions?.find(one => one.name === choice?.value) ?? drawn.sessions?.[0];
     const way = run => run.stops ? [...run.line] : run.line;
+    chart.dataset.state = 'moving'; // until what follows is drawn
     map.getSource('runs')?.setData(collection((session?.runs ?? drawn.lines).map(run =>
       line(way(run), {id: run.id ?? '', color: run.color ?? colour(run.vehicle), vehicle: run.vehicle ?? 0, pupils: run.pupils, school: run.school ?? '', chosen: run.id !== undefined && run.id === chosen}))));
     map.getSource('places')?.setData(collection([
       ...drawn.schools.map(one => point(one.at, {...one, kind: 'school', pupils: 0})),
       ...[...stops.values()].map(one => point(one.at, {kind: 'stop', ...one})),
     ]));
+    map.triggerRepaint();
   }
   choice?.addEventListener('change', () => { chosen = null; draw(); });
   colourScheme.addEventListener('change', () => { map.setStyle(look(sheet, ground)); map.once('styledata', draw); });
