@@ -106,7 +106,7 @@ def test_rides_that_one_vehicle_can_share_are_put_together(solver: Solver) -> No
     runs = [empty_run(1, at(0, 0)), empty_run(2, at(0, 0))]
     asks = {"a": ask(at(1, 0), at(12, 0), HOUR), "b": ask(at(1.1, 0), at(12.1, 0), HOUR)}
     apart = [*book(runs[:1], {"a": asks["a"]}), *book(runs[1:], {"b": asks["b"]})]
-    found = rearrange(apart, CROW, solver, now=START - HOUR, seconds=5, services=dict.fromkeys(asks, "s"))
+    found = rearrange(apart, CROW, solver, now=START - HOUR, seconds=60, services=dict.fromkeys(asks, "s"))
     after = merge(apart, found.runs)
     assert sorted(len(run.events) for run in after) == [0, 4]
     assert found.after < 0.6 * found.before
@@ -159,7 +159,7 @@ def test_legs_that_are_locked_held_or_of_another_service_stay(solver: Solver) ->
     services = {"locked": "s", "held": "s", "other": "t"}
     found = rearrange(apart, CROW, solver, now=START - HOUR, seconds=2, services=services, held=frozenset({"held"}))
     assert found.moves == ()
-    freed = rearrange(apart, CROW, solver, now=START - HOUR, seconds=5, services=services)
+    freed = rearrange(apart, CROW, solver, now=START - HOUR, seconds=60, services=services)
     assert [(move.leg, move.before, move.after) for move in freed.moves] in ([("held", 2, 1)], [("held", 2, 3)])
 
 
@@ -168,7 +168,7 @@ def test_who_is_aboard_and_what_has_happened_stays(solver: Solver) -> None:
     runs = [*book([empty_run(1, at(0, 0))], {"a": asks["a"]}), *book([empty_run(2, at(13, 0))], {"b": asks["b"]})]
     boarded = replace(runs[0], events=(replace(runs[0].events[0], done=True), runs[0].events[1]))
     now = runs[0].events[0].departure + 60
-    found = rearrange([boarded, runs[1]], CROW, solver, now=now, seconds=3, services=dict.fromkeys(asks, "s"))
+    found = rearrange([boarded, runs[1]], CROW, solver, now=now, seconds=60, services=dict.fromkeys(asks, "s"))
     after = merge([boarded, runs[1]], found.runs)
     assert [event.leg for event in after[0].events][:2] == ["a", "a"]
     assert after[0].events[0] == boarded.events[0]
@@ -306,6 +306,6 @@ def test_a_small_day_ends_as_cheap_as_it_can_be(seed: int, solver: Solver) -> No
         *book(runs[1:], {leg: asks[leg] for leg in legs[2:]}),
     ]
     asks = {event.leg: asks[event.leg] for run in apart for event in run.events if event.leg}
-    found = rearrange(apart, CROW, solver, now=START - HOUR, seconds=3, services=dict.fromkeys(asks, "s"), seed=seed)
+    found = rearrange(apart, CROW, solver, now=START - HOUR, seconds=60, services=dict.fromkeys(asks, "s"), seed=seed)
     assert check(merge(apart, found.runs), asks) == []
     assert found.after == find_optimum(apart)

@@ -147,7 +147,7 @@ def test_a_day_is_rearranged_and_every_promise_still_holds(
 ) -> None:
     before = sum(dispatch.cost(run, CROW) for run in read_runs(engine))
     with Session(engine) as session:
-        (done,) = replan(session, CROW, solver, NOW, seconds=4, by="dora")
+        (done,) = replan(session, CROW, solver, NOW, seconds=60, by="dora")
         session.commit()
     after = read_runs(engine)
     assert (done.operator, done.day, done.left) == ("cars", DAY, 0)
@@ -204,7 +204,7 @@ def test_what_changes_while_one_thinks_is_not_overwritten(
 
     meanwhile(monkeypatch, cancel)
     with Session(engine) as session:
-        (done,) = replan(session, CROW, solver, NOW, seconds=3)
+        (done,) = replan(session, CROW, solver, NOW, seconds=60)
         session.commit()
     assert done.left > 0
     assert done.after <= done.before
@@ -224,7 +224,7 @@ def test_a_ride_whose_driver_sets_out_meanwhile_is_not_moved(
 
     meanwhile(monkeypatch, set_out)
     with Session(engine) as session:
-        (done,) = replan(session, CROW, solver, NOW, seconds=3)
+        (done,) = replan(session, CROW, solver, NOW, seconds=60)
         session.commit()
     assert done.moves == ()
     assert check(engine, booked) == []
@@ -243,7 +243,7 @@ def test_a_shift_that_somebody_began_meanwhile_is_not_used(
 
     meanwhile(monkeypatch, begin)
     with Session(engine) as session:
-        (done,) = replan(session, CROW, solver, NOW, seconds=3)
+        (done,) = replan(session, CROW, solver, NOW, seconds=60)
         session.commit()
     assert done.left > 0
     assert check(engine, booked) == []
