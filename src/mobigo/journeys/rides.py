@@ -16,10 +16,11 @@ from mobigo.journeys.modes import mode_of
 from mobigo.journeys.streetlegs import local_time, pairs, stop_place
 from mobigo.transit.alerts import concern_of_ride
 from mobigo.transit.boards import find_planned_row, headsign, permission_of, phone_of, platform_now, platform_of
+from mobigo.transit.days import goes_on
 from mobigo.transit.distances import ride_metres
 from mobigo.transit.overlay import NEVER, CallStatus, GoneKind
 from mobigo.transit.shapes import draw, is_believed, pass_stops
-from mobigo.transit.timetable import ALL_RUNS, GUARANTEED, LINKED, NOT_ALLOWED, OFTEN, begin_day, day_number
+from mobigo.transit.timetable import ALL_RUNS, GUARANTEED, NOT_ALLOWED, OFTEN, begin_day, day_number
 from mobigo.transit.transfers import find_rule
 from mobigo.transit.ways import hop_straight
 
@@ -97,10 +98,7 @@ def is_seat_kept(timetable: Timetable, before: Ride, ride: Ride) -> bool:
     last = timetable.call_first[before.trip + 1] - timetable.call_first[before.trip] - 1
     if before.to_pos != last or ride.from_pos != 0:
         return False
-    block = timetable.trip_block[before.trip]
-    a, b = timetable.trip_known_as[before.trip], timetable.trip_known_as[ride.trip]
-    linked = (timetable.link_from == a) & (timetable.link_to == b) & (timetable.link_type == LINKED)
-    return bool((a >= 0 and b >= 0 and linked.any()) or (block >= 0 and block == timetable.trip_block[ride.trip]))
+    return goes_on(timetable, before, ride)
 
 
 def find_headway(timetable: Timetable, ride: Ride, start: int) -> int | None:

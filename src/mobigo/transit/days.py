@@ -30,6 +30,7 @@ from mobigo.transit.timetable import (
     NOT_LINKED,
     Timetable,
     begin_day,
+    day_number,
     freeze,
     last_day,
     list_running,
@@ -45,6 +46,7 @@ if TYPE_CHECKING:
 
     from mobigo.kernels.approach import Ways
     from mobigo.transit.footpaths import Footpaths
+    from mobigo.transit.model import Ride
     from mobigo.transit.transfers import SpecialChanges
 
 DAY = 86_400
@@ -385,50 +387,99 @@ def _spread(first: NDArray[np.int64], length: NDArray[np.int32]) -> NDArray[np.i
     return np.repeat(first - before, length) + np.arange(int(length.sum()))
 
 
+class _Days:
+    """The runs of one service day after another."""
+
+    def __init__(self, timetable: Timetable) -> None:
+        self.timetable = timetable
+        self.zones = [ZoneInfo(name) for name in timetable.zones.all()]
+        first = timetable.call_first
+        self.start = timetable.call_departure[first[timetable.run_trip]] + timetable.run_shift
+        self.end = timetable.call_arrival[first[timetable.run_trip + 1] - 1] + timetable.run_shift
+        self.plan = _find_plan(timetable, timetable.run_trip, timetable.run_shift)
+        self.links = _Links(timetable, self.start, self.end)
+
+    def list(self, number: int, day: int, *, since: int = -NEVER, until: int = NEVER) -> _Runs:
+        """List the runs of a service day, as a view of another day has them.
+
+        Parameters
+        ----------
+        number, day : int
+            The service day and the view's, days since 1970.
+        since, until : int
+            Runs that are over before the one or begin after the other are left out; seconds of the view.
+        """
+        timetable = self.timetable
+        base = begin_day(day, self.zones[0])
+        running = list_running(timetable, number)
+        block = _blocks_that_hold(timetable, running, *self.plan)
+        begins = np.array(
+            [[begin_day(there, zone) - base for zone in self.zones] for there in (number, number + 1)], np.int64
+        )
+        offset = begins[0, timetable.trip_zone[timetable.run_trip]]
+        linked = self.links.find(number, running, begins)
+        picked = np.flatnonzero(running & (self.end + offset >= since) & (self.start + offset <= until))
+        return _Runs(
+            timetable.run_trip[picked],
+            np.full(len(picked), number - day, np.int32),
+            timetable.run_shift[picked] + offset[picked],
+            block[picked],
+            linked[picked],
+        )
+
+
 def _collect_runs(timetable: Timetable, day: int, direction: Direction, more_days: int) -> _Runs:
     """Find the runs of the days that matter, those over before the day begins (or begun after it ends) left out."""
-    zones = [ZoneInfo(name) for name in timetable.zones.all()]
-    base = begin_day(day, zones[0])
-    n_calls = np.diff(timetable.call_first)[timetable.run_trip]
-    start_of = timetable.call_departure[timetable.call_first[timetable.run_trip]] + timetable.run_shift
-    end_of = timetable.call_arrival[timetable.call_first[timetable.run_trip + 1] - 1] + timetable.run_shift
-    reach = int(end_of.max(initial=0)) // DAY + 1
-    links = _Links(timetable, start_of, end_of)
-    plan = _find_plan(timetable, timetable.run_trip, timetable.run_shift)
+    n_calls = np.diff(timetable.call_first)
+    days = _Days(timetable)
+    reach = int(days.end.max(initial=0)) // DAY + 1
+    limit = {"since": -CLOCK_CHANGE} if direction is Direction.DEPART else {"until": DAY + CLOCK_CHANGE}
     parts: list[_Runs] = []
     n_events = 0
     for near, number in _days_outwards(timetable, day, direction, more_days, reach):
         if not near and n_events > MANY_EVENTS:
             break
-        running = list_running(timetable, number)
-        block = _blocks_that_hold(timetable, running, *plan)
-        begins = np.array(
-            [[begin_day(there, zone) - base for zone in zones] for there in (number, number + 1)], np.int64
-        )
-        offset = begins[0, timetable.trip_zone[timetable.run_trip]]
-        linked = links.find(number, running, begins)
-        if direction is Direction.DEPART:
-            running &= end_of + offset >= -CLOCK_CHANGE
-        else:
-            running &= start_of + offset <= DAY + CLOCK_CHANGE
-        picked = np.flatnonzero(running)
-        n_events += int(n_calls[picked].sum())
-        parts.append(
-            _Runs(
-                timetable.run_trip[picked],
-                np.full(len(picked), number - day, np.int32),
-                timetable.run_shift[picked] + offset[picked],
-                block[picked],
-                linked[picked],
-            )
-        )
-    return _Runs(
-        np.concatenate([part.trip for part in parts]),
-        np.concatenate([part.day for part in parts]),
-        np.concatenate([part.shift for part in parts]),
-        np.concatenate([part.block for part in parts]),
-        np.concatenate([part.linked for part in parts]),
+        parts.append(days.list(number, day, **limit))
+        n_events += int(n_calls[parts[-1].trip].sum())
+    return _join(parts)
+
+
+def _join(parts: list[_Runs]) -> _Runs:
+    return _Runs(*(np.concatenate(columns) for columns in zip(*parts, strict=True)))
+
+
+def goes_on(timetable: Timetable, before: Ride, after: Ride) -> bool:
+    """Tell whether the vehicle of one run goes on as the other, as the views of its day have it.
+
+    That both are of one block is not enough: they may be of different days or modes, have another trip between them,
+    overlap others of the block, or be parted by transfers.txt.
+    """
+    numbers = [day_number(ride.service_date) for ride in (before, after)]
+    ends = [int(timetable.trip_known_as[ride.trip]) for ride in (before, after)]
+    block = int(timetable.trip_block[before.trip])
+    in_block = block >= 0 and block == timetable.trip_block[after.trip] and numbers[0] == numbers[1]
+    rows = timetable.link_from == ends[0]
+    if not in_block and not (rows & (timetable.link_to == ends[1])).any():
+        return False
+    trip = timetable.run_trip
+    near = np.isin(trip, [before.trip, after.trip])
+    if in_block:
+        near |= timetable.trip_block[trip] == block
+    if rows.any():
+        near |= np.isin(timetable.trip_known_as[trip], timetable.link_to[rows])
+    few = timetable._replace(
+        link_from=timetable.link_from[rows],
+        link_to=timetable.link_to[rows],
+        link_type=timetable.link_type[rows],
+        run_trip=trip[near],
+        run_shift=timetable.run_shift[near],
+        run_repeats=timetable.run_repeats[near],
     )
+    days = _Days(few)
+    runs = _join([days.list(number, numbers[0]) for number in sorted(set(numbers))])
+    names = list(zip(runs.trip.tolist(), runs.day.tolist(), strict=True))
+    asked = (before.trip, 0), (after.trip, numbers[1] - numbers[0])
+    return any((names[x], names[y]) == asked for x, y in _link_seats(few, runs).tolist())
 
 
 A = TypeVar("A", np.int32, np.int64)
