@@ -6,7 +6,6 @@ import random
 import signal
 import subprocess
 import sys
-import time
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -223,9 +222,9 @@ def test_the_same_seed_and_work_give_the_same_plan(test_data: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["R101", "RC108", "RC208"])
-def test_two_seconds_are_enough_to_come_close(test_data: Path, name: str) -> None:
+def test_what_two_seconds_bring_comes_close(test_data: Path, name: str) -> None:
     file = test_data / f"vrp/vrptw/{name}.txt"
-    plan = solve_vrp(read_solomon(file), seed=1, effort=Effort(seconds=2, clock=time.process_time))
+    plan = solve_vrp(read_solomon(file), seed=1, effort=Effort(work=4_000))
     assert check_solomon(file, plan.as_document()) == []
     assert plan.cost <= 1.06 * float(file.with_suffix(".sol").read_text().split()[-1])
 
