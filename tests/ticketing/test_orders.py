@@ -57,7 +57,7 @@ def test_a_booked_ride_is_held_with_the_order_and_its_debt_paid_by_it(shop: Shop
 
 def test_a_ticket_is_of_one_traveller(shop: Shop) -> None:
     key = shop.pay(shop.order("coach_carnet"))["parts"][0]["ticket"]
-    quote = shop.town.quote(9, persons=2)
+    quote = shop.town.quote(9, party={"adults": 2})
     one, both = [{"held": [key]}, {}], [{"held": [key]}, {"held": [key]}]
     assert shop.offer(quotes=[quote], travellers=one)["offers"]
     assert shop.offer(quotes=[quote], travellers=both, status=400)["code"] == "ticket_held_twice"

@@ -91,6 +91,15 @@ def test_rides_are_counted_and_a_change_is_none(yard: Yard) -> None:
         assert validate(device, code(yard, ticket), at=NOON + timedelta(minutes=minute)) is reason, minute
 
 
+def test_a_reduction_card_lets_nobody_in_and_is_looked_at_by_controllers(yard: Yard) -> None:
+    (card,) = yard.issue(want(rides=0))
+    device = yard.enrol()
+    for format_ in Format:
+        data = code(yard, card, format_)
+        assert validate(device, data) is Reason.CARD_ONLY
+        assert device.present(data, BUS, Act.INSPECTION, NOON).outcome.reason is Reason.OK
+
+
 def test_a_ticket_from_first_use_ends_in_time(yard: Yard) -> None:
     (ticket,) = yard.issue(want(valid_from=None, valid_until=None, span=timedelta(hours=1)))
     device = yard.enrol()

@@ -20,9 +20,10 @@ if TYPE_CHECKING:
 
     from sqlalchemy.orm import Session
 
+    from mobigo.fares.catalogue import Catalogue, Product
     from mobigo.settings import Settings
     from mobigo.tickets.codes import Verdict
-    from mobigo.tickets.model import Format, Holder, Ticket, Wanted
+    from mobigo.tickets.model import Format, Holder, Scope, Ticket, Wanted
 
 PICTURES = (b"\x89PNG", b"\xff\xd8\xff", b"<svg", b"%PDF")
 """How pictures and papers begin."""
@@ -108,7 +109,7 @@ def _want(
     from mobigo.fares import service as fares
     from mobigo.fares.catalogue import ProductKind
     from mobigo.fares.validity import span
-    from mobigo.tickets.model import Scope, Wanted
+    from mobigo.tickets.model import Wanted
     from mobigo.tickets.railway import LOCAL
 
     catalogue = fares.find_catalogue(session, begin.astimezone(LOCAL).date())
@@ -131,10 +132,22 @@ def _want(
         vat_permille=product.vat_permille if product else 0,
         fellows=given["travellers"],
         rides=given["rides"],
-        scope=Scope(given["networks"], given["areas"], given["agencies"], given["routes"]),
+        scope=_find_scope(catalogue, product, given),
         holder=holder,
         specimen=given["specimen"],
     )
+
+
+def _find_scope(catalogue: Catalogue | None, product: Product | None, given: Mapping[str, Any]) -> Scope:
+    """Return where a ticket is good: as told, else where its product is by itself."""
+    from mobigo.fares.extent import Extent, find_extent
+    from mobigo.tickets.model import Scope
+
+    told = Scope(given["networks"], given["areas"], given["agencies"], given["routes"])
+    if told != Scope() or catalogue is None or product is None:
+        return told
+    extent = find_extent(catalogue, product) or Extent()
+    return Scope(extent.networks, extent.areas, extent.agencies, extent.routes)
 
 
 def _write_files(folder: Path, one: Ticket, codes: Mapping[Format, bytes]) -> list[Path]:

@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 
 from mobigo.fares import service as fares
 from mobigo.fares.catalogue import MediumKind, ProductKind, Unit, ValidityMode
+from mobigo.fares.extent import find_extent
 from mobigo.fares.validity import span
 from mobigo.ticketing.model import PartKind
 from mobigo.tickets.model import Holder, Medium, Scope
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy.orm import Session
 
-    from mobigo.fares.catalogue import Catalogue, Product
+    from mobigo.fares.catalogue import Catalogue, LegRule, Product
     from mobigo.ticketing.model import Order, Part, Ride
 
 ZONE = ZoneInfo("Europe/Paris")
@@ -74,8 +75,8 @@ def want_ticket(order: Order, part: Part, sold: Sold | None) -> WantedTicket:
         vat_permille=part.vat_permille,
         fellows=part.fellows,
         span=lasts,
-        rides=len(rides) if single and rides else None if sold is None else sold.product.rides,
-        use=lasts if single else _find_window(sold),
+        rides=len(rides) if single and rides else _count_rides(sold),
+        use=lasts if single and (rides or lasts) else _find_window(sold),
         scope=_find_scope(part, sold, rides),
         holder=Holder(name) if personal and name else None,
         medium=_find_medium(part, sold),
@@ -83,6 +84,17 @@ def want_ticket(order: Order, part: Part, sold: Sold | None) -> WantedTicket:
         account=order.account,
         item=part.id,
     )
+
+
+def _count_rides(sold: Sold | None) -> int | None:
+    """Return for how many rides something is good that was bought without a journey; None: they are not counted."""
+    if sold is None:
+        return None
+    product = sold.product
+    if product.kind is ProductKind.REDUCTION_CARD:
+        return 0
+    once = product.kind is ProductKind.SINGLE and product.validity.mode is not ValidityMode.FIRST_USE
+    return product.rides or (1 if once else None)
 
 
 def _find_validity(
@@ -107,12 +119,12 @@ def _find_validity(
 
 def _find_window(sold: Sold | None) -> timedelta | None:
     """Return within which time getting on again is a change and no further ride: the longest that is free."""
-    if sold is None or sold.product.rides is None:
+    if sold is None or not _count_rides(sold):
         return None
     windows = [
         rule.seconds or 0
         for tariff in sold.catalogue.tariffs
-        for groups in ({leg.group for leg in tariff.legs if _is_covered(sold, leg.network)},)
+        for groups in ({leg.group for leg in tariff.legs if _is_covered(sold, leg)},)
         for rule in tariff.transfers
         if rule.product is None and rule.from_group in groups and rule.to_group in groups
     ]
@@ -120,9 +132,11 @@ def _find_window(sold: Sold | None) -> timedelta | None:
     return timedelta(seconds=longest) if longest else None
 
 
-def _is_covered(sold: Sold, network: str | None) -> bool:
+def _is_covered(sold: Sold, leg: LegRule) -> bool:
     covers = sold.product.covers
-    return covers is not None and (not covers.networks or network in covers.networks)
+    if covers is None:
+        return leg.product == sold.product.id
+    return not covers.networks or leg.network in covers.networks
 
 
 def _find_scope(part: Part, sold: Sold | None, rides: Sequence[Ride]) -> Scope:
@@ -134,10 +148,10 @@ def _find_scope(part: Part, sold: Sold | None, rides: Sequence[Ride]) -> Scope:
             origin=rides[0].board,
             destination=rides[-1].alight,
         )
-    covers = None if sold is None else sold.product.covers
-    if covers is None:
+    extent = None if sold is None else find_extent(sold.catalogue, sold.product)
+    if extent is None:
         return Scope(areas=part.areas)
-    return Scope(networks=covers.networks, areas=part.areas or covers.areas)
+    return Scope(extent.networks, part.areas or extent.areas, extent.agencies, extent.routes)
 
 
 def _find_medium(part: Part, sold: Sold | None) -> Medium:

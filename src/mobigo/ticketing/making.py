@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 from mobigo.fares.catalogue import Choice, ProductKind, ValidityMode
+from mobigo.fares.extent import find_extent
 from mobigo.fares.model import FareRide, Fellow, RideKind
 from mobigo.fares.validity import span
 from mobigo.kit.errors import InvalidInput, NotFound, Refused
@@ -30,6 +31,9 @@ MOST_ALIKE = 20
 
 FARTHEST = timedelta(days=400)
 """Ahead, that something is bought for."""
+
+LONG_AGO = timedelta(days=31)
+"""Back, that something may have begun that is still bought: the month that is under way."""
 
 
 @dataclass(frozen=True)
@@ -202,6 +206,10 @@ def offer_product(shelf: Shelf, wish: Wish, channel: Channel, now: datetime) -> 
         )
     zone = ZoneInfo(catalogue.timezone)
     _check_sale(product, channel, now.astimezone(zone).date())
+    if find_extent(catalogue, product) is None:
+        raise Refused(
+            f"{product.name.of('en')} is for a way, not for a network; ask for an offer for a journey", code="not_sold"
+        )
     category = _find_category(book, wish.category)
     start = _find_start(product, wish, now)
     areas = _check_areas(catalogue, product, wish.areas)
@@ -261,9 +269,10 @@ def _find_start(product: Product, wish: Wish, now: datetime) -> datetime | None:
     if product.validity.mode is ValidityMode.FIRST_USE:
         return None
     start = wish.start or now
-    if not now - timedelta(days=31) <= start <= now + FARTHEST:
+    if not now - LONG_AGO <= start <= now + FARTHEST:
         raise InvalidInput(
-            f"it cannot begin on {start:%Y-%m-%d}: choose a day at most {FARTHEST.days} days from now",
+            f"it cannot begin on {start.date()}: choose a day from {(now - LONG_AGO).date()} to"
+            f" {(now + FARTHEST).date()}",
             code="invalid_offer",
         )
     return start.astimezone(UTC)
@@ -300,6 +309,11 @@ def _find_cents(
     ):
         raise Refused(
             f"{product.name.of('en')} costs what the distance does; ask for an offer for a journey", code="not_sold"
+        )
+    known = {one.id for one in book.catalogue.media}
+    if medium is not None and medium not in known:
+        raise InvalidInput(
+            f"there is no medium {medium[:60]!r}; there are {', '.join(sorted(known)) or 'none'}", code="invalid_offer"
         )
     media = [medium] if medium is not None else [None, *(product.media or [one.id for one in book.catalogue.media])]
     found = [

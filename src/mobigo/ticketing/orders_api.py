@@ -1,6 +1,6 @@
 """HTTP: offers, orders and how they are paid."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Annotated, TypeVar
@@ -114,6 +114,7 @@ def _write(key: bytes, made: Made, shelf: Shelf) -> OfferAnswer:
 def _offer_journey(request: Request, session: Session, shelf: Shelf, body: OffersBody, now: datetime) -> Made:
     travellers = body.travellers or [TravellerBody()]
     fellows = [_read_fellow(session, shelf, n, one) for n, one in enumerate(travellers, 1)]
+    _check_holders(fellows)
     rides: list[tuple[FareRide, tuple[str, datetime] | None]] = []
     if body.journey is not None:
         network = request.app.state.networks.current()
@@ -137,12 +138,32 @@ def _read_fellow(session: Session, shelf: Shelf, number: int, body: TravellerBod
     return Fellow(str(number), category, held)
 
 
+def _check_holders(fellows: Sequence[Fellow]) -> None:
+    """Refuse that two travellers have the same ticket: what is for several is shared by who has it.
+
+    Raises
+    ------
+    InvalidInput
+        ``ticket_held_twice``.
+    """
+    holders: dict[str, str] = {}
+    for fellow in fellows:
+        for held in fellow.held:
+            other = holders.setdefault(held.id, fellow.id)
+            if other != fellow.id:
+                raise InvalidInput(
+                    f"ticket {held.id} is named for travellers {other} and {fellow.id}; name it for the one who has it:"
+                    " a carnet and a ticket for several count for the others, too",
+                    code="ticket_held_twice",
+                )
+
+
 def _read_held(session: Session, key: str) -> Held:
     ticket = tickets.get_by_key(session, key)
     if ticket.state in {TicketState.VOID, TicketState.BLOCKED}:
         raise Refused(f"ticket {ticket.id} is {ticket.state} and pays for nothing", code="ticket_void")
     wanted = ticket.wanted
-    left = None if wanted.rides is None else max(0, wanted.rides - ticket.uses)
+    left = max(0, wanted.rides - ticket.uses) if wanted.rides else None
     return Held(
         ticket.id, wanted.product, wanted.version, wanted.valid_from, wanted.valid_until, left, wanted.scope.areas
     )

@@ -152,6 +152,8 @@ def _goes_on(claims: Claims, past: Past, at: datetime) -> bool:
 
 
 def _find_misused(claims: Claims, past: Past, place: Place, at: datetime, *, use: bool) -> Reason | None:
+    if claims.rides == 0:
+        return Reason.CARD_ONLY
     if past.uses and claims.span is not None and at - SKEW >= past.uses[0] + claims.span:
         return Reason.EXPIRED
     if past.last_at is not None and past.last_vehicle == place.vehicle and abs(at - past.last_at) < PASSBACK:

@@ -56,6 +56,7 @@ class Reason(StrEnum):
     WRONG_CLASS = "wrong_class"
     ALREADY_USED = "already_used"
     USED_UP = "used_up"
+    CARD_ONLY = "card_only"
 
 
 @cache

@@ -112,7 +112,7 @@ class Wanted:
     span: timedelta | None = None
     """How long it is good from first use."""
     rides: int | None = None
-    """Rides on it; None: any number."""
+    """Rides on it; None: any number; 0: a card that lowers prices and pays for none."""
     use: timedelta | None = None
     """How long one ride lasts: getting on again within it is a change, not another ride."""
     scope: Scope = Scope()

@@ -46,7 +46,7 @@ def print_ticket(ticket: Ticket, data: Mapping[Format, bytes], product: str, cat
     facts += [(words["category"], category), (words["valid"], _say_validity(ticket, language))]
     if wanted.fellows > 1:
         facts.append((words["people"], str(wanted.fellows)))
-    if wanted.rides is not None:
+    if wanted.rides:
         facts.append((words["rides"], str(wanted.rides)))
     if wanted.scope.origin and wanted.scope.destination:
         facts.append((words["way"], f"{wanted.scope.origin} – {wanted.scope.destination}"))  # noqa: RUF001 - a dash of a way

@@ -62,6 +62,7 @@ CODES = {
     "invalid_event": 400,
     "invalid_key_set": 400,
     "invalid_offer": 400,
+    "ticket_held_twice": 400,
     "forged_offer": 400,
     "invalid_order": 400,
     "invalid_payment": 400,
