@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
@@ -147,3 +148,87 @@ def test_of_two_of_whom_one_has_a_pass_the_other_is_paid_back(shop: Shop) -> Non
         shop.later(seconds=1)
     assert shop.parties() == before
     assert shop.read(order)["state"] == "ended"
+
+
+@pytest.mark.parametrize(("late", "owed"), [(False, 0), (True, LATE)])
+def test_an_order_of_a_covered_ride_only_is_given_back(shop: Shop, *, late: bool, owed: int) -> None:
+    held = buy_pass(shop)
+    before = shop.parties()
+    order = shop.order(quotes=[shop.town.quote(9)], contact=CAMILLE, travellers=[{"held": [held]}])
+    shop.pay(order, None)
+    if late:
+        shop.later(hours=1, minutes=45)
+    quoted = shop.ask("POST", f"orders/{order['id']}/refund-quotes", {})
+    assert (quoted["refund_cents"], quoted["parts"]) == (0, [])
+    assert quoted["rides"] == [{"ride": 0, "owed_cents": owed}]
+    again = {"Idempotency-Key": "once"}
+    for _ in range(2):
+        after = shop.ask("POST", f"orders/{order['id']}/refund", {"quote": quoted["quote"]}, headers=again)
+        assert after["state"] == "ended"
+    shop.later(seconds=1)
+    ((state, reference),) = shop.town.read(
+        "SELECT l.state, b.reference FROM ondemand_leg l JOIN ondemand_booking b ON b.id = l.booking"
+    )
+    assert state == "cancelled_by_user"
+    fine = {("travellers", f"booking:{reference}"): owed, ("penalties", "operator:op"): -owed} if owed else {}
+    assert shop.parties() == {**before, **fine}
+    nothing = shop.ask("POST", f"orders/{order['id']}/refund-quotes", {}, status=409)
+    assert nothing["code"] == "not_refundable_now"
+
+
+def test_a_ride_that_was_driven_is_not_given_back(shop: Shop) -> None:
+    order = order_covered(shop)
+    ((leg, at),) = shop.town.read("SELECT id, pickup_until FROM ondemand_leg")
+    shop.town.put_clock(at)
+    shop.town.post(f"legs/{leg}/state", {"state": "arrived"}, **shop.town.token(Role.DISPATCHER))
+    shop.town.post(f"legs/{leg}/state", {"state": "on_board"}, **shop.town.token(Role.DISPATCHER))
+    path = f"orders/{order['id']}/refund-quotes"
+    assert shop.ask("POST", path, {}, status=409)["code"] == "not_refundable_now"
+    assert shop.ask("POST", path, {"rides": [0]}, status=404)["code"] == "unknown_part"
+
+
+def test_of_an_order_with_a_pass_and_a_covered_ride_either_is_given_back(shop: Shop) -> None:
+    held = buy_pass(shop)
+    before = shop.parties()
+    order = shop.order("coach_carnet", quotes=[shop.town.quote(9)], contact=CAMILLE, travellers=[{"held": [held]}])
+    carnet, path = shop.pay(order)["parts"][0]["id"], f"orders/{order['id']}/refund-quotes"
+    assert shop.ask("POST", path, {"parts": [carnet]})["rides"] == []
+    only = shop.ask("POST", path, {"rides": [0]})
+    assert (only["parts"], only["rides"]) == ([], [{"ride": 0, "owed_cents": 0}])
+    assert shop.ask("POST", path, {"rides": [7]}, status=404)["code"] == "unknown_part"
+    both = shop.ask("POST", path, {})
+    assert (both["refund_cents"], len(both["rides"])) == (1000, 1)
+    part = shop.ask("POST", path, {"parts": [carnet]})
+    kept = shop.ask("POST", f"orders/{order['id']}/refund", {"quote": part["quote"]})
+    assert kept["state"] == "issued"  # its ride is to come
+    stale = shop.ask("POST", f"orders/{order['id']}/refund", {"quote": both["quote"]}, status=409)
+    assert stale["code"] == "not_refundable_now"
+    assert shop.ask("POST", f"orders/{order['id']}/refund", {"quote": only["quote"]})["state"] == "ended"
+    shop.later(seconds=1)
+    after = {account: cents for account, cents in shop.parties().items() if account[0] == "travellers"}
+    assert after == {account: cents for account, cents in before.items() if account[0] == "travellers"} == {}
+
+
+def test_the_page_of_an_order_says_what_comes_of_giving_back_before_it_does_so(shop: Shop) -> None:
+    order = order_covered(shop)
+    page = f"/orders/{order['id']}"
+    english = {"Accept-Language": "en"}
+    shown = shop.http.get(page, headers=english).text
+    assert "paid for by a ticket you have" in shown
+    asked = shop.http.post(f"{page}/refund", data={"ride": "0"}, headers=english)
+    assert "there is nothing to refund" in asked.text
+    assert shop.read(order)["state"] == "issued"
+    quote = re.findall(r'name="quote" value="([^"]+)"', asked.text)[0]
+    done = shop.http.post(f"{page}/refund", data={"quote": quote}, headers=english, follow_redirects=True)
+    assert "paid for by a ticket" not in done.text
+    assert shop.read(order)["state"] == "ended"
+    assert shop.http.post(f"{page}/refund", data={"quote": "x" * 4097}).headers["location"].endswith("=forged_quote")
+
+
+def test_the_page_names_what_is_kept(shop: Shop) -> None:
+    order = shop.pay(shop.order("coach_carnet"))
+    page = f"/orders/{order['id']}"
+    asked = shop.http.post(f"{page}/refund", data={"part": order["parts"][0]["id"]}).text
+    for said in ("Vous seriez remboursé de 10,00", "2,00", "Les conditions de vente prévoient ces frais."):
+        assert said in asked
+    assert shop.read(order)["parts"][0]["status"] == "FULFILLED"

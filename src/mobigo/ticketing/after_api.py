@@ -32,8 +32,9 @@ from mobigo.ticketing.asking import (
     owner_of,
 )
 from mobigo.ticketing.counter import PURPOSE
+from mobigo.ticketing.model import Order, PartState
 from mobigo.ticketing.orders_api import answer_order, read_contact, recording
-from mobigo.ticketing.refunds import Quoted
+from mobigo.ticketing.refunds import Left, Quoted
 from mobigo.ticketing.service import Buyer, Orders
 
 router = APIRouter(prefix="/v1/tickets", tags=["tickets"])
@@ -42,6 +43,9 @@ CHANGES = problems(400, 401, 403, 404, 409, 422, 503)
 
 LIFE = timedelta(minutes=10)
 """A quote is good for."""
+
+VERSION = 2
+"""Of what is in a quote."""
 
 PURPOSES = {False: b"mobigo refund quote", True: b"mobigo exchange quote"}
 
@@ -53,7 +57,25 @@ class QuoteBody(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    parts: Annotated[PartIds | None, Field(description="Of the order; all that are good, if not said")] = None
+    parts: Annotated[
+        PartIds | None, Field(description="Of the order; all that are good, if neither these nor `rides` are said")
+    ] = None
+    rides: Annotated[
+        list[Annotated[int, Field(ge=0, le=1_000)]] | None,
+        Field(
+            min_length=1,
+            max_length=60,
+            description="Booked rides that something held pays for, by their place among the order's `rides`; all that"
+            " are to come, if neither these nor `parts` are said. They are called off, not exchanged",
+        ),
+    ] = None
+
+
+class RideQuoteAnswer(BaseModel):
+    """A booked ride that something held pays for, and that would be called off."""
+
+    ride: int
+    owed_cents: int = Field(description="What its service asks for leaving it now; a pass does not pay for that")
 
 
 class PartQuoteAnswer(BaseModel):
@@ -79,6 +101,7 @@ class QuoteAnswer(BaseModel):
     currency: str
     refund_cents: int
     parts: list[PartQuoteAnswer]
+    rides: list[RideQuoteAnswer]
 
 
 class RefundBody(BaseModel):
@@ -116,7 +139,7 @@ def quote_refund(
     *, request: Request, session: Database, now: Now, buyer: Changer, order_id: OrderId, body: QuoteBody
 ) -> QuoteAnswer:
     """Say what is given back of an order now, or of parts of it, by its conditions of sale."""
-    return _quote(request, session, buyer, now, order_id=order_id, parts=body.parts, exchange=False)
+    return _quote(request, session, buyer, now, order_id=order_id, body=body, exchange=False)
 
 
 @router.post("/orders/{order_id}/exchange-quotes", responses=CHANGES, openapi_extra=TOKEN_OPTIONAL)
@@ -124,7 +147,7 @@ def quote_exchange(
     *, request: Request, session: Database, now: Now, buyer: Changer, order_id: OrderId, body: QuoteBody
 ) -> QuoteAnswer:
     """Say what an order, or parts of it, count towards something else."""
-    return _quote(request, session, buyer, now, order_id=order_id, parts=body.parts, exchange=True)
+    return _quote(request, session, buyer, now, order_id=order_id, body=body, exchange=True)
 
 
 def _quote(
@@ -134,14 +157,14 @@ def _quote(
     now: datetime,
     *,
     order_id: str,
-    parts: Sequence[str] | None,
+    body: QuoteBody,
     exchange: bool,
 ) -> QuoteAnswer:
     orders = Orders(session, find_places(request), buyer, now)
     order = orders.get(order_id)
-    quoted = refunds.quote(orders, order, parts, exchange=exchange)
+    quoted, left = _quote_again(orders, order, body.parts, body.rides, exchange=exchange)
     until = now + LIFE
-    content = [1, int(until.timestamp()), order.id, [[one.part.number, one.cents] for one in quoted]]
+    content = [VERSION, int(until.timestamp()), order.id, *_seal(quoted, left)]
     return QuoteAnswer(
         quote=seal(request.app.state.token_key, PURPOSES[exchange], content),
         expires_at=until,
@@ -158,25 +181,45 @@ def _quote(
             )
             for one in quoted
         ],
+        rides=[RideQuoteAnswer(ride=one.ride.number, owed_cents=one.owed) for one in left],
     )
 
 
-def _read_quote(request: Request, orders: Orders, order_id: str, text: str, *, exchange: bool) -> list[Quoted]:
+def _quote_again(
+    orders: Orders, order: Order, parts: Sequence[str] | None, rides: Sequence[int] | None, *, exchange: bool
+) -> tuple[list[Quoted], list[Left]]:
+    """Quote parts and rides as they are now; of an order of rides only there need be no part."""
+    wanted = rides is not None or parts is None
+    left = refunds.quote_rides(orders, order, rides) if wanted and not exchange else []
+    good = any(part.state is PartState.FULFILLED for part in order.parts)
+    if parts is None and left and (rides is not None or not good):
+        return [], left
+    return refunds.quote(orders, order, parts, exchange=exchange), left
+
+
+def _seal(quoted: Sequence[Quoted], left: Sequence[Left]) -> tuple[list[list[int]], list[list[int]]]:
+    return [[one.part.number, one.cents] for one in quoted], [[one.ride.number, one.owed] for one in left]
+
+
+def _read_quote(
+    request: Request, orders: Orders, order_id: str, text: str, *, exchange: bool
+) -> tuple[list[Quoted], list[Left]]:
     """Quote again, and refuse where it came to something else."""
     try:
-        version, until, of, parts = unseal(request.app.state.token_key, PURPOSES[exchange], text)
+        version, until, of, parts, rides = unseal(request.app.state.token_key, PURPOSES[exchange], text)
     except ValueError:
-        version, until, of, parts = 0, 0, "", []
-    if version != 1 or of != order_id:
+        version, until, of, parts, rides = 0, 0, "", [], []
+    if version != VERSION or of != order_id:
         raise InvalidInput("the quote is not one of this order, or was changed; ask for a new one", code="forged_quote")
     if orders.now > datetime.fromtimestamp(until, UTC):
         raise Refused("the quote's time is over; ask for a new one", code="quote_expired")
     order = orders.lock(order_id)
     ids = {part.number: part.id for part in order.parts}
-    quoted = refunds.quote(orders, order, [ids[number] for number, _ in parts], exchange=exchange)
-    if [[one.part.number, one.cents] for one in quoted] != parts:
+    named = [ids[number] for number, _ in parts] or None
+    quoted, left = _quote_again(orders, order, named, [n for n, _ in rides] or None, exchange=exchange)
+    if _seal(quoted, left) != (parts, rides):
         raise Conflict("what is given back has changed since it was quoted; ask for a new quote", code="quote_changed")
-    return quoted
+    return quoted, left
 
 
 @router.post("/orders/{order_id}/refund", responses=CHANGES, openapi_extra=TOKEN_OPTIONAL)
@@ -202,8 +245,8 @@ def refund_order(
         else:
             with recording(request, session, now):
                 orders = Orders(session, find_places(request), buyer, now)
-                quoted = _read_quote(request, orders, order_id, body.quote, exchange=False)
-                back = refunds.confirm(orders, orders.get(order_id), quoted, why="requested")
+                quoted, left = _read_quote(request, orders, order_id, body.quote, exchange=False)
+                back = refunds.confirm(orders, orders.get(order_id), quoted, left=left, why="requested")
                 counter.end_if_over(orders, orders.get(order_id))
             if key is not None:
                 kept.keep(key, {"refunds": back})
@@ -266,7 +309,7 @@ def exchange_order(
             response.headers[REPLAYED] = "true"
             return answer_order(session, store.get_order(driver(session), known["order"]))
         orders = Orders(session, find_places(request), buyer, now)
-        quoted = _read_quote(request, orders, order_id, body.quote, exchange=True)
+        quoted, _ = _read_quote(request, orders, order_id, body.quote, exchange=True)
         read = [offers.read(request.app.state.token_key, text, now) for text in body.offers]
         order = orders.get(order_id)
         made = exchanges.begin(orders, order, quoted, read, read_contact(body.contact))

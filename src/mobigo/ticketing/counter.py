@@ -462,11 +462,12 @@ class Counter:
         if order.state is OrderState.COMPENSATING:
             known = payments_store.list_payments(connection, PURPOSE, order.id)
             came = sum(one.cents for one in known if one.state is PaymentState.SUCCEEDED)
-            refunds = payments_store.list_refunds(connection, [one.id for one in known])
-            if sum(one.cents for one in refunds if one.state is RefundState.SUCCEEDED) == came:
+            back = payments_store.list_refunds(connection, [one.id for one in known])
+            if sum(one.cents for one in back if one.state is RefundState.SUCCEEDED) == came:
                 return orders.move(order, OrderState.COMPENSATED, problem=order.problem)
         over = {PartState.REFUNDED, PartState.EXCHANGED}
-        if order.state is OrderState.ISSUED and all(part.state in over for part in order.parts):
+        gone = order.state is OrderState.ISSUED and all(part.state in over for part in order.parts)
+        if gone and not refunds.list_covered(orders, order):
             return orders.move(order, OrderState.ENDED)
         return order
 

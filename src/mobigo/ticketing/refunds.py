@@ -55,6 +55,46 @@ class Quoted:
     """In a word: ``in_time``, ``fee``, ``partly``, ``rebate``, ``waived``, ``booked_ride``."""
 
 
+@dataclass(frozen=True)
+class Left:
+    """A booked ride that would be called off and that no part of its order pays for: something held does."""
+
+    ride: Ride
+    owed: int
+    """Cents that its service asks for leaving it now; what is held does not pay for that."""
+
+
+def list_covered(orders: Orders, order: Order) -> list[Ride]:
+    """List the booked rides that what was held pays for, as far as they are to come."""
+    paid = {number for part in order.parts for number in part.rides}
+    return [
+        ride
+        for ride in order.rides
+        if ride.booking is not None and ride.number not in paid and _is_waiting(orders, ride)
+    ]
+
+
+def quote_rides(orders: Orders, order: Order, numbers: Sequence[int] | None) -> list[Left]:
+    """Say what leaving rides costs that something held pays for; all that are to come, unless told.
+
+    Raises
+    ------
+    NotFound
+        When the order has no such ride (``unknown_part``).
+    """
+    if order.state is not OrderState.ISSUED:
+        return []
+    known = {ride.number: ride for ride in list_covered(orders, order)}
+    for number in numbers or ():
+        if number not in known:
+            raise NotFound(
+                f"order {order.reference} has no ride {number} to come that something held pays for; it has"
+                f" {', '.join(map(str, known)) or 'none'}",
+                code="unknown_part",
+            )
+    return [Left(known[n], _cost_of_leaving(orders, known[n])) for n in (known if numbers is None else numbers)]
+
+
 def quote(orders: Orders, order: Order, ids: Sequence[str] | None, *, exchange: bool = False) -> list[Quoted]:
     """Say what parts of an order would give back now; all that are good, unless told.
 
@@ -102,11 +142,17 @@ def _choose(order: Order, ids: Sequence[str] | None) -> list[Part]:
         if part.id in wanted and shared:
             wanted |= {one.id for one in order.parts if shared & set(one.rides)}
     chosen = [part for part in order.parts if part.id in wanted]
-    if order.state is not OrderState.ISSUED or any(part.state is not PartState.FULFILLED for part in chosen):
+    if order.state is not OrderState.ISSUED:
         raise Conflict(
-            f"order {order.reference} is {order.state}; only tickets that are good can be given back",
+            f"order {order.reference} is {order.state}; what can be given back is what is issued",
             code="not_refundable_now",
         )
+    for part in chosen:
+        if part.state is not PartState.FULFILLED:
+            raise Conflict(
+                f"part {part.id} is {part.state.replace('_', ' ')}; only tickets that are good can be given back",
+                code="not_refundable_now",
+            )
     if not chosen:
         raise Conflict(f"nothing of order {order.reference} is good any more", code="not_refundable_now")
     return chosen
@@ -271,15 +317,17 @@ def waive(orders: Orders, order: Order, ids: Sequence[str] | None, cents: int | 
     return quoted
 
 
-def confirm(orders: Orders, order: Order, quoted: Sequence[Quoted], *, why: str) -> list[str]:
-    """Give parts back as they were quoted, in the caller's transaction.
+def confirm(
+    orders: Orders, order: Order, quoted: Sequence[Quoted], *, left: Sequence[Left] = (), why: str
+) -> list[str]:
+    """Give parts back as they were quoted, and leave rides, in the caller's transaction.
 
     Returns
     -------
     list of str
         Refunds of payments, to be carried out after the commit.
     """
-    give_back(orders, order, quoted, towards=books.REFUNDS)
+    give_back(orders, order, quoted, left=left, towards=books.REFUNDS)
     cents = sum(one.cents for one in quoted)
     refunds, cash = pay_back(orders, order, cents)
     store.add_refund(
@@ -295,16 +343,21 @@ def confirm(orders: Orders, order: Order, quoted: Sequence[Quoted], *, why: str)
     )
     parts = [one.part for one in quoted]
     orders.move_parts(parts, PartState.REFUND_ONGOING if refunds else PartState.REFUNDED)
-    orders.note(orders.get(order.id), "refund", details={"cents": cents, "cash": cash, "why": why})
+    details = {"cents": cents, "cash": cash, "why": why}
+    if left:
+        details["rides"] = [one.ride.number for one in left]
+    orders.note(orders.get(order.id), "refund", details=details)
     return refunds
 
 
-def give_back(orders: Orders, order: Order, quoted: Sequence[Quoted], *, towards: str) -> None:
+def give_back(
+    orders: Orders, order: Order, quoted: Sequence[Quoted], *, left: Sequence[Left] = (), towards: str
+) -> None:
     """Take parts back: their tickets end, their rides are free, the books say who is owed."""
     session, now, by = orders.session, orders.now, orders.buyer.name
     why = "refunded" if towards == books.REFUNDS else "exchanged"
     tickets.void(session, [one.part.ticket for one in quoted if one.part.ticket], why=why, now=now)
-    debts = _leave_rides(orders, order, [one.part for one in quoted])
+    debts = _leave_rides(orders, order, [one.part for one in quoted], left)
     for one in quoted:
         part = one.part
         if part.kind is PartKind.ADMISSION:
@@ -320,9 +373,9 @@ def give_back(orders: Orders, order: Order, quoted: Sequence[Quoted], *, towards
             store.set_given_back(driver(session), part.id, one.cents, part.earned)
 
 
-def _leave_rides(orders: Orders, order: Order, parts: Sequence[Part]) -> dict[int, str]:
-    """Cancel the booked rides of parts; return whom the ledger names for each."""
-    numbers = {number for part in parts for number in part.rides}
+def _leave_rides(orders: Orders, order: Order, parts: Sequence[Part], left: Sequence[Left]) -> dict[int, str]:
+    """Cancel the booked rides of parts, and those that are left; return whom the ledger names for each."""
+    numbers = {number for part in parts for number in part.rides} | {one.ride.number for one in left}
     debts: dict[int, str] = {}
     legs: list[str] = []
     for ride in order.rides:
@@ -334,7 +387,8 @@ def _leave_rides(orders: Orders, order: Order, parts: Sequence[Part]) -> dict[in
         if not _is_waiting(orders, ride) and not orders.is_called_off(ride):
             continue
         covers.take_back(orders, order, ride)
-        if all(part.kind is PartKind.ADMISSION for part in order.parts if ride.number in part.rides):
+        paying = [part.kind for part in order.parts if ride.number in part.rides]
+        if paying and all(kind is PartKind.ADMISSION for kind in paying):
             product = next(part.product for part in parts if ride.number in part.rides)
             books.pay_penalty(
                 orders.session, order, _cost_of_leaving(orders, ride), debt[0], product,

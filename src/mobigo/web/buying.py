@@ -21,12 +21,12 @@ from mobigo.kit.requests import Now
 from mobigo.payments.model import Payment, PaymentState
 from mobigo.payments.sandbox import Sandbox
 from mobigo.payments.stripe import PAGE
-from mobigo.ticketing import after_api, orders_api, store
+from mobigo.ticketing import after_api, orders_api, refunds, store
 from mobigo.ticketing.answers import ContactBody, OffersAnswer, OffersBody, OrderBody, TravellerBody
-from mobigo.ticketing.asking import counter_of
+from mobigo.ticketing.asking import counter_of, find_places
 from mobigo.ticketing.counter import list_payments
 from mobigo.ticketing.model import Order, OrderState
-from mobigo.ticketing.service import Buyer
+from mobigo.ticketing.service import Buyer, Orders
 from mobigo.ticketing.states import UNPAID
 from mobigo.tickets.railway import LOCAL
 from mobigo.web import words
@@ -186,16 +186,24 @@ def _find(session: Session, id_: str) -> Order | None:
 
 
 @router.api_route("/orders/{order_id}", methods=READ)
-def show_order(*, request: Request, session: Database, order_id: str) -> Response:
+def show_order(*, request: Request, session: Database, now: Now, order_id: str) -> Response:
     """Show an order with its tickets to whoever has its address."""
-    speak = words.choose(request)
     found = _find(session, order_id)
     if found is None:
         return _page(request, "order.html", status=404, order=None)
+    return _show(request, session, found, now)
+
+
+def _show(
+    request: Request, session: Session, found: Order, now: datetime, asked: after_api.QuoteAnswer | None = None
+) -> Response:
+    """Show an order; where somebody wants to give of it back, with what comes of that."""
+    speak = words.choose(request)
     answer = orders_api.answer_order(session, found)
     good = [part for part in answer.parts if part.status == "FULFILLED"]
     real = counter_of(request).provider.is_real
     confirming = bool(request.query_params.get("paid")) and found.state is OrderState.PAYING
+    waiting = refunds.list_covered(Orders(session, find_places(request), Buyer(), now), found)
     return _page(
         request,
         "order.html",
@@ -207,36 +215,49 @@ def show_order(*, request: Request, session: Database, order_id: str) -> Respons
         due=found.due,
         until=speak.hour(found.until.astimezone(LOCAL)),
         good=good,
+        covered=[
+            (ride.number, ride.departure.astimezone(LOCAL)) for ride in waiting if found.state is OrderState.ISSUED
+        ],
+        day=speak.day,
+        hour=speak.hour,
+        asked=asked,
+        kept=[one for one in asked.parts if one.kept_cents] if asked else [],
         refused=request.query_params.get("problem", "")[:300],
     )
 
 
 @router.post("/orders/{order_id}/refund")
 def give_back(*, request: Request, session: Database, now: Now, order_id: str, form: Form, _own: Own) -> Response:
-    """Give an order's tickets back, as far as their conditions allow."""
-    wanted = [form.get("part")] if form.get("part") else None
+    """Say what comes of giving tickets back, as far as their conditions allow; then, confirmed, take them back."""
+    found = _find(session, order_id)
+    if found is None:
+        return _page(request, "order.html", status=404, order=None)
+    who = Buyer()
     try:
-        quoted = after_api.quote_refund(
-            request=request,
-            session=session,
-            now=now,
-            buyer=Buyer(),
-            order_id=order_id,
-            body=after_api.QuoteBody(parts=wanted),
-        )
+        if not form.get("quote"):
+            body = after_api.QuoteBody(
+                parts=[form.get("part")] if form.get("part") else None,
+                rides=[form.count("ride", 1_000)] if form.get("ride") else None,
+            )
+            asked = after_api.quote_refund(
+                request=request, session=session, now=now, buyer=who, order_id=found.id, body=body
+            )
+            return _show(request, session, found, now, asked)
         session.commit()
         after_api.refund_order(
             request=request,
             response=Response(),
             now=now,
-            buyer=Buyer(),
-            order_id=order_id,
-            body=after_api.RefundBody(quote=quoted.quote),
+            buyer=who,
+            order_id=found.id,
+            body=after_api.RefundBody(quote=form.get("quote", long=LONG)),
         )
+    except ValidationError:
+        return RedirectResponse(f"/orders/{found.id}?problem=forged_quote", 303)
     except MobigoError as error:
         session.rollback()
-        return RedirectResponse(f"/orders/{order_id}?problem={error.code}", 303)
-    return RedirectResponse(f"/orders/{order_id}", 303)
+        return RedirectResponse(f"/orders/{found.id}?problem={error.code}", 303)
+    return RedirectResponse(f"/orders/{found.id}", 303)
 
 
 def _say(request: Request, error: MobigoError | ValidationError) -> str:
