@@ -13,13 +13,15 @@ from tests.street_text import lonlat
 from mobigo.kit.errors import InvalidInput
 from mobigo.kit.geo import Point, haversine
 from mobigo.school.book import Book, change
-from mobigo.school.comparing import compare
+from mobigo.school.comparing import Halt, _find_change, compare
 from mobigo.school.demand import Home, Rider
+from mobigo.school.model import Kind, Problem
 from mobigo.school.planning import Limits
 from mobigo.school.register import Bell, Call, Circuit, School, Seat, Stop, Vehicle
 from mobigo.school.register import Run as Circulation
 from mobigo.school.roads import Walks, close
-from mobigo.school.yearplan import Effort, Told, assign_stops, plan_year
+from mobigo.school.sentences import say
+from mobigo.school.yearplan import Effort, Told, assign_stops, part_run, plan_year
 from mobigo.street.drives import Table
 
 if TYPE_CHECKING:
@@ -284,3 +286,68 @@ def test_no_vehicle_is_out_for_longer_than_a_driver_s_day(book: Book) -> None:
     assert len(spans(kept, "morning 12345")) > len(spans(free, "morning 12345"))
     day = change(book, [{"kind": "limits", "amplitude": 8 * 3600}])
     assert plan(day)["figures"]["drivers"] > plan(day)["figures"]["vehicles"]
+
+
+def test_a_pupil_with_two_homes_is_one_pupil(book: Book) -> None:
+    homes = (
+        Home(1, Point(*lonlat(6_000, 40)), frozenset(WEEK), "even"),
+        Home(2, Point(*lonlat(0, 7_040)), frozenset(WEEK), "odd"),
+    )
+    both = replace(book, riders=(*book.riders[1:], replace(book.riders[0], homes=homes)))
+    before = plan(both)
+    assert len(before["stops"]) == len(book.riders) + 1
+    assert before["figures"]["pupils"] == len(book.riders)
+    sooner = plan(change(both, [{"kind": "bell", "school": "A", "trip": "morning", "at": EIGHT - 1_800}]))
+    found = compare(before, sooner, {})
+    mine = {one["pupil"] for one in found["moved"] if one["pupil"].startswith(book.riders[0].key)}
+    assert len(mine) == 2
+    assert found["pupils_moved"] == len({one["pupil"].partition("/")[0] for one in found["moved"]})
+
+
+def test_who_has_to_be_fetched_at_the_door_from_now_on_is_not_left_at_the_old_stop(book: Book) -> None:
+    runs = (Circulation("r", "c", "morning", WEEK),)
+    seats = (Seat("p00", "r", "S1"), Seat("p01", "r", "S1"))
+    seated = replace(
+        book,
+        circuits=(Circuit("c", "C"),),
+        runs=runs,
+        seats=seats,
+        riders=(replace(book.riders[0], needs=("door",)), *book.riders[1:]),
+    )
+    stops, _, _ = assign_stops(seated, Straight())  # type: ignore[arg-type]
+    assert {trip.pupil: stop for trip, stop in stops.items() if trip.pupil in {"p00", "p01"}} == {
+        "p00": "door-p00-1",
+        "p01": "S1",
+    }
+    sent = change(seated, [{"kind": "pupil", "pupil": "p00", "stop": "S2"}])
+    stops, _, _ = assign_stops(sent, Straight())  # type: ignore[arg-type]
+    assert {trip.pupil: stop for trip, stop in stops.items()}["p00"] == "S2"  # staff decided
+
+
+def test_a_run_of_today_begins_the_plan_even_when_one_stop_of_it_has_too_many_pupils_by_now() -> None:
+    problem = Problem(
+        kinds=(Kind(20),),
+        max_ride=np.array([2_700.0]),
+        bell=np.array([28_800.0]),
+        unloading=np.array([60.0]),
+        school=np.zeros(4, np.int32),
+        pupils=np.array([8, 15, 6, 5], np.int32),
+        dwell=np.full(4, 20.0),
+        drive=np.full((4, 4), 100.0),
+        to_school=np.array([100.0, 100.0, 100.0, 2_690.0]),
+        from_school=np.full((1, 4), 100.0),
+    )
+    routes = list(part_run(problem, 0, (0, 1, 2, 3)))
+    assert [route.stops for route in routes] == [(0, 2), (1,), (3,)]
+    assert all(problem.fits(route) and problem.ride(route) <= 2_700 for route in routes)
+
+
+def test_sentences_count_in_words_and_by_the_clock_that_is_read() -> None:
+    was = Halt("morning 12345", "S1", EIGHT - 3 * 60 - 50, 900, EIGHT, ("S2", "S3"))
+    kind, values = _find_change(was, was._replace(at=was.at - 599, between=("S2", "S3", "S4")), {}) or ("", {})
+    said = say(f"moved_{kind}", pupil="p", session="morning", **values)
+    assert said.en.endswith("stop S1 at 07:46 instead of 07:56: the vehicle comes 10 minutes earlier, there is one more"
+                            " halt on the way: S4")  # fmt: skip
+    assert "il y a un arrêt de plus en chemin" in said.fr
+    _, values = _find_change(was, was._replace(at=was.at + 600, between=("S2",)), {}) or ("", {})
+    assert str(values["why"]) == str(say("why_fewer_halt"))

@@ -70,7 +70,7 @@ def compare(before: Mapping[str, Any], after: Mapping[str, Any], names: Mapping[
         "sessions": _pair_sessions(before, after),
         "opened": sorted(served[1] - served[0]),
         "closed": sorted(served[0] - served[1]),
-        "pupils_moved": len({one["pupil"] for one in moved}),
+        "pupils_moved": len({one["pupil"].partition("/")[0] for one in moved}),
         "moved": moved,
     }
 
@@ -133,7 +133,8 @@ def _find_change(was: Halt, now: Halt, names: Mapping[str, str]) -> tuple[str, d
         return "stop", {**times, "stop": _name(now.stop, names), "former": _name(was.stop, names)}
     if abs(now.at - was.at) >= LITTLE:
         later = say("later" if now.at > was.at else "earlier")
-        minutes, why = abs(now.at - was.at) // 60, _find_reason(was, now, names)
+        # of the times as they are written: what families see is what they reckon with
+        minutes, why = abs(now.at // 60 - was.at // 60), _find_reason(was, now, names)
         return "time", {**times, "stop": _name(now.stop, names), "minutes": minutes, "later": later, "why": why}
     if abs(now.aboard - was.aboard) >= LITTLE:
         longer = say("longer" if now.aboard > was.aboard else "shorter")
@@ -153,8 +154,13 @@ def _find_reason(was: Halt, now: Halt, names: Mapping[str, str]) -> Said:
     if more > 0:
         added = [_name(stop, names) for stop in now.between if stop not in was.between]
         listed = ", ".join(added[:NAMED]) + (" \u2026" if len(added) > NAMED else "")
-        return say("why_more_halts", n=more, stops=listed)
-    return say("why_fewer_halts", n=-more) if more else say("why_other_way")
+        return say(_count("why_more_halts", more), n=more, stops=listed)
+    return say(_count("why_fewer_halts", -more), n=-more) if more else say("why_other_way")
+
+
+def _count(sentence: str, number: int) -> str:
+    """Name a sentence, or what it is of one thing."""
+    return sentence.removesuffix("s") if number == 1 else sentence
 
 
 def _name(stop: str, names: Mapping[str, str]) -> str:

@@ -36,11 +36,12 @@ from mobigo.school.task import Task
 from mobigo.street.coach import Period, Stand
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from mobigo.school.book import Book
     from mobigo.school.demand import Rider, Trouble
     from mobigo.school.fleet import Model
+    from mobigo.school.model import Problem
     from mobigo.school.planning import Limits, Run
     from mobigo.school.register import Run as Circulation
     from mobigo.school.roads import Roads
@@ -277,7 +278,7 @@ def list_spaces(riders: Iterable[Rider]) -> dict[Trip, Space]:
 
 
 def assign_stops(book: Book, roads: Roads) -> tuple[dict[Trip, str], dict[Trip, int], list[Trouble]]:
-    """Give every pupil's home a stop: the one staff decided, the present one, the door, or the one that is best.
+    """Give every pupil's home a stop: the one staff decided, the door, the present one, or the one that is best.
 
     Returns
     -------
@@ -287,17 +288,20 @@ def assign_stops(book: Book, roads: Roads) -> tuple[dict[Trip, str], dict[Trip, 
     from mobigo.school.stopping import choose_stops  # noqa: PLC0415 - likewise
 
     usable = {stop.id for stop in book.stops if stop.open}
-    present = {(seat.pupil, seat.home): seat.stop for seat in book.seats} if book.keeps_stops else {}
+    known = {(seat.pupil, seat.home): seat.stop for seat in book.seats} if book.keeps_stops else {}
     stops: dict[Trip, str] = {}
     open_homes: list[tuple[Rider, Trip, Point]] = []
     for rider in book.riders:
         for home in rider.homes:
             trip = Trip(rider.key, home.number)
-            decided = book.pins.get((rider.key, home.number)) or present.get((rider.key, home.number))
-            if decided in usable:
-                stops[trip] = str(decided)
-            elif home.point is not None and "door" in rider.needs:
+            fetched = home.point is not None and "door" in rider.needs
+            pinned, present = book.pins.get(trip), known.get(trip)
+            if pinned in usable:
+                stops[trip] = str(pinned)
+            elif fetched:
                 stops[trip] = _door(trip)
+            elif present in usable:
+                stops[trip] = str(present)
             elif home.point is not None:
                 open_homes.append((rider, trip, home.point))
     served = [stop for stop in book.stops if stop.open]
@@ -393,16 +397,34 @@ def _present(book: Book, layout: Layout, row: dict[str, int]) -> list[Route]:
                 for number in loads.get((service, row[stop]), ())
                 if number not in driven
             ]
-            kind = problem.find_kind(mine) if mine else None
-            if kind is not None and problem.ride(Route(service, tuple(mine))) <= problem.max_ride[service]:
-                routes.append(Route(service, tuple(mine), kind))
-                driven.update(mine)
+            for part in part_run(problem, service, mine):
+                routes.append(part)
+                driven.update(part.stops)
     if not routes:
         return []
     alone = [
         Route(load.service, (n,), problem.find_kind([n]) or 0) for n, load in enumerate(layout.loads) if n not in driven
     ]
     return [*routes, *alone]
+
+
+def part_run(problem: Problem, service: int, stops: Sequence[int]) -> Iterator[Route]:
+    """Part a run of today into routes that keep to the limits, in its order; mostly it is one.
+
+    What changed since at one stop (a pupil more, a wheelchair, a stop put elsewhere) takes that stop out, not the run.
+    """
+    left = list(stops)
+    while left:
+        mine: list[int] = []
+        kind: int | None = None
+        for stop in left:
+            wider = problem.find_kind([*mine, stop])
+            if wider is not None and problem.ride(Route(service, (*mine, stop))) <= problem.max_ride[service]:
+                mine, kind = [*mine, stop], wider
+        if kind is None:
+            return
+        yield Route(service, tuple(mine), kind)
+        left = [stop for stop in left if stop not in mine]
 
 
 # ── the document ──────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -476,7 +498,13 @@ def reckon(fleet: Sequence[Model], limits: Limits, sessions: Sequence[dict[str, 
         "cents_bound": sum(bounds) if priced else None,
         "co2_kg": round(grams / 1000, 1),
         "pupils": len(
-            {pupil for one in sessions for run in one["runs"] for c in run["calls"] for pupil in c["pupils"]}
+            {
+                trip.partition("/")[0]
+                for one in sessions
+                for run in one["runs"]
+                for call in run["calls"]
+                for trip in call["pupils"]
+            }
         ),
         "stops": len({call["stop"] for one in sessions for run in one["runs"] for call in run["calls"]}),
         "ride_mean": round(sum(rides) / len(rides)) if rides else 0,
