@@ -6,9 +6,11 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, Field
 
+from mobigo.journeys.changing import find_riskiest
 from mobigo.journeys.model import (
     Booked,
     Brief,
+    Change,
     Journey,
     Label,
     Left,
@@ -20,6 +22,7 @@ from mobigo.journeys.model import (
     Reason,
     Remedy,
     RoundTrip,
+    Safety,
     Shortfall,
     Suggestion,
     ToBook,
@@ -115,6 +118,17 @@ class BookingAnswer(BaseModel):
     pinned_to: PinAnswer | None
 
 
+class ChangeAnswer(BaseModel):
+    """A change from the vehicle before."""
+
+    needed_seconds: int = Field(description="From getting off to getting on: on foot, or as transfers.txt asks.")
+    spare_seconds: int = Field(description="Beyond that, with the times of now.")
+    safety: Safety = Field(
+        description="`guaranteed`: the vehicle waits; `safe`: five minutes to spare or more; `fair`: two or more;"
+        " `tight`: less; `missed`: it leaves before one can be there."
+    )
+
+
 class LegAnswer(BaseModel):
     """A part of a journey in one vehicle, or one walk."""
 
@@ -145,6 +159,7 @@ class LegAnswer(BaseModel):
     stay_seated: bool = Field(description="The vehicle of the leg before goes on as this trip.")
     wait_seconds: int = Field(description="Between the arrival of the leg before and the departure of this one.")
     guaranteed: bool = Field(description="The vehicle waits for the one before, if that is late.")
+    change: ChangeAnswer | None = Field(description="Before this ride; null: it is the first, or one stays seated.")
     every: int | None = Field(description="Seconds between vehicles that run by frequency, not at this very minute.")
     pickup: Boarding = Field(description="How one boards: as usual, after a call to `phone`, or by asking the driver.")
     drop_off: Boarding
@@ -217,6 +232,10 @@ class JourneyAnswer(BaseModel):
     walking_seconds: int
     co2: int | None = Field(description="Grams of CO2 equivalent for one traveller; null: a leg has no factor.")
     price: PriceAnswer | None = Field(description="The cheapest lawful way to pay for it; null: nothing is sold here.")
+    riskiest_leg: int | None = Field(
+        description="Which of the legs, from 0, one changes to with least time to spare; null: nothing can be missed."
+        " `GET /v1/journeys/{id}/changes` says what then."
+    )
     legs: list[LegAnswer]
 
 
@@ -372,7 +391,7 @@ def journey_as_json(journey: Journey) -> dict[str, Any]:
     before: datetime | None = None
     for leg in journey.legs:
         wait = 0 if before is None else int((leg.departure - before).total_seconds())
-        legs.append(_leg_as_json(leg, wait))
+        legs.append(leg_as_json(leg, wait))
         before = leg.arrival
     return {
         "id": journey.id,
@@ -383,6 +402,7 @@ def journey_as_json(journey: Journey) -> dict[str, Any]:
         "walking_seconds": journey.walking,
         "co2": journey.co2,
         "price": price_as_json(journey.priced),
+        "riskiest_leg": find_riskiest(journey.legs),
         "legs": legs,
     }
 
@@ -411,7 +431,8 @@ def _suggestion_as_json(one: Suggestion) -> dict[str, Any]:
     }
 
 
-def _leg_as_json(leg: Leg, wait: int) -> dict[str, Any]:
+def leg_as_json(leg: Leg, wait: int) -> dict[str, Any]:
+    """Write a leg, so many seconds after the one before."""
     line = leg.line
     return {
         "mode": leg.mode,
@@ -437,6 +458,7 @@ def _leg_as_json(leg: Leg, wait: int) -> dict[str, Any]:
         "stay_seated": leg.stay_seated,
         "wait_seconds": wait,
         "guaranteed": leg.guaranteed,
+        "change": leg.change and change_as_json(leg.change),
         "every": leg.every,
         "pickup": leg.pickup,
         "drop_off": leg.drop_off,
@@ -464,6 +486,11 @@ def _leg_as_json(leg: Leg, wait: int) -> dict[str, Any]:
         "steps": [{"street": step.street, "metres": step.metres, "direction": step.direction} for step in leg.steps],
         "booking": leg.booking and _booking_as_json(leg.booking),
     }
+
+
+def change_as_json(change: Change) -> dict[str, Any]:
+    """Write how safe a change is."""
+    return {"needed_seconds": change.needed, "spare_seconds": change.spare, "safety": change.safety}
 
 
 def _booking_as_json(booking: ToBook) -> dict[str, Any]:

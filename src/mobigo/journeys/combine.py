@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Protocol
 
+from mobigo.journeys.changing import judge
 from mobigo.journeys.identity import Hailed, hailed, identify, write_id
 from mobigo.journeys.liftleg import Lifted, LiftedAll
 from mobigo.journeys.model import BOOKED_MODES, Journey, Label, Leg
@@ -78,6 +79,7 @@ def describe(network: Network, found: TransitJourney, doors: Doors) -> Journey:
             ]
     if network.live and not network.is_running:
         legs = follow(legs)
+    legs = judge(legs)
     return Journey(
         write_id(identify(network, found, doors.request, find_hails(found, doors))),
         legs[0].departure,

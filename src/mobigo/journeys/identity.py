@@ -117,7 +117,7 @@ def identify(
     """
     hails = hails or {}
     legs = tuple(
-        _name_ride(network, leg)
+        name_ride(network, leg)
         if isinstance(leg, Ride)
         else _name_hail(leg, hails[n])
         if n in hails
@@ -128,7 +128,8 @@ def identify(
     return Identity(replace(request, at=at), found.departure, found.arrival, found.transfers, legs)
 
 
-def _name_ride(network: Network, ride: Ride) -> NamedRide:
+def name_ride(network: Network, ride: Ride) -> NamedRide:
+    """Name a ride."""
     timetable = network.timetable
     route = int(timetable.trip_route[ride.trip])
     return NamedRide(

@@ -319,6 +319,32 @@ class ToBook:
     """Of carpool: seconds that the driver arrives later for it."""
 
 
+class Safety(StrEnum):
+    """How likely a change is made, by what is to spare."""
+
+    GUARANTEED = "guaranteed"
+    """The vehicle waits: the timetable says so, or it was booked for whoever comes with the one before."""
+    SAFE = "safe"
+    """Five minutes to spare, or more."""
+    FAIR = "fair"
+    """Two minutes, or more."""
+    TIGHT = "tight"
+    """Less than two minutes."""
+    MISSED = "missed"
+    """It leaves before one can be there, as far as is known now."""
+
+
+@dataclass(frozen=True)
+class Change:
+    """A change from the vehicle before."""
+
+    needed: int
+    """Seconds from getting off to getting on: on foot, or as long as transfers.txt asks for."""
+    spare: int
+    """Seconds beyond that, with the times of now."""
+    safety: Safety
+
+
 @dataclass(frozen=True)
 class Leg:
     """A part of a journey in one vehicle, or one walk."""
@@ -344,6 +370,10 @@ class Leg:
     """Grams of CO2 equivalent for one traveller, by the dated factors of `co2_factors.toml`."""
     guaranteed: bool = False
     """The change before this ride is guaranteed: the vehicle waits (transfer_type 1)."""
+    least_change: int = 0
+    """Seconds from getting off the vehicle before to getting on this one that transfers.txt asks for."""
+    change: Change | None = None
+    """How safe the change to this ride is; None where there is none."""
     every: int | None = None
     """Seconds between vehicles, where it runs by frequency and not at this very minute."""
     wheelchair: str | None = None

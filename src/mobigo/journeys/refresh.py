@@ -6,11 +6,12 @@ import time
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from mobigo.journeys import combine, service
+from mobigo.journeys.changing import TIGHT, judge
 from mobigo.journeys.identity import CARPOOL, STOP_OF_RIDE, Identity, NamedHail, NamedRide, NamedWalk, read_id, write_id
 from mobigo.journeys.model import BOOKED_MODES, Access, Journey, Line, Mode, Place, Realtime
 from mobigo.journeys.rides import describe_ride, find_now
@@ -37,8 +38,6 @@ if TYPE_CHECKING:
 
 WORTH_SAYING = 60
 """Seconds of difference from which a change of time is one."""
-TIGHT = 120
-"""Seconds left for a change, beside the way on foot, below which it is said to be tight."""
 MOVED_TRIP, MOVED_LINE = 6 * 3600, 1800
 """Seconds that a new timetable may have moved a trip of the same name, or another one of its line, to be the same."""
 DEPARTURE, ARRIVAL = "departure", "arrival"
@@ -145,18 +144,7 @@ def refresh(
     NotFound
         When the id is none, or the ends or all rides of the journey are not known any more.
     """
-    identity = read_id(name)
-    network = network.as_planned if realtime is Realtime.OFF else network
-    looked = [_Looked(network, leg) for leg in identity.legs if isinstance(leg, NamedRide)]
-    if looked and all(one.ride is None for one in looked):
-        raise NotFound(
-            "none of the rides of this journey is in the timetables any more; ask /v1/journeys again",
-            code="unknown_journey",
-        )
-    legs = combine.follow(_leave_earlier(_describe(network.as_it_runs, identity, looked), now))
-    if not legs:
-        raise NotFound("nothing is left of this journey; ask /v1/journeys again", code="unknown_journey")
-    journey = Journey(name, legs[0].departure, legs[-1].arrival, identity.transfers, tuple(legs))
+    network, identity, looked, journey = look_up(network, name, now, realtime)
     differences = tuple(_compare(identity, journey, looked))
     broken = min((one.ride for one in differences if one.change in BREAKING), default=None)
     alternatives: tuple[Journey, ...] = ()
@@ -175,10 +163,45 @@ def refresh(
     )
 
 
+class Seen(NamedTuple):
+    """A journey that was looked up again."""
+
+    network: Network
+    """By its timetable, with what live data know beside it, if they count."""
+    identity: Identity
+    looked: list[Looked]
+    """Its rides in vehicles of the timetable."""
+    journey: Journey
+    """With the rides that are still known, as they go now."""
+
+
+def look_up(network: Network, name: str, now: datetime, realtime: Realtime) -> Seen:
+    """Find the rides of a journey on the network as it is now, and describe it.
+
+    Raises
+    ------
+    NotFound
+        When the id is none, or the ends or all rides of the journey are not known any more.
+    """
+    identity = read_id(name)
+    network = network.as_planned if realtime is Realtime.OFF else network
+    looked = [Looked(network, leg) for leg in identity.legs if isinstance(leg, NamedRide)]
+    if looked and all(one.ride is None for one in looked):
+        raise NotFound(
+            "none of the rides of this journey is in the timetables any more; ask /v1/journeys again",
+            code="unknown_journey",
+        )
+    legs = judge(combine.follow(_leave_earlier(_describe(network.as_it_runs, identity, looked), now)))
+    if not legs:
+        raise NotFound("nothing is left of this journey; ask /v1/journeys again", code="unknown_journey")
+    journey = Journey(name, legs[0].departure, legs[-1].arrival, identity.transfers, tuple(legs))
+    return Seen(network, identity, looked, journey)
+
+
 # ── finding the rides again ───────────────────────────────────────────────────────────────────────────────────────────
 
 
-class _Looked:
+class Looked:
     """A ride that was looked up again.
 
     Parameters
@@ -303,11 +326,11 @@ def _find_call(timetable: Timetable, rows: range, stop: int, permission: NDArray
 # ── describing it ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def _describe(network: Network, identity: Identity, looked: Sequence[_Looked]) -> list[Leg]:
+def _describe(network: Network, identity: Identity, looked: Sequence[Looked]) -> list[Leg]:
     """Describe the parts that are still known: rides as they go now, ways on foot when they were to begin."""
     search = open_search(network, identity.request, time.monotonic())
     rides = iter(looked)
-    parts: list[_Looked | NamedWalk] = [next(rides) if isinstance(leg, NamedRide) else leg for leg in identity.legs]
+    parts: list[Looked | NamedWalk] = [next(rides) if isinstance(leg, NamedRide) else leg for leg in identity.legs]
     legs: list[Leg] = []
     before: Ride | None = None
     for n, part in enumerate(parts):
@@ -319,14 +342,14 @@ def _describe(network: Network, identity: Identity, looked: Sequence[_Looked]) -
             if walk is not None:
                 legs += [leg for leg in _describe_walk(search, identity, walk) if leg.departure < leg.arrival]
         elif part.ride is not None:
-            leg = describe_ride(network, part.ride, before, changed=not isinstance(beside[0], _Looked))
+            leg = describe_ride(network, part.ride, before, changed=not isinstance(beside[0], Looked))
             legs.append(leg if part.goes else replace(leg, canceled=True))
             before = part.ride
     return legs
 
 
 def _describe_hail(
-    search: Search, named: NamedHail, before: _Looked | NamedWalk | None, after: _Looked | NamedWalk | None
+    search: Search, named: NamedHail, before: Looked | NamedWalk | None, after: Looked | NamedWalk | None
 ) -> list[Leg]:
     """Describe a ride that is booked, as it was promised, and the ways on foot around it.
 
@@ -350,7 +373,7 @@ def _describe_hail(
         stop = network.stop_index.get(here.stop_id or "")
         if until <= at or stop is None:
             ways.append([])
-        elif isinstance(vehicle, _Looked):
+        elif isinstance(vehicle, Looked):
             other = vehicle.ride and (vehicle.ride.to_stop if here is start else vehicle.ride.from_stop)
             pair = (stop, stop) if other is None else (other, stop) if here is start else (stop, other)
             if pair[0] == pair[1]:
@@ -375,15 +398,15 @@ def _leave_earlier(legs: list[Leg], now: datetime) -> list[Leg]:
     return [*way, *legs[first:]]
 
 
-def _walk(named: NamedWalk, before: _Looked | NamedWalk | None, after: _Looked | NamedWalk | None) -> Walk | None:
+def _walk(named: NamedWalk, before: Looked | NamedWalk | None, after: Looked | NamedWalk | None) -> Walk | None:
     """Return a way on foot between the rides as they are now; None beside one that is not known any more."""
     from_stop, to_stop = named.from_end, named.to_end
     if from_stop == STOP_OF_RIDE:
-        if not isinstance(before, _Looked) or before.ride is None:
+        if not isinstance(before, Looked) or before.ride is None:
             return None
         from_stop = before.ride.to_stop
     if to_stop == STOP_OF_RIDE:
-        if not isinstance(after, _Looked) or after.ride is None:
+        if not isinstance(after, Looked) or after.ride is None:
             return None
         to_stop = after.ride.from_stop
     return Walk(from_stop, to_stop, named.departure, named.arrival)
@@ -413,7 +436,7 @@ def _describe_walk(search: Search, identity: Identity, walk: Walk) -> list[Leg]:
 # ── comparing ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def _compare(identity: Identity, journey: Journey, looked: Sequence[_Looked]) -> Iterator[Difference]:
+def _compare(identity: Identity, journey: Journey, looked: Sequence[Looked]) -> Iterator[Difference]:
     """List what became different, ride after ride."""
     legs = iter([leg for leg in journey.legs if leg.trip_id is not None])
     spare = _spare(identity)
@@ -550,4 +573,5 @@ def _join(identity: Identity, kept: tuple[Leg, ...], onward: Journey, broken: in
     name = write_id(
         replace(identity, departure=departure, arrival=arrival, transfers=boardings - 1, legs=(*before, *after))
     )
-    return Journey(name, kept[0].departure, onward.arrival, boardings - 1, (*kept, *onward.legs))
+    legs = tuple(judge((*kept, *onward.legs)))
+    return Journey(name, kept[0].departure, onward.arrival, boardings - 1, legs)

@@ -80,6 +80,7 @@ def describe_ride(network: Network, ride: Ride, before: Ride | None = None, *, c
         calls=_calls(network, ride, range(board + 1, alight)),
         co2=emit_ride(timetable, ride),
         guaranteed=rule is not None and rule.type == GUARANTEED,
+        least_change=max(0, rule.seconds) if rule is not None else 0,
         every=find_headway(timetable, ride, start),
         wheelchair=_possible(
             int(timetable.trip_wheelchair[ride.trip]),

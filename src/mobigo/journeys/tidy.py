@@ -132,7 +132,7 @@ def _options(network: Network, before: Ride, after: Ride, preferences: Preferenc
             strict=True,
         ):
             for on, departure in boarding.get(target, ()) if change >= 0 else ():
-                walked, needed = _needed(walk, change, preferences)
+                walked, needed = needed_to_change(walk, change, preferences)
                 spare = departure - arrivals[off] - needed
                 if spare >= 0 and _may(preferences, stops[off], target, walked):
                     yield _Change(
@@ -143,7 +143,7 @@ def _options(network: Network, before: Ride, after: Ride, preferences: Preferenc
                     )
 
 
-def _needed(walk: int, change: int, preferences: Preferences | None) -> tuple[int, int]:
+def needed_to_change(walk: int, change: int, preferences: Preferences | None) -> tuple[int, int]:
     """Seconds on foot, and from alighting to boarding, at a traveller's pace."""
     if preferences is None:
         return walk, change

@@ -33,7 +33,7 @@ from mobigo.carpool.supply import Cars
 from mobigo.db.engine import POOL_SIZE
 from mobigo.fares import catalogue_api as fares_api
 from mobigo.journeys import api as journeys_api
-from mobigo.journeys import follow_api, nearby_api, price_api, reach_api
+from mobigo.journeys import follow_api, legs_api, nearby_api, price_api, reach_api
 from mobigo.journeys.hails import Hails
 from mobigo.journeys.lifts import Lifts
 from mobigo.journeys.network import Networks
@@ -170,6 +170,7 @@ def create_app(
     apis = (
         journeys_api,
         follow_api,
+        legs_api,
         nearby_api,
         price_api,
         reach_api,
