@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 from itertools import pairwise
 from typing import TYPE_CHECKING
@@ -173,6 +174,72 @@ def test_the_page_shows_it(http: httpx.Client) -> None:
     assert shown.text.count('<path class="band') == 4
     assert "Amont" in shown.text
     assert http.get("/reach").status_code == 200
+
+
+@pytest.mark.parametrize("arrive_by", [False, True])
+def test_times_over_a_window_are_those_of_each_minute(valley: Valley, *, arrive_by: bool) -> None:
+    net, places = valley.network(), ["val:amont", "val:pont", at(9700), at(0, 30_000)]
+    when = MONDAY + (timedelta(hours=8, minutes=5) if arrive_by else timedelta(hours=7, minutes=45))
+    request = JourneyRequest("", "", when, arrive_by=arrive_by, budget=60)
+    window = 25
+    asked = [
+        find_matrix(
+            net, replace(request, at=request.at + timedelta(minutes=-n if arrive_by else n)), *[places] * 2, 5400
+        )
+        for n in range(window + 1)
+    ]
+    found = find_matrix(net, request, places, places, 5400, window=window)
+    assert found.complete
+    assert (found.seconds.tolist(), found.changes.tolist()) == (asked[0].seconds.tolist(), asked[0].changes.tolist())
+    assert found.window is not None
+    spread = set()
+    for a in range(len(places)):
+        for b in range(len(places)):
+            times = sorted(int(one.seconds[a, b]) for one in asked if one.seconds[a, b] >= 0)
+            told = [int(table[a, b]) for table in (found.window.least, found.window.median, found.window.most)]
+            half, missing = window // 2 + 1, window + 1 - len(times)
+            assert told == [
+                times[0] if times else -1,
+                times[half - 1] if len(times) >= half else -1,
+                -1 if missing else times[-1],
+            ]
+            assert int(found.window.reached[a, b]) == len(times)
+            spread.add(tuple(told))
+    assert len(spread) > 3
+
+
+def test_a_window_worked_out_by_hand(tmp_path: Path) -> None:
+    # one leaves at every minute from 08:00 to 08:20 (21 of them): until 08:10 for the bus of 08:10, which arrives at
+    # 08:30: 30 to 20 minutes, then for that of 08:18, there at 08:48: 37 to 30 minutes; at 08:19 and 08:20 none is left
+    net = network(tmp_path, {"a": 0.0, "b": 9000.0}, {"one": "L a 08:10 b 08:30", "two": "L a 08:18 b 08:48"})
+    request = JourneyRequest("a", "a", clock("08:00"), max_walk=600, budget=60)
+    found = find_matrix(net, request, ["a"], ["b"], 3600, window=20)
+    assert found.window is not None
+    told = (found.window.least, found.window.median, found.window.most, found.window.reached)
+    assert [int(table[0, 0]) for table in told] == [20 * 60, 30 * 60, -1, 19]
+    # sorted: 20, 21, ... 29, 30, 30, 31, ...: the eleventh of 21 is 30 minutes
+    assert int(found.seconds[0, 0]) == 30 * 60
+
+
+def test_a_window_over_http(http: httpx.Client) -> None:
+    asked = {"origins": ["val:amont"], "destinations": ["val:aval"], "at": "2026-11-23T07:50", "window_minutes": 10}
+    answer = http.post("/v1/matrix", json=asked).raise_for_status().json()
+    # at 08:00 the bus of 08:00 is still there
+    assert answer["window"] == {
+        "minutes": 10,
+        "least_seconds": [[15 * 60]],
+        "median_seconds": [[20 * 60]],
+        "most_seconds": [[25 * 60]],
+        "reached_minutes": [[11]],
+    }
+    text = http.post("/v1/matrix", json=asked, headers={"Accept": "text/csv"}).raise_for_status().text
+    assert text.splitlines() == [
+        "origin,destination,seconds,changes,least_seconds,median_seconds,most_seconds,reached_minutes",
+        "val:amont,val:aval,1500,0,900,1200,1500,11",
+    ]
+    assert http.post("/v1/matrix", json=asked | {"window_minutes": 0}).json()["window"] is None
+    hurried = http.post("/v1/matrix", json=asked | {"window_minutes": 180, "budget_ms": 10}).json()
+    assert hurried["complete"] or hurried["missing"] == [0]
 
 
 def test_a_matrix_is_bounded(http: httpx.Client) -> None:

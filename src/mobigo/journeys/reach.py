@@ -162,30 +162,48 @@ class Reach:
             np.minimum(canvas.field, np.where(walk <= self.request.max_walk, seconds + walk, np.inf), out=canvas.field)
 
 
-def sweep_from(network: Network, request: JourneyRequest, place: str, limit: int, deadline: float) -> Swept:
-    """Find when every stop is reached by vehicle from a place (arriving: how late one leaves it for the place).
+class Sweeper:
+    """All stops from (arriving: to) one place, at whatever instant.
 
     Parameters
     ----------
     network : Network
         As `Network.seen` gives it.
     request : JourneyRequest
-        Its wishes, and its instant; the ends mean nothing.
+        Its wishes count; the ends mean nothing.
+    place : str
+        ``LAT,LON`` or a stop id.
     """
-    end = find_end(network, place)
-    access = find_access(network, end, request, backward=request.arrive_by)
-    wishes = understand(network, request)
-    at = int(request.at.timestamp())
-    direction = Direction.ARRIVE if request.arrive_by else Direction.DEPART
-    found = sweeping.sweep(
-        network.days,
-        sweeping.Start(access.stops, access.seconds, at, direction),
-        limit=limit,
-        max_transfers=request.max_transfers,
-        wishes=None if wishes is None else replace(wishes, costs=None),
-        deadline=deadline,
-    )
-    return Swept(end, access, found)
+
+    def __init__(self, network: Network, request: JourneyRequest, place: str) -> None:
+        self.network, self.request = network, request
+        self.end = find_end(network, place)
+        self.access = find_access(network, self.end, request, backward=request.arrive_by)
+        wishes = understand(network, request)
+        self._wishes = None if wishes is None else replace(wishes, costs=None)
+
+    def at(self, instant: int, limit: int, deadline: float) -> Swept:
+        """Find when every stop is reached by vehicle (arriving: how late one leaves it).
+
+        Parameters
+        ----------
+        instant : int
+            Seconds since 1970 UTC.
+        limit : int
+            Seconds.
+        deadline : float
+            Of `time.monotonic`.
+        """
+        direction = Direction.ARRIVE if self.request.arrive_by else Direction.DEPART
+        found = sweeping.sweep(
+            self.network.days,
+            sweeping.Start(self.access.stops, self.access.seconds, instant, direction),
+            limit=limit,
+            max_transfers=self.request.max_transfers,
+            wishes=self._wishes,
+            deadline=deadline,
+        )
+        return Swept(self.end, self.access, found)
 
 
 def find_reach(network: Network, request: JourneyRequest, limit: int) -> Reach:
@@ -206,7 +224,7 @@ def find_reach(network: Network, request: JourneyRequest, limit: int) -> Reach:
     deadline = time.monotonic() + request.budget
     network = network.seen(request.realtime)
     deadline += sweeping.load(network.days, int(request.at.timestamp()))
-    swept = sweep_from(network, request, request.origin, limit, deadline)
+    swept = Sweeper(network, request, request.origin).at(int(request.at.timestamp()), limit, deadline)
     rides = swept.found.rides.copy()
     rides[list(swept.end.stops)] = 0
     ridden = np.where(swept.found.seconds > limit, -1, swept.found.seconds)

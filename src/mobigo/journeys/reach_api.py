@@ -6,13 +6,15 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Annotated, Any
 
+import numpy as np
 import orjson
 from fastapi import APIRouter, Query, Request, Response
+from numpy.typing import NDArray
 from pydantic import BaseModel, Field
 
 from mobigo.db.session import Database, driver
 from mobigo.journeys.communes import list_communes_in
-from mobigo.journeys.matrix import Matrix, find_matrix
+from mobigo.journeys.matrix import Matrix, Window, find_matrix
 from mobigo.journeys.reach import find_reach
 from mobigo.journeys.reach_answer import ReachAnswer, bound_box, list_reached, reach_as_json
 from mobigo.journeys.reach_parameters import MOST_SWEPT, AskedMatrix, AskedReach
@@ -23,6 +25,18 @@ from mobigo.kit.requests import Now
 router = APIRouter(prefix="/v1", tags=["journeys"])
 
 GEOJSON, CSV = "application/geo+json", "text/csv"
+
+
+class WindowAnswer(BaseModel):
+    """How times differ over a window: at each of its minutes as a question of its own, the wait included."""
+
+    minutes: int = Field(description="After `at`; with `arrive_by`, before it")
+    least_seconds: list[list[int | None]] = Field(description="At the best minute; null: at none is there a journey")
+    median_seconds: list[list[int | None]] = Field(
+        description="At half of the minutes it takes no longer; null: at most of them is there no journey"
+    )
+    most_seconds: list[list[int | None]] = Field(description="At the worst minute; null: at some there is no journey")
+    reached_minutes: list[list[int]] = Field(description="At how many minutes, of `minutes` + 1, there is a journey")
 
 
 class MatrixAnswer(BaseModel):
@@ -36,6 +50,7 @@ class MatrixAnswer(BaseModel):
         description="From `at` to the arrival; with `arrive_by`, from the departure to `at`; null: no journey"
     )
     changes: list[list[int | None]] = Field(description="As few as that takes")
+    window: WindowAnswer | None = Field(description="Null: no `window_minutes` were asked for")
     missing: list[int] = Field(
         description="Numbers, from 0, of origins (with `arrive_by`, of destinations) that there was no time to look at"
     )
@@ -76,8 +91,9 @@ def post_matrix(request: Request, now: Now, asked: AskedMatrix) -> Response:
     """Tell how long it takes between all pairs of places, and with how many changes.
 
     Each as `/v1/journeys` answers the pair alone (the journey that arrives first; with `arrive_by`, that leaves last),
-    without rides that are booked; walking all the way counts up to `max_walk_minutes`. With `Accept: text/csv` one row
-    per pair. Questions are not noted.
+    without rides that are booked; walking all the way counts up to `max_walk_minutes`. `window_minutes` asks the same
+    at every minute of a window and tells the least, the median and the most. With `Accept: text/csv` one row per pair.
+    Questions are not noted.
     """
     swept, others = asked.origins, asked.destinations
     if asked.arrive_by:
@@ -87,7 +103,9 @@ def post_matrix(request: Request, now: Now, asked: AskedMatrix) -> Response:
         raise InvalidInput(f"{len(swept)} {side}; at most {MOST_SWEPT} are searched at once, ask for parts of them")
     network = request.app.state.networks.current()
     question = asked.question(swept[0], asked.budget_ms, now, network.manifest.zone)
-    found = find_matrix(network, question, asked.origins, asked.destinations, 60 * asked.max_minutes)
+    found = find_matrix(
+        network, question, asked.origins, asked.destinations, 60 * asked.max_minutes, window=asked.window_minutes
+    )
     if CSV in request.headers.get("accept", ""):
         text = _as_csv(found, asked.origins, asked.destinations)
         return Response(text, media_type=f"{CSV}; charset=utf-8", headers={"Vary": "Accept"})
@@ -96,8 +114,9 @@ def post_matrix(request: Request, now: Now, asked: AskedMatrix) -> Response:
         "destinations": asked.destinations,
         "at": question.at.astimezone(network.manifest.zone),
         "arrive_by": asked.arrive_by,
-        "seconds": [[None if one < 0 else one for one in row] for row in found.seconds.tolist()],
-        "changes": [[None if one < 0 else one for one in row] for row in found.changes.tolist()],
+        "seconds": _rows(found.seconds),
+        "changes": _rows(found.changes),
+        "window": found.window and _window_as_json(found.window),
         "missing": list(found.missing),
         "complete": found.complete,
         "network_version": network.manifest.version,
@@ -105,12 +124,31 @@ def post_matrix(request: Request, now: Now, asked: AskedMatrix) -> Response:
     return Response(orjson.dumps(answer), media_type="application/json", headers={"Vary": "Accept"})
 
 
+def _rows(table: NDArray[np.int32]) -> list[list[int | None]]:
+    return [[None if one < 0 else one for one in row] for row in table.tolist()]
+
+
+def _window_as_json(window: Window) -> dict[str, Any]:
+    return {
+        "minutes": window.minutes,
+        "least_seconds": _rows(window.least),
+        "median_seconds": _rows(window.median),
+        "most_seconds": _rows(window.most),
+        "reached_minutes": window.reached.tolist(),
+    }
+
+
 def _as_csv(found: Matrix, origins: Sequence[str], destinations: Sequence[str]) -> str:
     """Write one row per pair; nothing where there is no journey."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\r\n")
-    writer.writerow(["origin", "destination", "seconds", "changes"])
-    for origin, seconds, changes in zip(origins, found.seconds.tolist(), found.changes.tolist(), strict=True):
-        for destination, time, change in zip(destinations, seconds, changes, strict=True):
-            writer.writerow([origin, destination, *("" if one < 0 else one for one in (time, change))])
+    tables = {"seconds": found.seconds, "changes": found.changes}
+    if found.window is not None:
+        tables |= {"least_seconds": found.window.least, "median_seconds": found.window.median}
+        tables |= {"most_seconds": found.window.most, "reached_minutes": found.window.reached}
+    writer.writerow(["origin", "destination", *tables])
+    for row, origin in enumerate(origins):
+        for column, destination in enumerate(destinations):
+            told = (int(table[row, column]) for table in tables.values())
+            writer.writerow([origin, destination, *("" if one < 0 else one for one in told)])
     return text.getvalue()

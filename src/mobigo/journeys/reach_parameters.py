@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Annotated
 from zoneinfo import ZoneInfo
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from mobigo.journeys.model import JourneyRequest, Realtime
 from mobigo.journeys.parameters import ANY_PATTERN, ONLY_PATTERN
@@ -15,6 +15,8 @@ MINUTES_PATTERN = r"^(?:[1-9][0-9]?|1[0-7][0-9]|180)(?:,(?:[1-9][0-9]?|1[0-7][0-
 
 MOST_SWEPT, MOST_PLACES = 100, 1_000
 """Places of one side of a matrix from which all is searched, and of the other."""
+
+_REALTIME = "`on`: as vehicles really run; `annotate` and `off`: by the timetable"
 
 _Only = Annotated[str, Field(max_length=210, pattern=ONLY_PATTERN)]
 _Word = Annotated[str, Field(max_length=210, pattern=ANY_PATTERN)]
@@ -49,9 +51,7 @@ class Wishes(BaseModel):
         examples=[["stop:val:pont"]],
     )
     wheelchair: bool = Field(default=False, description="Leave out what is known to be impossible in a wheelchair")
-    realtime: Realtime = Field(
-        default=Realtime.ON, description="`on`: as vehicles really run; `annotate` and `off`: by the timetable"
-    )
+    realtime: Realtime = Field(default=Realtime.ON, description=_REALTIME)
 
     def question(self, place: str, budget_ms: int, now: datetime, zone: ZoneInfo) -> JourneyRequest:
         """Turn it into the words of the planner.
@@ -102,7 +102,9 @@ class AskedReach(Wishes):
 
 
 class AskedMatrix(Wishes):
-    """What may be asked of times between many places."""
+    """What may be asked of times between many places; as JSON, whose types are not guessed."""
+
+    model_config = ConfigDict(strict=True)
 
     origins: list[_PlaceText] = Field(
         min_length=1,
@@ -117,4 +119,12 @@ class AskedMatrix(Wishes):
         examples=[["47.3234,5.0272"]],
     )
     max_minutes: int = Field(default=180, ge=1, le=720, description="Longer ones are none")
+    window_minutes: int = Field(
+        default=0,
+        ge=0,
+        le=180,
+        description="Also leave at every minute from `at` on (with `arrive_by`: be there by every minute back from it)"
+        " for so long; `window` then tells how times differ",
+    )
     budget_ms: int = Field(default=10_000, ge=10, le=60_000, description="Computing time, at most")
+    realtime: Annotated[Realtime, Field(strict=False)] = Field(default=Realtime.ON, description=_REALTIME)
