@@ -159,7 +159,7 @@ def test_what_a_row_names_must_be_there(connection: psycopg.Connection[Any]) -> 
 
 def test_a_row_that_comes_twice_is_named_with_the_other(connection: psycopg.Connection[Any]) -> None:
     assert refuse(connection, STOPS + "A1;Mairie bis;47;4;\n") == [
-        "4 None: is the same as row 2: Code arrêt; leave one"
+        "4 Code arrêt: is the same as row 2: Code arrêt; leave one"
     ]
 
 
@@ -211,7 +211,7 @@ def test_text_files_come_in_any_usual_form(connection: psycopg.Connection[Any], 
 @pytest.mark.parametrize(
     ("content", "said"),
     [
-        (b"", "holds no list of the register"),
+        (b"", "is empty; send the file"),
         (b"PK\x03\x04 no archive", "is no workbook that can be read"),
         (b"\x00\x01\x02", "neither a workbook nor text"),
         (b"Code;Prix\n1;2\n", "holds no list of the register"),
@@ -225,7 +225,7 @@ def test_what_is_no_list_is_refused(connection: psycopg.Connection[Any], content
 
 def test_a_list_is_taken_as_what_one_says_it_is(connection: psycopg.Connection[Any]) -> None:
     assert refuse(connection, "code;nom\nA;B\n", only="stops") == [
-        "1 None: has no column Latitude, Longitude; add it, or correct its title"
+        "1 Latitude, Longitude: has no column Latitude, Longitude; add it, or correct its title"
     ]
 
 
@@ -233,7 +233,7 @@ def test_a_whole_list_removes_what_it_does_not_name(connection: psycopg.Connecti
     take(connection, SCHOOLS)
     take(connection, STOPS)
     report = take(connection, STOPS.replace("A2;Église;47,47;4,31;\n", ""), replace=True)
-    assert report.counts == {"stops": {"added": 0, "changed": 1, "removed": 1}}
+    assert report.counts == {"stops": {"added": 0, "changed": 0, "removed": 1}}
     take(connection, PUPILS)
     sentences = refuse(connection, SCHOOLS.replace("0210047M", "0210048N"), replace=True)
     gone = "Élèves still name Code établissement 0210047M, which the file removes; keep it, or correct them first"
@@ -459,3 +459,67 @@ def test_a_list_of_the_ministry_comes_in_as_it_is(connection: psycopg.Connection
         "half_board",
         "LÉZARD",
     )
+
+
+def test_titles_that_are_mistyped_are_read_and_told(connection: psycopg.Connection[Any]) -> None:
+    rows: list[list[object]] = [
+        ["Liste des établissements 2026"],
+        [],
+        ["Code etablissment", "Nom de l'établissement ", "NIVAU", "Lattitude", "longitud", "Altitude"],
+        ["0210034Y", "Collège Pasteur", "Collège", 47.6347, "4,3421", 212],
+    ]
+    report = take(connection, workbook(Établissements=rows, Feuil2=[]), "etab.xlsx")
+    assert report.counts["schools"]["added"] == 1
+    assert [note for note in report.notes if "was read as" in note] == [
+        "sheet Établissements: title 'Code etablissment' was read as Code établissement",
+        "sheet Établissements: title 'NIVAU' was read as Niveau",
+        "sheet Établissements: title 'Lattitude' was read as Latitude",
+        "sheet Établissements: title 'longitud' was read as Longitude",
+    ]
+    assert "sheet Établissements: not used: Altitude" in report.notes
+    (school,) = store.list_rows(connection, YEAR, SHEETS["schools"])
+    assert (school["lat"], school["lon"], school["level"]) == (47.6347, 4.3421, "college")
+    text = "Numéro;UAI;Adresse 2;Prenon\nP1;0210034Y;là-bas;Léa\n"
+    assert take(connection, text).notes == [
+        "sheet liste: title 'Prenon' was read as Prénom",
+        "sheet liste: not used: Adresse 2",  # other digits: another column
+    ]
+
+
+def test_a_column_that_is_not_there_is_named_with_the_row_of_titles(connection: psycopg.Connection[Any]) -> None:
+    rows: list[list[object]] = [["Arrêts du secteur"], [], ["Code arrêt", "Nom", "Altitude"], ["A1", "Mairie", 212]]
+    assert refuse(connection, workbook(Arrêts=rows), "a.xlsx") == [
+        "3 Latitude, Longitude: has no column Latitude, Longitude; add it, or correct its title"
+    ]
+
+
+def test_cells_as_people_write_them(connection: psycopg.Connection[Any]) -> None:
+    take(connection, SCHOOLS)
+    take(
+        connection,
+        'arrêt;nom;lat;lon\nA1;Mairie;"47°29\'26""N";4° 20′ 5,1″ O\nA2;Lavoir;"47°29\'26""";4,33\n',  # noqa: RUF001
+    )
+    places = [(row["lat"], row["lon"]) for row in store.list_rows(connection, YEAR, SHEETS["stops"])]
+    assert places[0] == pytest.approx((47.490556, -4.33475), abs=1e-6)
+    assert places[1] == pytest.approx((47.490556, 4.33), abs=1e-6)
+    take(connection, "UAI;Trajet;Jours;Heure\n0210034Y;matin;lu ma je ve;8h\n0210034Y;soir;Mo Tu We;17h\n", "h.csv")
+    days = sorted(row["weekdays"] for row in store.list_rows(connection, YEAR, SHEETS["bells"]))
+    assert days == [(1, 2, 3), (1, 2, 4, 5)]
+    take(connection, "Numéro;UAI;Né le\nP1;0210034Y;42370\nP2;0210034Y;42370,0\n")
+    born = [one["born"] for one in store.list_people(connection, YEAR)]
+    assert born == [date(2016, 1, 1)] * 2
+    assert refuse(connection, "arrêt;nom;lat;lon\nA3;Pont;801234;6712345\n")[0].endswith(
+        "'801234' is no latitude in degrees (WGS 84); write one like 47,4906"
+    )
+
+
+def test_what_is_as_it_was_is_not_counted_as_changed(connection: psycopg.Connection[Any]) -> None:
+    take(connection, SCHOOLS)
+    take(connection, PUPILS)
+    assert take(connection, PUPILS).counts == {"pupils": {"added": 0, "changed": 0, "removed": 0}}
+    more = (
+        PUPILS.replace("612345678", "612345679").replace("1002;Héron", "1003;Héron")
+        + "1002;Héron;Noé;;0210047M;4e;;;;;"
+    )
+    assert take(connection, more).counts == {"pupils": {"added": 1, "changed": 2, "removed": 0}}
+    assert take(connection, SCHOOLS).counts["schools"]["changed"] == 0

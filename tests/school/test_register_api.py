@@ -116,7 +116,12 @@ def test_faults_say_where_and_what_to_do(served: Served) -> None:
         answer = http.post(f"{YEAR}/import", files={"file": ("a.csv", b"arr\xeat;nom;lat;lon\nB1;Nord;ici;4\n")})
         assert (answer.status_code, answer.json()["code"]) == (422, "list_faults")
         assert answer.json()["faults"] == [
-            {"sheet": "a", "row": 2, "column": "lat", "what": "'ici' is no number; write one like 12,5"}
+            {
+                "sheet": "a",
+                "row": 2,
+                "column": "lat",
+                "what": "'ici' is no latitude in degrees (WGS 84); write one like 47,4906",
+            }
         ]
         assert http.post(f"{YEAR}/import", files={"file": ("a.csv", b"")}).json()["code"] == "broken_list"
         assert http.post("/v1/school/years/2026-2029/import", files={"file": ("a.csv", b"")}).status_code in {400, 422}

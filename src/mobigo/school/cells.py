@@ -40,6 +40,7 @@ MONTHS = [
 DAYS = ("lundi", "mardi", "mercredi", "jeudi", "vendredi", "samedi", "dimanche")
 ENGLISH_DAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 SHORT_DAYS = {"l": 1, "ma": 2, "me": 3, "j": 4, "v": 5, "s": 6, "d": 7}
+SHORT_DAYS |= {"lu": 1, "je": 4, "ve": 5, "sa": 6, "di": 7, "mo": 1, "tu": 2, "we": 3, "th": 4, "fr": 5, "su": 7}
 _ROSE = ("n", "nne", "ne", "ene", "e", "ese", "se", "sse", "s", "sso", "so", "oso", "o", "ono", "no", "nno")
 COMPASS = {
     word: 22.5 * step
@@ -163,10 +164,25 @@ def _longitude(cell: Cell) -> float:
     return _degrees(cell, 180, "longitude")
 
 
+SEXAGESIMAL = re.compile(
+    r"""([NSEOW]?)(\d{1,3})[°º] ?(\d{1,2})['\u2019\u2032] ?(?:(\d{1,2}(?:[.,]\d+)?)["\u201d\u2033])? ?([NSEOW]?)"""
+)
+
+
 def _degrees(cell: Cell, most: int, what: str) -> float:
-    found = _number(cell)
+    refused = CellError(f"is no {what} in degrees (WGS 84); write one like {'47,4906' if most == 90 else '4,3347'}")  # noqa: PLR2004
+    parts = SEXAGESIMAL.fullmatch(tidy(cell).upper().replace("''", '"')) if isinstance(cell, str) else None
+    if parts is not None:
+        before, degrees, minutes, seconds, after = parts.groups()
+        found = int(degrees) + int(minutes) / 60 + float((seconds or "0").replace(",", ".")) / 3600
+        found = -found if {before, after} & {"S", "O", "W"} else found
+    else:
+        try:
+            found = _number(cell)
+        except CellError:
+            raise refused from None
     if abs(found) > most:
-        raise CellError(f"is no {what} in degrees (WGS 84); write one like {'47,4906' if most == 90 else '4,3347'}")  # noqa: PLR2004
+        raise refused
     return found
 
 
@@ -185,6 +201,8 @@ def _day(cell: Cell) -> date:
     if isinstance(cell, date):
         return cell
     refused = CellError("is no date; write one like 01/09/2026 or 2026-09-01")
+    if isinstance(cell, str) and re.fullmatch(r"\d{5}(?:[.,]0+)?", tidy(cell)):  # a workbook's number, saved as text
+        cell = int(tidy(cell)[:5])
     if isinstance(cell, int | float) and not isinstance(cell, bool):
         if not 20_000 <= cell < 80_000:  # noqa: PLR2004 - the years 1954 to 2119
             raise refused

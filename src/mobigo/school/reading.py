@@ -11,6 +11,7 @@ import csv
 import io
 import zipfile
 from dataclasses import dataclass, field
+from difflib import SequenceMatcher
 from itertools import chain, islice
 from typing import TYPE_CHECKING, Any
 
@@ -19,7 +20,7 @@ from mobigo.school.cells import CellError, is_blank, plain
 from mobigo.school.register import SHEETS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from mobigo.school.cells import Cell
     from mobigo.school.register import Column, Sheet
@@ -33,6 +34,8 @@ TITLE_ROWS = 25
 """Titles stand within so many first rows."""
 MOST_FAULTS = 200
 """Faults that are told; the others are counted."""
+ALIKE, ALIKE_LETTERS = 0.8, 5
+"""How like a known title an unknown one must be to be read as it, and of how many letters."""
 ERRORS = ("#REF!", "#N/A", "#VALUE!", "#NAME?", "#DIV/0!", "#NUM!", "#NULL!", "#N/D", "#VALEUR!", "#NOM?")
 
 
@@ -128,6 +131,8 @@ def read_file(content: bytes, name: str, only: str | None = None) -> File:
     faults, found = Faults(), File({}, [])
     for called, lines in tables:
         _read_table(called, lines, only, found, faults)
+    if not content.strip():
+        raise _broken(f"{name} is empty; send the file that holds the list")
     if not found.lists and not faults:
         raise _broken(
             f"{name} holds no list of the register; its first rows must hold titles, as {_describe(SHEETS['stops'])}"
@@ -261,9 +266,8 @@ def _read_table(called: str, lines: Iterable[Sequence[Cell]], only: str | None, 
         column.titles[0] for one, column in sheet.columns.items() if one not in columns and one not in sheet.defaults
     ]
     if missing:
-        faults.append(
-            Fault(called, head[row][0], None, f"has no column {', '.join(missing)}; add it, or correct its title")
-        )
+        named = ", ".join(missing)
+        faults.append(Fault(called, head[row][0], named, f"has no column {named}; add it, or correct its title"))
         return
     if sheet.name in found.lists:
         faults.append(
@@ -271,6 +275,12 @@ def _read_table(called: str, lines: Iterable[Sequence[Cell]], only: str | None, 
         )
         return
     titles = {one: str(head[row][1][index]).strip() for one, index in columns.items()}
+    exact = _match(sheet, head[row][1])
+    found.notes += [
+        f"sheet {called}: title {titles[one][:40]!r} was read as {sheet.columns[one].titles[0]}"
+        for one in columns
+        if one not in exact
+    ]
     mine = Rows(sheet, called, columns, titles)
     unused = [
         str(cell).strip()
@@ -286,10 +296,23 @@ def _read_table(called: str, lines: Iterable[Sequence[Cell]], only: str | None, 
 def _recognise(called: str, head: list[Sequence[Cell]], only: str | None) -> tuple[Sheet | None, int, dict[str, int]]:
     """Tell which list a table is, in which row its titles stand, and which field each column is."""
     named = SHEETS[only] if only else _find_by_title(called)
+    best = _find_titles(named, head, _match) or _find_titles(named, head, _guess)
+    if best is None:
+        # the row that is most like titles: of the first rows, one of several texts
+        row = next((n for n, line in enumerate(head) if sum(isinstance(cell, str) for cell in line) > 1), 0)
+        return named, row, {}
+    sheet, row, _ = best
+    return sheet, row, _guess(sheet, head[row])
+
+
+def _find_titles(
+    named: Sheet | None, head: list[Sequence[Cell]], match: Callable[[Sheet, Sequence[Cell]], dict[str, int]]
+) -> tuple[Sheet, int, dict[str, int]] | None:
+    """Find the list and the row of the first ones that fit each other best."""
     best: tuple[tuple[int, int], Sheet, int, dict[str, int]] | None = None
     for sheet in [named] if named else SHEETS.values():
         for row, line in enumerate(head):
-            columns = _match(sheet, line)
+            columns = match(sheet, line)
             required = [one for one in sheet.columns if one not in sheet.defaults]
             there = sum(one in columns for one in required)
             if (named and len(columns) < min(2, len(required))) or (not named and there < len(required)):
@@ -297,9 +320,7 @@ def _recognise(called: str, head: list[Sequence[Cell]], only: str | None) -> tup
             score = (len(columns), -sum(not is_blank(cell) for cell in line))
             if best is None or score > best[0]:
                 best = (score, sheet, row, columns)
-    if best is None:
-        return (named, 0, {}) if named else (None, 0, {})
-    return best[1:]
+    return None if best is None else best[1:]
 
 
 def _find_by_title(called: str) -> Sheet | None:
@@ -330,6 +351,31 @@ def _match(sheet: Sheet, line: Sequence[Cell]) -> dict[str, int]:
     return found
 
 
+def _guess(sheet: Sheet, line: Sequence[Cell]) -> dict[str, int]:
+    """Return what `_match` does, and columns whose titles are mistyped: much like one field's, with its digits."""
+    found = _match(sheet, line)
+    for index, cell in enumerate(line):
+        word = plain(str(cell).split("(")[0]) if isinstance(cell, str) else ""
+        if len(word) < ALIKE_LETTERS or index in found.values():
+            continue
+        likeness = {
+            one: max(_compare(word, plain(title)) for title in column.titles)
+            for one, column in sheet.columns.items()
+            if one not in found
+        }
+        best = sorted(likeness, key=lambda one: -likeness[one])[:2]
+        if best and likeness[best[0]] >= ALIKE and (len(best) < 2 or likeness[best[1]] < likeness[best[0]]):  # noqa: PLR2004
+            found[best[0]] = index
+    return found
+
+
+def _compare(word: str, title: str) -> float:
+    """Return how much a title is like a known one, 0 to 1; what begins otherwise or has other digits is not."""
+    if word[:1] != title[:1] or [one for one in word if one.isdigit()] != [one for one in title if one.isdigit()]:
+        return 0.0
+    return SequenceMatcher(None, word, title, autojunk=False).ratio()
+
+
 def _read_rows(mine: Rows, lines: Iterable[tuple[int, Sequence[Cell]]], faults: Faults) -> None:
     known: dict[tuple[Any, ...], int] = {}
     defaults = mine.sheet.defaults
@@ -344,10 +390,8 @@ def _read_rows(mine: Rows, lines: Iterable[tuple[int, Sequence[Cell]]], faults: 
             continue
         key = tuple(values.get(one, defaults.get(one)) for one in mine.sheet.key)
         if key in known:
-            what = (
-                f"is the same as row {known[key]}: {', '.join(_title(mine, one) for one in mine.sheet.key)}; leave one"
-            )
-            faults.append(Fault(mine.called, number, None, what))
+            named = ", ".join(_title(mine, one) for one in mine.sheet.key)
+            faults.append(Fault(mine.called, number, named, f"is the same as row {known[key]}: {named}; leave one"))
             continue
         known[key] = number
         mine.rows.append((number, values))

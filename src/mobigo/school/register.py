@@ -104,7 +104,19 @@ class School:
     """A school of the year."""
 
     id: Annotated[str, Column(cells.ID, "Code établissement", "UAI", "RNE", "code", "id", "numero uai", "code uai")]
-    name: Annotated[str, Column(cells.text(), "Nom", "établissement", "appellation officielle", "libellé", "name")]
+    name: Annotated[
+        str,
+        Column(
+            cells.text(),
+            "Nom",
+            "établissement",
+            "nom de l'établissement",
+            "nom établissement",
+            "appellation officielle",
+            "libellé",
+            "name",
+        ),
+    ]
     level: Annotated[str, Column(cells.choice(LEVELS), "Niveau", "degré", "type", "level", "nature", "nature uai libe")]
     lat: Annotated[float | None, Column(cells.LATITUDE, "Latitude", "lat", "Y")] = None
     lon: Annotated[float | None, Column(cells.LONGITUDE, "Longitude", "lon", "long", "lng", "X")] = None

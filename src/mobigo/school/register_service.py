@@ -231,7 +231,7 @@ def _take_over(
         keys = {_key(rows.sheet, values) for _, values in rows.rows}
         counts[one] = {
             "added": len(keys - known[one]),
-            "changed": len(keys & known[one]),
+            "changed": 0,
             "removed": len(_without_doors(rows.sheet, known[one] - keys)) if replace else 0,
         }
     if replace:
@@ -243,7 +243,10 @@ def _take_over(
         if one in file.lists:
             rows = file.lists[one]
             given = [*rows.columns, *(("key",) if rows.sheet is PUPILS else ())]
-            store.write_rows(connection, year, rows.sheet, given, [_fill(rows, values) for _, values in rows.rows])
+            written = store.write_rows(
+                connection, year, rows.sheet, given, [_fill(rows, values) for _, values in rows.rows]
+            )
+            counts[one]["changed"] = written - counts[one]["added"]
     if replace:
         _find_dangling(connection, year, name, faults)
     faults.refuse(name)

@@ -199,21 +199,26 @@ def write_rows(
     sheet: Sheet,
     given: Iterable[str],
     rows: Sequence[Mapping[str, Any]],
-) -> None:
+) -> int:
     """Write rows, new or known; of known ones only the given fields change.
 
     Parameters
     ----------
     rows
         Values of every field; pupils with their ``key``, and by it in lists about pupils.
+
+    Returns
+    -------
+    int
+        How many are new or otherwise than they were.
     """
     if sheet is PUPILS:
         given = set(given)
-        _upsert(connection, _Table("school_pupil", ("key",), ("key", *OPEN)), year, given, rows)
+        written = _upsert(connection, _Table("school_pupil", ("key",), ("key", *OPEN)), year, given, rows)
         people = [{**row, "pupil": row["key"]} for row in rows]
-        _upsert(connection, _Table("school_person", ("pupil",), ("pupil", *PERSONAL)), year, given, people)
-    else:
-        _upsert(connection, _Table(sheet.table, sheet.key, tuple(sheet.columns)), year, given, rows)
+        table = _Table("school_person", ("pupil",), ("pupil", *PERSONAL))
+        return len(written | _upsert(connection, table, year, given, people))
+    return len(_upsert(connection, _Table(sheet.table, sheet.key, tuple(sheet.columns)), year, given, rows))
 
 
 class _Table(NamedTuple):
@@ -230,27 +235,34 @@ def _upsert(
     year: str,
     given: Iterable[str],
     rows: Sequence[Mapping[str, Any]],
-) -> None:
+) -> set[int]:
+    """Write rows; return the places of those that are new or otherwise than they were."""
     changed = [one for one in table.columns if one in set(given) - set(table.key)]
     update = (
-        sql.SQL("UPDATE SET {}").format(
-            sql.SQL(", ").join(sql.SQL("{0} = excluded.{0}").format(sql.Identifier(one)) for one in changed)
+        sql.SQL("UPDATE SET {} WHERE ({}) IS DISTINCT FROM ({})").format(
+            sql.SQL(", ").join(sql.SQL("{0} = excluded.{0}").format(sql.Identifier(one)) for one in changed),
+            sql.SQL(", ").join(sql.Identifier(table.name, one) for one in changed),
+            sql.SQL(", ").join(sql.SQL("excluded.{}").format(sql.Identifier(one)) for one in changed),
         )
         if changed
         else sql.SQL("NOTHING")
     )
-    statement = sql.SQL("INSERT INTO {} (year, {}) VALUES (%s, {}) ON CONFLICT (year, {}) DO {}").format(
+    statement = sql.SQL("INSERT INTO {} (year, {}) VALUES (%s, {}) ON CONFLICT (year, {}) DO {} RETURNING 1").format(
         sql.Identifier(table.name),
         _list(table.columns),
         sql.SQL(", ").join([sql.Placeholder()] * len(table.columns)),
         _list(table.key),
         update,
     )
+    if not rows:
+        return set()
     with connection.cursor() as cursor:
         cursor.executemany(
             statement,
             [[year, *(list(v) if isinstance(v := row[one], tuple) else v for one in table.columns)] for row in rows],
+            returning=True,
         )
+        return {place for place, _ in enumerate(cursor.results()) if cursor.rowcount}
 
 
 def remove_rows(connection: psycopg.Connection[Any], year: str, sheet: Sheet, keys: Iterable[Sequence[Any]]) -> None:
