@@ -64,4 +64,4 @@ def test_memories_that_are_too_short_for_all_labels_still_bound_every_route(monk
     short = Pricer(problem).price(0, price, np.array([10.0]), exact=True, most=5, least=1e-6)
     assert short.complete
     assert short.excess >= whole.excess
-    assert short.paying.shape == (1, 2)
+    assert short.paying.shape == (1, 3)

@@ -188,10 +188,32 @@ def certify(
     """
     stop, release, route, fresh = (one.copy() for one in (prices.stop, prices.release, prices.route, prices.fresh))
     for school, sources in zip(np.unique(problem.school).tolist(), paying, strict=True):
+        if not len(sources):
+            continue
         mine = parts[school].stops
-        less, share, _ = _weaken(sources, float(route[school]), int(counts[0][school]), float(stop[mine].sum()))
+        own = sources[:, 2] == DEPOT
+        near = _reached(parts[school :: problem.n_schools], sources[~own, 2])
+        best = (math.inf, 0.0, 0.0, 0.0, 0.0)
+        most = min(float(fresh[school]), float(sources[own, 1].max(initial=0.0)))
+        for later in sorted({0.0, most}):
+            raised = sources[:, :2] + np.outer(own, (later, -later))
+            pay = raised[:, 1]
+            fewer = {
+                0.0,
+                min(float(route[school]), float(pay.max())),
+                *pay[(pay > 0) & (pay <= route[school])].tolist(),
+            }
+            for less in sorted(fewer):
+                far_share = _share(raised[own], less)
+                near_share = min(far_share, _share(raised[~own], less))
+                loss = less * int(counts[0][school]) + later * int(counts[1][school])
+                loss += float((1 - far_share) * stop[mine[~near]].sum() + (1 - near_share) * stop[mine[near]].sum())
+                best = min(best, (loss, later, less, far_share, near_share))
+        _, later, less, far_share, near_share = best
+        fresh[school] -= later
         route[school] -= less
-        stop[mine] *= share
+        stop[mine[~near]] *= far_share
+        stop[mine[near]] *= near_share
     for part in parts:
         for source in part.origin:
             cost = (
@@ -202,6 +224,26 @@ def certify(
                 none = np.zeros(problem.n_schools)
                 stop, release, route, fresh = np.zeros(problem.n_stops), np.zeros(problem.n_nodes), none, none
     return _round(stop, release, route, fresh, counts)
+
+
+def _reached(parts: Sequence[SchoolStops], sources: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Tell which stops of a school a bus from one of some schools reaches in time."""
+    near = np.zeros(len(parts[0].stops), np.bool_)
+    for part in parts:
+        rows = np.isin(part.origin, sources)
+        direct = part.pickups.dwell + part.pickups.home
+        near |= (part.sources.lead[rows] + direct <= part.sources.slack[rows, None] + TOLERANCE).any(axis=0)
+    return near
+
+
+def _share(paying: NDArray[np.float64], less: float) -> float:
+    """Return the share of their prices with which stops pay no more, where a route's price is lowered by so much."""
+    cost, pay = paying.T
+    left = pay > less
+    if not left.any():
+        return 1.0
+    base, rest = cost[left] + less, pay[left] - less
+    return float(np.where(base > 0, base / np.maximum(base + rest, LEAST_PRICE), 0.0).min())
 
 
 def certify_cost(
@@ -239,14 +281,10 @@ def _weaken(paying: NDArray[np.float64], route: float, count: int, worth: float)
     """
     if not len(paying):
         return 0.0, 1.0, 0.0
-    cost, pay = paying.T
+    pay = paying[:, 1]
     best = (0.0, 0.0, worth)
     for less in sorted({0.0, *(float(one) for one in pay if one <= route), min(route, float(pay.max()))}):
-        left = pay > less
-        share = 1.0
-        if left.any():
-            base, rest = cost[left] + less, pay[left] - less
-            share = float(np.where(base > 0, base / np.maximum(base + rest, LEAST_PRICE), 0.0).min())
+        share = _share(paying[:, :2], less)
         loss = less * count + (1.0 - share) * worth
         if loss < best[2]:
             best = (less, share, loss)

@@ -59,8 +59,8 @@ class Priced(NamedTuple):
     excess: float
     """By how much the best of all pays, or less: 0 or more."""
     paying: NDArray[np.float64]
-    """float64[m, 2], of sources from which a route pays: what a route costs before its stops, and by how much the best
-    pays, or less."""
+    """float64[m, 3], of sources from which a route pays: what a route costs before its stops, by how much the best
+    pays, or less, and the source."""
     complete: bool
     """Whether nothing that pays more can have been missed."""
 
@@ -271,7 +271,7 @@ class Pricer:
             dearer = base - base.min()
             by_source = bound_gain(part.pickups, part.capacity, longest, worth, float(base.min())) - dearer
         pays = by_source > LEAST
-        paying = np.stack((base[pays], by_source[pays]), axis=1)
+        paying = np.stack((base[pays], by_source[pays], np.array(part.origin[: len(base)])[pays]), axis=1)
         return Priced(columns, max(0.0, float(by_source.max())), paying, complete=exact)
 
     def _forget(self, node: int) -> SchoolStops:

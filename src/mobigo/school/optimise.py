@@ -26,6 +26,7 @@ from mobigo.school.linking import alone, link, visit_once
 from mobigo.school.master import choose_columns
 from mobigo.school.model import DEPOT, Certificate, Kind, Plan, Problem, Route
 from mobigo.school.neighbourhoods import Neighbourhoods
+from mobigo.school.ousting import Ouster
 from mobigo.school.packing import Chance, pack_school
 from mobigo.school.patience import Patience
 from mobigo.school.program import Pool, Prices, Program, price_all
@@ -41,6 +42,9 @@ WORTH = 0.1
 
 NEW_COLUMNS, NEW_COLUMNS_OF_MANY, MANY_SCHOOLS = 12, 6, 20
 """Of each school and source, in one round of pricing; fewer with as many schools."""
+
+FIRST_EXACT, EXACT_EVERY = 20, 8
+"""Rounds of pricing without an exact one, and between two of them: each proves something, and where to search on."""
 
 NEARLY = 0.003
 """New columns, of all, with which pricing becomes exact."""
@@ -70,10 +74,10 @@ EACH_COUNTING = 3.0
 """Times its share by stops, what one school may take of that."""
 
 REMOTE = 0.5
-"""Share of such stops from which schools are also planned one after another, for they hardly depend on each other."""
+"""Share of such stops from which schools are packed by themselves first, for they hardly depend on each other."""
 
-WHOLE_SCHOOL = 50
-"""Stops of a school up to which a program in whole numbers plans it for the first time; into that of more one dives."""
+OUSTING, OUSTING_AGAIN = 12, 100
+"""Routes in a row that cannot be spared until one does something else: before proofs, and after them."""
 
 GENERATING = 0.4
 """Of the time left, after which the program is dived into though routes may still pay."""
@@ -99,8 +103,8 @@ PART_OF_SMALL = 0.8
 WHOLE_ROUNDS = 15
 """Parts between the first two times."""
 
-ROUNDS, ROUNDS_OF_SCHOOL = 30, 90
-"""Of pricing for one part, and for one that is a whole school planned for the first time."""
+ROUNDS = 30
+"""Of pricing for one part."""
 
 
 class Effort(NamedTuple):
@@ -221,7 +225,9 @@ def warm() -> None:
     together = replace(problem, school=np.zeros(2, np.int32))
     asked = iter((False, True, False))
     chance = Chance(np.random.default_rng(0), lambda: next(asked, True))
-    pack_school(together, [alone(together, stop) for stop in range(2)], (0, 0), np.array([True, False]), chance)
+    routes, none = [alone(together, stop) for stop in range(2)], np.zeros(2, np.int32)
+    pack_school(together, routes, (0, 0), np.array([True, False]), chance)
+    Ouster(together, link(together, routes), (none, none), chance).try_once()
 
 
 class _Search:
@@ -286,21 +292,22 @@ class _Search:
             if remote.any() and not remote.all():
                 fresh[school], _ = self._count(school, may_prove, only=remote, known=met)
         self._counts, self._fresh = counts, fresh
-        if self._apart > REMOTE:
+        remote = self._apart > REMOTE
+        if remote:
             self._pack_schools()
+            self._oust(OUSTING)
         self._prove(certify_links(self._pricer.parts, problem, self._counts, self._fresh))
         program = Program(problem, self._counts, fresh_counts=self._fresh)
         program.add(Column(DEPOT, route) for route in self._pool)
-        program.add(Column(source, route) for route, source in zip(self.plan.routes, self.plan.source, strict=True))
+        program.add(Column(int(source), route) for route in self.plan.routes for source in self._pool.sources(route))
         prices, taken = self._generate(program)
         if self._done():
             return
         self._prices = prices
         for column in program.columns:
             self._pool.add(without_revisits(column.route))
-        self._dive(prices, [program.columns[n] for n in np.flatnonzero(taken > 0).tolist()])
-        if self._apart > REMOTE:
-            self._plan_schools()
+        if not remote:
+            self._dive(prices, [program.columns[n] for n in np.flatnonzero(taken > 0).tolist()])
 
     def _count(
         self,
@@ -343,48 +350,27 @@ class _Search:
                     break
         self._take(best)
 
-    def _plan_schools(self) -> None:
-        """Plan one school after another anew, the others being given."""
-        size = np.bincount(self._problem.school, minlength=self._problem.n_schools)
-        current = self.plan
-        for school in np.argsort(size, kind="stable").tolist():
-            if self._done():
-                return
-            freed = [number for number, route in enumerate(current.routes) if route.school == school]
-            plan = None
-            if len(self._remote[school]) > WHOLE_SCHOOL:
-                plan = self._dive_into(current, freed)
-            elif freed:
-                plan = self._plan_part(current, freed, current.buses - 1, PART, first=True).plan
-            if plan is not None and plan.buses <= current.buses:
-                current = plan
-                self._take(current)
-
-    def _dive_into(self, current: Plan, freed: Sequence[int]) -> Plan:
-        """Dive for some routes of a plan, the others being given."""
-        problem, pool, given = self._problem, self._pool, _without(current, freed)
-        program = Program(problem, self._counts, given, fresh_counts=self._fresh)
-        assert self._prices is not None
-        program.add(Column(current.source[n], current.routes[n]) for n in freed)
-        program.add(Column(DEPOT, route) for route in pool if all(program.free[stop] for stop in route.stops))
-        program.add(column for _, column in pool.select(self._prices, program.free, WORTH / 2))
-        program.add(Column(DEPOT, alone(problem, stop)) for stop in program.stops.tolist())
-        rest = program.free.copy()
-        routes = dive(program, self._pricer, pool, self._limits.reached, lambda: False)
-        rest[[stop for route in routes for stop in route.stops]] = False
-        return link(problem, [*given.routes, *routes, *merge_stops(problem, rest)])
+    def _oust(self, times: int) -> None:
+        """Do without one route after another, of whatever school."""
+        chance = Chance(self._random, self._limits.reached)
+        ouster, failed = Ouster(self._problem, self.plan, (self._counts, self._fresh), chance), 0
+        while failed < times and not self._done():
+            failed = 0 if ouster.try_once() else failed + 1
+            self._take(ouster.plan)
+        for route in self.plan.routes:
+            self._pool.add(route)
 
     def _generate(self, program: Program) -> tuple[Prices, NDArray[np.float64]]:
         """Price and solve in turn until no route pays, or time is over; prove what the prices prove."""
         problem = self._problem
         most = NEW_COLUMNS if problem.n_schools < MANY_SCHOOLS else NEW_COLUMNS_OF_MANY
         exact, last = False, self._limits.near()
-        by_school = self._apart > REMOTE
         may_go_on = self._limits.within(GENERATING)
+        rounds = 0
         while True:
             prices, taken = program.solve()
-            # what schools need by themselves proves more than prices that are far from final
-            exact = exact or (last and not by_school)
+            rounds += 1
+            exact = exact or last or (rounds > FIRST_EXACT and rounds % EXACT_EVERY == 0)
             proven = self.certificate
             smooth = exact and proven.stop.any() and prices.value - proven.value > FAR * prices.value
             asked = prices.mix(proven, SMOOTH) if smooth else prices
@@ -433,6 +419,8 @@ class _Search:
         """Plan parts anew until the plan is proven or time or work is over; of a small problem now and then all."""
         if self._prices is None:
             return
+        if self._apart > REMOTE:
+            self._oust(OUSTING_AGAIN)
         n_stops = self._problem.n_stops
         parts = Neighbourhoods(self._problem, self._random)
         first, few = (FIRST_STOPS_REMOTE, FEW_STOPS_REMOTE) if self._apart > REMOTE else (FIRST_STOPS, FEW_STOPS)
@@ -459,13 +447,8 @@ class _Search:
                 grown = size * STEP if found.ended else size / STEP
                 size = min(max(grown, few), MOST_STOPS, PART_OF_SMALL * n_stops)
 
-    def _plan_part(
-        self, current: Plan, freed: Sequence[int], aim: int, effort: Effort, *, first: bool = False
-    ) -> Found:
-        """Plan some routes of a plan anew, for `aim` buses in all, or fewer.
-
-        Planned for the first time, they are far from the best, and prices say little of which routes are.
-        """
+    def _plan_part(self, current: Plan, freed: Sequence[int], aim: int, effort: Effort) -> Found:
+        """Plan some routes of a plan anew, for `aim` buses in all, or fewer."""
         problem, pool = self._problem, self._pool
         given = _without(current, freed)
         program = Program(problem, self._counts, given, fresh_counts=self._fresh)
@@ -473,10 +456,8 @@ class _Search:
         program.add(known)
         assert self._prices is not None
         program.add(column for _, column in pool.select(self._prices, program.free, WORTH / 2))
-        if first:
-            program.add(Column(DEPOT, route) for route in pool if all(program.free[stop] for stop in route.stops))
         prices, taken = program.solve()
-        for _ in range(ROUNDS_OF_SCHOOL if first else ROUNDS):
+        for _ in range(ROUNDS):
             added, _ = price_all(
                 program, self._pricer, prices, exact=False, most=NEW_COLUMNS_OF_PART, least=EXACT, simple=True
             )

@@ -270,7 +270,7 @@ def price_all(
 
     Returns
     -------
-    int, list of float64[m, 2] or None
+    int, list of float64[m, 3] or None
         Columns added; by school of the program the sources from which a column pays, see `columns.Priced.paying`, None
         where that is not known.
     """
@@ -281,7 +281,7 @@ def price_all(
     for school in program.schools.tolist():
         if free is not None and not free[pricer.parts[school].stops].any():
             continue
-        paying.append(np.empty((0, 2)))
+        paying.append(np.empty((0, 3)))
         for part in pricer.parts[school :: problem.n_schools]:
             base = prices.base(problem, part)
             each = max(most, most * FEW_SOURCES // len(base))
