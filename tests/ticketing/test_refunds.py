@@ -148,6 +148,33 @@ def test_a_pass_is_exchanged_for_a_dearer_or_a_cheaper_one(shop: Shop, before: s
     assert shop.provided() == made["cents"]
 
 
+def test_what_was_exchanged_twice_goes_back_to_the_card_that_paid_first(shop: Shop) -> None:
+    first = buy(shop, {"product": "region_month", "start": (MORNING + timedelta(days=40)).isoformat()})
+    second = shop.pay(exchange(shop, first, "coach_month"))
+    third = shop.pay(exchange(shop, second, "coach_week"))
+    shop.later(seconds=1)
+    assert shop.provided() == third["cents"]
+    after = refund(shop, third)
+    shop.later(seconds=1)
+    assert shop.read(third)["state"] == "ended"
+    assert shop.read(third)["parts"][0]["status"] == "REFUNDED"
+    assert after["parts"][0]["refunded_cents"] == third["cents"]
+    assert shop.provided() == 0
+    assert shop.parties() == {}  # no till, and nobody is owed anything
+
+
+def test_a_slow_refund_of_what_was_exchanged_is_told_when_it_has_gone_out(shop: Shop) -> None:
+    first = buy(
+        shop, {"product": "coach_month", "start": (MORNING + timedelta(days=40)).isoformat()},
+        method="pm_card_pendingRefund",
+    )  # fmt: skip
+    second = shop.pay(exchange(shop, first, "coach_month"))
+    assert refund(shop, second)["parts"][0]["status"] == "REFUND_ONGOING"
+    shop.later(minutes=10)
+    assert (shop.read(second)["state"], shop.read(second)["parts"][0]["status"]) == ("ended", "REFUNDED")
+    assert shop.parties() == {}
+
+
 def test_an_exchange_that_nobody_pays_leaves_everything_as_it_was(shop: Shop) -> None:
     order = buy(shop, {"product": "coach_month", "start": (MORNING + timedelta(days=40)).isoformat()})
     made = exchange(shop, order, "region_month")

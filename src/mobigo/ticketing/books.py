@@ -196,6 +196,19 @@ def move_over(session: Session, order: Order, other: Order, cents: int, *, by: s
     )
 
 
+def move_owed(session: Session, order: Order, other: Order, cents: int, *, key: str, by: str, at: datetime) -> None:
+    """Post that what is owed back of one order goes back by a payment of another, which was exchanged for it."""
+    _post(
+        session,
+        order,
+        MOVED_OVER,
+        [Posting(REFUNDS, cents, reference(order)), Posting(REFUNDS, -cents, reference(other))],
+        key=f"{key}/owed_by",
+        by=by,
+        at=at,
+    )
+
+
 def give_up(session: Session, order: Order, cents: int, *, key: str, by: str, at: datetime) -> None:
     """Post that money that came is owed back."""
     _post(

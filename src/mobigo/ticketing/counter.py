@@ -443,17 +443,17 @@ class Counter:
         assert what.refund is not None
         connection = driver(orders.session)
         orders.note(order, "refunded", details={"refund": what.refund.id, "cents": what.refund.cents})
-        parts, all_refunds = store.find_refunded_parts(connection, what.refund.id)
-        gone = {
-            one.id
-            for one in payments_store.list_refunds(
-                connection, [one.id for one in payments_store.list_payments(connection, PURPOSE, order.id)]
-            )
-            if one.state is RefundState.SUCCEEDED
-        }
-        if gone.issuperset(all_refunds):
-            waiting = [part for part in order.parts if part.id in parts and part.state is PartState.REFUND_ONGOING]
-            orders.move_parts(waiting, PartState.REFUNDED)
+        found = store.find_refunded_parts(connection, what.refund.id)
+        if found is not None:
+            of, parts, all_refunds = found
+            if of != order.id:  # what was given for it in exchange was paid with this one
+                of = orders.lock(of).id
+            if all(payments_store.get_refund(connection, one).state is RefundState.SUCCEEDED for one in all_refunds):
+                ended = orders.get(of)
+                waiting = [part for part in ended.parts if part.id in parts and part.state is PartState.REFUND_ONGOING]
+                orders.move_parts(waiting, PartState.REFUNDED)
+            if of != order.id:
+                self.end_if_over(orders, orders.get(of))
         self.end_if_over(orders, orders.get(order.id))
 
     def end_if_over(self, orders: Orders, order: Order) -> Order:

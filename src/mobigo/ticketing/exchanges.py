@@ -73,7 +73,7 @@ def finish(orders: Orders, made: Order) -> list[str]:
     if not over:
         return []
     books.give_up(orders.session, made, over, key="exchange_surplus", by=by, at=now)
-    back, _ = refunds.pay_back(orders, order, over)
+    back, _ = refunds.pay_back(orders, made, over)
     return back
 
 

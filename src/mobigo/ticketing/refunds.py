@@ -407,20 +407,30 @@ def _leave_rides(orders: Orders, order: Order, parts: Sequence[Part], left: Sequ
 
 
 def pay_back(orders: Orders, order: Order, cents: int) -> tuple[list[str], int]:
-    """Send cents back the ways they came: cards first, then the desk's till; return refunds, and cents of the till."""
+    """Send cents back the ways they came: cards first, then the desk's till; return refunds, and cents of the till.
+
+    What was given for the order in exchange came with the payments of the order before it.
+    """
     session, now = orders.session, orders.now
     connection = driver(session)
-    known = payments_store.list_payments(connection, "order", order.id)
-    back = payments_store.list_refunds(connection, [one.id for one in known])
-    refunds = []
-    for payment in known:
-        if payment.state is not PaymentState.SUCCEEDED:
-            continue
-        spent = sum(one.cents for one in back if one.payment == payment.id and one.state is not RefundState.FAILED)
-        share = min(cents, payment.cents - spent)
-        if share > 0:
-            refunds.append(payments.pay_back(session, payment, share, reason="requested", now=now).id)
+    refunds: list[str] = []
+    payer: Order | None = order
+    while payer is not None and cents:
+        known = payments_store.list_payments(connection, "order", payer.id)
+        back = payments_store.list_refunds(connection, [one.id for one in known])
+        for payment in known:
+            if payment.state is not PaymentState.SUCCEEDED:
+                continue
+            spent = sum(one.cents for one in back if one.payment == payment.id and one.state is not RefundState.FAILED)
+            share = min(cents, payment.cents - spent)
+            if share <= 0:
+                continue
+            made = payments.pay_back(session, payment, share, reason="requested", now=now)
+            refunds.append(made.id)
             cents -= share
+            if payer.id != order.id:
+                books.move_owed(session, order, payer, share, key=made.id, by=orders.buyer.name, at=now)
+        payer = None if payer.exchanges is None else store.get_order(connection, payer.exchanges)
     if cents:
         key = f"refund{int(now.timestamp())}.{len(store.list_refunds(connection, order.id))}"
         books.hand_back(session, order, cents, key=key, by=orders.buyer.name, at=now)

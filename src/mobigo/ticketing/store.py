@@ -393,12 +393,12 @@ def add_refund(
     )
 
 
-def find_refunded_parts(connection: Connection[Any], payment_refund: str) -> tuple[list[str], list[str]]:
-    """Find the parts that a refund of a payment is for, and all refunds of payments by which they go back."""
+def find_refunded_parts(connection: Connection[Any], payment_refund: str) -> tuple[str, list[str], list[str]] | None:
+    """Find what a refund of a payment is for: the order, its parts, and all refunds by which they go back."""
     row = connection.execute(
-        "SELECT parts, payments FROM order_refund WHERE %s = ANY(payments)", [payment_refund]
+        "SELECT order_id, parts, payments FROM order_refund WHERE %s = ANY(payments)", [payment_refund]
     ).fetchone()
-    return ([], []) if row is None else (list(row[0]), list(row[1]))
+    return None if row is None else (row[0], list(row[1]), list(row[2]))
 
 
 def replace_refund(connection: Connection[Any], before: str, after: str) -> None:
