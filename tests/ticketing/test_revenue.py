@@ -142,8 +142,9 @@ def test_the_providers_file_is_held_against_what_we_know(shop: Shop) -> None:
     assert settle(shop, file)["known"] == 4
     strange = "\n".join([*file.splitlines(), "txn_x,2026-11-24 08:00:00,eur,9.99,0.00,9.99,charge,ch_x,pi_x", ""])
     assert [one["finding"] for one in settle(shop, strange)["findings"]] == ["unknown"]
-    wrong = shop.http.post("/v1/tickets/settlements", content="a,b\n1,2\n", headers=finance(shop))
-    assert (wrong.status_code, wrong.json()["code"]) == (400, "invalid_settlement")
+    for content in ("a,b\n1,2\n", "x" * 200_000, file.splitlines()[0] + "\n" + "y" * 200_000):
+        wrong = shop.http.post("/v1/tickets/settlements", content=content, headers=finance(shop))
+        assert (wrong.status_code, wrong.json()["code"]) == (400, "invalid_settlement")
 
 
 def test_only_finance_sees_shares(shop: Shop) -> None:

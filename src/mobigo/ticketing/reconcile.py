@@ -72,7 +72,13 @@ def read_file(text: str) -> list[SettlementRow]:
     InvalidInput
         When it is none (``invalid_settlement``); the sentence names the line.
     """
-    reader = csv.DictReader(io.StringIO(text))
+    try:
+        return _read_rows(csv.DictReader(io.StringIO(text, newline="")))
+    except csv.Error as error:
+        raise InvalidInput(f"the file is no CSV: {error}; export it again", code="invalid_settlement") from None
+
+
+def _read_rows(reader: csv.DictReader[str]) -> list[SettlementRow]:
     columns = {name.strip() for name in reader.fieldnames or ()}
     needed = {"balance_transaction_id", "gross", "fee", "reporting_category"}
     if not needed <= columns:
