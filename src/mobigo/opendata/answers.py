@@ -64,6 +64,9 @@ def send_file(request: Request, shelf: Shelf, piece: Piece, made_at: datetime, *
         return Response(status_code=304, headers=headers)
     if packed:
         headers["Content-Encoding"] = "gzip"
+    part = _find_part(request, piece.size, tag)
+    if part is not None and not part:
+        return Response(status_code=416, headers={**headers, "Content-Range": f"bytes */{piece.size}"})
     return FileResponse(
         packed or shelf.find(piece.sha256), headers=headers, media_type=piece.media_type, filename=piece.name
     )
@@ -122,7 +125,7 @@ def _open_to_all(response: Response) -> None:
 def _find_part(request: Request, size: int, tag: str) -> range | None:
     """Find the bytes asked for: none of them beyond the end; None for the whole, also where several parts are asked."""
     said = request.headers.get("range")
-    if said is None or "," in said or request.headers.get("if-range", tag) != tag:
+    if said is None or "," in said or not RANGES.fullmatch(said.strip()) or request.headers.get("if-range", tag) != tag:
         return None
     first, _, last = said.partition("=")[2].strip().partition("-")
     if not first:
