@@ -8,7 +8,8 @@ import socket
 import tempfile
 import threading
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from fcntl import LOCK_EX, flock
 from pathlib import Path
 from typing import TYPE_CHECKING
 from uuid import uuid4
@@ -19,6 +20,7 @@ import pytest
 import uvicorn
 from sqlalchemy.engine import make_url
 
+from mobigo.cli import warm
 from mobigo.cli.logs import write_logs
 from mobigo.db import cluster, migrate
 from mobigo.db.engine import libpq_conninfo, open_engine
@@ -45,6 +47,15 @@ def _alone() -> None:
     write_logs()
     for name in ("MOBIGO_HOME", "MOBIGO_DATABASE_URL", "MOBIGO_CLOCK", "MOBIGO_ALLOW_HOSTS"):
         os.environ.pop(name, None)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _compiled(worker_id: str) -> None:
+    """In a run of many tests none of them pays for compiling within its own limits of time."""
+    if worker_id != "master":
+        parts = list(warm.PARTS.values())
+        for part in parts if worker_id == "gw0" else reversed(parts):  # two at once begin at different ends
+            part()
 
 
 @pytest.fixture(scope="session")
@@ -74,12 +85,16 @@ def test_cluster() -> Iterator[str]:
 
 
 def _sweep() -> None:
-    """Remove the clusters of runs that were killed before they could."""
-    for left in Path(tempfile.gettempdir()).glob(f"{CLUSTERS}*-*"):
-        runner = left.name.removeprefix(CLUSTERS).partition("-")[0]
-        if left.stat().st_uid == os.geteuid() and not Path("/proc", runner).exists():
-            cluster.drop(left)
-            shutil.rmtree(left)
+    """Remove the clusters of runs that were killed before they could; one process does it, and the others wait."""
+    temporary = Path(tempfile.gettempdir())
+    with (temporary / f"{CLUSTERS}{os.geteuid()}.lock").open("w") as turn:
+        flock(turn, LOCK_EX)
+        for left in temporary.glob(f"{CLUSTERS}*-*"):
+            runner = left.name.removeprefix(CLUSTERS).partition("-")[0]
+            with suppress(FileNotFoundError):  # who goes on removes their own
+                if left.stat().st_uid == os.geteuid() and not Path("/proc", runner).exists():
+                    cluster.drop(left)
+                    shutil.rmtree(left)
 
 
 @contextmanager

@@ -208,7 +208,7 @@ def test_a_ride_elsewhere_is_asked_for_and_confirmed_there(town: Served, other: 
     check_shape("booking", body)
     assert (path, body["id"], body["driverJourneyId"]) == ("/bookings", one["id"], "J-1")
     assert body["passenger"] == {"id": town.people["anna"], "operator": DOMAIN, "alias": "Anna"}
-    assert "0612" not in json.dumps(body)
+    assert "61234567" not in json.dumps(body)
     assert other.patch(one["id"], "CONFIRMED").status_code == 200
     seen = town.say("anna", "GET", f"/elsewhere/bookings/{one['id']}")[1]
     assert (seen["state"], seen["driver"]) == ("CONFIRMED", "Yann")

@@ -122,7 +122,7 @@ def test_of_who_asked_there_is_no_word_anywhere(asking: Asking) -> None:
             for table in tables
             if table.startswith("trace_")
         )
-    assert "ada" not in everything
+    assert "lovelace" not in everything
     for place in (FROM, TO):
         for number in place.split(","):
             assert number[:6] not in everything

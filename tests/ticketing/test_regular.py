@@ -120,7 +120,7 @@ def test_a_pass_is_bought_again_every_month_and_its_owner_told_before(desk: Desk
     assert "Ana" in text
     checked = desk.me("nobody", "GET", f"/certificates/{paper['id']}")
     assert checked == paper
-    assert "Ana" not in json.dumps(checked)
+    assert "Ana" not in json.dumps({**checked, "id": ""})
     desk.me("ben", "GET", f"/me/certificates/{paper['id']}/paper.pdf", status=404)
     desk.me("ana", "POST", "/me/certificates", {"first": "2026-01-01", "last": "2026-02-01"}, status=400)
 
@@ -210,14 +210,14 @@ def test_a_card_of_ones_own_and_a_lost_ticket(desk: Desk) -> None:
 
 
 def test_whoever_leaves_is_forgotten_and_the_books_still_balance(desk: Desk) -> None:
-    desk.join("hal")
-    desk.me("hal", "POST", "/me/season-tickets", {"product": "coach_week"}, status=201)
-    desk.me("hal", "POST", "/me/proofs", {"category": "youth", "document": "Passport of Hal"}, status=201)
-    known = json.dumps(desk.me("hal", "GET", "/me/data"))
-    assert "hal@example.org" in known
-    assert "Passport of Hal" in known
-    desk.me("hal", "DELETE", status=204)
-    desk.me("hal", "GET", status=404)
+    desk.join("halimede")
+    desk.me("halimede", "POST", "/me/season-tickets", {"product": "coach_week"}, status=201)
+    desk.me("halimede", "POST", "/me/proofs", {"category": "youth", "document": "Passport of Halimede"}, status=201)
+    known = json.dumps(desk.me("halimede", "GET", "/me/data"))
+    assert "halimede@example.org" in known
+    assert "Passport of Halimede" in known
+    desk.me("halimede", "DELETE", status=204)
+    desk.me("halimede", "GET", status=404)
     for table, columns in {
         "traveller": "account, name, email",
         "traveller_proof": "account, document",
@@ -226,7 +226,7 @@ def test_whoever_leaves_is_forgotten_and_the_books_still_balance(desk: Desk) -> 
         "ticket": "account, key",
         "message": "recipient, body",
     }.items():
-        assert "hal" not in str(desk.read(f"SELECT {columns} FROM {table}")).lower(), table
+        assert "halimede" not in str(desk.read(f"SELECT {columns} FROM {table}")).lower(), table
     desk.join("ivy", None)
     desk.clock.move(START + timedelta(days=740), 0)
     desk.worker.forget_people()

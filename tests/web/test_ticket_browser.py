@@ -125,6 +125,7 @@ def test_another_phone_takes_it_over(yard: Yard, phone: BrowserContext, browser:
     bind(yard, first, ticket.key)
     before = take_picture(first)
     with browser.new_context(viewport=PHONE, device_scale_factor=3) as other:
+        other.set_default_timeout(PATIENCE)
         second = other.new_page()
         bind(yard, second, ticket.key)
         assert verify(yard, take_picture(second)) == "ok"
