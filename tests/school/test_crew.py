@@ -60,3 +60,12 @@ def test_who_is_asked_to_stop_hands_over_the_best_so_far(monkeypatch: pytest.Mon
     )
     assert time.monotonic() - begun < 1_000
     assert sorted(stop for route in found["morning"].solved.plan.routes for stop in route.stops) == list(range(60))
+
+
+def test_sessions_rest_for_the_one_that_needs_most_and_all_are_planned(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(crew, "EVERY", 0.05)
+    sizes = {"morning": 40, "noon": 60, "return": 50}
+    tasks = {name: task(n, stops=size, seconds=6.0, work=None) for n, (name, size) in enumerate(sizes.items())}
+    found = solve_together(tasks, progress=lambda *_: None, stopped=lambda: False)
+    for name, size in sizes.items():
+        assert sorted(stop for route in found[name].solved.plan.routes for stop in route.stops) == list(range(size))

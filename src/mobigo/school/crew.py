@@ -1,8 +1,9 @@
 """Sessions of a large year solved at once, each in a process of its own.
 
 The vehicles of a year are those of the session that needs most: a session with no more than another is proven to need
-seeks no fewer, and gives way. With a given work, instead of a time, none hears of another: what comes out is always the
-same. Processes end with the one that started them.
+seeks no fewer, and gives way; one that has fewer than another rests half of the time where processors are short, so
+that the other has one to itself. With a given work, instead of a time, none hears of another: what comes out is always
+the same. Processes end with the one that started them.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import multiprocessing
 import os
 import signal
 import threading
+import time
 from multiprocessing.connection import wait
 from typing import TYPE_CHECKING
 
@@ -32,6 +34,9 @@ EVERY = 0.5
 
 GIVES_WAY = 10
 """Niceness of a session that has few enough vehicles."""
+
+TURN, LONGEST_REST = 0.05, 2.0
+"""Seconds of work after which a session rests as long, and the longest rest."""
 
 
 def solve_together(
@@ -58,11 +63,13 @@ def solve_together(
     stop = context.Event()
     # of each session, what it is proven to need; of plain sessions only, whose bounds hold whatever else is decided
     needed = context.RawArray("i", len(tasks))
+    # of each session that still seeks fewer, its vehicles
+    sought = context.RawArray("i", len(tasks))
     ends: dict[Connection, str] = {}
     crew = []
     for number, (name, task) in enumerate(tasks.items()):
         here, there = context.Pipe(duplex=False)
-        process = context.Process(target=_solve, args=(task, there, stop, needed, number), daemon=True)
+        process = context.Process(target=_solve, args=(task, there, stop, (needed, sought), number), daemon=True)
         process.start()
         there.close()
         ends[here] = name
@@ -101,7 +108,7 @@ def _listen(ends: dict[Connection, str], found: dict[str, Outcome], progress: Ca
             del ends[end]
 
 
-def _solve(task: Task, answer: Connection, stop: Event, needed: Array[c_int], number: int) -> None:
+def _solve(task: Task, answer: Connection, stop: Event, known: tuple[Array[c_int], Array[c_int]], number: int) -> None:
     """Solve a session in this process."""
     from mobigo.school.solving import solve_task  # noqa: PLC0415 - OR-Tools takes a second
 
@@ -109,17 +116,31 @@ def _solve(task: Task, answer: Connection, stop: Event, needed: Array[c_int], nu
     threading.Thread(target=_end_with_parent, daemon=True).start()
     plain = task.work is None and task.mixture is None and task.windows is None
     gave_way = False
+    needed, sought = known
+    short = len(sought) > len(os.sched_getaffinity(0))
+    worked = time.process_time()
+
+    def asked() -> bool:
+        nonlocal worked
+        spent = time.process_time() - worked
+        if short and spent > TURN:
+            if 0 < sought[number] < max(sought):
+                stop.wait(min(spent, LONGEST_REST))
+            worked = time.process_time()
+        return stop.is_set()
 
     def tell(vehicles: int, bound: int, cost: float, cost_bound: float) -> None:
         nonlocal gave_way
         if plain:
             needed[number] = bound
+            sought[number] = 0 if cost else vehicles
             if vehicles <= max(needed) and not gave_way:
                 gave_way = True
                 os.nice(GIVES_WAY)
         answer.send(("told", (vehicles, bound, cost, cost_bound)))
 
-    outcome = solve_task(task, progress=tell, stopped=stop.is_set, enough=(lambda: int(max(needed))) if plain else None)
+    outcome = solve_task(task, progress=tell, stopped=asked, enough=(lambda: int(max(needed))) if plain else None)
+    sought[number] = 0
     answer.send(("done", outcome))
     answer.close()
 
