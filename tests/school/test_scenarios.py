@@ -364,3 +364,37 @@ def test_a_bell_that_a_plan_moved_is_checked_and_published_with_it(school: Schoo
     assert {row["at"] for row in school.rows("bells") if (row["school"], row["trip"]) == ("E2", "morning")} == {"08:50"}
     school.decide(id_, "withdraw")
     assert school.rows("bells") == before
+
+
+def test_a_vehicle_is_otherwise_and_circuits_get_vehicles_of_the_register(school: School) -> None:
+    more = "véhicule;transporteur;type;places;lot;coût par jour\nV2;T1;autocar;20;L1;150\nV3;T1;autocar;20;L1;150\n"
+    school.http.post(f"{YEAR}/import", files={"file": ("lots.csv", b"lot;nom\nL1;Auxois\n")}).raise_for_status()
+    school.http.post(f"{YEAR}/import", files={"file": ("vehicles.csv", more.encode())}).raise_for_status()
+    small = [{"kind": "vehicle", "vehicle": one, "seats": 6, "day_cents": 9_000} for one in ("V1", "V2")]
+    id_ = school.make("Deux cars de six", [*small, {"kind": "vehicle", "vehicle": "V3", "in_use": False}])
+    unknown = {"changes": [{"kind": "vehicle", "vehicle": "V9", "seats": 6}]}
+    answer = school.http.put(f"/v1/school/scenarios/{id_}/changes", json=unknown)
+    assert (answer.status_code, answer.json()["code"]) == (400, "unknown_in_change")
+    last = {"changes": [{"kind": "vehicle", "vehicle": f"V{n}", "in_use": False} for n in (1, 2, 3)]}
+    answer = school.http.put(f"/v1/school/scenarios/{id_}/changes", json=last)
+    assert "takes the last vehicle, 'V3', out of use" in answer.json()["detail"]
+    plan = school.plan(id_)
+    assert [(one["seats"], one["day_cents"]) for one in plan["document"]["fleet"]] == [(6, 9_000)]
+    runs = [run for session in plan["document"]["sessions"] for run in session["runs"]]
+    assert max(sum(len(call["pupils"]) for call in run["calls"]) for run in runs) <= 6
+    assert plan["figures"]["vehicles"] > 2
+    by_hand = {"changes": [{"kind": "vehicle", "vehicle": "V1", "seats": 9}]}
+    assert school.http.post(f"/v1/school/plans/{plan['id']}/keep", json=by_hand).json()["code"] == "plan_outdated"
+    before = {name: school.rows(name) for name in ("vehicles", "circuits")}
+    school.decide(id_, "approve")
+    school.decide(id_, "publish")
+    vehicles = {row["id"]: row for row in school.rows("vehicles")}
+    assert {one: vehicles[one]["seats"] for one in vehicles} == {"V1": 6, "V2": 6, "V3": 20}
+    given = [row["vehicle"] for row in school.rows("circuits") if row["vehicle"]]
+    assert sorted(given) == ["V1", "V2"]  # the third is not in use, and there are no more
+    assert {row["lot"] for row in school.rows("circuits") if row["vehicle"] == "V2"} == {"L1"}
+    late = "arrêt;nom;lat;lon\nTARD;Nouvel arrêt;" + place(2_500, 3_000) + "\n"
+    school.http.post(f"{YEAR}/import", files={"file": ("stops.csv", late.encode())}).raise_for_status()
+    school.decide(id_, "withdraw")
+    assert {name: school.rows(name) for name in before} == before
+    assert "TARD" in {row["id"] for row in school.rows("stops")}

@@ -172,6 +172,18 @@ def test_a_scenario_is_changed_planned_tried_approved_published_and_withdrawn(fi
     assert "retiré" in filled.post(f"{scenario}/withdraw")
 
 
+def test_a_vehicle_and_limits_of_all_runs_are_changed_on_the_page(filled: Office) -> None:
+    scenario = filled.make("Autres véhicules")
+    text = filled.post(
+        f"{scenario}/changes", kind="vehicle", vehicle="V1", in_use="yes", seats="9", day_cents="120,50", act="add"
+    )
+    assert "Véhicule V1 : 9 places, 120,50\u202f€ par jour" in text.replace("\u00a0€", "\u202f€")
+    assert "véhicule" in filled.post(f"{scenario}/changes", 409, kind="vehicle", vehicle="V1", in_use="no").lower()
+    assert "is no number" in filled.post(f"{scenario}/changes", 409, kind="vehicle", vehicle="V1", km_cents="cher")
+    text = filled.post(f"{scenario}/changes", kind="limits", shift="10", mixed="20", amplitude="11", act="add")
+    assert "horaires décalés de 10 min au plus, chargement mixte, 20 min d’attente au plus" in text  # noqa: RUF001
+
+
 def test_a_change_that_cannot_be_read_is_said_and_nothing_changes(filled: Office) -> None:
     scenario = filled.make("Illisible")
     assert "at:" in filled.post(f"{scenario}/changes", 409, kind="bell", school="E1", trip="morning", at="25:00")

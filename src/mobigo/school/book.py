@@ -1,7 +1,8 @@
 """What planning knows of a school year: the register by keys, homes as places and nobody's name; and changes to it.
 
 A scenario is the register with changes: a bell moved, a stop opened, closed or moved, a pupil sent to another stop, a
-limit set, a circuit locked. The register itself stays as it is until a scenario is published.
+limit set, a circuit locked, a vehicle otherwise or out of use. The register itself stays as it is until a scenario is
+published.
 """
 
 from __future__ import annotations
@@ -123,7 +124,8 @@ def change(book: Book, changes: Sequence[Mapping[str, Any]]) -> Book:
     changes
         Each with a ``kind``: ``bell`` (school, trip, at, weekdays), ``stop`` (stop, open, lat, lon, bearing), ``pupil``
         (pupil, home, stop), ``limits`` (seats, ride, halt, each, unloading, shift, amplitude, mixed, walk), ``lock``
-        (circuit, locked), ``stops`` (keep).
+        (circuit, locked), ``stops`` (keep), ``vehicle`` (vehicle, in_use, make, seats, wheelchairs,
+        seats_per_wheelchair, day_cents, km_cents, hour_cents, grams).
 
     Raises
     ------
@@ -214,6 +216,33 @@ def _lock(book: Book, one: Mapping[str, Any], number: int) -> Book:
     )
 
 
+VEHICLE_FIELDS = (
+    "make", "seats", "wheelchairs", "seats_per_wheelchair", "day_cents", "km_cents", "hour_cents", "grams",
+)  # fmt: skip
+"""That a scenario may have otherwise."""
+
+
+def _change_vehicle(book: Book, one: Mapping[str, Any], number: int) -> Book:
+    if not any(vehicle.id == one["vehicle"] for vehicle in book.vehicles):
+        raise _unknown(number, "vehicle", one["vehicle"])
+    new = {name: one[name] for name in VEHICLE_FIELDS if one.get(name) is not None}
+    vehicles = tuple(
+        replace(vehicle, **new) if vehicle.id == one["vehicle"] else vehicle
+        for vehicle in book.vehicles
+        if vehicle.id != one["vehicle"] or one.get("in_use", True)
+    )
+    if not vehicles:
+        raise InvalidInput(
+            f"change {number} takes the last vehicle, {one['vehicle']!r}, out of use; leave one to plan with",
+            code="unknown_in_change",
+        )
+    largest = max(vehicle.seats for vehicle in book.vehicles)
+    limits = book.limits  # a limit that is the largest vehicle's seats goes with it; one that staff set stays
+    if limits.seats == largest:
+        limits = replace(limits, seats=max(vehicle.seats for vehicle in vehicles))
+    return replace(book, vehicles=vehicles, limits=limits)
+
+
 def _keep_stops(book: Book, one: Mapping[str, Any], _number: int) -> Book:
     return replace(book, keeps_stops=one["keep"])
 
@@ -225,4 +254,5 @@ _CHANGES = {
     "limits": _set_limits,
     "lock": _lock,
     "stops": _keep_stops,
+    "vehicle": _change_vehicle,
 }

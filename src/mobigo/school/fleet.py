@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import statistics
+from collections import Counter, defaultdict
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from mobigo.school.model import Kind
@@ -10,6 +11,7 @@ from mobigo.school.model import Kind
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
+    from mobigo.school.book import Book
     from mobigo.school.register import Vehicle
 
 CO2_GRAMS = 850
@@ -76,6 +78,47 @@ def number_vehicles(vehicles: Iterable[Vehicle], fleet: Sequence[Model], seats: 
         ]
         found[one.id] = alike[0] if alike else 0
     return found
+
+
+def choose_vehicles(document: Mapping[str, Any], book: Book) -> dict[int, Vehicle]:
+    """Choose a vehicle of the register for each vehicle of a plan, those of locked circuits left out.
+
+    Each is of the kind that the plan wants, in all sessions; the one that drives most of the same pupils' way today,
+    else the first that is free. A plan that needs more vehicles than the register has leaves the others open.
+
+    Returns
+    -------
+    dict
+        By number of the plan's vehicle.
+    """
+    fleet = [Model(**one) for one in document["fleet"]]
+    numbers = number_vehicles(book.vehicles, fleet, book.limits.seats)
+    taken = {circuit.vehicle for circuit in book.circuits if circuit.locked}
+    circuits = {run.id: run.circuit for run in book.runs}
+    drives = {circuit.id: circuit.vehicle for circuit in book.circuits}
+    today: dict[str, set[str]] = defaultdict(set)
+    for seat in book.seats:
+        today[f"{seat.pupil}/{seat.home}"].add(str(drives[circuits[seat.run]]))
+    kinds: dict[int, int] = {}
+    same: Counter[tuple[int, str]] = Counter()
+    for session in document["sessions"]:
+        for run in session["runs"]:
+            # the larger of two kinds, which come first, holds what the other does
+            kinds[run["vehicle"]] = min(run["kind"], kinds.get(run["vehicle"], run["kind"]))
+            for call in run["calls"]:
+                same.update((run["vehicle"], vehicle) for pupil in call["pupils"] for vehicle in today.get(pupil, ()))
+    known = {one.id: one for one in book.vehicles if one.id not in taken and _is_as(one, fleet[numbers[one.id]])}
+    found: dict[int, Vehicle] = {}
+    pairs = sorted(same, key=lambda pair: (-same[pair], pair))
+    for number, id_ in [*pairs, *((number, id_) for number in sorted(kinds) for id_ in sorted(known))]:
+        if number not in found and id_ in known and numbers[id_] == kinds[number]:
+            found[number] = known.pop(id_)
+    return found
+
+
+def _is_as(one: Vehicle, kind: Model) -> bool:
+    """Tell whether a vehicle still holds what its kind did when the plan was made."""
+    return one.make == kind.make and one.seats >= kind.seats and one.wheelchairs >= kind.wheelchairs
 
 
 def _describe(one: Vehicle, middle: Mapping[str, int | None]) -> Model:

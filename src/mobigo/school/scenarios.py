@@ -18,9 +18,9 @@ from mobigo.school.adopting import adopt
 from mobigo.school.book import change, read_book, read_frame, ring
 from mobigo.school.comparing import compare
 from mobigo.school.demand import MORNING
-from mobigo.school.fleet import is_priced, list_models
+from mobigo.school.fleet import choose_vehicles, is_priced, list_models
 from mobigo.school.rechecking import Break, recheck
-from mobigo.school.register import SHEETS, Stop
+from mobigo.school.register import DOOR, SHEETS, Stop
 from mobigo.school.relinking import Relinked, relink
 from mobigo.school.roads import open_roads
 from mobigo.school.scenario_store import Scenario
@@ -276,6 +276,11 @@ def keep_by_hand(
     """
     asked = scenario_store.get_plan(connection, plan)
     found = _lock_draft(connection, asked.scenario)
+    if any(one["kind"] == "vehicle" for one in changes):
+        raise Conflict(
+            "a vehicle that is otherwise counts once the scenario is planned anew; add it to the changes and plan",
+            code="plan_outdated",
+        )
     if asked.revision != found.revision or find_plan(connection, found.id) != plan:
         raise Conflict(
             f"plan {plan} is not the latest of {found.name!r} as it is by now; try the changes on that",
@@ -355,13 +360,15 @@ def publish(connection: Connection[Any], id_: str, actor: Actor) -> Scenario:
         raise Conflict(f"{found.year} has scenario {name!r} published; withdraw that first", code="other_published")
     changes = scenario_store.get_changes(connection, id_, found.revision)
     before = {
-        name: register_store.list_rows(connection, found.year, SHEETS[name]) for name in (*REPLACED, "bells", "stops")
+        name: register_store.list_rows(connection, found.year, SHEETS[name])
+        for name in (*REPLACED, "bells", "stops", "vehicles")
     }
+    changed = {one["vehicle"] for one in changes if one["kind"] == "vehicle"}
+    before["vehicles"] = [row for row in before["vehicles"] if row["id"] in changed]
     document = scenario_store.get_document(connection, found.plan)
     book = ring(change(read_book(connection, found.year), changes), document)
-    locked = {circuit.id for circuit in book.circuits if circuit.locked}
-    _replace(connection, found.year, before, _write_circuits(document, locked))
     _write_changed(connection, found.year, before, book)
+    _replace(connection, found.year, before, _write_circuits(document, book))
     scenario_store.set_state(connection, id_, "published", found.plan, before)
     scenario_store.note(connection, id_, actor.now, actor.user, "published", plan=found.plan)
     return scenario_store.get_scenario(connection, id_)
@@ -381,8 +388,13 @@ def withdraw(connection: Connection[Any], id_: str, actor: Actor) -> Scenario:
     register_store.lock_year(connection, found.year)
     former = scenario_store.get_replaced(connection, id_)
     now = {name: register_store.list_rows(connection, found.year, SHEETS[name]) for name in former}
+    # what came into the register since stays: publishing added no stops but doors, and no vehicles
+    known = {row["id"] for row in former["stops"]}
+    former["stops"] += [row for row in now["stops"] if row["id"] not in known and not row["id"].startswith(DOOR)]
     for name in ("stops", "bells", *REPLACED):
         _put(connection, found.year, name, now[name], former[name])
+    there = {row["id"] for row in now.get("vehicles", ())}
+    _put(connection, found.year, "vehicles", [], [row for row in former.get("vehicles", ()) if row["id"] in there])
     scenario_store.set_state(connection, id_, "withdrawn", found.plan)
     scenario_store.note(connection, id_, actor.now, actor.user, "withdrawn")
     return scenario_store.get_scenario(connection, id_)
@@ -397,8 +409,9 @@ def _lock_draft(connection: Connection[Any], id_: str) -> Scenario:
     return found
 
 
-def _write_circuits(document: Mapping[str, Any], locked: set[str]) -> dict[str, list[dict[str, Any]]]:
+def _write_circuits(document: Mapping[str, Any], book: Book) -> dict[str, list[dict[str, Any]]]:
     """Write a plan as lists of the register: a circuit is what one vehicle of each session does."""
+    locked = {circuit.id for circuit in book.circuits if circuit.locked}
     names: dict[int, str] = {}
     rows: dict[str, list[dict[str, Any]]] = {name: [] for name in REPLACED}
     for session in document["sessions"]:
@@ -422,9 +435,16 @@ def _write_circuits(document: Mapping[str, Any], locked: set[str]) -> dict[str, 
                 for rider in call["pupils"]:
                     pupil, _, home = rider.partition("/")
                     rows["seats"].append({"pupil": pupil, "run": run["id"], "stop": call["stop"], "home": int(home)})
+    vehicles = choose_vehicles(document, book)
     rows["circuits"] = [
-        {"id": name, "name": f"Circuit {name[1:]}", "lot": None, "vehicle": None, "locked": False}
-        for name in names.values()
+        {
+            "id": name,
+            "name": f"Circuit {name[1:]}",
+            "lot": vehicles[number].lot if number in vehicles else None,
+            "vehicle": vehicles[number].id if number in vehicles else None,
+            "locked": False,
+        }
+        for number, name in names.items()
     ]
     return rows
 
@@ -460,7 +480,12 @@ def _replace(
 
 
 def _write_changed(connection: Connection[Any], year: str, before: Mapping[str, Any], book: Book) -> None:
-    """Write bells and stops as the scenario has them, and the doors of pupils as stops that are shut."""
+    """Write bells, vehicles and stops as the scenario has them, and the doors of pupils as stops that are shut.
+
+    A vehicle that the scenario does not use stays in the register.
+    """
+    used = {one.id: asdict(one) for one in book.vehicles}
+    _put(connection, year, "vehicles", before["vehicles"], [used.get(row["id"], row) for row in before["vehicles"]])
     bells = [asdict(one) for one in book.bells]
     doors = [
         {**asdict(Stop(id_, "Domicile", point.lat, point.lon)), "open": False}

@@ -47,7 +47,7 @@ class BellChange(Change):
     """A bell at another time."""
 
     kind: Literal["bell"]
-    school: str = Field(max_length=40)
+    school: str = Field(max_length=60)
     trip: Literal["morning", "noon", "evening"]
     at: str = Field(pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]$", examples=["08:20"])
     weekdays: list[Weekday] | None = Field(None, min_length=1, max_length=7, description="Of these; else of all")
@@ -107,7 +107,7 @@ class LockChange(Change):
     """A circuit that planning leaves as it is."""
 
     kind: Literal["lock"]
-    circuit: str = Field(max_length=40)
+    circuit: str = Field(max_length=60)
     locked: bool = True
 
 
@@ -118,8 +118,25 @@ class StopsChange(Change):
     keep: bool
 
 
+class VehicleChange(Change):
+    """A vehicle that is otherwise, or not used; it takes effect when the scenario is planned."""
+
+    kind: Literal["vehicle"]
+    vehicle: str = Field(max_length=60)
+    in_use: bool = True
+    make: Literal["coach", "midicoach", "minibus", "car"] | None = None
+    seats: int | None = Field(None, ge=1, le=200)
+    wheelchairs: int | None = Field(None, ge=0, le=20)
+    seats_per_wheelchair: int | None = Field(None, ge=0, le=20)
+    day_cents: int | None = Field(None, ge=0, le=10**9)
+    km_cents: int | None = Field(None, ge=0, le=10**6)
+    hour_cents: int | None = Field(None, ge=0, le=10**7)
+    grams: int | None = Field(None, ge=0, le=10_000, description="Of CO2, by kilometre")
+
+
 AnyChange = Annotated[
-    BellChange | StopChange | PupilChange | LimitsChange | LockChange | StopsChange, Field(discriminator="kind")
+    BellChange | StopChange | PupilChange | LimitsChange | LockChange | StopsChange | VehicleChange,
+    Field(discriminator="kind"),
 ]
 Changes = Annotated[list[AnyChange], Field(max_length=2_000)]
 

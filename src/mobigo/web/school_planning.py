@@ -15,12 +15,13 @@ from mobigo.jobs.queue import enqueue
 from mobigo.jobs.schedule import LONG
 from mobigo.kit.errors import InvalidInput, MobigoError
 from mobigo.school import outputs_api, register_service, register_store, scenario_store, scenarios, scenarios_api
-from mobigo.school.cells import write_clock
+from mobigo.school.cells import EUROS, CellError, write_clock
 from mobigo.school.demand import MORNING
 from mobigo.school.register import SHEETS
 from mobigo.school.scenario_store import Planned, Scenario
 from mobigo.school.scenarios_api import Changes
 from mobigo.school.yearplan import Effort
+from mobigo.web.desk import price_in
 from mobigo.web.forms import Fields, Form
 from mobigo.web.html import READ
 from mobigo.web.school import HOME, AtOffice, Office, YearId
@@ -34,6 +35,9 @@ PlanId = Annotated[int, Path(ge=1, le=2**62)]
 
 CHANGES: TypeAdapter[Any] = TypeAdapter(Changes)
 
+COSTS = ("day_cents", "km_cents", "hour_cents")
+WHOLE_LIMITS = {"seats": 1, "shift": 60, "mixed": 60, "amplitude": 3_600}
+"""Of all runs, with the seconds of the unit in which staff write them."""
 LEVELS = ("primary", "college", "lycee")
 MOVED_SHOWN = 200
 """Pupils of a comparison on one page."""
@@ -164,7 +168,7 @@ def _read_change(form: Fields) -> dict[str, Any]:
     """
     kind = form.get("kind")
     raw: dict[str, Any] = {"kind": kind}
-    for name in ("school", "trip", "at", "stop", "pupil", "circuit", "lat", "lon"):
+    for name in ("school", "trip", "at", "stop", "pupil", "circuit", "vehicle", "lat", "lon"):
         if form.get(name):
             raw[name] = form.get(name).replace(",", ".") if name in {"lat", "lon"} else form.get(name)
     if kind == "stop" and form.get("open"):
@@ -175,14 +179,25 @@ def _read_change(form: Fields) -> dict[str, Any]:
         raw["locked"] = form.get("locked") != "no"
     if kind == "stops":
         raw["keep"] = form.get("keep") == "yes"
+    if kind == "vehicle":
+        raw["in_use"] = form.get("in_use") != "no"
+        raw |= {name: form.count(name, 999) for name in ("seats", "wheelchairs") if form.get(name)}
+        raw |= {name: _read_euros(form.get(name)) for name in COSTS if form.get(name)}
     if kind == "limits":
-        raw |= {"seats": form.count("seats", 999)} if form.get("seats") else {}
+        raw |= {name: unit * form.count(name, 999) for name, unit in WHOLE_LIMITS.items() if form.get(name)}
         for name, unit in (("ride", 60), ("walk", 1)):
             found = {
                 level: unit * form.count(f"{name}_{level}", 9_999) for level in LEVELS if form.get(f"{name}_{level}")
             }
             raw |= {name: found} if found else {}
     return _read_changes([raw])[0]
+
+
+def _read_euros(text: str) -> int:
+    try:
+        return int(EUROS.read(text))
+    except CellError as error:
+        raise InvalidInput(f"{text[:40]!r} {error}") from None
 
 
 def _name_pupil(at: Office, scenario: str, change: dict[str, Any]) -> dict[str, Any]:
@@ -334,9 +349,9 @@ def _scenario(
     document = at.request.app.state.school_bench.documents.get(at.connection, done.id) if done else None
     rows = {
         name: register_store.list_rows(at.connection, found.year, SHEETS[name], doors=False)
-        for name in ("schools", "stops", "circuits")
+        for name in ("schools", "stops", "circuits", "vehicles")
     }
-    names = {(name[:-1], row["id"]): row["name"] for name, some in rows.items() for row in some}
+    names = {(name[:-1], row["id"]): row["name"] for name, some in rows.items() for row in some if "name" in row}
     checked = None
     if tried is not None and done is not None:
         try:
@@ -431,6 +446,9 @@ def _say_change(at: Office, one: Mapping[str, Any], names: Mapping[tuple[str, st
         said["what"] = _say_limits(at, one)
     elif kind == "stop":
         kind = "moved" if "lat" in one or "lon" in one else "opened" if one.get("open") else "closed"
+    elif kind == "vehicle":
+        said |= {"vehicle": one["vehicle"], "what": _say_vehicle(at, one)}
+        kind = "vehicle" if one.get("in_use", True) else "unused"
     elif kind == "lock":
         kind = "locked" if one.get("locked", True) else "unlocked"
     elif kind == "stops":
@@ -438,9 +456,20 @@ def _say_change(at: Office, one: Mapping[str, Any], names: Mapping[tuple[str, st
     return speak(f"school.change.{kind}", **said)
 
 
+def _say_vehicle(at: Office, one: Mapping[str, Any]) -> str:
+    parts = [
+        at.speak(f"school.limit.{name}", n=price_in(at.speak)(one[name]) if name in COSTS else one[name])
+        for name in ("seats", "wheelchairs", *COSTS)
+        if name in one
+    ]
+    return ", ".join(parts) or at.speak("school.no_change")
+
+
 def _say_limits(at: Office, one: Mapping[str, Any]) -> str:
     speak = at.speak
-    parts = [speak("school.limit.seats", n=one["seats"])] if "seats" in one else []
+    parts = [
+        speak(f"school.limit.{name}", n=f"{one[name] / unit:g}") for name, unit in WHOLE_LIMITS.items() if name in one
+    ]
     for name, unit in (("ride", 60), ("walk", 1)):
         parts += [
             speak(f"school.limit.{name}", level=speak(f"school.level.{level}"), n=value // unit)
