@@ -124,3 +124,17 @@ def test_without_streets_the_way_leads_through_the_station_too(own_valley: Valle
     network = own_valley.network()
     # 300 m from the lift to the bridge, straight
     assert list_walks(network, network.footpaths, "val:amont") == {"val:amont": 0, "val:pont": 60 + 250}
+
+
+def test_without_streets_a_wheelchair_keeps_to_what_it_can_pass(own_valley: Valley) -> None:
+    # up the stairs to the gate and straight on to the bridge, 600 m; 30 s of stairs, and none without them
+    with psycopg.connect(libpq_conninfo(own_valley.url)) as connection:
+        connection.execute("DELETE FROM osm_active")
+    stairs = PATHWAYS.partition("lift,")[0] + "bridge,amont,quay,2,1,20,,\n"
+    trips, times = FEED["trips.txt"] + "L,week,quick,Pont,,\n", FEED["stop_times.txt"] + QUAY
+    own_valley.load_feed(stops=STOPS, levels=LEVELS, pathways=stairs, trips=trips, stop_times=times)
+    own_valley.build()
+    network = own_valley.network()
+    assert list_walks(network, network.footpaths, "val:amont") == {"val:amont": 0, "val:quay": 20}
+    assert network.wheelchair_footpaths
+    assert list_walks(network, network.wheelchair_footpaths, "val:amont") == {"val:amont": 0}

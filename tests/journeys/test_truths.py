@@ -201,3 +201,18 @@ def test_nobody_stays_seated_where_trips_of_a_block_overlap(tmp_path: Path) -> N
     net = network(tmp_path, ROW, trips, trips_txt=BLOCK + "L,week,t,x\nM,week,u,x\nN,week,w,x\n")
     (journey,) = ask(net, "a", "c", "07:50", window=1200).journeys
     assert ([leg.stay_seated for leg in journey.legs], journey.transfers) == ([False, False], 1)
+
+
+def test_a_change_that_waits_takes_the_walk_not_the_time_of_other_changes(tmp_path: Path) -> None:
+    # between the platforms, 24 m apart, one needs ten minutes; but the bus of 08:12 waits for this one
+    transfers = (
+        "from_stop_id,to_stop_id,from_trip_id,to_trip_id,transfer_type,min_transfer_time\nb,e,,,2,600\nb,e,t,u,1,\n"
+    )
+    trips = {"t": "L a 08:00 b 08:10", "k": "K a 08:01 b 08:10", "u": "M e 08:12 c 08:20", "v": "N e 08:30 c 08:40"}
+    net = network(tmp_path, ROW | {"e": 5024.0}, trips, transfers=transfers)
+    first, second = ask(net, "a", "c", "07:50", window=1200).journeys
+    assert told(first) == "08:00 A L B 08:10, walk, 08:12 E M C 08:20"
+    assert [leg.guaranteed for leg in first.legs] == [False, False, True]
+    assert told(second) == "08:01 A K B 08:10, walk, 08:30 E N C 08:40"
+    walk = second.legs[1]
+    assert (walk.arrival - walk.departure).total_seconds() < 60

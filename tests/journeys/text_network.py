@@ -17,7 +17,7 @@ from mobigo.journeys.network import LAYOUT, Manifest, Names, Network
 from mobigo.street.drives import Drives
 from mobigo.transit.days import DayViews
 from mobigo.transit.feed import read_feed_tables
-from mobigo.transit.footpaths import link_stops
+from mobigo.transit.footpaths import draw_straight, follow_streets
 from mobigo.transit.timetable import build
 
 if TYPE_CHECKING:
@@ -71,7 +71,7 @@ def network(folder: Path, stops: dict[str, float], trips: dict[str, str], **file
     for name, content in (usual | {name.removesuffix("_txt"): text for name, text in files.items()}).items():
         (feed / f"{name}.txt").write_text("".join(line.strip() + "\n" for line in content.strip().splitlines()))
     timetable = build(read_feed_tables(feed))
-    walks = link_stops(timetable, link_metres=300)
+    walks = follow_streets(timetable, draw_straight(timetable, 300))
     manifest = Manifest("text", LAYOUT, datetime(2026, 11, 23, tzinfo=UTC), "Europe/Paris", {}, None, {})
     days = DayViews(timetable, walks)
     return Network(folder, manifest, timetable, None, None, walks, None, days, Names(timetable), Drives(None))

@@ -260,3 +260,11 @@ def test_real_stations(test_data: Path) -> None:
         "ENT_A15_W": [122, 110, -1, -1],
         "ENT_A15_E": [98, 97, 252, 252],
     }
+
+
+def test_platforms_joined_one_way_are_not_crossed_the_other_way(tmp_path: Path) -> None:
+    # no entrance is joined, so both are reached from the street; but between them the feed knows its station
+    one_way = PATHWAYS + "gate,p1,p2,6,0,,10,,,\n"
+    timetable, stations, at = make(tmp_path, pathways=one_way)
+    pairs = {("bus", "p1"): 80, ("p1", "p2"): 9, ("p2", "p1"): 9}
+    assert walk(timetable, stations, at, pairs) == {("bus", "p1"): 80, ("p1", "p2"): 10}

@@ -236,6 +236,7 @@ def map_network(folder: Path) -> Network:
     streets = graph is not None
     timetable = map_packed(folder / "timetable", Timetable)
     walks = map_packed(folder / "footpaths", Footpaths)
+    rolled = folder / "wheelchair_footpaths"
     return Network(
         folder,
         read_manifest(folder),
@@ -249,7 +250,7 @@ def map_network(folder: Path) -> Network:
         Drives(graph, partial(_find_hierarchy, folder / DRIVES)),
         entrances=map_packed(folder / "entrances", Entrances) if streets else None,
         inside=map_packed(folder / "inside", pathways.Stations),
-        wheelchair_footpaths=map_packed(folder / "wheelchair_footpaths", Footpaths) if streets else None,
+        wheelchair_footpaths=map_packed(rolled, Footpaths) if rolled.exists() else None,
     )
 
 

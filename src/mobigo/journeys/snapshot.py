@@ -31,7 +31,7 @@ from mobigo.street.hierarchy import build_hierarchy
 from mobigo.street.routing import footpaths, snap
 from mobigo.transit import store as transit_store
 from mobigo.transit import timetable as timetables
-from mobigo.transit.footpaths import Footpaths, follow_streets, link_stops
+from mobigo.transit.footpaths import Footpaths, draw_straight, follow_streets
 from mobigo.transit.model import Direction
 from mobigo.transit.pathways import on_the_street, read_stations, walk_through
 
@@ -196,7 +196,7 @@ def write_network(  # noqa: PLR0917 - all that a network is made of
         write_packed(new / "courses", draw_courses(timetable, graph))
         counts |= {"street nodes": len(graph.node_osm), "street edges": len(graph.edge_way), "car parks": len(places)}
     else:
-        walks = _link_straight(timetable, inside)
+        walks = _link_straight(new, timetable, inside)
     write_packed(new / "footpaths", walks)
     counts["walks between stops"] = len(walks.target)
     write_manifest(
@@ -236,13 +236,23 @@ def _write_walks(
     return walked
 
 
-def _link_straight(timetable: Timetable, inside: Stations) -> Footpaths:
-    """Join the stops by straight lines, through stations where they have pathways."""
-    walks = link_stops(timetable, link_metres=CROW_METRES)
+def _link_straight(folder: Path, timetable: Timetable, inside: Stations) -> Footpaths:
+    """Join the stops by straight lines, through stations where they have pathways; those for wheelchairs, too."""
+    first, target, seconds = draw_straight(timetable, CROW_METRES)
     if not len(inside.target):
-        return walks
-    straight = walks.first, walks.target, walks.seconds
-    return follow_streets(timetable, walk_through(inside, _called(timetable), straight, CHANGE_WALK))
+        return follow_streets(timetable, (first, target, seconds))
+    called = _called(timetable)
+    origin = np.repeat(np.arange(len(first) - 1), np.diff(first))
+    joined = on_the_street(inside, called)
+    kept = joined[origin] & joined[target]
+    first = np.searchsorted(origin[kept], np.arange(len(first))).astype(np.int32)
+    straight = first, target[kept], seconds[kept]
+    rolled, walked = (
+        follow_streets(timetable, walk_through(inside, called, straight, CHANGE_WALK, wheels=wheels))
+        for wheels in (True, False)
+    )
+    write_packed(folder / "wheelchair_footpaths", rolled)
+    return walked
 
 
 def _called(timetable: Timetable) -> NDArray[np.bool_]:

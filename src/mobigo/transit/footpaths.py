@@ -77,8 +77,34 @@ def link_stops(timetable: Timetable, *, link_metres: float = DEFAULT_LINK_METRES
     return _assemble(timetable, walks, change_seconds)
 
 
+def draw_straight(timetable: Timetable, metres: float) -> tuple[NDArray[np.int32], ...]:
+    """Walk straight lines: to stops at most so far away, and to those transfers.txt names without a time.
+
+    Returns
+    -------
+    (first int32[n_stops + 1], target int32[n], seconds int32[n])
+        Each stop with itself included.
+    """
+    links = _straight_links(timetable, metres)
+    named = (timetable.rule_type != FORBIDDEN) & (timetable.rule_from != timetable.rule_to)
+    named &= timetable.rule_seconds == NO_RULE
+    origin, target = timetable.rule_from[named], timetable.rule_to[named]
+    seconds = walk_seconds(stop_metres(timetable, origin, target))
+    usable = seconds >= 0
+    walks = _Walks(
+        np.concatenate([origin[usable], links.origin]),
+        np.concatenate([target[usable], links.target]),
+        np.concatenate([seconds[usable], links.seconds]),
+    )
+    drawn = _assemble(timetable, walks, 0, ruled=False)
+    return drawn.first, drawn.target, drawn.seconds
+
+
 def follow_streets(timetable: Timetable, walks: tuple[NDArray[np.int32], ...], *, change_seconds: int = 0) -> Footpaths:
-    """Walk along streets, and where transfers.txt gives a time, by that.
+    """Walk along streets; a change takes as long as transfers.txt says where it does.
+
+    Where no street joins two stops, or it takes longer than the row of transfers.txt, the row's time is the walk. A
+    time longer than the walk is one to wait: the walk stays what it is, also for vehicles that the row is not about.
 
     Parameters
     ----------
@@ -86,15 +112,15 @@ def follow_streets(timetable: Timetable, walks: tuple[NDArray[np.int32], ...], *
         Seconds along the streets from each stop to stops near it.
     """
     first, target, seconds = walks
-    origin = np.repeat(np.arange(len(first) - 1, dtype=np.int32), np.diff(first))
+    n_stops = len(first) - 1
+    origin = np.repeat(np.arange(n_stops, dtype=np.int32), np.diff(first))
     given = (timetable.rule_type != FORBIDDEN) & (timetable.rule_seconds >= 0)
     given &= timetable.rule_from != timetable.rule_to
-    merged = _Walks(
-        np.concatenate([timetable.rule_from[given], origin]),
-        np.concatenate([timetable.rule_to[given], target]),
-        np.concatenate([timetable.rule_seconds[given], seconds]).astype(np.int32),
-    )
-    return _assemble(timetable, merged, change_seconds)
+    origin = np.concatenate([timetable.rule_from[given], origin])
+    target = np.concatenate([timetable.rule_to[given], target])
+    seconds = np.concatenate([timetable.rule_seconds[given], seconds]).astype(np.int32)
+    order = np.lexsort((seconds, origin.astype(np.int64) * n_stops + target))
+    return _assemble(timetable, _Walks(origin[order], target[order], seconds[order]), change_seconds)
 
 
 def read_footpaths(timetable: Timetable, file: Path, *, change_seconds: int = 0) -> Footpaths:

@@ -391,7 +391,8 @@ def walk_through(
 ) -> tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.int32]]:
     """Walk between the stops that vehicles call at: along streets, along pathways, and from the one to the other.
 
-    Where pathways join two stops that also lie on streets, the pathways count: the feed knows its station.
+    Where pathways join two stops that also lie on streets, the pathways count, one-way ones and stairs too: the feed
+    knows its station.
 
     Parameters
     ----------
@@ -417,18 +418,15 @@ def walk_through(
         .join(into, on="enter")
         .select("from", "to", (pl.col("out") + pl.col("street") + pl.col("in")).alias("seconds"))
     )
-    pairs = [
-        (stop, other, along)
-        for stop in np.flatnonzero(called & (np.diff(stations.first) > 0)).tolist()
-        for other, along in reach_inside(stations, stop, wheels=wheels).items()
-        if called[other] and other != stop
-    ]
-    schema = pl.Schema({"from": pl.Int32, "to": pl.Int32, "seconds": pl.Int32})
-    within = pl.DataFrame(pairs, schema=schema, orient="row")
+    within = _list_within(stations, called, wheels=wheels)
+    on_foot = _list_within(stations, called, wheels=False) if wheels else within
+    joined = pl.concat(
+        [on_foot.select("from", "to"), on_foot.select(pl.col("to").alias("from"), pl.col("from").alias("to"))]
+    )
     outside = pl.DataFrame({"stop": outdoors})
-    known = within.join(outside, left_on="from", right_on="stop").join(outside, left_on="to", right_on="stop")
+    known = joined.unique().join(outside, left_on="from", right_on="stop").join(outside, left_on="to", right_on="stop")
     found = (
-        pl.concat([within, around.join(known, on=["from", "to"], how="anti").cast(schema)])
+        pl.concat([within, around.join(known, on=["from", "to"], how="anti").cast(within.schema)])
         .filter(pl.col("seconds") <= limit, pl.col("from") != pl.col("to"))
         .group_by("from", "to")
         .agg(pl.col("seconds").min())
@@ -436,6 +434,17 @@ def walk_through(
     )
     starts = np.searchsorted(found["from"].to_numpy(), np.arange(len(first)))
     return starts.astype(np.int32), found["to"].to_numpy().copy(), found["seconds"].to_numpy().copy()
+
+
+def _list_within(stations: Stations, called: NDArray[np.bool_], *, wheels: bool) -> pl.DataFrame:
+    """List the ways along pathways between stops that vehicles call at."""
+    pairs = [
+        (stop, other, along)
+        for stop in np.flatnonzero(called & (np.diff(stations.first) > 0)).tolist()
+        for other, along in reach_inside(stations, stop, wheels=wheels).items()
+        if called[other] and other != stop
+    ]
+    return pl.DataFrame(pairs, schema={"from": pl.Int32, "to": pl.Int32, "seconds": pl.Int32}, orient="row")
 
 
 def _stop_of_door(stations: Stations) -> NDArray[np.int32]:
