@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -16,13 +16,16 @@ from tests.journeys.test_carpool_served import carpool_legs, offer, place, plan
 
 from mobigo.cli.proving import Prover
 from mobigo.db.engine import libpq_conninfo, open_engine
-from mobigo.fares.demonstration import publish_demonstration
+from mobigo.fares import service as fares
+from mobigo.fares.demonstration import read_demonstration
 from mobigo.settings import Settings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from tests.carpool.served import Served
+
+    from mobigo.fares.catalogue import Catalogue
 
 FARE = 150
 
@@ -90,13 +93,32 @@ class Market:
 @pytest.fixture
 def market(test_cluster: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Market]:
     """A car that goes down the valley with one seat, and Paul and Rita who would like to."""
-    with new_database(test_cluster) as url:
-        valley = _make_valley(url, tmp_path_factory.mktemp("valley"))
+    yield from open_market(test_cluster, tmp_path_factory, read_demonstration())
+
+
+@pytest.fixture
+def pass_market(test_cluster: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Market]:
+    """The same valley, where the month's pass is good in cars too."""
+    catalogue = read_demonstration()
+    networks = ("coach", "shuttle", "carpool")
+    products = tuple(
+        replace(one, covers=replace(one.covers, networks=networks)) if one.id == "coach_month" and one.covers else one
+        for one in catalogue.products
+    )
+    yield from open_market(test_cluster, tmp_path_factory, replace(catalogue, products=products))
+
+
+def open_market(cluster: str, folders: pytest.TempPathFactory, catalogue: Catalogue) -> Iterator[Market]:
+    """Serve the valley with its prices."""
+    with new_database(cluster) as url:
+        valley = _make_valley(url, folders.mktemp("valley"))
         engine = open_engine(url)
         with serving(engine, valley.home) as served:
             served.know("dora", "paul", "rita")
             with psycopg.connect(libpq_conninfo(url)) as connection:
-                publish_demonstration(connection, now=served.now, today=served.now.date())
+                draft = fares.draft_catalogue(connection, catalogue, origin="test", by="test", now=served.now)
+                today = served.now.date()
+                fares.publish(connection, draft.number, seen=draft.revision, by="test", now=served.now, today=today)
             yield Market(served, url)
         engine.dispose()
 
@@ -249,3 +271,45 @@ def test_who_does_not_wait_for_that_asks_for_it(market: Market) -> None:
     assert market.refund(order)["state"] == "ended"
     market.served.app.state.counter.tend(market.served.now)
     assert market.books() == {}
+
+
+def order_with_pass(market: Market) -> dict[str, Any]:
+    """Have Paul buy a pass, and order the journey with it."""
+    contact = {"name": "Paul Roux"}
+    (month,) = market.ask("paul", "POST", "offers", {"products": [{"product": "coach_month"}]})["offers"]
+    body = {"offers": [month["offer"]], "contact": contact}
+    bought = market.pay(market.ask("paul", "POST", "orders", body, status=201))
+    journey, quote = market.plan()
+    held = [{"held": [bought["parts"][0]["ticket"]]}]
+    asked = {"journey": journey["id"], "quotes": [quote], "travellers": held}
+    (offered,) = market.ask("paul", "POST", "offers", asked)["offers"]
+    assert (offered["cents"], offered["parts"]) == (0, [])
+    order = market.ask("paul", "POST", "orders", {"offers": [offered["offer"]]}, status=201)
+    assert market.seats() == ["CONFIRMED"]
+    issued = market.ask("paul", "POST", f"orders/{order['id']}/pay", {})
+    assert issued["state"] == "issued"
+    return issued
+
+
+def test_a_place_that_a_pass_pays_for_is_given_back_through_its_order(pass_market: Market) -> None:
+    offer(pass_market.served, "dora", "09:00", 0, 10_000)
+    order = order_with_pass(pass_market)
+    covered = pass_market.books()
+    assert covered["travellers"] == -FARE
+    path = f"orders/{order['id']}"
+    quoted = pass_market.ask("paul", "POST", f"{path}/refund-quotes", {})
+    assert (quoted["refund_cents"], quoted["rides"]) == (0, [{"ride": 0, "owed_cents": 0}])
+    ended = pass_market.ask("paul", "POST", f"{path}/refund", {"quote": quoted["quote"]})
+    assert (ended["state"], pass_market.seats()) == ("ended", ["CANCELLED"])
+    assert "travellers" not in pass_market.books()
+    assert carpool_legs(plan(pass_market.served, at(200), at(9_900), "08:45"))
+
+
+def test_a_place_that_a_pass_pays_for_is_ridden_and_owes_nothing(pass_market: Market) -> None:
+    run = offer(pass_market.served, "dora", "09:00", 0, 10_000)
+    order = order_with_pass(pass_market)
+    ride(pass_market, run)
+    assert pass_market.seats() == ["VALIDATED"]
+    assert "travellers" not in pass_market.books()
+    path = f"orders/{order['id']}/refund-quotes"
+    assert pass_market.ask("paul", "POST", path, {}, status=409)["code"] == "not_refundable_now"
