@@ -117,8 +117,11 @@ def test_a_swap_while_serving_is_seen_whole_or_not_at_all(own_valley: Valley) ->
             own_valley.load_feed(stop_times=FEED["stop_times.txt"].replace("08:15:00", f"08:{minute}:00"))
             built = own_valley.build()
             arrival[built] = f"08:{minute}"
+            give_up = time.monotonic() + 120
             while not failed and built not in {version for version, _ in seen[-100:]}:
                 time.sleep(0.01)
+                if time.monotonic() > give_up:
+                    failed.append(f"{built} is not served")
         done.set()
         for asker in askers:
             asker.join()
