@@ -398,7 +398,7 @@ def test_two_who_lock_days_in_different_orders_do_not_wait_for_each_other_for_ev
     for one in threads:
         one.start()
     for one in threads:
-        one.join(20)
+        one.join(120)
     assert sorted(done) == [0, 1, 2, 3]
 
 
