@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import io
 import json
+import re
 import zipfile
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import gtfs_guru
 import psycopg
@@ -20,7 +22,9 @@ from mobigo.accounts.model import Role
 from mobigo.accounts.token import issue
 from mobigo.db.engine import libpq_conninfo, open_engine
 from mobigo.kit.clock import Clock
-from mobigo.school.network import is_at_home
+from mobigo.school.network import is_at_home, read_network
+from mobigo.school.register import Call, Circuit, Run, Seat
+from mobigo.school.sheets import write_class_list, write_driver_sheet
 from mobigo.web.app import create_app
 
 if TYPE_CHECKING:
@@ -120,6 +124,8 @@ def test_lists_with_names_are_logged_and_not_for_auditors(school: School) -> Non
     text, _ = read_pdf(answer.content)
     assert "ZZQNOM ZZQPRENOM" in text
     assert "6A" in text
+    assert "lun mar mer" in text  # of the first of two homes
+    assert "jeu ven" in text
     boarding, _ = read_pdf(school.staff.get(f"{YEAR}/runs/C1-M/boarding.pdf", params={"day": THURSDAY}).content)
     assert "ZZQAUTRE" in boarding
     for path in ("schools/E1/list.pdf", f"runs/C1-M/boarding.pdf?day={MONDAY}"):
@@ -225,3 +231,47 @@ def test_a_plan_is_a_workbook(school: School) -> None:
     assert [cell.value for cell in book["Passages"][2]] == ["M1-001", 1, "07:40", "A1", "Mairie", 2]
     assert [cell.value for cell in book["Affectations"][3]] == ["M1-001", "OTHER", 2, "A1"]
     assert book["Problèmes"]["C2"].data_type == "s"
+
+
+def test_runs_that_are_driven_at_once_stand_together_on_the_drivers_sheet(school: School) -> None:
+    with psycopg.connect(libpq_conninfo(school.url)) as connection:
+        plain = read_network(connection, "2026-2027")
+    days = (1, 2, 4, 5)
+    runs = {
+        "M-1": Run("M-1", "C9", "morning", days),
+        "M-2": Run("M-2", "C9", "morning", days),
+        "M-3": Run("M-3", "C9", "morning", days),
+    }
+    calls = {
+        "M-1": [Call("M-1", 1, 27_000, "A1"), Call("M-1", 2, 28_200, None, "E1")],
+        "M-2": [Call("M-2", 1, 27_060, "A1"), Call("M-2", 2, 27_600, "A2"), Call("M-2", 3, 28_500, None, "E2")],
+        "M-3": [Call("M-3", 1, 29_000, "A2"), Call("M-3", 2, 29_700, None, "E1")],
+    }
+    seats = {"M-1": [Seat("p1", "M-1", "A1")], "M-2": [Seat("p2", "M-2", "A1"), Seat("p3", "M-2", "A2")]}
+    schools = {**plain.schools, "E2": replace(plain.schools["E1"], id="E2", name="École du Bourg")}
+    network = replace(
+        plain, schools=schools, circuits={"C9": Circuit("C9", "Ensemble")}, runs=runs, calls=calls, seats=seats
+    )
+    text, _ = read_pdf(write_driver_sheet(network, "C9", language="fr", now=datetime.now(UTC)))
+    assert text.count("Matin (") == 2
+    halts = [line for line in text.splitlines() if re.match(r"\d\d:\d\d", line)]
+    assert [line[:5] for line in halts] == ["07:30", "07:40", "07:50", "07:55", "08:03", "08:15"]
+    assert halts[0].endswith("2")  # both stand at one stop, for two schools
+
+
+def test_a_class_list_counts_pupils_and_says_when_they_come_from_which_home(school: School) -> None:
+    with psycopg.connect(libpq_conninfo(school.url)) as connection:
+        network = read_network(connection, "2026-2027")
+    whole: dict[str, Any] = {
+        "school": "E1", "grade": "6A", "last_name": "Martin", "first_name": "Léo", "weekdays": (1, 2, 3, 4, 5),
+        "weeks": "even", "second_weekdays": (1, 2, 3, 4, 5), "second_weeks": "odd",
+    }  # fmt: skip
+    people = [{**whole, "key": "p1"}, {**whole, "key": "p2"}]  # of one name, in one class
+    sits = (("p1", "A1", 1), ("p1", "A2", 2), ("p2", "A1", 1), ("p2", "A1", 2))
+    two = [Seat(pupil, "C1-M", stop, home) for pupil, stop, home in sits]
+    only = replace(network, seats={"C1-M": two})
+    text, _ = read_pdf(write_class_list(only, "E1", people, language="fr", now=datetime.now(UTC)))
+    flat = " ".join(text.split())
+    assert "Élèves 2" in flat
+    assert flat.count("Martin Léo") == 3  # who has one stop for both homes is there once
+    assert (flat.count("semaines paires"), flat.count("semaines impaires")) == (1, 1)

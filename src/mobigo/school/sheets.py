@@ -7,6 +7,7 @@ by the route that gives it.
 from __future__ import annotations
 
 import tomllib
+from collections import defaultdict
 from functools import cache
 from importlib import resources
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -18,7 +19,7 @@ from mobigo.school.demand import MORNING
 from mobigo.school.network import is_at_home
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Mapping, Sequence
     from datetime import date, datetime
 
     from mobigo.school.network import Network
@@ -79,25 +80,49 @@ def write_driver_sheet(network: Network, circuit: str, *, language: str, now: da
         author=words["author"],
         facts=tuple((name, said) for name, said in facts if said),
         texts=() if runs else (words["no_runs"],),
-        tables=tuple(_table_run(network, run, words, language) for run in runs),
+        tables=tuple(_table_runs(network, some, words, language) for some in _list_tours(network, runs)),
         footnote=words["counts"] if runs else None,
     )
     return write_pdf(paper, at=now)
 
 
-def _table_run(network: Network, run: Run, words: Mapping[str, str], language: str) -> Table:
-    rows = []
-    for call in network.calls[run.id]:
+def _list_tours(network: Network, runs: Sequence[Run]) -> list[list[Run]]:
+    """Put runs that are driven at once together: one vehicle brings pupils to several schools."""
+    tours: list[list[Run]] = []
+    for run in runs:
+        first, last = network.calls[run.id][0].at, network.calls[run.id][-1].at
+        for tour in tours:
+            ends = [(network.calls[one.id][0].at, network.calls[one.id][-1].at) for one in tour]
+            alike = (run.trip, run.weekdays) == (tour[0].trip, tour[0].weekdays)
+            if alike and any(first < end and begin < last for begin, end in ends):
+                tour.append(run)
+                break
+        else:
+            tours.append([run])
+    return tours
+
+
+def _table_runs(network: Network, runs: Sequence[Run], words: Mapping[str, str], language: str) -> Table:
+    """Write runs that are driven at once as one table, by time; halts of several runs in a row are one."""
+    found: list[tuple[str, str, str, int]] = []
+    calls = [(call.at, call.position, run.id, call) for run in runs for call in network.calls[run.id]]
+    if len(runs) > 1:
+        calls.sort()
+    for at, _, run, call in calls:
         stop = network.stops.get(str(call.stop))
-        count = len(network.seats.get(run.id, ())) if stop is None else network.count_pupils(run.id, stop.id)
+        count = len(network.seats.get(run, ())) if stop is None else network.count_pupils(run, stop.id)
         side = "" if stop is None else _side(stop.bearing, words, language)
-        rows.append((_clock(call.at), network.name_call(call), side, str(count)))
+        row = (_clock(at), network.name_call(call), side, count)
+        if found and stop is not None and found[-1][1:3] == row[1:3]:
+            found[-1] = (*found[-1][:3], found[-1][3] + count)
+        else:
+            found.append(row)
     return Table(
-        title=f"{words[run.trip]} ({_days(run.weekdays, language)})",
+        title=f"{words[runs[0].trip]} ({_days(runs[0].weekdays, language)})",
         header=(words["time"], words["stop"], words["side"], words["pupils"]),
         widths=(1.4, 6, 2.6, 1.4),
         numbers=(False, False, False, True),
-        rows=tuple(rows),
+        rows=tuple((at, name, side, str(count)) for at, name, side, count in found),
     )
 
 
@@ -161,18 +186,23 @@ def write_class_list(
     rows = []
     for run, seats in network.seats.items():
         at = {call.stop: call.at for call in network.calls.get(run, ())}
+        homes: dict[tuple[str, str], set[int]] = defaultdict(set)
+        for seat in seats:
+            if seat.pupil in mine:
+                homes[seat.pupil, seat.stop].add(seat.home)
         rows += [
             (
-                _name(mine[seat.pupil], words),
-                str(mine[seat.pupil]["grade"] or ""),
+                _name(mine[pupil], words),
+                str(mine[pupil]["grade"] or ""),
                 f"{run} ({words[network.runs[run].trip]})",
-                network.stops[seat.stop].name,
-                _clock(at[seat.stop]) if seat.stop in at else "",
+                network.stops[stop].name,
+                _clock(at[stop]) if stop in at else "",
+                _when(mine[pupil], numbers, words, language),
             )
-            for seat in seats
-            if seat.pupil in mine
+            for (pupil, stop), numbers in homes.items()
         ]
     rows.sort()
+    brought = {seat.pupil for seats in network.seats.values() for seat in seats if seat.pupil in mine}
     paper = Paper(
         language=language,
         title=f"{words['class_list']}: {found.name}",
@@ -180,16 +210,28 @@ def write_class_list(
         facts=(
             (words["school"], f"{found.name} ({found.id})"),
             (words["year"], network.year),
-            (words["pupils"], str(len({row[:2] for row in rows}))),
+            (words["pupils"], str(len(brought))),
             (words["made"], write_day(now.date(), language)),
         ),
         texts=() if rows else (words["nobody"],),
         tables=_tables(
-            rows, (words["pupil"], words["grade"], words["run"], words["stop"], words["time"]), (3.4, 1.2, 3, 3.4, 1.2)
+            rows,
+            (words["pupil"], words["grade"], words["run"], words["stop"], words["time"], words["when"]),
+            (3.8, 1.1, 2.6, 3, 1.1, 1.9),
         ),
         footnote=words["confidential"],
     )
     return write_pdf(paper, at=now)
+
+
+def _when(person: Mapping[str, Any], homes: Collection[int], words: Mapping[str, str], language: str) -> str:
+    """Say on which days and weeks a pupil with two homes comes from one of them; empty where it is always."""
+    if not person["second_weekdays"] or len(homes) > 1:
+        return ""
+    weekdays, weeks = ("weekdays", "weeks") if 1 in homes else ("second_weekdays", "second_weeks")
+    names = DAYS if language == "fr" else ENGLISH_DAYS
+    days = " ".join(names[day - 1][:3] for day in person[weekdays])
+    return days if person[weeks] in {None, "all"} else f"{days}, {words[person[weeks]]}"
 
 
 def _tables(rows: Sequence[tuple[str, ...]], header: tuple[str, ...], widths: tuple[float, ...]) -> tuple[Table, ...]:
