@@ -119,6 +119,31 @@ def test_what_is_given_back_after_a_close_is_taken_from_the_next_month(shop: Sho
     assert shop.ask("GET", "months/2026-11", headers=money)["earned_cents"] == net
 
 
+def test_validations_that_come_after_a_close_count_once_in_the_next_one(shop: Shop) -> None:
+    shop.ask("POST", "sharing-rules", {"since": "2026-01-01", "basis": "usage"}, status=201, headers=finance(shop))
+    start = MORNING.replace(month=12, day=1, hour=12).isoformat()
+    shop.pay(shop.order("region_month", {"product": "region_month", "start": start}))
+    url = shop.counter.engine.url.render_as_string(hide_password=False).replace("+psycopg", "")
+    november, december = MORNING, MORNING.replace(month=12, day=24)
+    told: dict[datetime, list[tuple[datetime, str]]] = {  # by when devices told: when it was, in whose vehicle
+        MORNING.replace(month=12, day=5): [(november, "trains"), (november, "auxois")],
+        MORNING.replace(year=2027, month=1, day=5): [(november, "semur"), (december, "trains")],
+        MORNING.replace(year=2027, month=2, day=5): [(december, "dijon")],
+        MORNING.replace(year=2027, month=3, day=5): [],
+    }
+    found = []
+    for at, seen in told.items():
+        with psycopg.connect(url) as one:
+            for when, agency in seen:
+                put_validations(one, when, "region_month", {f"demonstration:{agency}": 10}, at - timedelta(hours=1))
+        shop.town.put_clock(at)
+        path = f"months/{at - timedelta(days=6):%Y-%m}/close"
+        closed = shop.ask("POST", path, {}, headers=finance(shop))
+        weights = {row["operator"]: row["weight"] for row in closed["shares"] if row["product"] == "region_month"}
+        found.append((closed["validations"], weights))
+    assert found == [(20, {"trains": 10, "auxois": 10}), (20, {"trains": 10, "navettes": 10}), (10, {}), (0, {})]
+
+
 def settle(shop: Shop, text: str) -> dict[str, Any]:
     answer = shop.http.post("/v1/tickets/settlements", content=text, headers=finance(shop))
     assert answer.status_code == 200, answer.text

@@ -12,8 +12,14 @@ if TYPE_CHECKING:
     from psycopg import Connection
 
 
-def put_validations(connection: Connection[Any], at: datetime, product: str, rides: Mapping[str, int]) -> None:
-    """Write validations of a product, so many by agency."""
+def put_validations(
+    connection: Connection[Any],
+    at: datetime,
+    product: str,
+    rides: Mapping[str, int],
+    received_at: datetime | None = None,
+) -> None:
+    """Write validations of a product, so many by agency; received at once, or later."""
     connection.execute(
         "INSERT INTO ticket_device (id, name, kind, made_at, made_by) VALUES ('d1', 'd1', 'validator', now(), 'test')"
         " ON CONFLICT DO NOTHING"
@@ -33,5 +39,19 @@ def put_validations(connection: Connection[Any], at: datetime, product: str, rid
                 number += 1
                 when = at + timedelta(seconds=number)
                 copy.write_row(
-                    ("d1", number, when, when, "validation", "ok", product, 1, True, agency, 1_000, b"", b"")
+                    (
+                        "d1",
+                        number,
+                        when,
+                        received_at or when,
+                        "validation",
+                        "ok",
+                        product,
+                        1,
+                        True,
+                        agency,
+                        1_000,
+                        b"",
+                        b"",
+                    )
                 )

@@ -45,6 +45,9 @@ ZONE = ZoneInfo("Europe/Paris")
 
 SATURDAY = 5
 
+LATEST = timedelta(days=400)
+"""How late a device may tell of a validation."""
+
 
 @dataclass(frozen=True)
 class Closing:
@@ -123,16 +126,31 @@ class Closer:
             ) from None
 
     def _find_uses(self, month: date, last: date) -> tuple[dict[str, dict[str, Used]], int]:
-        """Find what validations say: by product and operator; and how many there were."""
+        """Find what validations say: by product and operator; and how many there were.
+
+        What devices told of a month after its close counts in the next one that is closed.
+        """
         catalogue = fares.find_catalogue(self.session, last)
         owners = {} if catalogue is None else {agency: one.id for one in catalogue.operators for agency in one.agencies}
         rides: dict[str, dict[str, list[int]]] = defaultdict(lambda: defaultdict(lambda: [0, 0]))
-        for one in count_uses(self._connection, month, last):
+        counted = count_uses(self._connection, month, last)
+        for first, since in self._list_closes(month):
+            counted += count_uses(self._connection, first, last_day(first), since)
+        for one in counted:
             found = rides[one.product][owners.get(one.agency, one.agency) or REGION]
             found[0] += one.rides
             found[1] += one.metres
         used = {product: {who: Used(*pair) for who, pair in some.items()} for product, some in rides.items()}
         return used, sum(one.rides for some in used.values() for one in some.values())
+
+    def _list_closes(self, month: date) -> list[tuple[date, datetime]]:
+        """List the months before that were closed, each with the last close that counted what was known of it."""
+        closed = [one for one in revenue_store.list_months(self._connection) if one.month > month - LATEST]
+        return [
+            (one.month, max(other.closed_at for other in closed if other.month >= one.month))
+            for one in closed
+            if one.month < month
+        ]
 
     def _share(self, month: date, last: date, used: Mapping[str, Mapping[str, Used]]) -> list[Share]:
         rules = revenue_store.list_rules(self._connection)

@@ -252,14 +252,23 @@ def list_near(
     ).fetchall()
 
 
-def count_uses(connection: Connection[Any], first: date, last: date) -> list[UseCount]:
-    """Count who got on, changes included, by product and agency; both days included, as the clocks of France show."""
+def count_uses(
+    connection: Connection[Any], first: date, last: date, received_after: datetime | None = None
+) -> list[UseCount]:
+    """Count who got on, changes included, by product and agency; both days included, as the clocks of France show.
+
+    Parameters
+    ----------
+    received_after : datetime, optional
+        Only what devices told later than that.
+    """
     rows = connection.execute(
         "SELECT product, coalesce(agency, ''), sum(fellows), coalesce(sum(metres::bigint * fellows), 0)"
         " FROM ticket_event WHERE reason = 'ok' AND kind = 'validation' AND product IS NOT NULL"
         " AND at >= %s::timestamp AT TIME ZONE 'Europe/Paris'"
-        " AND at < (%s::date + 1)::timestamp AT TIME ZONE 'Europe/Paris' GROUP BY 1, 2 ORDER BY 1, 2",
-        [first, last],
+        " AND at < (%s::date + 1)::timestamp AT TIME ZONE 'Europe/Paris'"
+        " AND (%s::timestamptz IS NULL OR received_at > %s) GROUP BY 1, 2 ORDER BY 1, 2",
+        [first, last, received_after, received_after],
     )
     return [UseCount(product, agency, int(rides), int(metres)) for product, agency, rides, metres in rows]
 
