@@ -114,7 +114,7 @@ def browser() -> Iterator[Browser]:
         pytest.skip("what drives Chromium does not start: apt-get install libatomic1")
     expect.set_options(timeout=PATIENCE)
     with sync_playwright() as play:
-        browser = play.chromium.launch(executable_path=CHROMIUM, args=list(ARGUMENTS))
+        browser = play.chromium.launch(executable_path=CHROMIUM, args=list(ARGUMENTS), timeout=PATIENCE)
         yield browser
         browser.close()
 
