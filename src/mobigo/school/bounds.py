@@ -178,6 +178,8 @@ def certify(
 ) -> Certificate:
     """Lower prices until no route is worth more than it costs, and say what they prove.
 
+    Where that takes too much of a school's stops, its routes alone are priced.
+
     Parameters
     ----------
     counts
@@ -214,16 +216,54 @@ def certify(
         route[school] -= less
         stop[mine[~near]] *= far_share
         stop[mine[near]] *= near_share
+        kept = float(stop[mine].sum() + route[school] * counts[0][school] + fresh[school] * counts[1][school])
+        bare = _price_bare(problem, parts[school :: problem.n_schools], release)
+        if bare is not None and bare[0] * int(counts[0][school]) + bare[1] * int(counts[1][school]) > kept:
+            stop[mine] = 0.0
+            route[school], fresh[school] = bare
     for part in parts:
         for source in part.origin:
             cost = (
                 1.0 - float(fresh[part.school]) if source == DEPOT else float(release[problem.node(part.kind, source)])
             )
             own = release[problem.node(part.kind, part.school)] + route[part.school]
-            if cost - own < -EXACT / 2 and len(part.stops):
+            if cost - own < -EXACT / 2 and find_direct(part, source) is not None:
                 none = np.zeros(problem.n_schools)
                 stop, release, route, fresh = np.zeros(problem.n_stops), np.zeros(problem.n_nodes), none, none
     return _round(stop, release, route, fresh, counts)
+
+
+def _price_bare(
+    problem: Problem, parts: Sequence[SchoolStops], release: NDArray[np.float64]
+) -> tuple[float, float] | None:
+    """Price a school's routes, and those that a bus begins with, without its stops; None where a bus costs too little.
+
+    Returns
+    -------
+    float, float
+        The most that a route may be worth at these prices of free buses, and what one from the depot is worth more.
+    """
+    linked, fresh = math.inf, math.inf
+    for part in parts:
+        own = float(release[problem.node(part.kind, part.school)])
+        for source in part.origin:
+            if find_direct(part, source) is None:
+                continue
+            if source == DEPOT:
+                fresh = min(fresh, 1.0 - own)
+            else:
+                linked = min(linked, float(release[problem.node(part.kind, source)]) - own)
+    route = min(linked, fresh)
+    return (route, fresh - route) if route >= 0.0 and fresh < math.inf else None
+
+
+def find_direct(part: SchoolStops, source: int) -> int | None:
+    """Find the stop that a bus of a kind from a source serves soonest, by itself and in time; None where none is."""
+    row = part.origin.index(source)
+    service = part.sources.lead[row] + part.pickups.dwell + part.pickups.home
+    rest = np.where(part.fits, part.sources.slack[row] - service, -np.inf)
+    best = int(rest.argmax()) if len(rest) else -1
+    return int(part.stops[best]) if best >= 0 and rest[best] >= -TOLERANCE else None
 
 
 def _reached(parts: Sequence[SchoolStops], sources: NDArray[np.float64]) -> NDArray[np.bool_]:

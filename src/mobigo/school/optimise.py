@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from mobigo.school.bounds import EXACT, certify, certify_links, count_loads, count_routes, list_remote
+from mobigo.school.bounds import EXACT, certify, certify_links, count_loads, count_routes, find_direct, list_remote
 from mobigo.school.columns import Column, Pricer, without_revisits
 from mobigo.school.dive import dive, is_simple
 from mobigo.school.linking import alone, link, visit_once
@@ -79,8 +79,9 @@ REMOTE = 0.5
 OUSTING, OUSTING_AGAIN = 12, 100
 """Routes in a row that cannot be spared until one does something else: before proofs, and after them."""
 
-GENERATING = 0.4
-"""Of the time left, after which the program is dived into though routes may still pay."""
+GENERATING, GENERATING_REMOTE = 0.4, 0.55
+"""Of the time left, after which the program is dived into though routes may still pay; and where schools hardly depend
+on each other, and plans are good before."""
 
 SMOOTH, FAR = 0.5, 0.005
 """Weight of the best proven prices in those at which proofs are searched, while so much of the value is unproven."""
@@ -300,6 +301,12 @@ class _Search:
         program = Program(problem, self._counts, fresh_counts=self._fresh)
         program.add(Column(DEPOT, route) for route in self._pool)
         program.add(Column(int(source), route) for route in self.plan.routes for source in self._pool.sources(route))
+        # with a route of each source no price of a free bus is worth more than what it brings
+        for part in self._pricer.parts:
+            direct = [(source, find_direct(part, source)) for source in part.origin]
+            program.add(
+                Column(source, Route(part.school, (stop,), part.kind)) for source, stop in direct if stop is not None
+            )
         prices, taken = self._generate(program)
         if self._done():
             return
@@ -364,8 +371,9 @@ class _Search:
         """Price and solve in turn until no route pays, or time is over; prove what the prices prove."""
         problem = self._problem
         most = NEW_COLUMNS if problem.n_schools < MANY_SCHOOLS else NEW_COLUMNS_OF_MANY
-        exact, last = False, self._limits.near()
-        may_go_on = self._limits.within(GENERATING)
+        self._limits.near()
+        exact, last = False, self._limits.reached()
+        may_go_on = self._limits.within(GENERATING_REMOTE if self._apart > REMOTE else GENERATING)
         rounds = 0
         while True:
             prices, taken = program.solve()
