@@ -173,9 +173,16 @@ def compare(network: Network, file: Path) -> Iterator[Bar]:
     started = perf_counter()
     timetable = build(read_feed_tables(file))
     views = DayViews(timetable, link_stops(timetable))
-    views.view(day, Direction.DEPART)
+    views.lay_bounds(day, Direction.DEPART)
     prepared = perf_counter() - started
-    yield Bar(f"kernel {network.name}: prepare", prepared, "s", 60, "lower", "read the zip, build, lay one day out")
+    yield Bar(
+        f"kernel {network.name}: prepare",
+        prepared,
+        "s",
+        60,
+        "lower",
+        "read the zip, build, lay one day out with bounds",
+    )
     questions = draw(views, day, network.pairs, network.between)
     peer = Peer(file, network.day, timetable.stop_ids.all(), network.between)
     midnight = begin_day(day, views.zone)
@@ -252,7 +259,7 @@ def grow(network: Network, file: Path) -> Iterator[Bar]:
         started = perf_counter()
         timetable = build(_copy(tables, copies))
         views = DayViews(timetable, link_stops(timetable))
-        views.view(day, Direction.DEPART)
+        views.lay_bounds(day, Direction.DEPART)
         yield Bar(
             f"kernel growth {copies}x: prepare",
             perf_counter() - started,

@@ -222,7 +222,7 @@ class Supervisor:
         write_instance(home, self.instance)
         print(f"mobigo answers at {url}/  (logs in {logs}; {self.ending} stops it)", flush=True)
         rest = (
-            [] if served_before else ["insertion", "matching", "wishes", "reach", "school"]
+            [] if served_before else ["insertion", "matching", "wishes", "reach", "bounds", "school"]
         )  # all lie compiled on disk, unless the program is a new one
         self._run("nice", sys.executable, "-m", "mobigo.cli.warm", *rest)
         for turn in count():

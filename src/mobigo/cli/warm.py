@@ -91,6 +91,14 @@ def warm_wishes() -> None:
             routing.search(views, replace(question, preferences=Preferences(costs=costs)))
 
 
+def warm_bounds() -> None:
+    """Work out how soon one can be anywhere."""
+    from mobigo.transit.model import Direction
+
+    with _open_views() as (views, noon):
+        views.lay_bounds(noon // 86_400, Direction.DEPART)
+
+
 def warm_reach() -> None:
     """Look for everything that is reached, and draw it."""
     from mobigo.street import strolls
@@ -126,6 +134,7 @@ PARTS = {
     "matching": warm_matching,
     "wishes": warm_wishes,
     "reach": warm_reach,
+    "bounds": warm_bounds,
     "school": warm_school,
 }
 

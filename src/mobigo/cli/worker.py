@@ -129,10 +129,11 @@ def list_tasks(url: str, settings: Settings) -> Mapping[str, Callable[..., objec
         poll()
 
     def drive() -> None:
-        """Complete a network that a first start left without driving times."""
-        from mobigo.journeys.service import add_drives  # as heavy
+        """Complete a network that a first start left without driving times and bounds."""
+        from mobigo.journeys.service import add_bounds, add_drives  # as heavy
 
         add_drives(settings.home)
+        add_bounds(settings.home, settings.open_clock().now())
 
     def poll() -> None:
         """Ask the live sources that are due, and plan on what they say."""

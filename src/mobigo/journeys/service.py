@@ -17,7 +17,7 @@ from mobigo.journeys.paging import Page, day_of, direction_of, find_page, write_
 from mobigo.journeys.pricing import add_price, find_cents
 from mobigo.journeys.remedies import explain
 from mobigo.journeys.search import open_search
-from mobigo.journeys.snapshot import add_drives, build_network
+from mobigo.journeys.snapshot import add_bounds, add_drives, build_network
 from mobigo.journeys.streetlegs import local_time
 from mobigo.journeys.tidy import tidy
 from mobigo.transit.distances import ride_metres
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from mobigo.transit.live import Alert
     from mobigo.transit.model import TransitJourney
 
-__all__ = ["add_drives", "build_network", "plan", "plan_round_trip", "rehearse"]
+__all__ = ["add_bounds", "add_drives", "build_network", "plan", "plan_round_trip", "rehearse"]
 
 HOP_METRES = 900.0
 """A ride of one or two stops over less than this might as well be walked."""

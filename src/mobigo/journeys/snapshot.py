@@ -73,7 +73,8 @@ def build_network(url: str, home: Path, now: datetime, *, days_ahead: int = 1, d
     days_ahead : int
         Days after today that are laid out before it serves; others are when first asked for.
     drives : bool
-        False leaves the hierarchy of the ways by car to `add_drives`: a first start does not wait for its kernels.
+        False leaves the hierarchy of the ways by car to `add_drives`, and bounds to `add_bounds`: a first start does
+        not wait for their kernels.
 
     Returns
     -------
@@ -96,6 +97,8 @@ def build_network(url: str, home: Path, now: datetime, *, days_ahead: int = 1, d
         if driving:
             driving.result()
         networks.switch(content.version)
+        if drives:
+            _bound_days(networks.folder / content.version, now)
     return content.version
 
 
@@ -106,6 +109,15 @@ def add_drives(home: Path) -> None:
     if network is not None and network.streets is not None and not (network.folder / DRIVES).exists():
         with networks.building(), suppress(FileNotFoundError):  # removed while we waited
             _write_drives(network.folder)
+
+
+def add_bounds(home: Path, now: datetime) -> None:
+    """Give the network that serves the bounds that make searches quicker, where today has none."""
+    networks = Networks(home)
+    network = networks.find_current()
+    if network is not None:
+        with networks.building(), suppress(FileNotFoundError):  # removed while we waited
+            _bound_days(network.folder, now)
 
 
 def _write_drives(folder: Path) -> None:
@@ -280,6 +292,14 @@ def _lay_days(folder: Path, now: datetime, ahead: int) -> None:
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         list(pool.map(lambda one: views.view(*one), asked))
     views.prune()
+
+
+def _bound_days(folder: Path, now: datetime) -> None:
+    """Work out for today, which is asked for most, how soon one can be anywhere, while the network serves."""
+    views = map_network(folder).days
+    today = timetables.day_number(now.astimezone(views.zone).date())
+    for direction in (Direction.DEPART, Direction.ARRIVE):
+        views.lay_bounds(today, direction)
 
 
 def _sync(folder: Path) -> None:

@@ -44,6 +44,8 @@ NEVER = 2**31 - 1
 """A time that does not come."""
 SECONDS_PER_UNIT = 4
 """Seconds of one unit of `DayView.cell_seconds`."""
+PART_BITS = 9
+"""Times are looked up in `DayView.part_of` by so many seconds at once, as a power of two."""
 NO_WAY = 65535
 NO_RIDE: Int = np.int64(254)
 MANY_RIDES = 256
@@ -158,6 +160,19 @@ class DayView(NamedTuple):
     position_key: NDArray[np.int32]
     """int32[n_positions], less than n_positions, what arrivals are compared by: a number of the stop, another one where
     changes from there are special for the line's class, one of its own where the line was there before."""
+    stop_goal: NDArray[np.int32]
+    """int32[n_stops], row of `soonest` for arriving at the stop, -1 when there is none."""
+    position_zone: NDArray[np.int32]
+    """int32[n_positions], zone the stop lies in."""
+    part_begin: NDArray[np.int32]
+    """int32[n_parts], seconds after `base` at which each part of the view's time begins."""
+    part_of: NDArray[np.int32]
+    """int32[n], part of each 2**PART_BITS seconds from the first part on; what comes after is of the last."""
+    soonest: NDArray[np.uint16]
+    """uint16[n_goals, n_parts * n_zones], lower bound on when one alights there who changes in a zone in a part or
+    later, by part, then zone; in units of SECONDS_PER_UNIT after the first part begins."""
+    fewest: NDArray[np.uint8]
+    """uint8[n_goals, n_parts * n_zones], lower bound on the rides it takes; NO_RIDE when impossible."""
     places: NDArray[np.int64]
     """int64[n_fields, 3], where the fields before this one lie in the memory of this process; see `kernels.places`."""
 
@@ -194,6 +209,10 @@ class Scratch(NamedTuple):
     1; NEVER at rest."""
     came: NDArray[np.int32]
     """int32[n_positions + 2]: how many follow, 0 at rest; where in `arrived` those begin that are not at rest."""
+    soonest: NDArray[np.int32]
+    """int32[n_parts * n_zones], see `Goal`."""
+    soonest_known: NDArray[np.int32]
+    """int32[n_parts], see `Goal`; 0 at rest."""
     places: NDArray[np.int64]
     """int64[n_fields, 3], as in `DayView`."""
 
@@ -219,6 +238,15 @@ class Goal(NamedTuple):
     """int32[n_lines], as `ahead` at the line's first position, alighting on that line; UNKNOWN until asked for."""
     whole_known: NDArray[np.int32]
     """int32[n_lines + 1], lines whose `whole` is known, their number at the end."""
+    row: NDArray[np.int32]
+    """int32[n], rows of `DayView.soonest` of the stops from which one walks to the destination."""
+    row_seconds: NDArray[np.int32]
+    """int32[n], shortest of these walks by row."""
+    soonest: NDArray[np.int32]
+    """int32[n_parts * n_zones], distance from changing in a zone in a part or later, by part, then zone; its seconds
+    are those after the view's base at which one is at the destination."""
+    soonest_known: NDArray[np.int32]
+    """int32[n_parts], 1 where `soonest` is known."""
 
 
 # --- laying a view out -----------------------------------------------------------------------------------------------
@@ -875,6 +903,27 @@ def _ahead(view: DayView, goal: Goal, position: Int) -> Int:
 
 
 @inner_kernel
+def _look_up(view: DayView, goal: Goal, part: Int) -> None:
+    """Work out `goal.soonest` of a part."""
+    n_zones = np.int64(view.soonest.shape[1] // len(view.part_begin))
+    first = part * n_zones
+    for i in range(len(goal.row)):
+        row, rides = view.soonest[goal.row[i]], view.fewest[goal.row[i]]
+        least = view.part_begin[0] + goal.row_seconds[i]
+        if i == 0:
+            for home in range(n_zones):
+                seconds = least + SECONDS_PER_UNIT * np.int32(row[first + home])
+                goal.soonest[first + home] = seconds << 8 | rides[first + home]
+        else:
+            for home in range(n_zones):
+                seconds = least + SECONDS_PER_UNIT * np.int32(row[first + home])
+                known = goal.soonest[first + home]
+                few = min(known & 255, np.int32(rides[first + home]))
+                goal.soonest[first + home] = min(known >> 8, seconds) << 8 | few
+    goal.soonest_known[part] = 1
+
+
+@inner_kernel
 def _choose(
     hop_at: Int,
     ahead_at: Int,
@@ -963,6 +1012,15 @@ def _spread(
     last = min(budget, rides)
     key_at, arrived_at, came_at = address_of(view.position_key), address_of(scratch.arrived), address_of(scratch.came)
     n_came = int32_at(came_at, 0)
+    zone_at, part_at, known_at = (
+        address_of(view.position_zone),
+        address_of(view.part_of),
+        address_of(goal.soonest_known),
+    )
+    soonest_at = address_of(goal.soonest)
+    parts, last_part = len(goal.row) > 0, np.int64(len(view.part_of) - 1)
+    n_zones = np.int64(view.soonest.shape[1] // len(view.part_begin)) if parts else ZERO
+    first_part = np.int64(view.part_begin[0]) if parts else ZERO
     ride: Int = np.int64(1)
     while begin < size <= len(segment):
         end = size
@@ -1004,6 +1062,14 @@ def _spread(
                     need = ride + further
                     if arrival + (distance >> 8) >= int32_at(limit_at, need):
                         break
+                    if parts and arrival >= first_part:
+                        part = int32_at(part_at, min((arrival - first_part) >> PART_BITS, last_part))
+                        if int32_at(known_at, part) == 0:
+                            _look_up(view, goal, part)
+                        soonest = int32_at(soonest_at, part * n_zones + int32_at(zone_at, z))
+                        need = max(need, ride + (soonest & 255))
+                        if soonest >> 8 >= int32_at(limit_at, need):
+                            break
                     if need > last:
                         postponed = min(postponed, need)
                         break
@@ -1048,8 +1114,17 @@ def _spread(
                         if distance == UNKNOWN:
                             distance = _look_ahead(view, goal, y)
                         need = ride + 1 + (distance & 255)
-                        if int32_at(hop_at, 3 * h + 2) + (distance >> 8) >= int32_at(limit_at, need):
+                        departure = int32_at(hop_at, 3 * h + 2)
+                        if departure + (distance >> 8) >= int32_at(limit_at, need):
                             continue
+                        if parts and departure >= first_part:
+                            part = int32_at(part_at, min((departure - first_part) >> PART_BITS, last_part))
+                            if int32_at(known_at, part) == 0:
+                                _look_up(view, goal, part)
+                            soonest = int32_at(soonest_at, part * n_zones + int32_at(zone_at, y))
+                            need = max(need, ride + (soonest & 255))
+                            if soonest >> 8 >= int32_at(limit_at, need):
+                                continue
                         if need > last:
                             postponed = min(postponed, need)
                             continue
@@ -1315,6 +1390,12 @@ def _view_at(places: NDArray[np.int64]) -> DayView:
         cell_seconds=table_of_short_integers(places[39]),
         cell_rides=table_of_small_integers(places[40]),
         position_key=integers(places[41]),
+        stop_goal=integers(places[42]),
+        position_zone=integers(places[43]),
+        part_begin=integers(places[44]),
+        part_of=integers(places[45]),
+        soonest=table_of_short_integers(places[46]),
+        fewest=table_of_small_integers(places[47]),
         places=places,
     )
 
@@ -1336,6 +1417,8 @@ def _scratch_at(places: NDArray[np.int64]) -> Scratch:
         chosen=integers(places[10]),
         arrived=integers(places[11]),
         came=integers(places[12]),
+        soonest=integers(places[13]),
+        soonest_known=integers(places[14]),
         places=places,
     )
 
@@ -1389,6 +1472,19 @@ def search(
     """
     view, scratch, once = _view_at(view_places), _scratch_at(scratch_places), _scratch_at(once_places)
     n_cells = len(view.cell_seconds)
+    goal_row, goal_seconds = np.empty(len(egress_stop), np.int32), np.empty(len(egress_stop), np.int32)
+    n_goals = 0
+    for i in range(len(egress_stop)):
+        row = view.stop_goal[egress_stop[i]]
+        if row < 0:
+            continue
+        at = 0
+        while at < n_goals and goal_row[at] != row:
+            at += 1
+        if at == n_goals:
+            goal_row[at], goal_seconds[at] = row, egress_seconds[i]
+            n_goals += 1
+        goal_seconds[at] = min(goal_seconds[at], egress_seconds[i])
     goal = Goal(
         egress,
         np.full(n_cells + 1, FAR << 8 | NO_RIDE, np.int32),
@@ -1397,6 +1493,10 @@ def search(
         once.known,
         once.whole,
         once.whole_known,
+        goal_row[:n_goals],
+        goal_seconds[:n_goals],
+        once.soonest,
+        once.soonest_known,
     )
     for i in range(len(egress_stop)):
         cell = view.stop_cell[egress_stop[i]]
@@ -1558,6 +1658,7 @@ def search(
     for i in range(once.whole_known[-1]):
         once.whole[once.whole_known[i]] = UNKNOWN
     once.whole_known[-1] = 0
+    once.soonest_known[: len(view.part_begin)] = 0
     if not fits:
         journeys[0, :] = -1
         n_journeys = 1

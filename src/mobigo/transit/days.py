@@ -25,6 +25,7 @@ from mobigo.kit.packed import map_packed, write_packed
 from mobigo.transit.approach import cumulate, group, list_ways
 from mobigo.transit.footpaths import FORBIDDEN_CHANGE
 from mobigo.transit.model import Direction
+from mobigo.transit.soonest import Soonest, bound_soonest, draw_squares, no_bounds
 from mobigo.transit.timetable import (
     LINKED,
     NOT_LINKED,
@@ -58,8 +59,6 @@ FAR = 10_000
 """Days a view spans at most."""
 MANY_CELLS = 2_500
 """Cells of a view's lower bounds at most; memory grows with their square."""
-CELL_DEGREES = 0.002
-"""Side of the smallest cells, in degrees of latitude."""
 FEW_CHANGES, FEW_CELLS = 2_000_000, 500
 """Changes and cells of a view that is laid out whole within some tenths of a second."""
 KEPT_VIEWS = 6
@@ -110,6 +109,8 @@ class DayViews:
         self.folder = folder
         self.base = base
         self._views: dict[tuple[int, Direction, int], DayView] = {}
+        self._unbounded: dict[tuple[int, Direction, int], Path] = {}
+        """Where the bounds of views at hand will be written."""
         self._laying: dict[tuple[int, Direction, int], Lock] = {}
         self._walking: list[DayViews] = []
         self._ways: list[tuple[DayView, Ways]] = []
@@ -122,17 +123,19 @@ class DayViews:
         """
         key = (day, direction, more_days)
         view = self._views.get(key)
-        if view is not None:
+        if view is not None and (key not in self._unbounded or not self._unbounded[key].exists()):
             return view
         with self._lock:
             laying = self._laying.setdefault(key, Lock())
         with laying:
             view = self._views.get(key)
-            if view is None:
+            if view is None or key in self._unbounded:
                 view = self._open(*key)
                 with self._lock:
-                    while len(self._views) >= KEPT_VIEWS:
-                        del self._views[next(iter(self._views))]
+                    while len(self._views) >= KEPT_VIEWS and key not in self._views:
+                        old = next(iter(self._views))
+                        self._unbounded.pop(old, None)
+                        del self._views[old]
                     self._views[key] = view
                     self._laying.pop(key, None)
         return view
@@ -182,6 +185,23 @@ class DayViews:
         if not place.exists() and not self._is_as_base(runs, day, direction, more_days):
             _write(place, lay_out(self.timetable, self.footpaths, runs, direction))
 
+    def lay_bounds(self, day: int, direction: Direction, more_days: int = 0) -> None:
+        """Work out when one can be anywhere at the soonest on a day, which searches do well without, but slower.
+
+        Those who have the day open find them the next time they ask for it.
+        """
+        key = (day, direction, more_days)
+        view = self.view(*key)
+        if len(view.soonest) or not len(view.hop_first):
+            return
+        if self.folder is None:
+            bounds = bound_soonest(self.timetable, view, self.ways(view))
+            with self._lock:
+                self._views[key] = _add_bounds(view, bounds)
+            return
+        if (place := self._unbounded.get(key)) is not None:
+            _write(place, bound_soonest(self.timetable, view, self.ways(view)))
+
     def ways(self, view: DayView) -> Ways:
         """Return how one comes to stops and lines in one of these views; worked out once."""
         for known, ways in self._ways:
@@ -221,7 +241,16 @@ class DayViews:
         if not place.exists():
             _write(place, lay_out(self.timetable, self.footpaths, runs, direction, hops=hops))
         os.utime(place)
-        return _date(map_packed(place, DayView), day, self.zone)
+        view = _date(map_packed(place, DayView), day, self.zone)
+        bounds = place.with_name(f"{place.name}-bounds")
+        try:
+            os.utime(bounds)
+            view = _add_bounds(view, map_packed(bounds, Soonest))
+            self._unbounded.pop((day, direction, more_days), None)
+        except FileNotFoundError:
+            if len(view.hop_first):
+                self._unbounded[day, direction, more_days] = bounds
+        return view
 
     def _is_as_base(self, runs: _Runs, day: int, direction: Direction, more_days: int) -> bool:
         """Tell whether live data leave alone all that a view holds."""
@@ -293,8 +322,8 @@ def _bare(place: Path) -> Path:
     return place.with_name(f"{place.name}-bare")
 
 
-def _write(place: Path, view: DayView) -> None:
-    """Write a view; a half-written one is never found under its name."""
+def _write(place: Path, view: DayView | Soonest) -> None:
+    """Write a view, or its bounds; what is half written is never found under its name."""
     new = place.with_name(f"{place.name}.{os.getpid()}.{get_ident()}.new")
     write_packed(new, view)
     try:
@@ -307,6 +336,11 @@ def _date(view: DayView, day: int, zone: ZoneInfo) -> DayView:
     """Give a view its date; it is laid out as if its day were the first of all."""
     dated = view._replace(base=np.array([begin_day(day, zone)], np.int64), trip_day=view.trip_day + np.int32(day))
     return freeze(dated._replace(places=locate(dated[:-1])))
+
+
+def _add_bounds(view: DayView, bounds: Soonest) -> DayView:
+    bounded = view._replace(**bounds._asdict())
+    return freeze(bounded._replace(places=locate(bounded[:-1])))
 
 
 def lay_out(
@@ -764,7 +798,7 @@ def _index(timetable: Timetable, lines: _Lines, walks: _Walks, direction: Direct
     event = cumulate(length[trip_line])[:-1]
     served = np.zeros(n_stops, np.bool_)
     served[lines.stop] = True
-    stop_cell, n_cells = _draw_cells(timetable, served)
+    stop_cell, n_cells = draw_squares(timetable, served, MANY_CELLS)
     boardable = np.flatnonzero(lines.board).astype(np.int32)
     stop_first, stop_position = group(lines.stop[boardable], n_stops, boardable)
     stay_first, stay_trip = group(lines.seats[:, 0], len(trip_line), lines.seats[:, 1])
@@ -804,6 +838,7 @@ def _index(timetable: Timetable, lines: _Lines, walks: _Walks, direction: Direct
         cell_seconds=np.zeros((0, 0), np.uint16),
         cell_rides=np.zeros((0, 0), np.uint8),
         position_key=nothing,
+        **no_bounds(n_stops)._asdict(),
         places=np.zeros((0, 3), np.int64),
     )
     return freeze(view), n_cells
@@ -867,22 +902,6 @@ def _tell_again(view: DayView, key: NDArray[np.int32], n_keys: int) -> NDArray[n
     again[first] = False
     apart = np.where(again, n_keys + np.cumsum(again), key)
     return np.unique(apart, return_inverse=True)[1].astype(np.int32)
-
-
-def _draw_cells(timetable: Timetable, served: NDArray[np.bool_]) -> tuple[NDArray[np.int32], int]:
-    """Group the stops that vehicles call at into squares, as small as `MANY_CELLS` allows."""
-    cell = np.full(len(served), -1, np.int32)
-    stops = np.flatnonzero(served)
-    lat = np.nan_to_num(timetable.stop_lat[stops], nan=0.0)
-    lon = np.nan_to_num(timetable.stop_lon[stops], nan=0.0)
-    side = CELL_DEGREES
-    while True:
-        squares = np.floor(lat / side).astype(np.int64) * (1 << 32) + np.floor(lon / side).astype(np.int64)
-        found, numbers = np.unique(squares, return_inverse=True)
-        if len(found) <= MANY_CELLS:
-            cell[stops] = numbers
-            return cell, len(found)
-        side *= 1.5
 
 
 def _list_onward(lines: _Lines, trip_line: NDArray[np.int32]) -> tuple[NDArray[np.int32], ...]:

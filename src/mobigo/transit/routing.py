@@ -170,22 +170,26 @@ def _working(view: DayView, stride: int) -> _Working:
     """Return the thread's working memory, made larger when this view or question needs it."""
     working: _Working | None = getattr(_own, "working", None)
     n_positions, n_lines, n_stops = len(view.position_stop), len(view.line_position) - 1, len(view.stop_cell)
+    n_soonest, n_parts = view.soonest.shape[1], len(view.part_begin)
     if (
         working is not None
         and len(working.profile.reached) >= n_positions * stride
         and len(working.profile.marked) >= n_lines
         and len(working.profile.seated) >= n_lines * stride
         and len(working.egress) >= n_stops
+        and len(working.once.soonest) >= n_soonest
+        and len(working.once.soonest_known) >= n_parts
     ):
         return working
     if working is not None:
         n_stops = max(n_stops, len(working.egress))
         n_lines = max(n_lines, len(working.profile.marked))
         n_positions = max(n_positions, len(working.once.reached))
+        n_soonest, n_parts = max(n_soonest, len(working.once.soonest)), max(n_parts, len(working.once.soonest_known))
     _own.segments = getattr(_own, "segments", SEGMENTS)
     _own.working = _Working(
         _scratch(n_positions, n_lines, stride, _own.segments),
-        _scratch(n_positions, n_lines, 1, _own.segments),
+        _scratch(n_positions, n_lines, 1, _own.segments, (n_soonest, n_parts)),
         np.full(n_stops, -1, np.int32),
     )
     working = _own.working
@@ -193,7 +197,7 @@ def _working(view: DayView, stride: int) -> _Working:
     return working
 
 
-def _scratch(n_positions: int, n_lines: int, stride: int, segments: int) -> Scratch:
+def _scratch(n_positions: int, n_lines: int, stride: int, segments: int, bounds: tuple[int, int] = (0, 0)) -> Scratch:
     scratch = Scratch(
         reached=np.full(n_positions * stride, kernels.MOST_TRIPS, np.uint16),
         seated=np.full(n_lines * stride, NEVER, np.int32),
@@ -208,6 +212,8 @@ def _scratch(n_positions: int, n_lines: int, stride: int, segments: int) -> Scra
         chosen=np.zeros(kernels.AT_A_TIME, np.int32),
         arrived=np.full(n_positions * stride, NEVER, np.int32),
         came=np.zeros(n_positions + 2, np.int32),
+        soonest=np.zeros(bounds[0], np.int32),
+        soonest_known=np.zeros(bounds[1], np.int32),
         places=np.zeros((0, 3), np.int64),
     )
     return scratch._replace(places=locate(scratch[:-1]))
