@@ -12,7 +12,18 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from mobigo.journeys.liftleg import Lift
-    from mobigo.journeys.model import Brief, Journey, JourneyRequest, Leg, NotNow, Plan, RoundTrip, Suggestion, ToBook
+    from mobigo.journeys.model import (
+        Brief,
+        Change,
+        Journey,
+        JourneyRequest,
+        Leg,
+        NotNow,
+        Plan,
+        RoundTrip,
+        Suggestion,
+        ToBook,
+    )
     from mobigo.journeys.network import Network
     from mobigo.journeys.pricing import Priced, Till
     from mobigo.journeys.rideleg import Hail
@@ -268,6 +279,7 @@ def _describe_leg(leg: Leg) -> str:
     notes = [
         "stay seated" if leg.stay_seated else "",
         "it waits for you" if leg.guaranteed else "",
+        _describe_change(leg.change),
         f"about every {round(leg.every / 60)} min" if leg.every else "",
         f"planned {_clock(leg.planned_departure)}" if leg.planned_departure not in {None, leg.departure} else "",
         "cancelled" if leg.canceled else "",
@@ -277,6 +289,13 @@ def _describe_leg(leg: Leg) -> str:
     heading = f" to {leg.headsign}" if leg.headsign else ""
     line = f"{times}  ({leg.mode.replace('_', ' ')} {leg.line.name}{heading}{said})"
     return line if leg.booking is None else f"{line}\n{_describe_booking(leg.booking)}"
+
+
+def _describe_change(change: Change | None) -> str:
+    """Say what is to spare where that is little."""
+    if change is None or change.safety not in {"fair", "tight"}:
+        return ""
+    return f"{change.spare // 60} min to spare" + (", tight" if change.safety == "tight" else "")
 
 
 def _describe_booking(booking: ToBook) -> str:

@@ -64,7 +64,7 @@ class Wishes(BaseModel):
         return JourneyRequest(
             origin=place,
             destination=place,
-            at=read_instant(self.at, zone) if self.at else now.astimezone(zone),
+            at=read_instant(self.at, zone) if self.at is not None else now.astimezone(zone),
             arrive_by=self.arrive_by,
             max_transfers=self.max_transfers,
             max_walk=60 * self.max_walk_minutes,

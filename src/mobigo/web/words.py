@@ -47,6 +47,10 @@ class Words:
         one = n <= 1 if self.language == "fr" else n == 1
         return self(f"{key}.{'one' if one else 'many'}", n=n)
 
+    def number(self, n: int) -> str:
+        """Write a whole number in groups of three: ``12 345``, ``12,345``."""
+        return f"{n:,}".replace(",", "\u202f") if self.language == "fr" else f"{n:,}"
+
     def lasting(self, span: timedelta) -> str:
         """Write a duration: ``8 min``, ``1 h 14``."""
         minutes = max(1, round(span.total_seconds() / 60))
