@@ -70,6 +70,11 @@ def network(folder: Path, stops: dict[str, float], trips: dict[str, str], **file
     }
     for name, content in (usual | {name.removesuffix("_txt"): text for name, text in files.items()}).items():
         (feed / f"{name}.txt").write_text("".join(line.strip() + "\n" for line in content.strip().splitlines()))
+    return lay_out(folder, feed)
+
+
+def lay_out(folder: Path, feed: Path) -> Network:
+    """Lay out the network of a feed: stops at most 300 m apart are joined straight."""
     timetable = build(read_feed_tables(feed))
     walks = follow_streets(timetable, draw_straight(timetable, 300))
     manifest = Manifest("text", LAYOUT, datetime(2026, 11, 23, tzinfo=UTC), "Europe/Paris", {}, None, {})
