@@ -227,10 +227,14 @@ def test_a_plan_is_a_workbook(school: School) -> None:
     assert row is not None
     answer = school.staff.get(f"/v1/school/plans/{row[0]}/plan.xlsx")
     book = load_workbook(io.BytesIO(answer.content))
-    assert book.sheetnames == ["Chiffres", "Sessions", "Courses", "Passages", "Affectations", "Problèmes"]
+    assert book.sheetnames == [
+        "Chiffres", "Sessions", "Courses", "Horaires déplacés", "Passages", "Affectations", "Problèmes",
+    ]  # fmt: skip
     assert [cell.value for cell in book["Passages"][2]] == ["M1-001", 1, "07:40", "A1", "Mairie", 2]
     assert [cell.value for cell in book["Affectations"][3]] == ["M1-001", "OTHER", 2, "A1"]
     assert book["Problèmes"]["C2"].data_type == "s"
+    assert [cell.value for cell in book["Chiffres"][2]] == ["Véhicules", 1, None, "vehicles"]
+    assert [cell.value for cell in book["Courses"][2]][4] == "matin"
 
 
 def test_runs_that_are_driven_at_once_stand_together_on_the_drivers_sheet(school: School) -> None:

@@ -351,3 +351,17 @@ def test_sentences_count_in_words_and_by_the_clock_that_is_read() -> None:
     assert "il y a un arrêt de plus en chemin" in said.fr
     _, values = _find_change(was, was._replace(at=was.at + 600, between=("S2",)), {}) or ("", {})
     assert str(values["why"]) == str(say("why_fewer_halt"))
+
+
+def test_who_rides_on_a_locked_circuit_is_not_said_to_be_lost(book: Book) -> None:
+    calls, runs, seats, circuits = [], [], [], []
+    for v in range(len(VILLAGES)):
+        circuits.append(Circuit(f"c{v}", f"Circuit {v}"))
+        runs.append(Circulation(f"r{v}", f"c{v}", "morning", WEEK))
+        calls += [Call(f"r{v}", 1, EIGHT - 1_800, stop=f"S{v}"), Call(f"r{v}", 2, EIGHT - 300, school="A")]
+        seats += [Seat(one.key, f"r{v}", f"S{v}") for one in book.riders if one.key.startswith(f"p{v}")]
+    today = replace(book, circuits=tuple(circuits), runs=tuple(runs), calls=tuple(calls), seats=tuple(seats))
+    free, locked = plan(today), plan(change(today, [{"kind": "lock", "circuit": "c0"}]))
+    lost = [one for one in compare(free, locked, {})["moved"] if one["kind"] == "lost"]
+    assert lost == []
+    assert locked["figures"]["pupils"] == 30

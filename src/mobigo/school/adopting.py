@@ -55,7 +55,7 @@ def adopt(
             sessions.append(session)
             continue
         new = _adopt(book, session, runs[session["name"]], links.get(session["name"]), find_drives)
-        figures = reckon(fleet, book.limits, [{**new, "weekdays": [1]}])
+        figures = reckon(fleet, book.limits, [{**new, "weekdays": [1], "kept": []}])
         new["cost"] = figures["cents"] or round(1000 * (figures["loaded_km"] + figures["empty_km"]))
         sessions.append(new)
     stops = dict(document["stops"])

@@ -33,7 +33,7 @@ def list_halts(plan: Mapping[str, Any]) -> dict[tuple[str, str], Halt]:
     """List the halts of a plan by pupil's home (``key/home``) and session."""
     found: dict[tuple[str, str], Halt] = {}
     for session in plan["sessions"]:
-        for run in session["runs"]:
+        for run in [*session["runs"], *session.get("kept", ())]:
             way = [call["stop"] for call in run["calls"]]
             for number, call in enumerate(run["calls"]):
                 between = way[number + 1 :] if session["way"] == MORNING else way[:number]

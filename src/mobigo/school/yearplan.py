@@ -101,10 +101,11 @@ def plan_year(
     -------
     dict
         ``fleet`` (kinds of vehicles), ``sessions`` (each ``name, way, weekdays, vehicles, bound, cost, cost_bound,
-        bells, locked, runs``; a moved bell is ``school, trip, riders, weekdays, was, at, text, text_fr``; a run is
-        ``id, vehicle, kind, tour, school, trip, riders, bell, at, metres, empty, longest_ride, calls``, its kind a
-        place in the fleet, its tour the same for runs that are driven at once, else None; a call ``stop, at,
-        pupils``), ``stops`` (by ``key/home``), ``walks`` (metres likewise), ``troubles`` (``kind, about, text``),
+        bells, locked, runs, kept``, the last those of locked circuits; a moved bell is ``school, trip, riders,
+        weekdays, was, at, text, text_fr``; a run is ``id, vehicle, kind, tour, school, trip, riders, bell, at, metres,
+        empty, longest_ride, calls``, its kind a place in the fleet, its tour the same for runs that are driven at once,
+        else None; a call ``stop, at, pupils``), ``stops`` (by ``key/home``), ``walks`` (metres likewise), ``troubles``
+        (``kind, about, text``),
         ``figures``. Costs are of a session of one day, in cents with half a day of each vehicle; in metres where the
         register has no costs; 0 is a bound that is not known.
     """
@@ -174,6 +175,7 @@ def plan_year(
             rung[bell["school"], bell["trip"], bell["riders"], bell["was"]] = bell["at"]
     in_order = [told[session.name] for session in sessions]
     pair_sessions(in_order, book.limits.amplitude)
+    _tell_locked(book, roads, in_order)
     return {
         "fleet": [one.plain() for one in fleet],
         "sessions": in_order,
@@ -369,6 +371,35 @@ def _keep_locked(book: Book, session: Session, trips: list[list[Trip]]) -> tuple
     return len(set(runs.values())), [[trip for trip in some if trip not in riding] for some in trips]
 
 
+def _tell_locked(book: Book, roads: Roads, sessions: Sequence[dict[str, Any]]) -> None:
+    """Add to sessions the runs of circuits that stay as they are; their vehicles have numbers after all others."""
+    from mobigo.school.today import tell_today  # noqa: PLC0415 - which reckons with this module
+
+    circuits = tuple(one for one in book.circuits if one.locked)
+    mine = {one.id for one in circuits}
+    runs = tuple(run for run in book.runs if run.circuit in mine)
+    driven = {run.id for run in runs}
+    told = tell_today(
+        replace(
+            book,
+            circuits=circuits,
+            runs=runs,
+            calls=tuple(call for call in book.calls if call.run in driven),
+            seats=tuple(seat for seat in book.seats if seat.run in driven),
+        ),
+        roads,
+    )
+    kept = {one["name"]: one["runs"] for one in told["sessions"]}
+    first = 1 + max((run["vehicle"] for one in sessions for run in one["runs"]), default=-1)
+    for one in sessions:
+        one["kept"] = [{**run, "vehicle": first + run["vehicle"]} for run in kept.get(one["name"], ())]
+
+
+def list_all_runs(session: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """List a session's runs, those of locked circuits too."""
+    return [*session["runs"], *session.get("kept", ())]
+
+
 def _present(book: Book, layout: Layout, row: dict[str, int]) -> list[Route]:
     """Return the session's routes as they are driven today, where they keep to the limits; every load is in one."""
     session, problem = layout.session, layout.problem
@@ -469,12 +500,15 @@ def list_rides(session: dict[str, Any], limits: Limits) -> list[int]:
     ]
 
 
-def reckon(fleet: Sequence[Model], limits: Limits, sessions: Sequence[dict[str, Any]]) -> dict[str, Any]:
+def reckon(fleet: Sequence[Model], limits: Limits, planned: Sequence[dict[str, Any]]) -> dict[str, Any]:
     """Reckon what a plan takes: vehicles (of the fullest session), and by week kilometres, hours, cost, CO2; rides.
+
+    Circuits that are locked count with all others.
 
     Cost is by the prices of each vehicle's kind, and unknown where the register has none; its bound is of plans with no
     more vehicles in any session, and counts no waiting.
     """
+    sessions = [{**one, "runs": list_all_runs(one)} for one in planned]
     loaded = sum(run["metres"] * len(one["weekdays"]) for one in sessions for run in one["runs"])
     empty = sum(run["empty"] * len(one["weekdays"]) for one in sessions for run in one["runs"])
     grams = sum(
