@@ -9,7 +9,7 @@ from fastapi import FastAPI
 from hypothesis import HealthCheck, settings
 from schemathesis.specs.openapi.checks import positive_data_acceptance
 
-from mobigo.journeys import api, follow_api, reach_api
+from mobigo.journeys import api, follow_api, legs_api, reach_api
 
 if TYPE_CHECKING:
     import httpx
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 app = FastAPI(generate_unique_id_function=lambda route: route.name)
 app.include_router(api.router)
 app.include_router(follow_api.router)
+app.include_router(legs_api.router)
 app.include_router(reach_api.router)
 schema = schemathesis.openapi.from_dict(app.openapi())
 

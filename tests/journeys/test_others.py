@@ -7,19 +7,25 @@ from datetime import datetime, timedelta
 from random import Random
 from typing import TYPE_CHECKING, NamedTuple
 
+import httpx
 import pytest
+from tests.conftest import serve
 from tests.journeys.live_valley import MONDAY, NOW, LiveValley, late, local
 from tests.journeys.test_refresh import upper_valley  # noqa: F401 - a fixture
 from tests.journeys.text_network import ask, clock, network, place, told
 
+from mobigo.db.engine import open_engine
 from mobigo.journeys import service
 from mobigo.journeys.model import JourneyRequest
 from mobigo.journeys.others import Why, find_others
 from mobigo.journeys.refresh import refresh
+from mobigo.kit.clock import Clock
 from mobigo.kit.errors import InvalidInput
 from mobigo.transit.live import Relation, TripUpdate
+from mobigo.web.app import create_app
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     from tests.journeys.conftest import Valley
@@ -188,6 +194,38 @@ def test_live_data_count(upper_valley: Valley, tmp_path: Path) -> None:  # noqa:
     # with the bus to it 70 minutes late only that one can be reached
     found = find_others(now.say(late("early", 66)), journey.id, 1, NOW)
     assert short(found) == ["09:20 30 09:30 before_one_is_there", "12:20 30 12:30"]
+
+
+@pytest.fixture
+def http(valley: Valley, tmp_path: Path) -> Iterator[httpx.Client]:
+    """The valley on that Monday morning."""
+    time = Clock(tmp_path / "clock.json")
+    time.move(NOW, rate=0)
+    engine = open_engine(valley.url)
+    app = create_app(engine=engine, clock=time, home=valley.home)
+    with serve(app) as address, httpx.Client(base_url=address, timeout=60) as client:
+        yield client
+    engine.dispose()
+
+
+def test_over_http(http: httpx.Client) -> None:
+    question = {"from": "val:amont", "to": "val:aval", "at": "2026-11-23T07:30"}
+    journey = http.get("/v1/journeys", params=question).json()["journeys"][0]
+    assert (journey["riskiest_leg"], [leg["change"] for leg in journey["legs"]]) == (None, [None])
+    where = f"/v1/journeys/{journey['id']}"
+    changes = http.get(f"{where}/changes", params={"realtime": "off"}).raise_for_status().json()
+    assert (changes["changes"], changes["riskiest_leg"]) == ([], None)
+    assert changes["journey"]["id"] == journey["id"]
+    found = http.get(f"{where}/legs/0/alternatives", params={"earlier": 0, "later": 1}).raise_for_status().json()
+    assert found["planned"]["trip_id"] == "val:early"
+    (late,) = found["alternatives"]
+    assert (late["leg"]["trip_id"], late["leg"]["departure"]) == ("val:late", "2026-11-24T00:30:00+01:00")
+    assert (late["fits"], late["why_not"], late["earlier"]) == (True, None, False)
+    again = http.get(f"/v1/journeys/{late['journey']}").raise_for_status().json()
+    assert again["journey"]["arrival"] == late["arrival"] == "2026-11-24T00:45:00+01:00"
+    for leg, status in ((7, 400), (-1, 422), ("x", 422)):
+        assert http.get(f"{where}/legs/{leg}/alternatives").status_code == status
+    assert http.get("/v1/journeys/nonsense/changes").status_code == 404
 
 
 # ── against looking at everything ─────────────────────────────────────────────────────────────────────────────────────

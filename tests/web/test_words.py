@@ -132,3 +132,8 @@ def test_catalogues_are_tidy_json() -> None:
     for language in LANGUAGES:
         text = (SOURCE / "web/languages" / f"{language}.json").read_text()
         assert text == json.dumps(json.loads(text), ensure_ascii=False, indent=1) + "\n"
+
+
+def test_numbers_in_groups_of_three() -> None:
+    said = [(read_words("fr").number(n), read_words("en").number(n)) for n in (0, 999, 1000, 1_234_567)]
+    assert said == [("0", "0"), ("999", "999"), ("1\u202f000", "1,000"), ("1\u202f234\u202f567", "1,234,567")]
