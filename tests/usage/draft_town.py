@@ -19,7 +19,7 @@ from mobigo.usage.draft_edit import Edited, edit
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from mobigo.transit.model import FeedTables
+    from mobigo.transit.tables import FeedTables
     from mobigo.transit.timetable import Timetable
 
 STOPS = {"a": 0, "b": 2_000, "c": 5_000, "d": 9_000, "e": 14_000}

@@ -19,7 +19,7 @@ from mobigo.usage.draft_zones import edit_services
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from mobigo.transit.model import FeedTables
+    from mobigo.transit.tables import FeedTables
 
 TUESDAY, WEDNESDAY = date(2026, 11, 24), date(2026, 11, 25)
 LINE = {"line": "L"}

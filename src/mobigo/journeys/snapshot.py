@@ -44,8 +44,8 @@ if TYPE_CHECKING:
 
     from mobigo.parking.model import ParkingPlace
     from mobigo.street.graph import StreetGraph
-    from mobigo.transit.model import FeedTables
     from mobigo.transit.pathways import Stations
+    from mobigo.transit.tables import FeedTables
     from mobigo.transit.timetable import Timetable
 
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from mobigo.kit.errors import InvalidInput
-from mobigo.transit.model import COLUMNS, FeedTables, empty_table
+from mobigo.transit.tables import COLUMNS, FeedTables, empty_table
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -21,7 +21,7 @@ from mobigo.transit.timetable import freeze
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from mobigo.transit.model import FeedTables
+    from mobigo.transit.tables import FeedTables
     from mobigo.transit.timetable import Timetable
 
 ENTRANCE = 2

@@ -16,9 +16,9 @@ from psycopg.types.json import Jsonb
 from mobigo.kit.errors import Conflict, NotFound
 from mobigo.transit.check import Staged, Staging, read_time
 from mobigo.transit.gtfs import BY_NAME, FILES, PARTITIONED, SQL_TYPES, Column, File, Kind
-from mobigo.transit.model import COLUMNS, FeedTables, empty_table
 from mobigo.transit.report import LoadReport, read_report
 from mobigo.transit.stream import LINE_COUNTER
+from mobigo.transit.tables import COLUMNS, FeedTables, empty_table
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

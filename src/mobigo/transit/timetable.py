@@ -24,7 +24,7 @@ from mobigo.transit.ways import Calls, Places, find_ways
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from mobigo.transit.model import FeedTables
+    from mobigo.transit.tables import FeedTables
     from mobigo.transit.ways import Ways
 
 EPOCH = date(1970, 1, 1).toordinal()

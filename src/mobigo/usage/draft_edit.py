@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from mobigo.kit.errors import Refused
-from mobigo.transit.model import COLUMNS, FeedTables
+from mobigo.transit.tables import COLUMNS, FeedTables
 from mobigo.transit.timetable import STATION
 from mobigo.usage.draft import (
     SOURCE,

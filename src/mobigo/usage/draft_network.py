@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from mobigo.journeys.network import Network
     from mobigo.parking.model import ParkingPlace
-    from mobigo.transit.model import FeedTables
+    from mobigo.transit.tables import FeedTables
 
 FOLDER = "drafts"
 

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from datetime import date
 
     from mobigo.journeys.network import Network
-    from mobigo.transit.model import FeedTables
+    from mobigo.transit.tables import FeedTables
     from mobigo.usage.draft import Change, Days, Hours
 
 FORBIDDEN = 1

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from mobigo.ondemand.catalogue import Catalogue
     from mobigo.ondemand.model import Service
-    from mobigo.transit.model import FeedTables
+    from mobigo.transit.tables import FeedTables
     from mobigo.usage.draft import Change
     from mobigo.usage.draft_edit import Edited, Fault
 
