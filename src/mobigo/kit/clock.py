@@ -110,7 +110,8 @@ def parse_instant(text: str) -> datetime:
     except ValueError:
         raise InvalidInput(f"{text!r} is not an instant; write it like 2026-11-22T07:30:00+01:00") from None
     if instant.tzinfo is None:
-        raise InvalidInput(f"{text!r} has no offset from UTC; add one, as in {text}+01:00 or {text}Z")
+        whole = f"{instant:%Y-%m-%dT%H:%M:%S}"
+        raise InvalidInput(f"{text!r} has no offset from UTC; add one, as in {whole}+01:00 or {whole}Z")
     return instant
 
 

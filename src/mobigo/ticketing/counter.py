@@ -142,7 +142,7 @@ class Counter:
         for one in payments_store.list_payments(driver(session), PURPOSE, id_):
             if one.state in (PaymentState.INTENDED, PaymentState.OPEN):
                 raise Conflict(
-                    f"payment {one.id} of order {order.reference} is {one.state}; finish it, or wait until it is over",
+                    f"order {order.reference} is being paid by {one.id}; finish that payment, or wait for its end",
                     code="payment_open",
                     members={"payment": one.id},
                 )
