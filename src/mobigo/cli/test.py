@@ -13,7 +13,7 @@ MANY = 4
 
 
 @click.command(context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False})
-@click.option("--all", "everything", is_flag=True, help="Also the long proofs.")
+@click.option("--all", "everything", is_flag=True, help="Also the long proofs, and property tests on new examples.")
 @click.option("--yes", is_flag=True, help="Install missing system packages without asking.")
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
 def test(*, everything: bool, yes: bool, arguments: tuple[str, ...]) -> None:
