@@ -20,6 +20,8 @@ from mobigo.kit.clock import Clock
 from mobigo.osm.load import load_osm
 from mobigo.school.scenarios import run_plan
 from mobigo.web.app import create_app
+from mobigo.web.desk import price_in
+from mobigo.web.words import read_words
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -221,6 +223,14 @@ def test_a_request_of_a_family_is_granted_and_its_effect_said(filled: Office) ->
     assert "La demande est accordée." in filled.post(f"{YEAR}/requests", **asked)
     assert "Aucune demande en attente." in filled.get(YEAR)
     filled.post(f"{YEAR}/requests", 409, **asked)
+
+
+@pytest.mark.parametrize(
+    ("cents", "french", "english"),
+    [(-16_449, "-164,49\u00a0€", "-€164.49"), (-5, "-0,05\u00a0€", "-€0.05"), (16_449, "164,49\u00a0€", "€164.49")],
+)
+def test_what_is_spared_is_written_to_the_cent(cents: int, french: str, english: str) -> None:
+    assert [price_in(read_words(language))(cents) for language in ("fr", "en")] == [french, english]
 
 
 def test_two_scenarios_are_compared(filled: Office) -> None:

@@ -442,7 +442,7 @@ def price_in(speak: Words) -> Callable[[int], str]:
     """Return how a language writes an amount of cents."""
 
     def write(cents: int) -> str:
-        euros = f"{cents // 100}.{cents % 100:02d}"
-        return f"€{euros}" if speak.language == "en" else f"{euros.replace('.', ',')}\u00a0€"
+        euros, sign = f"{abs(cents) // 100}.{abs(cents) % 100:02d}", "-" if cents < 0 else ""
+        return f"{sign}€{euros}" if speak.language == "en" else f"{sign}{euros.replace('.', ',')}\u00a0€"
 
     return write
