@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 NEAR, AROUND = 40, 60
 """Stops beside each that leave with it: of its school, and of any."""
 
-ROUNDS, ROUNDS_PER_STOP, TIMES = 10_000, 100, 12
+ROUNDS, ROUNDS_PER_STOP, TIMES = 10_000, 100, 30
 """Of ousting between two looks at the clock, at most and for each stop, and how often until another route is tried."""
 
 WARMTH = 30.0
@@ -33,10 +33,11 @@ WARMTH = 30.0
 DRAWN = 100
 """Numbers drawn for each round."""
 
-FAMILIAR = 10_000
-"""Rounds that each stop counts as left out to begin with: so many make a stop twice as hard to leave out."""
+FAMILIAR, MOST = 3_000, 30_000
+"""Rounds that each stop counts as left out to begin with, so that as many make it twice as hard to leave out; and the
+most that any counts."""
 
-FORGETTING = 0.5
+FORGETTING = 0.1
 """Of what is counted beyond that, what is forgotten after a route that could not be spared."""
 
 EASIEST = 0.7
@@ -83,6 +84,7 @@ class Ouster:
                 return True
             if chance.stopped():
                 break
+            np.minimum(self._absences, MOST, out=self._absences)
             # other links of the same routes may spare a bus, that is then free for stops that are left out
             found = self._read()
             linked = link(self._problem, found.routes, found.source)
