@@ -26,7 +26,7 @@ from mobigo.transit import routing
 from mobigo.transit.days import DayViews
 from mobigo.transit.feed import read_feed_tables
 from mobigo.transit.footpaths import link_stops
-from mobigo.transit.model import Direction, FeedTables, Ride
+from mobigo.transit.model import Direction, Ride
 from mobigo.transit.timetable import begin_day, build, day_number
 
 if TYPE_CHECKING:
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from mobigo.transit.model import TransitJourney
+    from mobigo.transit.tables import FeedTables
     from mobigo.transit.timetable import Timetable
 
 HOUR, DAY = 3_600, 86_400
