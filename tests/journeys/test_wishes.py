@@ -9,6 +9,7 @@ import pytest
 from tests.journeys.text_network import ask, clock, network, place, told
 
 from mobigo.journeys.model import Criterion, JourneyRequest, Label, Mode
+from mobigo.journeys.parameters import Asked
 from mobigo.journeys.search import open_search
 from mobigo.journeys.wishes import price
 from mobigo.kit.errors import InvalidInput, NotFound
@@ -237,3 +238,14 @@ def test_without_time_for_the_criterion_the_best_by_time_are_still_found(net: Ne
     assert search.preferences.costs is not None
     for one in search.best(int(wish.at.timestamp()), Direction.DEPART):
         assert price(net.timetable, one.journey, search.preferences.costs) == one.journey.cost
+
+
+def test_as_many_ride_as_are_named_to_pay() -> None:
+    def adults(**said: object) -> int:
+        return Asked.model_validate({"from": "48.1,4.1", "to": "48.2,4.2", **said}).party().adults
+
+    assert adults() == 1
+    assert adults(travellers=["adult", "youth"]) == 2
+    assert adults(travellers=["adult", "youth"], passengers=1) == 1
+    assert adults(travellers=["adult", "child", "adult"], child_seats=1) == 2
+    assert adults(travellers=["adult"], companions=1) == 1

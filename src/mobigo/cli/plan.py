@@ -89,7 +89,7 @@ OPTIONS: list[Callable[[Callable[..., None]], Callable[..., None]]] = [
     click.option("--realtime", type=click.Choice(["on", "annotate", "off"]), default="on", show_default=True),
     click.option("--ondemand", type=click.Choice(["on", "off"]), default="on", show_default=True),
     click.option("--carpool", type=click.Choice(["on", "off"]), default="on", show_default=True),
-    click.option("--passengers", type=int, default=1, show_default=True, help="Adults, for what has to be booked."),
+    click.option("--passengers", type=int, help="Adults, for what has to be booked. Default: all --travellers."),
     click.option("--companions", type=int, default=0, help="Companions of somebody with reduced mobility."),
     click.option("--child-seats", type=int, default=0, help="Children with a child seat each, besides."),
     click.option("--wheelchairs", type=int, default=0, help="How many of the adults stay in a wheelchair."),

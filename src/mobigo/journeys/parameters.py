@@ -140,7 +140,13 @@ class Asked(BaseModel):
     carpool: Literal["on", "off"] = Field(
         default="on", description="`on`: ride in cars of others, where a place can be booked now; `off`: do not"
     )
-    passengers: int = Field(default=1, ge=1, le=50, description="Adults who travel, for what has to be booked")
+    passengers: int | None = Field(
+        default=None,
+        ge=1,
+        le=50,
+        description="Adults who travel, for what has to be booked; default: one, or all whom `travellers` names who are"
+        " not said to be companions or in child seats",
+    )
     companions: int = Field(default=0, ge=0, le=50, description="Companions of somebody with reduced mobility")
     child_seats: int = Field(default=0, ge=0, le=50, description="Children with a child seat each, besides")
     wheelchairs: int = Field(default=0, ge=0, le=50, description="How many of the adults stay in a wheelchair")
@@ -217,7 +223,8 @@ class Asked(BaseModel):
 
     def party(self) -> Party:
         """Return who travels, and with what; whoever sits in a wheelchair is one of the passengers."""
-        adults = max(self.passengers, self.wheelchairs)
+        named = len(self.travellers) - self.companions - self.child_seats
+        adults = max(self.passengers or max(1, named), self.wheelchairs)
         return Party(adults, self.companions, self.child_seats, self.wheelchairs, self.luggage, self.bicycles)
 
 
