@@ -145,6 +145,8 @@ def test_who_boards_goes_by_the_home_of_the_day(school: School) -> None:
     assert boarding(MONDAY) == [2, 0]
     assert boarding(THURSDAY) == [1, 1]
     assert boarding(SUNDAY) == []
+    assert boarding("2026-12-21") == []  # a Monday of the school's holidays
+    assert boarding("2027-03-29") == []  # Easter Monday
     assert school.staff.get(f"{YEAR}/runs/X/boarding", params={"day": MONDAY}).json()["code"] == "unknown_run"
 
 

@@ -107,3 +107,8 @@ def school_years() -> tuple[date, date]:
 def find_school_holiday(day: date, zone: SchoolZone = SchoolZone.A) -> SchoolHoliday | None:
     """Return the school holidays that a day is in, if any."""
     return next((holiday for holiday in school_holidays(zone) if holiday.first <= day <= holiday.last), None)
+
+
+def is_without_school(day: date, zone: SchoolZone = SchoolZone.A) -> bool:
+    """Tell whether no school is open on a day, whatever its weekday: a public holiday, or one of the school's."""
+    return is_public_holiday(day) or find_school_holiday(day, zone) is not None

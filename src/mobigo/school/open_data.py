@@ -17,7 +17,7 @@ from datetime import date, timedelta
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
-from mobigo.kit.holidays import SchoolZone, find_school_holiday, is_public_holiday
+from mobigo.kit.holidays import SchoolZone, is_without_school
 from mobigo.school.demand import MORNING
 from mobigo.school.register import DOOR
 
@@ -156,7 +156,7 @@ def _list_exceptions(runs: Sequence[Run], first: date, last: date, zone: SchoolZ
     """List the days without school on which a service would run by its weekdays."""
     services = sorted({(_service(run), tuple(sorted(run.weekdays))) for run in runs})
     days = [first + timedelta(days=n) for n in range((last - first).days + 1)]
-    off = [day for day in days if is_public_holiday(day) or find_school_holiday(day, zone) is not None]
+    off = [day for day in days if is_without_school(day, zone)]
     return [
         (service, f"{day:%Y%m%d}", 2) for service, weekdays in services for day in off if day.isoweekday() in weekdays
     ]

@@ -12,6 +12,7 @@ from functools import cache
 from importlib import resources
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from mobigo.kit.holidays import is_without_school
 from mobigo.messages.addresses import say_phone
 from mobigo.papers.pdf import Paper, Table, write_day, write_pdf
 from mobigo.school.cells import DAYS, ENGLISH_DAYS
@@ -127,13 +128,13 @@ def _table_runs(network: Network, runs: Sequence[Run], words: Mapping[str, str],
 
 
 def list_boarding(network: Network, run: str, people: Iterable[Mapping[str, Any]], day: date) -> list[Boarding]:
-    """List who gets on or off a run on a day, by halt; of two homes that of the day counts."""
+    """List who gets on or off a run on a day, by halt; of two homes that of the day counts, on holidays nobody."""
     homes = {
         (row["key"], number): (row[f"{word}weekdays"] or (), row[f"{word}weeks"] or "all")
         for row in people
         for number, word in ((1, ""), (2, "second_"))
     }
-    if day.isoweekday() not in network.runs[run].weekdays:
+    if day.isoweekday() not in network.runs[run].weekdays or is_without_school(day):
         return []
     found = []
     for call in network.calls[run]:
