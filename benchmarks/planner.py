@@ -27,7 +27,6 @@ from benchmarks.common_feed import MinutePeer, agree, write_common_feed
 from benchmarks.plot import plot_growth
 from benchmarks.sample import Question, draw, served_stops
 from benchmarks.served import Home, Server, await_answer, home, serve, test_data
-from mobigo.cli.context import POLITENESS
 from mobigo.journeys import service
 from mobigo.journeys.model import JourneyRequest
 from mobigo.journeys.network import Networks
@@ -61,8 +60,6 @@ SPARSE = 3.0
 SWAPS = 20
 SWAP_LIMIT = 1.25
 LIVE_TRIPS = 5_000
-POLITELY = ["nice", "-n", str(POLITENESS)]
-"""How the worker and the loading commands run."""
 IN_A_ROW = 2
 """Swaps of one command, between stretches without."""
 CALM_SECONDS = 5.0
@@ -257,14 +254,17 @@ import sys
 from datetime import UTC, datetime
 from pathlib import Path
 from mobigo.journeys.snapshot import build_network
+from mobigo.cli.context import give_way
 from mobigo.transit.load import load_gtfs
+give_way()
 home, url, *feeds = sys.argv[1:]
 now = datetime(2016, 11, 4, 4, tzinfo=UTC)
 for feed in feeds:
     load_gtfs(Path(feed), "small", url, now=now)
     build_network(url, Path(home), now)
 """
-"""Loads small feeds beside the large one, one after another, and builds the network of both each time."""
+"""Loads small feeds beside the large one, one after another, and builds the network of both each
+time, as politely as the loading commands do."""
 
 LIVE_BUILDER = """
 import random, sys, time
@@ -275,7 +275,9 @@ from mobigo.journeys.live import lay_live, write_live
 from mobigo.journeys.network import Networks
 from mobigo.transit.overlay import lay_over
 from mobigo.transit.realtime import read
+from mobigo.cli.context import give_way
 from mobigo.transit.timetable import day_number, list_running
+give_way()
 home, out, swaps, trips = Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3]), int(sys.argv[4])
 now = datetime(2016, 11, 4, 4, tzinfo=UTC)
 network = Networks(home).current()
@@ -307,7 +309,8 @@ for _ in range(swaps):
 with out.open("a") as file:
     file.writelines(f"{one}\\n" for one in took)
 """
-"""Delays thousands of trips anew, many times: from the bytes of a feed to what every process plans on."""
+"""Delays thousands of trips anew, many times: from the bytes of a feed to what every process plans on; as politely
+as the worker does."""
 
 
 def _swap(dense: Home, server: Server, questions: list[Question]) -> Iterator[Bar]:
@@ -316,13 +319,13 @@ def _swap(dense: Home, server: Server, questions: list[Question]) -> Iterator[Ba
     with tempfile.TemporaryDirectory(prefix="mobigo-bench-") as name:
         feeds = [str(_write_small_feed(Path(name, f"{number}.zip"), number)) for number in range(SWAPS)]
         networks = [
-            [*POLITELY, sys.executable, "-c", NETWORK_BUILDER, str(dense.folder), dense.url, *some]
+            [sys.executable, "-c", NETWORK_BUILDER, str(dense.folder), dense.url, *some]
             for some in zip(*[iter(feeds)] * IN_A_ROW, strict=True)
         ]
         yield from _swap_in_turn(dense, server, questions, ("networks", networks))
         landed = Path(name, "landed")
         told = [str(dense.folder), str(landed), str(IN_A_ROW), str(LIVE_TRIPS)]
-        live = [[*POLITELY, sys.executable, "-c", LIVE_BUILDER, *told, str(seed)] for seed in range(SWAPS // IN_A_ROW)]
+        live = [[sys.executable, "-c", LIVE_BUILDER, *told, str(seed)] for seed in range(SWAPS // IN_A_ROW)]
         yield from _swap_in_turn(dense, server, questions, ("live data", live))
         seconds = median([float(line) for line in landed.read_text().split()])
     how = f"median of {SWAPS}, {LIVE_TRIPS} trip updates from bytes to the snapshot that serves, while questions run"

@@ -34,3 +34,22 @@ def test_who_shares_a_session_leaves_the_others_alone() -> None:
     before = AUTOGROUP.read_text() if AUTOGROUP.exists() else ""
     assert tell(own_session=False)[0] == str(min(19, os.nice(0) + POLITENESS))
     assert (AUTOGROUP.read_text() if AUTOGROUP.exists() else "") == before
+
+
+LEFT = """
+import os, threading
+from mobigo.cli.context import give_way
+give_way(leave_one=%s)
+told = [os.sched_getaffinity(0)]
+one = threading.Thread(target=lambda: told.append(os.sched_getaffinity(0)))
+one.start()
+one.join()
+print(*(len(processors) for processors in told))
+"""
+
+
+@pytest.mark.skipif(len(os.sched_getaffinity(0)) < 2, reason="one processor cannot be left alone")
+@pytest.mark.parametrize("leave_one", [True, False])
+def test_one_processor_is_left_to_those_who_answer(*, leave_one: bool) -> None:
+    left = subprocess.run([sys.executable, "-c", LEFT % leave_one], check=True, capture_output=True, text=True)
+    assert left.stdout.split() == [str(len(os.sched_getaffinity(0)) - leave_one)] * 2

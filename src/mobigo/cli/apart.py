@@ -6,7 +6,10 @@ import os
 import subprocess
 import sys
 import threading
+from contextlib import suppress
 from typing import TYPE_CHECKING
+
+from mobigo.cli.context import PROCESSORS
 
 if TYPE_CHECKING:
     from mobigo.settings import Settings
@@ -14,6 +17,8 @@ if TYPE_CHECKING:
 
 def run_apart(url: str, settings: Settings, *command: str) -> str | None:
     """Run a command of ours in a process of its own until it ends; it holds a leash (`serve.hold_leash`).
+
+    It may use all processors that this process was started with.
 
     Parameters
     ----------
@@ -37,6 +42,8 @@ def run_apart(url: str, settings: Settings, *command: str) -> str | None:
         env=environment,
         start_new_session=True,
     ) as child:
+        with suppress(ProcessLookupError):  # has ended
+            os.sched_setaffinity(child.pid, PROCESSORS)
         assert child.stderr is not None
         said: list[str] = []
         reader = threading.Thread(target=lambda: said.extend(child.stderr or ()), daemon=True)

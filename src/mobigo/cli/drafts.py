@@ -250,7 +250,7 @@ def run_number(number: int) -> None:
 
     hold_leash()
     open_database()
-    give_way()
+    give_way(leave_one=False)
     try_here(number, read_settings())
 
 

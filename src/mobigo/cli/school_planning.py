@@ -148,7 +148,7 @@ def plan_number(number: int) -> None:
     from mobigo.settings import read_settings
 
     hold_leash()
-    give_way()
+    give_way(leave_one=False)
     plan_here(number, read_settings(), quiet=True)
 
 

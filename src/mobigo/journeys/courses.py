@@ -51,7 +51,7 @@ def draw_courses(timetable: Timetable, graph: StreetGraph) -> Courses:
     def draw(part: NDArray[np.int64]) -> list[NDArray[np.float64] | None]:
         return [_draw(timetable, graph, snaps, int(pair) // n_stops, int(pair) % n_stops) for pair in part]
 
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
+    with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
         drawn = [line for part in pool.map(draw, np.array_split(pairs, 64)) for line in part]
     found = np.array([line is not None for line in drawn], np.bool_)
     lines = [line for line in drawn if line is not None]

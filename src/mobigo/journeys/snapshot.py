@@ -289,7 +289,7 @@ def _lay_days(folder: Path, now: datetime, ahead: int) -> None:
         for day in range(today, today + ahead + 1)
         for direction, more in ((Direction.DEPART, 0), (Direction.ARRIVE, 0), (Direction.DEPART, 1))
     ]
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
+    with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
         list(pool.map(lambda one: views.view(*one), asked))
     views.prune()
 

@@ -740,7 +740,7 @@ def _walk(
     extra = np.where(stops.edge >= 0, stops.metres / np.float32(WALK_SPEED), 0).astype(np.float32)
     edge, fraction, extra, edge_first, edge_stop = frozen((stops.edge, stops.fraction, extra, edge_first, edge_stop))
     counts = np.zeros(n_stops, np.int32)
-    threads = threads or os.cpu_count() or 1
+    threads = threads or len(os.sched_getaffinity(0))
     bounds = np.linspace(0, n_origins, 4 * threads + 1).astype(int).tolist()
 
     def walk(begin: int, end: int) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
