@@ -246,6 +246,27 @@ def test_kinds_of_vehicles_wheelchairs_and_weeks_are_kept_to(book: Book) -> None
     assert without["figures"]["pupils"] == 28
 
 
+def test_who_comes_from_a_home_on_some_days_only_has_a_seat_on_these(book: Book) -> None:
+    seats = {"kind": "limits", "seats": 20}
+    several = change(book, [seats])
+    usual = plan(several)["figures"]["vehicles"]
+    begin, end = frozenset({1, 2, 3}), frozenset({4, 5})
+    riders = tuple(
+        replace(
+            one,
+            homes=(replace(one.homes[0], weekdays=begin), replace(one.homes[0], number=2, weekdays=end)),
+        )
+        for one in several.riders
+    )
+    both = plan(replace(several, riders=riders))
+    assert both["figures"]["vehicles"] == usual  # and not of twice as many seats
+    assert both["figures"]["pupils"] == len(riders)
+    for session in both["sessions"]:
+        for run in session["runs"]:
+            aboard = Counter(pupil[-1] for call in run["calls"] for pupil in call["pupils"])
+            assert max(aboard.values()) <= 20
+
+
 def test_vehicles_that_serve_both_schools_at_once(book: Book) -> None:
     together = tuple(replace(one, at=EIGHT) if one.trip == "morning" else one for one in book.bells)
     near = replace(book, bells=together, riders=tuple(one for one in book.riders if one.key[1] in "02"))

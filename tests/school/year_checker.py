@@ -83,7 +83,7 @@ def _check_session(
     inward = session["way"] == "morning"
     spans: dict[int, list[tuple[float, float, Any, Any, str]]] = defaultdict(list)
     for run in session["runs"]:
-        yield from _check_aboard(run, about, document["fleet"][run["kind"]])
+        yield from _check_aboard(run, session, about, document["fleet"][run["kind"]])
         gate = schools[run["school"]]
         yield from _check_rides(run, gate, inward=inward)
         halts = [(call["at"], stops[call["stop"]]) for call in run["calls"]]
@@ -103,17 +103,28 @@ def _check_session(
         yield f"{session['name']}: says {session['vehicles']} vehicles and at least {session['bound']}, has {vehicles}"
 
 
-def _check_aboard(run: Mapping[str, Any], about: Mapping[str, Any], kind: Mapping[str, Any]) -> Iterator[str]:
-    """Everybody goes to the school, and has a seat or a place for the wheelchair in each week."""
+def _check_aboard(
+    run: Mapping[str, Any], session: Mapping[str, Any], about: Mapping[str, Any], kind: Mapping[str, Any]
+) -> Iterator[str]:
+    """Everybody goes to the school, and has a seat or a place for the wheelchair on each day of each week."""
     riding = [pupil.partition("/") for call in run["calls"] for pupil in call["pupils"]]
     if any(about[key].school != run["school"] for key, _, _ in riding):
         yield f"run {run['id']} carries a pupil of another school"
     for week in ("even", "odd"):
-        here = [about[key] for key, _, home in riding if home == "1" or about[key].second_weeks in {"all", week}]
-        chairs = sum("wheelchair" in one.needs for one in here)
-        seats = kind["seats"] - chairs * kind["seats_per_wheelchair"]
-        if chairs > kind["wheelchairs"] or len(here) - chairs > seats:
-            yield f"run {run['id']} carries {len(here)} in a vehicle of {kind['seats']} seats"
+        for day in session["weekdays"]:
+            here = [about[key] for key, _, home in riding if _rides(about[key], home, day, week, session["way"])]
+            chairs = sum("wheelchair" in one.needs for one in here)
+            seats = kind["seats"] - chairs * kind["seats_per_wheelchair"]
+            if chairs > kind["wheelchairs"] or len(here) - chairs > seats:
+                yield f"run {run['id']} carries {len(here)} in a vehicle of {kind['seats']} seats on day {day}"
+
+
+def _rides(pupil: Any, home: str, day: int, week: str, way: str) -> bool:  # noqa: ANN401 - a row
+    days, weeks = (
+        (pupil.weekdays, pupil.weeks) if home == "1" else (pupil.second_weekdays or (), pupil.second_weeks or "all")
+    )
+    ends = pupil.boarding != "boarder" or day == (1 if way == "morning" else 5)
+    return day in days and weeks in {"all", week} and ends
 
 
 def _check_rides(run: Mapping[str, Any], gate: Any, *, inward: bool) -> Iterator[str]:  # noqa: ANN401 - a row

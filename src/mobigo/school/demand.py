@@ -1,7 +1,7 @@
 """Who has to be brought where and when: sessions of a school week, and the pupils of each, by keys only.
 
 A session is what vehicles do at one time of some weekdays: all mornings with the same bells, all ways home with the
-same bells (those of Wednesday noon among them). A pupil with two homes has a seat from each.
+same bells (those of Wednesday noon among them). A pupil with two homes has a seat from each on its days.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from collections import defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
+from mobigo.school.attendance import FRIDAY, MONDAY, Days, find_days
 from mobigo.school.sentences import say
 
 if TYPE_CHECKING:
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
     from mobigo.school.register import Bell, School
 
 MORNING, RETURN = "morning", "return"
-MONDAY, FRIDAY = 1, 5
 NAMES = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 
 
@@ -141,11 +141,23 @@ def list_trips(session: Session, riders: Iterable[Rider]) -> list[list[Trip]]:
     for rider in riders:
         mine = [number for number in of_school.get(rider.school, ()) if _takes(rider, number, session)]
         for home in rider.homes:
-            if home.point is None or not home.weekdays.intersection(session.weekdays):
+            if home.point is None:
                 continue
             for number in mine:
-                trips[number].append(Trip(rider.key, home.number))
+                if find_ride(rider, home, session, number).weekdays:
+                    trips[number].append(Trip(rider.key, home.number))
     return trips
+
+
+def find_ride(rider: Rider, home: Home, session: Session, service: int) -> Days:
+    """Return the days on which a pupil rides with a service from a home, or to it."""
+    return find_days(
+        (home.weekdays, home.weeks),
+        session.weekdays,
+        inward=session.way == MORNING,
+        boarding=rider.boarding,
+        riders=session.services[service].riders,
+    )
 
 
 def _takes(rider: Rider, number: int, session: Session) -> bool:

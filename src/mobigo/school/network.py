@@ -12,7 +12,6 @@ from mobigo.school.register_store import list_rows
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-    from datetime import date
 
     from psycopg import Connection
 
@@ -93,9 +92,3 @@ def read_network(connection: Connection[Any], year: str) -> Network:
         for name in ("schools", "stops", "operators", "vehicles", "circuits", "runs")
     }
     return Network(year, **by_id, calls=calls, seats=seats)
-
-
-def is_at_home(weekdays: Sequence[int], weeks: str, day: date) -> bool:
-    """Tell whether a pupil sleeps at a home on a day: by weekday, and by even or odd week of the year (ISO 8601)."""
-    even = day.isocalendar().week % 2 == 0
-    return day.isoweekday() in weekdays and (weeks == "all" or (weeks == "even") == even)

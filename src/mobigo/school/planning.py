@@ -67,17 +67,17 @@ class Ground:
 class Space(NamedTuple):
     """What a pupil takes up of a vehicle."""
 
-    weeks: str = "all"
-    """``all``, ``even`` or ``odd``."""
+    days: str = "all"
+    """``all``, or only ``first`` or ``second``: the kinds of days of the session, see `attendance.sort_days`."""
     rolls: bool = False
     """A place for a wheelchair, instead of a seat."""
     escorted: bool = False
     """A seat more, for the one who goes along."""
 
     def tally(self) -> NDArray[np.int32]:
-        """Tally it, int32[2, 2]: by week (even, odd), seats and places for wheelchairs."""
+        """Tally it, int32[2, 2]: by kind of days, seats and places for wheelchairs."""
         one = [int(not self.rolls) + int(self.escorted), int(self.rolls)]
-        return np.array([one if self.weeks != "odd" else [0, 0], one if self.weeks != "even" else [0, 0]], np.int32)
+        return np.array([one if self.days != "second" else [0, 0], one if self.days != "first" else [0, 0]], np.int32)
 
 
 SEAT = Space()
@@ -218,10 +218,10 @@ class _Fitter:
         return any(kind.holds(aboard) for kind in self._kinds)
 
     def part(self, trips: Sequence[Trip]) -> list[list[Trip]]:
-        """Part pupils evenly into as few loads as each fit a vehicle; those of one week beside those of the other."""
+        """Part pupils evenly into as few loads as each fit a vehicle; those of some days beside those of others."""
         if not trips:
             return []
-        order = sorted(trips, key=lambda trip: ("all", "even", "odd").index(self._places.get(trip, SEAT).weeks))
+        order = sorted(trips, key=lambda trip: ("all", "first", "second").index(self._places.get(trip, SEAT).days))
         plain = all(trip not in self._places for trip in trips)
         for count in range(1, len(trips) + 1):
             size = math.ceil(len(trips) / count)
@@ -235,7 +235,7 @@ class _Fitter:
         raise AssertionError("a pupil alone fits, or is left out before")
 
     def count(self, loads: Sequence[Load]) -> NDArray[np.int32] | None:
-        """Count what loads take up; None where everybody has a seat every week."""
+        """Count what loads take up; None where everybody has a seat every day."""
         if not any(trip in self._places for load in loads for trip in load.trips):
             return None
         return np.array([self._sum(load.trips) for load in loads], np.int32)

@@ -15,16 +15,16 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from mobigo.kit.holidays import is_without_school
 from mobigo.messages.addresses import say_phone
 from mobigo.papers.pdf import Paper, Table, write_day, write_pdf
+from mobigo.school.attendance import Days, find_days, is_at_home, is_end_of_week
 from mobigo.school.cells import DAYS, ENGLISH_DAYS
 from mobigo.school.demand import MORNING
-from mobigo.school.network import is_at_home
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
     from datetime import date, datetime
 
     from mobigo.school.network import Network
-    from mobigo.school.register import Run
+    from mobigo.school.register import Run, Seat
 
 
 class Boarding(NamedTuple):
@@ -128,25 +128,47 @@ def _table_runs(network: Network, runs: Sequence[Run], words: Mapping[str, str],
 
 
 def list_boarding(network: Network, run: str, people: Iterable[Mapping[str, Any]], day: date) -> list[Boarding]:
-    """List who gets on or off a run on a day, by halt; of two homes that of the day counts, on holidays nobody."""
-    homes = {
-        (row["key"], number): (row[f"{word}weekdays"] or (), row[f"{word}weeks"] or "all")
-        for row in people
-        for number, word in ((1, ""), (2, "second_"))
-    }
-    if day.isoweekday() not in network.runs[run].weekdays or is_without_school(day):
+    """List who gets on or off a run on a day, by halt.
+
+    Of two homes that of the day counts; boarders come on the first day of a week with school and leave on the last,
+    unless the run is theirs alone; on days without school there is nobody.
+    """
+    named = {row["key"]: row for row in people}
+    one = network.runs[run]
+    if day.isoweekday() not in one.weekdays or is_without_school(day):
         return []
+    ends = one.riders == "boarders" or is_end_of_week(day, inward=one.trip == MORNING)
+
+    def rides(seat: Seat) -> bool:
+        person = named.get(seat.pupil)
+        if person is None:
+            return False
+        return (ends or person["boarding"] != "boarder") and is_at_home(*_find_home(person, seat.home), day)
+
     found = []
     for call in network.calls[run]:
         if call.stop is None:
             continue
-        pupils = sorted(
-            seat.pupil
-            for seat in network.seats.get(run, ())
-            if seat.stop == call.stop and is_at_home(*homes.get((seat.pupil, seat.home), ((), "all")), day)
-        )
+        pupils = sorted(seat.pupil for seat in network.seats.get(run, ()) if seat.stop == call.stop and rides(seat))
         found.append(Boarding(call.at, network.name_call(call), tuple(pupils)))
     return found
+
+
+def _find_home(person: Mapping[str, Any], number: int) -> tuple[Sequence[int], str]:
+    """Return the weekdays and weeks of a pupil's home."""
+    word = "second_" if number > 1 else ""
+    return person[f"{word}weekdays"] or (), person[f"{word}weeks"] or "all"
+
+
+def find_rides(person: Mapping[str, Any], run: Run, home: int) -> Days:
+    """Return the days on which a pupil rides a run from a home, or to it."""
+    return find_days(
+        _find_home(person, home),
+        run.weekdays,
+        inward=run.trip == MORNING,
+        boarding=person["boarding"],
+        riders=run.riders,
+    )
 
 
 def write_boarding_list(
@@ -198,7 +220,7 @@ def write_class_list(
                 f"{run} ({words[network.runs[run].trip]})",
                 network.stops[stop].name,
                 _clock(at[stop]) if stop in at else "",
-                _when(mine[pupil], numbers, words, language),
+                _when(mine[pupil], network.runs[run], numbers, words, language),
             )
             for (pupil, stop), numbers in homes.items()
         ]
@@ -225,14 +247,18 @@ def write_class_list(
     return write_pdf(paper, at=now)
 
 
-def _when(person: Mapping[str, Any], homes: Collection[int], words: Mapping[str, str], language: str) -> str:
-    """Say on which days and weeks a pupil with two homes comes from one of them; empty where it is always."""
-    if not person["second_weekdays"] or len(homes) > 1:
-        return ""
-    weekdays, weeks = ("weekdays", "weeks") if 1 in homes else ("second_weekdays", "second_weeks")
+def _when(person: Mapping[str, Any], run: Run, homes: Collection[int], words: Mapping[str, str], language: str) -> str:
+    """Say on which days and weeks a pupil rides with a run from a home; empty where it is always."""
+    rides = [find_rides(person, run, home) for home in homes]
+    days = Days(
+        tuple(sorted({day for one in rides for day in one.weekdays})),
+        rides[0].weeks if len({one.weeks for one in rides}) == 1 else "all",
+    )
     names = DAYS if language == "fr" else ENGLISH_DAYS
-    days = " ".join(names[day - 1][:3] for day in person[weekdays])
-    return days if person[weeks] in {None, "all"} else f"{days}, {words[person[weeks]]}"
+    said = " ".join(names[day - 1][:3] for day in days.weekdays)
+    if days.weeks != "all":
+        return f"{said}, {words[days.weeks]}"
+    return "" if set(days.weekdays) == set(run.weekdays) else said
 
 
 def _tables(rows: Sequence[tuple[str, ...]], header: tuple[str, ...], widths: tuple[float, ...]) -> tuple[Table, ...]:

@@ -9,14 +9,16 @@ import math
 from collections import Counter, defaultdict
 from dataclasses import dataclass, replace
 from functools import partial
+from itertools import repeat
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from mobigo.kit.geo import Point
+from mobigo.school.attendance import CELLS, sort_days
 from mobigo.school.crew import LARGE, solve_together
 from mobigo.school.days import count_drivers
-from mobigo.school.demand import MORNING, Session, Trip, list_homeless, list_sessions, list_trips, trouble
+from mobigo.school.demand import MORNING, Session, Trip, find_ride, list_homeless, list_sessions, list_trips, trouble
 from mobigo.school.fleet import CO2_GRAMS, is_priced, list_models, to_kinds
 from mobigo.school.model import Route
 from mobigo.school.planning import (
@@ -125,7 +127,7 @@ def plan_year(
     places, names, row = _list_places(book, placed, set(stops.values()))
     levels = {school.id: school.level for school in placed}
     fleet = list_models(book.vehicles, book.limits.seats)
-    kinds, seated = to_kinds(fleet), list_spaces(book.riders)
+    kinds = to_kinds(fleet)
     rung: dict[tuple[str, str, str, int], int] = {}
 
     def prepare(number: int, usual: Session) -> _Prepared:
@@ -137,6 +139,7 @@ def plan_year(
             roads.measure(places, period), names, {one.id: row[f"school:{one.id}"] for one in placed}, levels
         )
         at = {trip: row[stops[trip]] for some in left for trip in some if trip in stops}
+        seated = list_spaces(session, left, book.riders, halts=_count_halts(left, at))
         layout, found = lay_out(session, left, at, ground, book.limits, kinds=kinds, places=seated)
         troubles.extend(found)
         task = Task(
@@ -266,12 +269,37 @@ def say_bell(school: str, was: int, now: int, spared: int, together: int) -> dic
     }
 
 
-def list_spaces(riders: Iterable[Rider]) -> dict[Trip, Space]:
-    """List what pupils take up of a vehicle, where it is not a seat every week."""
+def _count_halts(trips: Sequence[Sequence[Trip]], stops: Mapping[Trip, int]) -> int:
+    """Count the stops of all services."""
+    return sum(len({stops[trip] for trip in some if trip in stops}) for some in trips)
+
+
+def list_spaces(
+    session: Session, trips: Sequence[Sequence[Trip]], riders: Iterable[Rider], *, halts: int
+) -> dict[Trip, Space]:
+    """List what those who travel with a session take up of a vehicle, where it is not a seat every day.
+
+    Days are told apart where pupils come in alternate weeks, and in sessions of less than 1,000 halts; in larger ones,
+    where it takes planning too long, who rides on some weekdays only has a seat on all.
+    """
+    known = {rider.key: rider for rider in riders}
+    mine = {trip: service for service, some in enumerate(trips) for trip in some}
+    homes = [next(one for one in known[trip.pupil].homes if one.number == trip.home) for trip in mine]
+    ridden = [
+        find_ride(known[trip.pupil], home, session, service).spread()
+        for (trip, service), home in zip(mine.items(), homes, strict=True)
+    ]
+    apart = halts < LARGE or any(home.weeks != "all" for home in homes)
+    kinds = (
+        sort_days(np.array(ridden, np.bool_).reshape(len(ridden), CELLS)).tolist() if apart else repeat((True, True))
+    )
     found = {
-        Trip(rider.key, home.number): Space(home.weeks, "wheelchair" in rider.needs, "escort" in rider.needs)
-        for rider in riders
-        for home in rider.homes
+        trip: Space(
+            "all" if first and second else "first" if first else "second",
+            "wheelchair" in known[trip.pupil].needs,
+            "escort" in known[trip.pupil].needs,
+        )
+        for trip, (first, second) in zip(mine, kinds, strict=False)
     }
     return {trip: place for trip, place in found.items() if place != SEAT}
 
