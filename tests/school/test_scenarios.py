@@ -398,3 +398,130 @@ def test_a_vehicle_is_otherwise_and_circuits_get_vehicles_of_the_register(school
     school.decide(id_, "withdraw")
     assert {name: school.rows(name) for name in before} == before
     assert "TARD" in {row["id"] for row in school.rows("stops")}
+
+
+def put_seats(school: School, rows: list[dict[str, Any]], step: str = "") -> None:
+    keys = {row["key"] for row in rows}
+    body = {
+        "rows": [{"pupil": row["key"], "run": "C1-M", "home": 1} | ({} if step else {"stop": "S1"}) for row in rows]
+    }
+    answer = school.http.request("POST" if step else "PUT", f"{YEAR}/lists/seats{step}", json=body)
+    assert answer.status_code == 200, (answer.text, keys)
+
+
+def test_a_circuit_that_a_scenario_locks_stays_with_its_pupils_when_it_is_published(school: School) -> None:
+    near = [row for row in school.rows("pupils") if row["school"] == "E1"][:3]
+    put_seats(school, near)
+    before = {name: school.rows(name) for name in ("circuits", "runs", "calls", "seats")}
+    id_ = school.make("Circuit figé", [{"kind": "lock", "circuit": "C1"}])
+    plan = school.plan(id_)
+    morning = next(one for one in plan["document"]["sessions"] if one["way"] == "morning")
+    keys = {row["key"] for row in near}
+    riding = {pupil[:12] for run in morning["runs"] for call in run["calls"] for pupil in call["pupils"]}
+    assert not keys & riding
+    assert {one for run in morning["kept"] for call in run["calls"] for one in call["pupils"]} == {
+        f"{k}/1" for k in keys
+    }
+    lon, lat = lonlat(5_400, 0)
+    for tried, kinds in (
+        ({"kind": "pupil", "pupil": near[0]["key"], "stop": "S2"}, "locked"),
+        ({"kind": "stop", "stop": "S1", "lat": lat, "lon": lon}, "locked"),
+        ({"kind": "bell", "school": "E1", "trip": "morning", "at": "08:20"}, "locked"),
+        ({"kind": "lock", "circuit": "C1", "locked": False}, "lock"),
+    ):
+        answer = school.http.post(f"/v1/school/plans/{plan['id']}/check", json={"changes": [tried]}).json()
+        assert kinds in {one["kind"] for one in answer["breaks"]}, (tried, answer["breaks"])
+        assert school.http.post(f"/v1/school/plans/{plan['id']}/keep", json={"changes": [tried]}).status_code == 409
+    school.decide(id_, "approve")
+    school.decide(id_, "publish")
+    assert next(row for row in school.rows("circuits") if row["id"] == "C1")["locked"]
+    seats = school.rows("seats")
+    assert {row["pupil"] for row in seats if row["run"] == "C1-M"} == keys
+    # a seat on the way there and one on the way home, for everybody
+    assert {sum(row["pupil"] == key["key"] for row in seats) for key in school.rows("pupils")} == {2}
+    school.decide(id_, "withdraw")
+    assert {name: school.rows(name) for name in before} == before
+    put_seats(school, near, "/remove")
+
+
+def test_what_staff_changed_after_publishing_stays_when_it_is_withdrawn(school: School) -> None:
+    first, second = [row for row in school.rows("pupils") if row["school"] == "E1"][:2]
+    put_seats(school, [first, second])
+    lon, lat = lonlat(3_000, 2_050)
+    moves = [{"kind": "stop", "stop": one, "lat": lat + n / 1e4, "lon": lon} for n, one in enumerate(("S2", "S3"))]
+    id_ = school.make("Puis autrement", [*moves, {"kind": "bell", "school": "E2", "trip": "morning", "at": "08:05"}])
+    school.plan(id_)
+    former = {row["id"]: row for row in school.rows("stops")}
+    school.decide(id_, "approve")
+    school.decide(id_, "publish")
+    address = f"/v1/school/scenarios/{id_}"
+    assert school.http.get(f"{address}/withdrawal").json() == {
+        "kept": {"bells": [], "stops": [], "vehicles": []}, "lost": 0, "unseated": 0, "sentences": [],
+    }  # fmt: skip
+    rows = [
+        {"id": "S2", "name": "Place du Marché", "lat": lat, "lon": lon},  # moved by the scenario, then renamed
+        {"id": "S4", "name": "Gare", "lat": former["S4"]["lat"], "lon": former["S4"]["lon"]},
+    ]
+    school.http.put(f"{YEAR}/lists/stops", json={"rows": rows}).raise_for_status()
+    bell = next(row for row in school.rows("bells") if (row["school"], row["trip"]) == ("E2", "morning"))
+    gone = {name: bell[name] for name in ("school", "trip", "weekdays", "at", "riders")}
+    school.http.post(f"{YEAR}/lists/bells/remove", json={"rows": [gone]}).raise_for_status()
+    school.http.put(f"{YEAR}/lists/bells", json={"rows": [gone | {"at": "08:15"}]}).raise_for_status()
+    asked = {"pupil": first["key"], "kind": "cancel", "received": "2026-11-20"}
+    school.http.post(f"{YEAR}/requests", json=asked).raise_for_status()
+    school.http.post(f"{YEAR}/requests/decide", json=asked | {"grant": True}).raise_for_status()
+    told = school.http.get(f"{address}/withdrawal").json()
+    assert (told["kept"], told["unseated"]) == ({"bells": ["E2"], "stops": ["S2"], "vehicles": []}, 1)
+    assert "les horaires de 1 établissements" in told["sentences"][0]["text_fr"]
+    school.decide(id_, "withdraw")
+    stops = {row["id"]: row for row in school.rows("stops")}
+    assert (stops["S2"]["name"], stops["S2"]["lat"]) == ("Place du Marché", lat)
+    assert stops["S3"] == former["S3"]
+    assert stops["S4"]["name"] == "Gare"
+    assert {row["at"] for row in school.rows("bells") if (row["school"], row["trip"]) == ("E2", "morning")} == {"08:15"}
+    assert [(row["pupil"], row["run"]) for row in school.rows("seats")] == [(second["key"], "C1-M")]
+    assert school.http.get(f"{address}/withdrawal").json()["code"] == "not_published"
+    put_seats(school, [second], "/remove")
+
+
+def test_each_parent_is_told_of_their_days_each_time_and_who_wants_none_is_not(school: School) -> None:
+    rows = (
+        "Numéro;UAI;Niveau;Prénom;Jours;Jours domicile 2;lat domicile 2;lon domicile 2;Courriel domicile 2;Messages\n"
+        f"000;E2;primaire;Léa;lun mar;jeu ven;{place(1_030, 4_020)};p@exemple.fr;oui\n001;E1;6e;Max;tous;;;;;non\n"
+    )
+    school.http.post(f"{YEAR}/import", files={"file": ("pupils.csv", rows.encode())}).raise_for_status()
+    id_ = school.make("Dire")
+    school.plan(id_)
+
+    def tell(step: str) -> list[tuple[str, str]]:
+        with psycopg.connect(libpq_conninfo(school.url)) as connection:
+            (last,) = connection.execute("SELECT coalesce(max(id), 0) FROM message").fetchone() or (0,)
+            assert school.decide(id_, step, tell=True)["told"] == 1
+            return connection.execute(
+                "SELECT recipient, body FROM message WHERE id > %s ORDER BY recipient", [last]
+            ).fetchall()
+
+    school.decide(id_, "approve")
+    (mine, mine_said), (theirs, theirs_said) = tell("publish")
+    assert (mine, theirs) == ("a@exemple.fr", "p@exemple.fr")
+    assert "de Léa changent" in mine_said
+    assert "Matin (lun. mar.) :" in mine_said
+    assert "jeu." not in mine_said
+    assert "Matin (jeu. ven.) :" in theirs_said
+    assert "lun." not in theirs_said
+    assert [one[0] for one in tell("withdraw")] == ["a@exemple.fr", "p@exemple.fr"]
+    school.decide(id_, "reopen")
+    school.decide(id_, "approve")
+    assert [one[0] for one in tell("publish")] == ["a@exemple.fr", "p@exemple.fr"]
+    with psycopg.connect(libpq_conninfo(school.url)) as connection:
+        (key,) = connection.execute("SELECT pupil FROM school_person WHERE number = '000'").fetchone() or ("",)
+    everything = school.http.get(f"{YEAR}/pupils/{key}").json()
+    assert {one["recipient"] for one in everything["told"]} == {"a@exemple.fr", "p@exemple.fr"}
+    assert {(one["scenario"], one["home"]) for one in everything["plans"]} >= {("Dire", 1), ("Dire", 2)}
+    assert everything["accesses"][0]["what"] == "looked up"
+    assert everything["second_email"] == "p@exemple.fr"
+    assert school.http.delete(f"{YEAR}/pupils/{key}").status_code == 204
+    with psycopg.connect(libpq_conninfo(school.url)) as connection:
+        said = connection.execute("SELECT recipient, body FROM message WHERE about = %s", [f"school:{key}"]).fetchall()
+    assert set(said) == {(None, None)}
+    school.decide(id_, "withdraw")

@@ -73,14 +73,33 @@ def read_frame(connection: psycopg.Connection[Any], year: str, pupils: Collectio
         Keys; those who are fetched at their doors are read too. None: everybody.
     """
     rows = _Rows(connection, year).read
-    wanted = {"year": year, "all": pupils is None, "pupils": list(pupils or ())}
+    riders = read_riders(connection, year, pupils, doors=True)
+    vehicles = rows("vehicles")
+    limits = Limits(seats=max((one.seats for one in vehicles), default=Limits.seats))
+    return Book(rows("schools"), rows("bells"), rows("stops"), vehicles, rows("circuits"), (), (), (), riders, limits)
+
+
+def read_riders(
+    connection: psycopg.Connection[Any], year: str, pupils: Collection[str] | None, *, doors: bool = False
+) -> tuple[Rider, ...]:
+    """Read pupils as planning knows them, by key.
+
+    Parameters
+    ----------
+    pupils
+        Keys; None: everybody.
+    doors
+        Those too who are fetched at their doors.
+    """
+    wanted = {"year": year, "all": pupils is None, "doors": doors, "pupils": list(pupils or ())}
     homes: dict[str, tuple[Home, ...]] = {}
     for pupil, lat, lon, weekdays, weeks, second_lat, second_lon, second_weekdays, second_weeks in connection.execute(
         """
         SELECT pupil, lat, lon, weekdays, weeks, second_lat, second_lon, second_weekdays, second_weeks
         FROM school_person
         WHERE year = %(year)s AND (%(all)s OR pupil IN (
-            SELECT key FROM school_pupil WHERE year = %(year)s AND (key = ANY(%(pupils)s) OR 'door' = ANY(needs))
+            SELECT key FROM school_pupil
+            WHERE year = %(year)s AND (key = ANY(%(pupils)s) OR %(doors)s AND 'door' = ANY(needs))
         ))
         """,
         wanted,
@@ -90,19 +109,17 @@ def read_frame(connection: psycopg.Connection[Any], year: str, pupils: Collectio
         if second_weekdays:
             place = None if second_lat is None or second_lon is None else Point(second_lon, second_lat)
             homes[pupil] += (Home(2, place, frozenset(second_weekdays), second_weeks or "all"),)
-    riders = tuple(
+    return tuple(
         Rider(key, school, level, boarding, tuple(needs), homes.get(key, ()))
         for key, school, level, boarding, needs in connection.execute(
             """
             SELECT key, school, level, boarding, needs FROM school_pupil
-            WHERE year = %(year)s AND (%(all)s OR key = ANY(%(pupils)s) OR 'door' = ANY(needs)) ORDER BY key
+            WHERE year = %(year)s AND (%(all)s OR key = ANY(%(pupils)s) OR %(doors)s AND 'door' = ANY(needs))
+            ORDER BY key
             """,
             wanted,
         )
     )
-    vehicles = rows("vehicles")
-    limits = Limits(seats=max((one.seats for one in vehicles), default=Limits.seats))
-    return Book(rows("schools"), rows("bells"), rows("stops"), vehicles, rows("circuits"), (), (), (), riders, limits)
 
 
 class _Rows:

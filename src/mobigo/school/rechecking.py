@@ -1,6 +1,7 @@
 """A plan after a change by hand: the same runs with their new times, and a sentence for everything that breaks.
 
-Nothing is planned anew, so the answer is there at once: only drives from and to a moved stop are measured.
+Nothing is planned anew, so the answer is there at once: only drives from and to a moved stop are measured. Runs of
+locked circuits stay as they are; a change that would touch them breaks.
 """
 
 from __future__ import annotations
@@ -10,16 +11,20 @@ from collections import defaultdict
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+import numpy as np
+
 from mobigo.kit.geo import Point
+from mobigo.school.attendance import CELLS, Need, fill, find_days
 from mobigo.school.demand import MORNING
 from mobigo.school.sentences import say
 from mobigo.street.coach import Period, Stand
 from mobigo.street.drives import NO_WAY
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Collection, Mapping, Sequence
 
     from mobigo.school.book import Book
+    from mobigo.school.demand import Rider
     from mobigo.street.drives import Drives, Place
 
 
@@ -27,7 +32,7 @@ class Break(NamedTuple):
     """Something that does not hold any more."""
 
     kind: str
-    """``seats``, ``ride``, ``link``, ``stop_closed``, ``no_run``, ``unreached``."""
+    """``seats``, ``ride``, ``link``, ``stop_closed``, ``no_run``, ``unreached``, ``locked``, ``lock``."""
     session: str
     run: str
     text: str
@@ -35,7 +40,11 @@ class Break(NamedTuple):
 
 
 def recheck(
-    before: Book, after: Book, document: Mapping[str, Any], find_drives: Callable[[Period], Drives]
+    before: Book,
+    after: Book,
+    document: Mapping[str, Any],
+    find_drives: Callable[[Period], Drives],
+    find_riders: Callable[[Collection[str]], Mapping[str, Rider]],
 ) -> tuple[list[dict[str, Any]], list[Break]]:
     """Carry changes into a plan's runs.
 
@@ -43,6 +52,8 @@ def recheck(
     ----------
     before, after
         The year as it was planned, and with the changes.
+    find_riders
+        Returns pupils by key.
 
     Returns
     -------
@@ -51,12 +62,25 @@ def recheck(
     """
     changed, broken = [], []
     for session in document["sessions"]:
-        one = _Session(before, after, session, find_drives, [kind["seats"] for kind in document.get("fleet", ())])
+        one = _Session(before, after, session, find_drives, document.get("fleet", ()))
         one.move_pupils(document["stops"])
+        one.spare_locked()
         one.move_times()
         changed += one.changed
-        broken += one.breaks()
-    return changed, broken
+        broken += one.breaks(find_riders)
+    return changed, [*_find_locks(before, after), *broken]
+
+
+def _find_locks(before: Book, after: Book) -> list[Break]:
+    """Say of circuits that are locked or set free that this takes a new plan."""
+    was = {circuit.id: circuit.locked for circuit in before.circuits}
+    return [
+        Break(
+            "lock", "", one.id, *say("break_lock" if one.locked else "break_unlock", circuit=f"{one.name} ({one.id})")
+        )
+        for one in after.circuits
+        if one.locked != was.get(one.id, one.locked)
+    ]
 
 
 class _Session:
@@ -68,13 +92,14 @@ class _Session:
         after: Book,
         session: Mapping[str, Any],
         find_drives: Callable[[Period], Drives],
-        seats: Sequence[int],
+        fleet: Sequence[Mapping[str, Any]],
     ) -> None:
-        self._seats = dict(enumerate(seats))
+        self._fleet = fleet
         self._book, self._session, self._find_drives = after, session, find_drives
         self._name, self._forwards = session["name"], session["way"] == MORNING
         self._runs = [{**run, "calls": [{**call} for call in run["calls"]]} for run in session["runs"]]
         self._touched: set[str] = set()
+        self._wanted: dict[str, str] = {}
         self._broken: list[Break] = []
         was = {stop.id: stop for stop in before.stops}
         self._stops = {stop.id: stop for stop in after.stops}
@@ -102,6 +127,7 @@ class _Session:
             for (pupil, home), stop in self._book.pins.items()
             if stops.get(f"{pupil}/{home}") not in {None, stop}
         }
+        self._wanted = dict(wanted)
         for run in self._runs:
             for call in run["calls"]:
                 going = [one for one in call["pupils"] if one in wanted]
@@ -118,6 +144,20 @@ class _Session:
                     self._touched.add(run["id"])
                     stop, pupils = self._label(call["stop"]), len(call["pupils"])
                     self._break("stop_closed", run, stop=stop, pupils=pupils)
+
+    def spare_locked(self) -> None:
+        """Say which changes locked circuits do not follow: pupils sent elsewhere, stops moved or closed, bells."""
+        for run in self._session.get("kept", ()):
+            for call in run["calls"]:
+                for one in call["pupils"]:
+                    if one in self._wanted and call["stop"] != self._wanted[one]:
+                        stop = self._label(self._wanted[one])
+                        self._break("locked", run, "locked_pupil", run=run["id"], pupil=one, stop=stop)
+                if call["stop"] in self._moved | self._shut:
+                    self._break("locked", run, "locked_stop", run=run["id"], stop=self._label(call["stop"]))
+            bell = self._find_bell(run)
+            if bell != run["bell"]:
+                self._break("locked", run, "locked_bell", run=run["id"], school=self._school(run))
 
     def _seat(self, pupil: str, stop: str, former: Mapping[str, Any]) -> None:
         alike = ("school", "trip", "riders", "bell")
@@ -211,22 +251,65 @@ class _Session:
     def _halt(self, pupils: int) -> float:
         return self._book.limits.halt + self._book.limits.each * pupils if pupils else 0.0
 
-    def breaks(self) -> list[Break]:
+    def breaks(self, find_riders: Callable[[Collection[str]], Mapping[str, Rider]]) -> list[Break]:
         """List what breaks: seats and rides of touched runs, and vehicles that come too late to their next run."""
         limits = self._book.limits
+        together: dict[str, list[dict[str, Any]]] = defaultdict(list)
+        for run in self._runs:
+            together[run.get("tour") or run["id"]].append(run)
+        touched = [mine for mine in together.values() if self._touched & {run["id"] for run in mine}]
+        keys = {pupil.partition("/")[0] for mine in touched for run in mine for pupil in _list_aboard(run)}
+        riders = find_riders(keys)
+        for mine in touched:
+            self._check_seats(mine, riders)
         for run in self._runs:
             if run["id"] not in self._touched:
                 continue
-            pupils = sum(len(call["pupils"]) for call in run["calls"])
-            seats = min(limits.seats, self._seats.get(run.get("kind", -1), limits.seats))
-            if pupils > seats:
-                self._break("seats", run, run=run["id"], pupils=pupils, seats=seats)
             longest = limits.ride[self._schools[run["school"]].level]
             if run["longest_ride"] > longest:
                 minutes = math.ceil(run["longest_ride"] / 60)
                 self._break("ride", run, run=run["id"], minutes=minutes, longest=longest // 60)
         self._check_links()
         return self._broken
+
+    def _check_seats(self, runs: Sequence[Mapping[str, Any]], riders: Mapping[str, Rider]) -> None:
+        """Say when more are aboard at once, on any day, than the vehicle of runs that are driven together has room."""
+        kind: Mapping[str, Any] = {}
+        if 0 <= (number := runs[0].get("kind", -1)) < len(self._fleet):
+            kind = self._fleet[number]
+        room = min(self._book.limits.seats, kind.get("seats", self._book.limits.seats))
+        halts = []
+        for run in runs:
+            halts += [(call["at"], 1, [(run, one) for one in call["pupils"]]) for call in run["calls"]]
+            halts.append((run["at"], -1, [(run, one) for one in _list_aboard(run)]))
+        taken = np.zeros((CELLS, 2), np.int32)
+        seats = chairs = 0
+        # homewards everybody gets on at the schools and off at the halts: the same in reversed time
+        for _, sign, some in sorted(halts, key=lambda one: one[:2], reverse=not self._forwards):
+            taken += sign * fill([need for run, one in some if (need := self._find_need(run, one, riders))])
+            seats = max(seats, int((taken[:, 0] + kind.get("seats_per_wheelchair", 0) * taken[:, 1]).max()))
+            chairs = max(chairs, int(taken[:, 1].max()))
+        run = runs[0]
+        if seats > room:
+            self._break("seats", run, run=run["id"], pupils=seats, seats=room)
+        if chairs > kind.get("wheelchairs", 0):
+            self._break("seats", run, "chairs", run=run["id"], pupils=chairs, places=kind.get("wheelchairs", 0))
+
+    def _find_need(self, run: Mapping[str, Any], pupil: str, riders: Mapping[str, Rider]) -> Need | None:
+        """Return what a pupil takes up; None of one who left the register meanwhile."""
+        key, _, number = pupil.partition("/")
+        rider = riders.get(key)
+        home = next((one for one in rider.homes if one.number == int(number)), None) if rider else None
+        if rider is None or home is None:
+            return None
+        days = find_days(
+            (home.weekdays, home.weeks),
+            self._session["weekdays"],
+            inward=self._forwards,
+            boarding=rider.boarding,
+            riders=run["riders"],
+        )
+        return Need(days, "wheelchair" in rider.needs, "escort" in rider.needs)
 
     def _check_links(self) -> None:
         by_vehicle: dict[int, list[dict[str, Any]]] = defaultdict(list)
@@ -266,11 +349,15 @@ class _Session:
         last = run["calls"][-1]
         return float(run["bell"]), last["at"] + self._halt(len(last["pupils"]))
 
-    def _break(self, kind: str, about: Mapping[str, Any], **values: object) -> None:
-        self._broken.append(Break(kind, self._name, about["id"], *say(f"break_{kind}", **values)))
+    def _break(self, kind: str, about: Mapping[str, Any], sentence: str | None = None, **values: object) -> None:
+        self._broken.append(Break(kind, self._name, about["id"], *say(f"break_{sentence or kind}", **values)))
 
     def _label(self, stop: str) -> str:
         return f"{self._stops[stop].name} ({stop})" if stop in self._stops else stop
 
     def _school(self, run: Mapping[str, Any]) -> str:
         return self._schools[run["school"]].name
+
+
+def _list_aboard(run: Mapping[str, Any]) -> list[str]:
+    return [pupil for call in run["calls"] for pupil in call["pupils"]]

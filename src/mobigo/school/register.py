@@ -345,6 +345,19 @@ class Pupil:
         str | None, Column(cells.PHONE, "Téléphone", "tel", "portable", "tel portable", "phone", personal=True)
     ] = None
     email: Annotated[str | None, Column(cells.EMAIL, "Courriel", "mail", "e-mail", "email", personal=True)] = None
+    second_contact: Annotated[
+        str | None, Column(cells.text(100), "Responsable domicile 2", "second contact", personal=True)
+    ] = None
+    second_phone: Annotated[
+        str | None, Column(cells.PHONE, "Téléphone domicile 2", "tel domicile 2", "second phone", personal=True)
+    ] = None
+    second_email: Annotated[
+        str | None, Column(cells.EMAIL, "Courriel domicile 2", "mail domicile 2", "second email", personal=True)
+    ] = None
+    messages: Annotated[
+        bool, Column(cells.YES_NO, "Messages", "accepte les messages", "messages acceptés", personal=True)
+    ] = True
+    """Whether the family wants to be written to when stops or times change."""
 
 
 @dataclass(frozen=True)

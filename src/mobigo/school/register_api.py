@@ -568,6 +568,42 @@ class HomeAnswer(BaseModel):
     weeks: Literal["all", "even", "odd"] | None
 
 
+class AccessRow(BaseModel):
+    """Somebody saw or took away personal data."""
+
+    id: int
+    at: datetime
+    by: str
+    role: str
+    what: str
+    year: str | None
+    pupil: str | None = Field(description="Key; null: many")
+    rows: int
+
+
+class PlacedAnswer(BaseModel):
+    """A halt of a pupil in a plan."""
+
+    scenario: str = Field(description="Its name")
+    plan: int
+    session: str
+    run: str
+    home: int
+    stop: str
+    at: str = Field(examples=["07:32"])
+
+
+class ToldAnswer(BaseModel):
+    """A message about a pupil."""
+
+    at: datetime
+    channel: str
+    recipient: str | None
+    subject: str | None
+    body: str | None
+    state: str
+
+
 class PupilAnswer(BaseModel):
     """Everything that is kept about a pupil."""
 
@@ -585,21 +621,15 @@ class PupilAnswer(BaseModel):
     contact: str | None
     phone: str | None
     email: str | None
+    second_contact: str | None = Field(description="Of the other home, who is told of it alone")
+    second_phone: str | None
+    second_email: str | None
+    messages: bool = Field(description="Whether the family wants to be written to when stops or times change")
     requests: list[dict[str, Any]]
     seats: list[dict[str, Any]]
-
-
-class AccessRow(BaseModel):
-    """Somebody saw or took away personal data."""
-
-    id: int
-    at: datetime
-    by: str
-    role: str
-    what: str
-    year: str | None
-    pupil: str | None = Field(description="Key; null: many")
-    rows: int
+    plans: list[PlacedAnswer] = Field(description="Where scenarios put the pupil")
+    told: list[ToldAnswer] = Field(description="What was written to the family; forgotten after 30 days")
+    accesses: list[AccessRow] = Field(description="Who looked at the pupil alone, or decided something about them")
 
 
 class AccessesAnswer(BaseModel):
@@ -618,8 +648,15 @@ def get_school_pupil(*, session: Database, now: Now, person: Trusted, year: Year
     if any(found[f"second_{one}"] is not None for one in HomeAnswer.model_fields):
         homes.append(HomeAnswer(**{one: shown[f"second_{one}"] for one in HomeAnswer.model_fields}))
     about = {one: [_as_json(SHEETS[one], row) for row in found[one]] for one in ("requests", "seats")}
-    rest = {one: shown[one] for one in PupilAnswer.model_fields if one not in {"homes", *about}}
-    return PupilAnswer(**rest, homes=homes, **about)
+    rest = {one: shown[one] for one in PupilAnswer.model_fields if one in PUPILS.columns or one == "key"}
+    placed = [PlacedAnswer(**one._asdict()) for one in found["plans"]]
+    told = [ToldAnswer(at=one.created_at, **{name: getattr(one, name) for name in TOLD}) for one in found["told"]]
+    accesses = [AccessRow(**asdict(one)) for one in found["accesses"]]
+    return PupilAnswer(**rest, homes=homes, **about, plans=placed, told=told, accesses=accesses)
+
+
+TOLD = ("channel", "recipient", "subject", "body", "state")
+"""Of a message, what its family knows."""
 
 
 @router.delete("/years/{year}/pupils/{key}", status_code=204, responses=problems(401, 403, 404, 422))

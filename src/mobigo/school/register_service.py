@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from mobigo.kit.errors import Conflict, InvalidInput, NotFound, Refused
 from mobigo.kit.geo import Point
+from mobigo.messages import store as outbox
 from mobigo.school import register_store as store
 from mobigo.school import scenario_store
 from mobigo.school.eligibility import Case, Standing, judge
@@ -35,6 +36,8 @@ KEPT = timedelta(days=92)
 """After a school year its pupils stay for appeals, then they are forgotten."""
 LOG_KEPT = timedelta(days=366)
 """Who saw personal data stays known."""
+MOST_ACCESSES = 1_000
+"""Of one pupil, that are told."""
 YEAR = r"^(19|20)[0-9]{2}-(19|20)[0-9]{2}$"
 
 
@@ -403,7 +406,8 @@ def show_pupil(connection: psycopg.Connection[Any], year: str, key: str, actor: 
     Returns
     -------
     dict
-        Fields of `register.Pupil` with ``key``, ``requests`` and ``seats``.
+        Fields of `register.Pupil` with ``key``, ``requests`` and ``seats``; ``plans`` (`scenario_store.Placed`),
+        ``told`` (messages to the family) and ``accesses``.
 
     Raises
     ------
@@ -419,7 +423,13 @@ def show_pupil(connection: psycopg.Connection[Any], year: str, key: str, actor: 
         one: [row for row in store.list_rows(connection, year, SHEETS[one]) if row["pupil"] == key]
         for one in ("requests", "seats")
     }
-    return {**found[0], **about}
+    return {
+        **found[0],
+        **about,
+        "plans": scenario_store.list_placed(connection, year, key),
+        "told": outbox.list_messages(connection, about=f"school:{key}"),
+        "accesses": store.list_accesses(connection, None, MOST_ACCESSES, pupil=key),
+    }
 
 
 def show_people(connection: psycopg.Connection[Any], year: str, what: str, actor: Actor) -> list[dict[str, Any]]:
@@ -445,6 +455,7 @@ def erase_pupil(connection: psycopg.Connection[Any], year: str, key: str, actor:
     """
     get_year(connection, year)
     scenario_store.forget_pupil(connection, year, key)
+    outbox.forget_about(connection, f"school:{key}", actor.now)
     if not store.erase_pupil(connection, year, key):
         raise _no_pupil(key)
     _log(connection, actor, "erased", year, pupil=key)

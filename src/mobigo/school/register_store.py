@@ -268,10 +268,19 @@ def _upsert(
 def remove_rows(connection: psycopg.Connection[Any], year: str, sheet: Sheet, keys: Iterable[Sequence[Any]]) -> None:
     """Remove rows by what identifies them; pupils by number, with all that is about them."""
     if sheet is PUPILS:
+        numbers = [key[0] for key in keys]
+        for table, column in (("school_call", "stop"), ("school_stop", "id")):  # where they were fetched goes too
+            connection.execute(
+                sql.SQL(
+                    "DELETE FROM {0} USING school_person AS person WHERE {0}.year = %s AND person.year = {0}.year"
+                    " AND person.number = ANY(%s) AND starts_with({0}.{1}, %s || person.pupil || '-')"
+                ).format(sql.Identifier(table), sql.Identifier(column)),
+                [year, numbers, DOOR],
+            )
         connection.execute(
             "DELETE FROM school_pupil USING school_person AS person WHERE school_pupil.year = %s"
             " AND person.year = school_pupil.year AND person.pupil = school_pupil.key AND person.number = ANY(%s)",
-            [year, [key[0] for key in keys]],
+            [year, numbers],
         )
         return
     statement = sql.SQL("DELETE FROM {} WHERE year = %s AND {}").format(
@@ -439,12 +448,14 @@ def note_access(connection: psycopg.Connection[Any], access: Access) -> None:
     )
 
 
-def list_accesses(connection: psycopg.Connection[Any], before: int | None, limit: int) -> list[Access]:
-    """List who saw or took away personal data, latest first, from before a number."""
+def list_accesses(
+    connection: psycopg.Connection[Any], before: int | None, limit: int, *, pupil: str | None = None
+) -> list[Access]:
+    """List who saw or took away personal data, latest first, from before a number; of one pupil alone, by key."""
     rows = connection.execute(
-        "SELECT id, at, by, role, what, year, pupil, rows FROM school_access WHERE %s::bigint IS NULL OR id < %s"
-        " ORDER BY id DESC LIMIT %s",
-        [before, before, limit],
+        "SELECT id, at, by, role, what, year, pupil, rows FROM school_access WHERE (%s::bigint IS NULL OR id < %s)"
+        " AND (%s::text IS NULL OR pupil = %s) ORDER BY id DESC LIMIT %s",
+        [before, before, pupil, pupil, limit],
     ).fetchall()
     return [Access(*row) for row in rows]
 

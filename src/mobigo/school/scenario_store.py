@@ -14,12 +14,13 @@ from __future__ import annotations
 import threading
 from collections import OrderedDict
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from psycopg.rows import class_row
 from psycopg.types.json import Jsonb
 
 from mobigo.kit.errors import Conflict, NotFound
+from mobigo.school.cells import write_clock
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -328,6 +329,39 @@ def fail_plan(connection: Connection[Any], id_: int, problem: str, at: datetime)
         " WHERE id = %s AND state IN ('waiting', 'running')",
         [problem, at, id_],
     )
+
+
+class Placed(NamedTuple):
+    """A halt of a pupil in a plan."""
+
+    scenario: str
+    """Its name."""
+    plan: int
+    session: str
+    run: str
+    home: int
+    stop: str
+    at: str
+    """As people write it."""
+
+
+def list_placed(connection: Connection[Any], year: str, key: str) -> list[Placed]:
+    """List where plans of a year put a pupil, latest plan first."""
+    rows = connection.execute(
+        "SELECT scenario.name, plan.id, plan.document FROM school_plan AS plan JOIN school_scenario AS scenario"
+        " ON scenario.id = plan.scenario WHERE scenario.year = %s AND plan.document::text LIKE %s"
+        " ORDER BY plan.id DESC",
+        [year, f"%{key}%"],
+    )
+    return [
+        Placed(name, plan, session["name"], run["id"], int(home), call["stop"], write_clock(call["at"] // 60 * 60))
+        for name, plan, document in rows
+        for session in document["sessions"]
+        for run in [*session["runs"], *session.get("kept", ())]
+        for call in run["calls"]
+        for pupil, _, home in (one.partition("/") for one in call["pupils"])
+        if pupil == key
+    ]
 
 
 # ── forgetting ────────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -1,11 +1,13 @@
 """What staff do with scenarios: make, copy, change, take back, plan, compare, approve, publish, withdraw.
 
 A scenario's register is the year's of the moment in which it is planned. Publishing puts the plan's circuits in the
-place of those that are not locked, in one transaction, and keeps what it replaced, so that withdrawing puts it back.
+place of those that are not locked, in one transaction, and keeps what it replaced, so that withdrawing puts it back;
+what staff changed meanwhile stays as they left it.
 """
 
 from __future__ import annotations
 
+import json
 import math
 import secrets
 import time
@@ -15,7 +17,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from mobigo.kit.errors import Conflict, InvalidInput
 from mobigo.school import register_store, scenario_store
 from mobigo.school.adopting import adopt
-from mobigo.school.book import change, read_book, read_frame, ring
+from mobigo.school.book import change, read_book, read_frame, read_riders, ring
 from mobigo.school.comparing import compare
 from mobigo.school.demand import MORNING
 from mobigo.school.fleet import choose_vehicles, is_priced, list_models
@@ -24,6 +26,7 @@ from mobigo.school.register import DOOR, SHEETS, Stop
 from mobigo.school.relinking import Relinked, relink
 from mobigo.school.roads import open_roads
 from mobigo.school.scenario_store import Scenario
+from mobigo.school.sentences import Said, say
 from mobigo.school.today import tell_today
 from mobigo.school.yearplan import Effort, Told, list_doors, plan_year
 
@@ -259,7 +262,13 @@ def check_changes(connection: Connection[Any], plan: int, changes: Sequence[Mapp
     planned = ring(change(read_frame(connection, scenario.year, pupils), made_with), document)
     after = change(planned, changes)
     roads = bench.roads.find(connection)
-    runs, breaks = recheck(planned, after, document, roads.drives)
+    runs, breaks = recheck(
+        planned,
+        after,
+        document,
+        roads.drives,
+        lambda keys: {one.key: one for one in read_riders(connection, scenario.year, keys)},
+    )
     return Tried(runs, breaks, relink(after, document, runs, breaks, roads.drives))
 
 
@@ -367,37 +376,161 @@ def publish(connection: Connection[Any], id_: str, actor: Actor) -> Scenario:
     before["vehicles"] = [row for row in before["vehicles"] if row["id"] in changed]
     document = scenario_store.get_document(connection, found.plan)
     book = ring(change(read_book(connection, found.year), changes), document)
-    _write_changed(connection, found.year, before, book)
-    _replace(connection, found.year, before, _write_circuits(document, book))
-    scenario_store.set_state(connection, id_, "published", found.plan, before)
+    written = _write_changed(connection, found.year, before, book)
+    _replace(connection, found.year, before, _write_circuits(document, book), book)
+    scenario_store.set_state(connection, id_, "published", found.plan, {**before, "written": written})
     scenario_store.note(connection, id_, actor.now, actor.user, "published", plan=found.plan)
     return scenario_store.get_scenario(connection, id_)
 
 
 def withdraw(connection: Connection[Any], id_: str, actor: Actor) -> Scenario:
-    """Put back what publishing replaced.
+    """Put back what publishing replaced; see `preview_withdrawal` for what was changed since.
 
     Raises
     ------
     Conflict
-        ``not_published``.
+        ``not_published``; ``withdrawal_dangles``: circuits of before name what is not in the register any more.
     """
+    found = _lock_published(connection, id_)
+    register_store.lock_year(connection, found.year)
+    now, wanted, told = _plan_withdrawal(connection, found)
+    for name in ("stops", "bells", "vehicles", *REPLACED):
+        _put(connection, found.year, name, now[name], wanted[name])
+    dangling = register_store.list_dangling(connection, found.year)
+    if dangling:
+        sheet, field, named = dangling[0]
+        raise Conflict(
+            f"{sheet.titles[0]} of before name {sheet.columns[field].titles[0]} {named}, which was removed since; add"
+            " it again, then withdraw",
+            code="withdrawal_dangles",
+        )
+    scenario_store.set_state(connection, id_, "withdrawn", found.plan)
+    counts = {**{f"kept_{name}": len(some) for name, some in told.kept.items()}, "lost": told.lost}
+    scenario_store.note(connection, id_, actor.now, actor.user, "withdrawn", **counts)
+    return scenario_store.get_scenario(connection, id_)
+
+
+class Withdrawal(NamedTuple):
+    """What withdrawing does with that which was changed since publishing."""
+
+    kept: dict[str, list[str]]
+    """Of the lists ``bells`` (schools), ``stops`` and ``vehicles``: what stays as it is now."""
+    lost: int
+    """Halts and seats of published runs that were changed, and go with their runs."""
+    unseated: int
+    """Pupils who gave their seats back, or left: they get none of before."""
+
+    def say(self) -> list[Said]:
+        """Say it, a sentence each."""
+        return [
+            *(
+                say(f"withdraw_kept_{name}", n=len(some), names=", ".join(some))
+                for name, some in self.kept.items()
+                if some
+            ),
+            *([say("withdraw_lost", n=self.lost)] if self.lost else ()),
+            *([say("withdraw_unseated", n=self.unseated)] if self.unseated else ()),
+        ]
+
+
+def preview_withdrawal(connection: Connection[Any], id_: str) -> Withdrawal:
+    """Tell what withdrawing a published scenario would not put back, or take away; nothing is changed."""
+    return _plan_withdrawal(connection, _lock_published(connection, id_))[2]
+
+
+Lists = dict[str, list[dict[str, Any]]]
+
+
+def _plan_withdrawal(connection: Connection[Any], found: Scenario) -> tuple[Lists, Lists, Withdrawal]:
+    """Return the lists as they are, as they are to be, and what is to be said of it."""
+    former = scenario_store.get_replaced(connection, found.id)
+    now: Lists = {
+        name: register_store.list_rows(connection, found.year, SHEETS[name]) for name in (*LISTED, "vehicles")
+    }
+    written = former.get("written", {})
+    wanted: Lists = {}
+    kept: dict[str, list[str]] = {}
+    wanted["bells"], kept["bells"] = _merge(now, former, written, "bells", ("school", "trip", "riders"))
+    wanted["stops"], kept["stops"] = _merge(now, former, written, "stops", ("id",))
+    wanted["vehicles"], kept["vehicles"] = _merge(now, former, written, "vehicles", ("id",))
+    named = {row["stop"] for name in ("calls", "seats") for row in former[name]}
+    there = {row["id"] for row in wanted["stops"]}
+    wanted["stops"] += [row for row in former["stops"] if row["id"] in named - there]
+    vehicles, lots = ({row["id"] for row in some} for some in (now["vehicles"], _list_lots(connection, found.year)))
+    wanted["circuits"] = [
+        {
+            **row,
+            "vehicle": row["vehicle"] if row["vehicle"] in vehicles else None,
+            "lot": row["lot"] if row["lot"] in lots else None,
+        }
+        for row in former["circuits"]
+    ]
+    wanted["runs"], wanted["calls"] = former["runs"], former["calls"]
+    document = scenario_store.get_document(connection, found.plan or 0)
+    ran = {run["id"] for session in document["sessions"] for run in session["runs"]}
+    seats, calls = _list_seats(document), _list_calls(document)
+    sat = {pupil for pupil, *_ in seats}
+    gone = sat - {row["pupil"] for row in now["seats"]}
+    keys = {row["key"] for row in register_store.list_rows(connection, found.year, SHEETS["pupils"])}
+    wanted["seats"] = [row for row in former["seats"] if row["pupil"] in keys - gone]
+    seated = {(row["pupil"], row["run"], row["home"], row["stop"]) for row in now["seats"] if row["run"] in ran}
+    halts = {
+        (row["run"], row["position"], row["at"], row["stop"], row["school"])
+        for row in now["calls"]
+        if row["run"] in ran
+    }
+    changed = {one[:3] for one in seated ^ seats if one[0] not in gone}
+    lost = len(changed) + len({one[:2] for one in halts ^ calls})
+    return now, wanted, Withdrawal(kept, lost, len({row["pupil"] for row in former["seats"]} - keys) + len(gone & keys))
+
+
+LISTED = (*REPLACED, "bells", "stops")
+
+
+def _list_lots(connection: Connection[Any], year: str) -> list[dict[str, Any]]:
+    return register_store.list_rows(connection, year, SHEETS["lots"])
+
+
+def _merge(
+    now: Lists, former: Mapping[str, Any], written: Mapping[str, Any], name: str, by: tuple[str, ...]
+) -> tuple[list[dict[str, Any]], list[str]]:
+    """Put rows back that are as publishing left them; return all, and the first field of those that are otherwise.
+
+    Rows that publishing did not touch stay as they are; doors of pupils that it added go.
+    """
+
+    def sort(rows: Sequence[dict[str, Any]]) -> dict[tuple[Any, ...], list[dict[str, Any]]]:
+        found: dict[tuple[Any, ...], list[dict[str, Any]]] = {}
+        for row in rows:
+            found.setdefault(tuple(row[one] for one in by), []).append(row)
+        return found
+
+    mine, before = sort(now[name]), sort(former.get(name, ()))
+    # a publication of before this was noted touched all that it replaced
+    after = sort(written[name]) if name in written else {key: mine[key] for key in mine if key in before}
+    rows: list[dict[str, Any]] = []
+    kept: list[str] = []
+    for key in {**mine, **after}:
+        if key not in after:
+            rows += [row for row in mine[key] if not str(key[0]).startswith(DOOR)]
+        elif _plain(mine.get(key, [])) == _plain(after[key]):
+            rows += before.get(key, [])
+        else:
+            rows += mine.get(key, [])
+            kept.append(str(key[0]))
+    return rows, sorted(set(kept))
+
+
+def _plain(rows: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Return rows so that they compare as what was kept of them does."""
+    return sorted(json.dumps(row, sort_keys=True) for row in rows)
+
+
+def _lock_published(connection: Connection[Any], id_: str) -> Scenario:
     found = scenario_store.get_scenario(connection, id_, lock=True)
     if found.state != "published":
         raise Conflict(f"scenario {found.name!r} is {found.state}, not published", code="not_published")
-    register_store.lock_year(connection, found.year)
-    former = scenario_store.get_replaced(connection, id_)
-    now = {name: register_store.list_rows(connection, found.year, SHEETS[name]) for name in former}
-    # what came into the register since stays: publishing added no stops but doors, and no vehicles
-    known = {row["id"] for row in former["stops"]}
-    former["stops"] += [row for row in now["stops"] if row["id"] not in known and not row["id"].startswith(DOOR)]
-    for name in ("stops", "bells", *REPLACED):
-        _put(connection, found.year, name, now[name], former[name])
-    there = {row["id"] for row in now.get("vehicles", ())}
-    _put(connection, found.year, "vehicles", [], [row for row in former.get("vehicles", ()) if row["id"] in there])
-    scenario_store.set_state(connection, id_, "withdrawn", found.plan)
-    scenario_store.note(connection, id_, actor.now, actor.user, "withdrawn")
-    return scenario_store.get_scenario(connection, id_)
+    return found
 
 
 def _lock_draft(connection: Connection[Any], id_: str) -> Scenario:
@@ -427,14 +560,14 @@ def _write_circuits(document: Mapping[str, Any], book: Book) -> dict[str, list[d
                     "riders": run["riders"],
                 }
             )
-            halts = [{"at": call["at"], "stop": call["stop"], "school": None} for call in run["calls"]]
-            school = {"at": run["at"], "stop": None, "school": run["school"]}
-            way = [*halts, school] if session["way"] == MORNING else [school, *halts]
-            rows["calls"] += [{"run": run["id"], "position": n, **call} for n, call in enumerate(way, 1)]
-            for call in run["calls"]:
-                for rider in call["pupils"]:
-                    pupil, _, home = rider.partition("/")
-                    rows["seats"].append({"pupil": pupil, "run": run["id"], "stop": call["stop"], "home": int(home)})
+    rows["calls"] = [
+        {"run": run, "position": position, "at": at, "stop": stop, "school": school}
+        for run, position, at, stop, school in sorted(_list_calls(document), key=lambda one: one[:2])
+    ]
+    rows["seats"] = [
+        {"pupil": pupil, "run": run, "stop": stop, "home": home}
+        for pupil, run, home, stop in sorted(_list_seats(document))
+    ]
     vehicles = choose_vehicles(document, book)
     rows["circuits"] = [
         {
@@ -449,6 +582,29 @@ def _write_circuits(document: Mapping[str, Any], book: Book) -> dict[str, list[d
     return rows
 
 
+def _list_calls(document: Mapping[str, Any]) -> set[tuple[str, int, int, str | None, str | None]]:
+    """List the halts of a plan's runs: run, position, time, stop, school."""
+    found = set()
+    for session in document["sessions"]:
+        for run in session["runs"]:
+            halts = [(call["at"], call["stop"], None) for call in run["calls"]]
+            school = (run["at"], None, run["school"])
+            way = [*halts, school] if session["way"] == MORNING else [school, *halts]
+            found |= {(run["id"], n, *call) for n, call in enumerate(way, 1)}
+    return found
+
+
+def _list_seats(document: Mapping[str, Any]) -> set[tuple[str, str, int, str]]:
+    """List who rides on a plan's runs: pupil, run, home, stop."""
+    return {
+        (pupil, run["id"], int(home), call["stop"])
+        for session in document["sessions"]
+        for run in session["runs"]
+        for call in run["calls"]
+        for pupil, _, home in (rider.partition("/") for rider in call["pupils"])
+    }
+
+
 def _free_name(number: int, taken: set[str]) -> str:
     name = f"C{number:03}"
     while name in taken:
@@ -458,13 +614,17 @@ def _free_name(number: int, taken: set[str]) -> str:
 
 
 def _replace(
-    connection: Connection[Any], year: str, before: Mapping[str, Any], written: Mapping[str, list[dict[str, Any]]]
+    connection: Connection[Any],
+    year: str,
+    before: Mapping[str, Any],
+    written: Mapping[str, list[dict[str, Any]]],
+    book: Book,
 ) -> None:
-    """Write a plan's rows, and remove those of former circuits that are not locked."""
-    locked = {row["id"] for row in before["circuits"] if row["locked"]}
+    """Write a plan's rows, and remove those of former circuits that its scenario has not locked."""
+    locked = {circuit.id for circuit in book.circuits if circuit.locked}
     runs = {row["id"] for row in before["runs"] if row["circuit"] in locked}
     stays = {
-        "circuits": [row for row in before["circuits"] if row["id"] in locked],
+        "circuits": [{**row, "locked": True} for row in before["circuits"] if row["id"] in locked],
         "runs": [row for row in before["runs"] if row["id"] in runs],
         "calls": [row for row in before["calls"] if row["run"] in runs],
         "seats": [row for row in before["seats"] if row["run"] in runs],
@@ -479,13 +639,14 @@ def _replace(
         _put(connection, year, name, before[name], [*stays[name], *written[name]])
 
 
-def _write_changed(connection: Connection[Any], year: str, before: Mapping[str, Any], book: Book) -> None:
+def _write_changed(connection: Connection[Any], year: str, before: Mapping[str, Any], book: Book) -> Lists:
     """Write bells, vehicles and stops as the scenario has them, and the doors of pupils as stops that are shut.
 
-    A vehicle that the scenario does not use stays in the register.
+    A vehicle that the scenario does not use stays in the register. Returned is what is otherwise now.
     """
     used = {one.id: asdict(one) for one in book.vehicles}
-    _put(connection, year, "vehicles", before["vehicles"], [used.get(row["id"], row) for row in before["vehicles"]])
+    vehicles = [used.get(row["id"], row) for row in before["vehicles"]]
+    _put(connection, year, "vehicles", before["vehicles"], vehicles)
     bells = [asdict(one) for one in book.bells]
     doors = [
         {**asdict(Stop(id_, "Domicile", point.lat, point.lon)), "open": False}
@@ -495,6 +656,12 @@ def _write_changed(connection: Connection[Any], year: str, before: Mapping[str, 
     own = {one["id"] for one in doors}
     stops = [asdict(one) for one in book.stops if one.id not in own]
     _put(connection, year, "stops", before["stops"], [*stops, *doors])
+    former = {row["id"]: row for row in before["stops"]}
+    return {
+        "vehicles": vehicles,
+        "bells": bells,
+        "stops": [row for row in stops if _plain([row]) != _plain([former[row["id"]]])],
+    }
 
 
 def _put(

@@ -14,9 +14,10 @@ from mobigo.jobs.queue import enqueue
 from mobigo.jobs.schedule import LONG
 from mobigo.kit.problems import problems
 from mobigo.kit.requests import Now
-from mobigo.school import register_service, scenario_store, scenarios
+from mobigo.school import register_service, register_store, scenario_store, scenarios
 from mobigo.school.cells import ENGLISH_DAYS
 from mobigo.school.families import tell_families
+from mobigo.school.register import SHEETS
 from mobigo.school.register_service import Actor
 from mobigo.school.scenario_store import Planned, Scenario
 from mobigo.school.yearplan import Effort
@@ -258,7 +259,7 @@ class CheckBody(BaseModel):
 class BreakAnswer(BaseModel):
     """Something that would not hold any more."""
 
-    kind: Literal["seats", "ride", "link", "stop_closed", "no_run", "unreached"]
+    kind: Literal["seats", "ride", "link", "stop_closed", "no_run", "unreached", "locked", "lock"]
     session: str
     run: str
     text: str
@@ -281,6 +282,22 @@ class CheckAnswer(BaseModel):
     runs: list[dict[str, Any]] = Field(description="Those that change, with their new times")
     breaks: list[BreakAnswer] = Field(description="While every run keeps its vehicle")
     relinked: list[RelinkedAnswer]
+
+
+class SentenceAnswer(BaseModel):
+    """Something to know, in both languages."""
+
+    text: str
+    text_fr: str
+
+
+class WithdrawalAnswer(BaseModel):
+    """What withdrawing would not put back as it was, or take away, of what was changed since publishing."""
+
+    kept: dict[str, list[str]] = Field(description="By list (bells by school, stops, vehicles): stays as it is now")
+    lost: int = Field(description="Halts and seats of published runs that were changed by hand, and go with their runs")
+    unseated: int = Field(description="Pupils who left or gave their seats back, and get none again")
+    sentences: list[SentenceAnswer]
 
 
 class ComparisonAnswer(BaseModel):
@@ -421,6 +438,14 @@ def compare_school_scenarios(
     return ComparisonAnswer(**scenarios.compare_scenarios(driver(session), before, after))
 
 
+@router.get("/scenarios/{scenario}/withdrawal", responses=problems(401, 403, 404, 409, 422))
+def preview_school_withdrawal(*, session: Database, person: Staff, scenario: ScenarioId) -> WithdrawalAnswer:  # noqa: ARG001
+    """Tell what withdrawing a published scenario would do with what was changed since; nothing is changed."""
+    found = scenarios.preview_withdrawal(driver(session), scenario)
+    sentences = [SentenceAnswer(text=one.en, text_fr=one.fr) for one in found.say()]
+    return WithdrawalAnswer(kept=found.kept, lost=found.lost, unseated=found.unseated, sentences=sentences)
+
+
 @router.post("/scenarios/{scenario}/{step}", responses=problems(400, 401, 403, 404, 409, 422))
 def decide_school_scenario(
     *,
@@ -429,7 +454,9 @@ def decide_school_scenario(
     person: Staff,
     scenario: ScenarioId,
     step: Literal["approve", "reopen", "publish", "withdraw"],
-    tell: Annotated[bool, Query(description="Write to families whose stops or times change; of publishing")] = False,
+    tell: Annotated[
+        bool, Query(description="Write to families whose stops or times change; of publishing and withdrawing")
+    ] = False,
 ) -> DecisionAnswer:
     """Approve a planned draft, reopen it, publish its circuits into the register, or withdraw them again."""
     decide = {
@@ -439,11 +466,17 @@ def decide_school_scenario(
         "withdraw": scenarios.withdraw,
     }[step]
     connection = driver(session)
+    year = scenario_store.get_scenario(connection, scenario).year
+    tell = tell and step in {"publish", "withdraw"}
+    before = {
+        name: register_store.list_rows(connection, year, SHEETS[name]) if tell else []
+        for name in ("calls", "runs", "seats", "stops")
+    }
     decided = decide(connection, scenario, _actor(person, now))
     told = 0
-    if tell and step == "publish":
-        before = scenario_store.get_replaced(connection, scenario)
-        told = tell_families(session, decided.year, before=before, about=f"school-plan:{decided.plan}", now=now)
+    if tell:
+        about = f"school-plan:{decided.plan}:{step}:{now.isoformat()}"  # published again, it is told again
+        told = tell_families(session, year, before=before, about=about, now=now)
     return DecisionAnswer(**asdict(decided), told=told)
 
 

@@ -162,6 +162,7 @@ CODES = {
     "name_taken": 409,
     "not_a_draft": 409,
     "plan_breaks": 409,
+    "withdrawal_dangles": 409,
     "plan_outdated": 409,
     "not_approved": 409,
     "other_published": 409,
