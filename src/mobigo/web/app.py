@@ -31,6 +31,7 @@ from mobigo.carpool import (
 )
 from mobigo.carpool.supply import Cars
 from mobigo.db.engine import POOL_SIZE
+from mobigo.facades.mcp import api as mcp_api
 from mobigo.fares import catalogue_api as fares_api
 from mobigo.journeys import api as journeys_api
 from mobigo.journeys import follow_api, legs_api, nearby_api, price_api, reach_api
@@ -218,6 +219,7 @@ def create_app(
         opendata_api,
         usage_api,
         drafts_api,
+        mcp_api,
         tickets_devices_api,
         tickets_api,
         accounts_api,
