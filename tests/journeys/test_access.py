@@ -24,6 +24,7 @@ from mobigo.kit.errors import NotFound
 from mobigo.osm.load import load_osm
 from mobigo.parking.service import load_places
 from mobigo.sharing import service as sharing
+from mobigo.sharing.model import FormFactor, Propulsion
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -316,12 +317,188 @@ def test_a_bicycle_that_stands_in_the_street_is_left_beside_the_stop_where_that_
         geofencing_zones={"geofencing_zones": {"type": "FeatureCollection", "features": [forbidden]}},
     )
     there = poll(wheels, tmp_path / "gbfs")
-    # 120 m on foot, a minute, 880 m, half a minute; around Amont none may be left
+    # 120 m on foot, a minute, 880 m, half a minute; around Amont none may be left: back at the road's end, 405 m walked
     found = there.seconds(at(0), How.SHARED_BICYCLE)
-    assert found == {"pont": pytest.approx(100 + 60 + 200 + 30 + 4.2, abs=2)}
+    assert found == {
+        "pont": pytest.approx(100 + 60 + 200 + 30 + 4.2, abs=2),
+        "amont": pytest.approx(100 + 60 + 27.3 + 30 + 337.5, abs=3),
+    }
     walk, ride = there.reach(at(0), How.SHARED_BICYCLE).legs(there.stop("pont"), int(NOW.timestamp()), there.network)
     assert (walk.metres, ride.metres) == (pytest.approx(120, abs=2), pytest.approx(885, abs=2))
     assert there.seconds(at(0), How.SHARED_BICYCLE, at=NOW + timedelta(hours=2)) == {}
+
+
+# --------------------------------------------------------------------------------------------- vehicles of all kinds
+
+TYPES = {
+    "vehicle_types": [
+        {"vehicle_type_id": "s", "form_factor": "scooter", "propulsion_type": "electric", "name": "Trott",
+         "return_constraint": "free_floating", "default_pricing_plan_id": "p"},
+        {"vehicle_type_id": "b", "form_factor": "bicycle", "propulsion_type": "human",
+         "return_constraint": "any_station"},
+        {"vehicle_type_id": "c", "form_factor": "car", "propulsion_type": "combustion", "return_constraint": "hybrid"},
+        {"vehicle_type_id": "r", "form_factor": "car", "propulsion_type": "electric",
+         "return_constraint": "roundtrip_station"},
+    ]
+}  # fmt: skip
+PLANS = {
+    "plans": [
+        {"plan_id": "p", "name": "Trott", "description": "1 € et 0,20 €/min", "currency": "EUR", "price": 1,
+         "is_taxable": False, "per_min_pricing": [{"start": 0, "rate": 0.2, "interval": 1}]}
+    ]
+}  # fmt: skip
+
+
+def stand(id_: str, x: float, type_: str = "s", **more: Any) -> dict[str, Any]:  # noqa: ANN401  fields of GBFS
+    lon, lat = lonlat(x, 0)
+    one = {"bike_id": id_, "lon": lon, "lat": lat, "is_reserved": False, "is_disabled": False, "vehicle_type_id": type_}
+    return one | more
+
+
+def zone(west: float, east: float, **rule: Any) -> dict[str, Any]:  # noqa: ANN401
+    (a, b), (c, d) = lonlat(west, -100), lonlat(east, 100)
+    ring = [[a, b], [c, b], [c, d], [a, d], [a, b]]
+    return {"geometry": {"type": "Polygon", "coordinates": [ring]}, "properties": {"rules": [rule]}}
+
+
+def offer(
+    wheels: Wheels,
+    folder: Path,
+    vehicles: list[dict[str, Any]],
+    *zones: dict[str, Any],
+    stations: dict[str, tuple[float, int, int]] | None = None,
+    **more: Any,  # noqa: ANN401  documents
+) -> Wheels:
+    """Poll vehicles in the street, and zones; stations lend and take what no document splits by type."""
+    write_gbfs(
+        folder / "gbfs", stations or {}, vehicle_types=TYPES, system_pricing_plans=PLANS,
+        free_bike_status={"bikes": vehicles}, geofencing_zones={"geofencing_zones": {"features": list(zones)}}, **more,
+    )  # fmt: skip
+    return poll(wheels, folder / "gbfs")
+
+
+def test_a_scooter_beside_the_door_is_left_at_the_stop(wheels: Wheels, tmp_path: Path) -> None:
+    uris = {"web": "https://trott.example/7", "ios": "trott://7"}
+    there = offer(wheels, tmp_path, [stand("7", 120, current_range_meters=8000, rental_uris=uris)])
+    assert there.seconds(at(0), How.SHARED_BICYCLE) == {}
+    found = there.reach(at(0), How.SHARED_VEHICLE)
+    walk, ride = found.legs(there.stop("pont"), int(NOW.timestamp()), there.network)
+    assert (walk.mode, ride.mode) == (Mode.WALK, Mode.SHARED_SCOOTER)
+    assert ride.arrival == NOW + timedelta(seconds=there.seconds(at(0), How.SHARED_VEHICLE)["pont"])
+    assert ride.rented is not None
+    assert (ride.rented.vehicle_id, ride.rented.range, ride.rented.at_station) == ("velo:7", 8000, False)
+    assert (ride.rented.vehicle_type, ride.rented.propulsion, ride.co2) == ("Trott", "electric", None)
+    assert ride.rented.uris == {"web": "https://trott.example/7"}
+    assert ride.rented.plan is not None
+    assert ride.rented.plan.estimate == 100 + 4 * 20  # 204 s ridden
+    only = {"form_factors": (FormFactor.CAR,)}, {"propulsions": (Propulsion.HUMAN,)}
+    assert [there.seconds(at(0), How.SHARED_VEHICLE, **one) for one in only] == [{}, {}]
+    fits = {"form_factors": (FormFactor.SCOOTER_STANDING,), "propulsions": (Propulsion.ELECTRIC,)}
+    assert "pont" in there.seconds(at(0), How.SHARED_VEHICLE, **fits)
+
+
+def test_vehicles_of_car_sharing_are_driven_where_cars_are_and_those_that_must_come_back_are_not(
+    wheels: Wheels, tmp_path: Path
+) -> None:
+    # 880 m at 25 km/h
+    there = offer(wheels, tmp_path, [stand("7", 120, "c"), stand("8", 10, "r")])
+    assert there.seconds(at(0), How.SHARED_VEHICLE)["pont"] == pytest.approx(
+        100 + 60 + 880 / 25 * 3.6 + 30 + 4.2, abs=2
+    )
+    (_, ride) = there.reach(at(0), How.SHARED_VEHICLE).legs(there.stop("pont"), 0, there.network)
+    assert (ride.mode, ride.rented and ride.rented.vehicle_id) == (Mode.SHARED_CAR, "velo:7")
+    assert ride.co2 == pytest.approx(217.6 * 0.885, abs=2)
+
+
+def test_where_none_may_be_left_one_walks_on_from_the_corner_before(wheels: Wheels, tmp_path: Path) -> None:
+    # k at 700 m is the last corner before the zone: 580 m ridden, 305 m walked
+    there = offer(wheels, tmp_path, [stand("7", 120)], zone(900, 1100, ride_end_allowed=False))
+    seconds = there.seconds(at(0), How.SHARED_VEHICLE)["pont"]
+    assert seconds == pytest.approx(100 + 60 + 580 / 4.4 + 30 + 305 / 1.2, abs=3)
+    legs = there.reach(at(0), How.SHARED_VEHICLE).legs(there.stop("pont"), int(NOW.timestamp()), there.network)
+    assert [leg.mode for leg in legs] == [Mode.WALK, Mode.SHARED_SCOOTER, Mode.WALK]
+    assert (legs[1].end.name, legs[2].metres) == ("Rue Haute", pytest.approx(305, abs=2))
+    assert legs[2].arrival == NOW + timedelta(seconds=seconds)
+
+
+@pytest.mark.parametrize(
+    ("rule", "expected"),
+    [
+        ({}, 100 + 60 + 200 + 30 + 4.2),
+        ({"vehicle_type_ids": ["b"], "ride_through_allowed": False}, 100 + 60 + 200 + 30 + 4.2),
+        ({"ride_through_allowed": False}, None),  # between Amont and Pont there is no other street
+        # from corner to corner, 300 m, at 10 km/h instead of 15.84
+        ({"maximum_speed_kph": 10}, 100 + 60 + 580 / 4.4 + 108 + 30 + 4.2),
+    ],
+)
+def test_zones_on_the_way(rule: dict[str, Any], expected: float | None, wheels: Wheels, tmp_path: Path) -> None:
+    there = offer(wheels, tmp_path, [stand("7", 120)], zone(500, 600, ride_end_allowed=True, **rule))
+    found = there.seconds(at(0), How.SHARED_VEHICLE)
+    assert found.get("pont") == (None if expected is None else pytest.approx(expected, abs=3))
+
+
+def test_none_is_taken_where_no_ride_may_begin(wheels: Wheels, tmp_path: Path) -> None:
+    there = offer(wheels, tmp_path, [stand("7", 120)], zone(100, 140, ride_start_allowed=False, ride_end_allowed=True))
+    assert there.seconds(at(0), How.SHARED_VEHICLE) == {}
+
+
+def test_a_bicycle_in_the_street_that_belongs_to_stations_is_given_back_at_one(wheels: Wheels, tmp_path: Path) -> None:
+    # 120 m on foot, 870 m to the station at 990 m, 10 m and 5 m on foot
+    there = offer(wheels, tmp_path, [stand("7", 120, "b")], stations={"b": (990, 0, 2), "d": (700, 0, 0)})
+    found = there.seconds(at(0), How.SHARED_BICYCLE)
+    assert found["pont"] == pytest.approx(100 + 60 + 870 / 4.4 + 30 + 12.5, abs=2)
+    _, ride, _ = there.reach(at(0), How.SHARED_BICYCLE).legs(there.stop("pont"), 0, there.network)
+    assert (ride.place_id, ride.rented and ride.rented.at_station) == ("velo:b", True)
+
+
+def test_who_rides_further_than_the_nearest_vehicle_goes_takes_another(wheels: Wheels, tmp_path: Path) -> None:
+    vehicles = [stand("7", 120, current_range_meters=3000), stand("8", 200)]
+    there = offer(wheels, tmp_path, vehicles)
+    found = there.reach(at(0), How.SHARED_VEHICLE, max_ride=3600)
+    taken = {}
+    for name in ("pont", "aval"):
+        _, ride = found.legs(there.stop(name), 0, there.network)
+        taken[name] = ride.rented and ride.rented.vehicle_id
+    assert taken == {"pont": "velo:7", "aval": "velo:8"}
+    alone = offer(wheels, tmp_path, vehicles[:1])
+    assert set(alone.seconds(at(0), How.SHARED_VEHICLE, max_ride=3600)) == {"amont", "pont"}
+
+
+@pytest.mark.parametrize(
+    ("zones", "expected"),
+    [
+        ([], 105 / 1.2 + 60 + 1500 / 4.4 + 30),  # left at the door, 8 km from the station at 9.5 km
+        # or at the next corner, d at 9 km, and a kilometre walked
+        ([(7900, 8100)], 105 / 1.2 + 60 + 500 / 4.4 + 30 + 1000 / 1.2),
+    ],
+)
+def test_a_vehicle_of_a_station_is_left_at_the_door(
+    zones: list[tuple[float, float]], expected: float, wheels: Wheels, tmp_path: Path
+) -> None:
+    closed = [zone(*one, ride_end_allowed=False) for one in zones]
+    counted = {"vehicle_types_available": [{"vehicle_type_id": "s", "count": 2}]}
+    station = {"station_id": "c", "is_installed": True, "is_renting": True, "is_returning": True,
+               "num_bikes_available": 2, "num_docks_available": 0, **counted}  # fmt: skip
+    there = offer(wheels, tmp_path, [], *closed, stations={"c": (9500, 2, 0)}, station_status={"stations": [station]})
+    found = there.reach(at(8000), How.SHARED_VEHICLE, backward=True)
+    seconds = int(found.seconds[found.stops.tolist().index(there.stop("aval"))])
+    assert seconds == pytest.approx(expected, abs=3)
+    walk, ride, *last = found.legs(there.stop("aval"), int(NOW.timestamp()), there.network)
+    assert (walk.start.name, ride.start.name, ride.available) == ("Aval", "Station C", 2)
+    assert [leg.metres for leg in last] == [pytest.approx(1000, abs=2)] * len(zones)
+
+
+@pytest.mark.parametrize(("hours", "offered"), [("Mo-Su 06:00-22:00", True), ("Mo-Su 09:00-22:00", False)])
+def test_nothing_is_rented_before_a_system_opens(hours: str, *, offered: bool, wheels: Wheels, tmp_path: Path) -> None:
+    # asked at 7:30; the bus leaves Pont at 8:03
+    information = {"name": "Trott", "timezone": "Europe/Paris", "opening_hours": hours}
+    there = offer(wheels, tmp_path, [stand("7", 120)], system_information=information)
+    morning = NOW + timedelta(minutes=30)
+    request = ask(
+        (How.WALK,), origin=at(0), destination="val:aval", at=morning, window=3600, access=(How.SHARED_VEHICLE,)
+    )
+    plan = service.plan(there.network, request)
+    assert any(leg.mode is Mode.SHARED_SCOOTER for one in plan.journeys for leg in one.legs) is offered
 
 
 # ---------------------------------------------------------------------------------------------------- door to door

@@ -9,7 +9,7 @@ import numpy as np
 
 from mobigo.journeys.model import Access as How
 from mobigo.journeys.model import End, Mode
-from mobigo.journeys.sharedbikes import find_floating, find_shared
+from mobigo.journeys.rentals import Rental, find_shared_bicycles, find_shared_vehicles
 from mobigo.journeys.streetlegs import describe_parts, describe_way, door_place, stop_place
 from mobigo.journeys.wheels import Parked, find_drive, find_park, find_ride
 from mobigo.kit.errors import NotFound
@@ -92,6 +92,11 @@ class Access:
         """Return the id of the car park where the car stands for a stop; None when none is left on the way."""
         way = self.ways[int(self.chosen[np.searchsorted(self.stops, stop)])]
         return way.car_park(stop) if isinstance(way, Parked) else None
+
+    def is_open(self, stop: int, at: int, network: Network) -> bool:
+        """Tell whether a way that starts at an instant can be gone then: vehicles are rented in opening hours."""
+        way = self.ways[int(self.chosen[np.searchsorted(self.stops, stop)])]
+        return not isinstance(way, Rental) or way.is_open(stop, at, network)
 
     def legs(self, stop: int, at: int, network: Network) -> list[Leg]:
         """Describe the way between the end and a stop.
@@ -221,8 +226,10 @@ def find_access(network: Network, end: End, request: JourneyRequest, *, backward
     if request.bicycle_aboard and How.BICYCLE not in asked:
         asked = (*asked, How.BICYCLE)
     ways: list[Way] = [find_walks(network, end, request, place, backward=backward)] if How.WALK in asked else []
-    found = [find(network, end, request, backward=backward) for how in asked for find in FINDERS.get(how, ())]
+    found = [FINDERS[how](network, end, request, backward=backward) for how in asked if how in FINDERS]
     ways += [way for way in found if way is not None]
+    for how in asked:
+        ways += RENTERS[how](network, end, request, backward=backward) if how in RENTERS else []
     if end.stops and How.WALK not in asked:
         ways.append(_stay(network, end, backward=backward))
     best = np.full(len(network.timetable.stop_lat), -1, np.int32)
@@ -237,13 +244,15 @@ def find_access(network: Network, end: End, request: JourneyRequest, *, backward
     return Access(end, stops, best[stops], walked[stops].astype(np.int32), tuple(ways), chosen[stops], place, foot)
 
 
-FINDERS: dict[How, tuple[Callable[..., Way | None], ...]] = {
-    How.BICYCLE: (find_ride,),
-    How.SHARED_BICYCLE: (find_shared, find_floating),
-    How.CAR_DROP_OFF: (find_drive,),
-    How.CAR_PARK: (find_park,),
+FINDERS: dict[How, Callable[..., Way | None]] = {
+    How.BICYCLE: find_ride,
+    How.CAR_DROP_OFF: find_drive,
+    How.CAR_PARK: find_park,
 }
 """What finds ways on wheels; each takes the network, the end, the request, and whether it leads to the end."""
+
+RENTERS = {How.SHARED_BICYCLE: find_shared_bicycles, How.SHARED_VEHICLE: find_shared_vehicles}
+"""What finds ways on shared vehicles, one per type of them."""
 
 
 def find_walks(network: Network, end: End, request: JourneyRequest, place: Snap | None, *, backward: bool) -> Walked:

@@ -21,6 +21,7 @@ from mobigo.journeys.model import (
     Plan,
     Reason,
     Remedy,
+    Rented,
     RoundTrip,
     Safety,
     Shortfall,
@@ -29,6 +30,7 @@ from mobigo.journeys.model import (
 )
 from mobigo.journeys.pricing import price_as_json
 from mobigo.ondemand.model import How, PinSide
+from mobigo.sharing.model import FormFactor, Propulsion
 from mobigo.transit.answers import AlertAnswer
 from mobigo.transit.live import Alert
 
@@ -118,6 +120,39 @@ class BookingAnswer(BaseModel):
     pinned_to: PinAnswer | None
 
 
+class RentalPlanAnswer(BaseModel):
+    """What renting a shared vehicle costs."""
+
+    name: str
+    description: str
+    currency: str
+    url: str | None
+    estimate_cents: int | None = Field(
+        description="Of this ride, by the plan's price and what it charges by minute and kilometre; null: the plan"
+        " cannot be reckoned with."
+    )
+    taxed_later: bool = Field(description="Taxes come on top.")
+
+
+class RentalAnswer(BaseModel):
+    """A shared vehicle that one rides."""
+
+    system: str
+    vehicle_type: str | None
+    form_factor: FormFactor
+    propulsion: Propulsion | None
+    vehicle_id: str | None = Field(
+        description="`system:vehicle_id` of one that stands in the street, in `/v1/shared-vehicles`; null: any of the"
+        " station."
+    )
+    range_metres: int | None = Field(description="That it still goes; null: nobody says.")
+    at_station: bool = Field(description="It is given back at a station; else left in the street, where it may be.")
+    uris: dict[str, str] = Field(description="Where to rent it: `web`, `ios`, `android`.")
+    plan: RentalPlanAnswer | None = Field(
+        description="What it costs, which is no part of the journey's `price`; null: nobody says."
+    )
+
+
 class ChangeAnswer(BaseModel):
     """A change from the vehicle before."""
 
@@ -167,12 +202,13 @@ class LegAnswer(BaseModel):
     wheelchair: Possible | None = Field(description="Vehicle, boarding and alighting together; null: not looked at.")
     bikes: Possible | None
     co2: int | None = Field(description="Grams of CO2 equivalent for one traveller; null: no factor is known.")
-    place: str | None = Field(description="Car park or bicycle station where this leg ends or begins.")
-    place_id: str | None = Field(description="Its id in `/v1/car-parks` or `/v1/shared-bicycles`.")
+    place: str | None = Field(description="Car park, or station or corner where a shared vehicle is left.")
+    place_id: str | None = Field(description="Its id in `/v1/car-parks` or `/v1/shared-vehicles`.")
     available: int | None = Field(
-        description="Shared bicycles at the station where this leg begins, as last said; null: nobody knows, or the"
+        description="Shared vehicles of this type where this leg begins, as last said; null: nobody knows, or the"
         " journey is not that soon."
     )
+    rental: RentalAnswer | None = Field(description="The shared vehicle that is ridden.")
     alerts: list[str] = Field(description="Ids of the answer's `alerts`.")
     calls: list[CallAnswer] = Field(description="Stops between boarding and alighting.")
     metres: float | None = Field(
@@ -480,6 +516,7 @@ def leg_as_json(leg: Leg, wait: int) -> dict[str, Any]:
                 "departure": call.departure,
             }
             for call in leg.calls
+        "rental": leg.rented and _rental_as_json(leg.rented),
         ],
         "metres": leg.metres,
         "geometry": {"type": "LineString", "coordinates": leg.geometry},
@@ -507,6 +544,29 @@ def _booking_as_json(booking: ToBook) -> dict[str, Any]:
         "pickup_window": {"from": booking.pickup_window[0], "until": booking.pickup_window[1]},
         "arrive_by": booking.arrive_by,
         "price_cents": booking.price_cents,
+def _rental_as_json(rented: Rented) -> dict[str, Any]:
+    plan = rented.plan
+    return {
+        "system": rented.system,
+        "vehicle_type": rented.vehicle_type,
+        "form_factor": rented.form_factor,
+        "propulsion": rented.propulsion,
+        "vehicle_id": rented.vehicle_id,
+        "range_metres": rented.range,
+        "at_station": rented.at_station,
+        "uris": rented.uris,
+        "plan": plan
+        and {
+            "name": plan.name,
+            "description": plan.description,
+            "currency": plan.currency,
+            "url": plan.url,
+            "estimate_cents": plan.estimate,
+            "taxed_later": plan.taxed_later,
+        },
+    }
+
+
         "phone": booking.phone,
         "url": booking.url,
         "message": booking.message,

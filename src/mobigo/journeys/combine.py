@@ -184,6 +184,15 @@ def describe_walk(network: Network, walk: Walk, doors: Doors) -> list[Leg]:
     return [describe_parts(network, ends, (walk.departure, walk.arrival), doors.ways[key])]
 
 
+def is_open(network: Network, found: TransitJourney, doors: Doors) -> bool:
+    """Tell whether the shared vehicles of a journey, if any, can be rented when it rides them."""
+    return all(
+        access_of(doors, min(leg[:2]), leaving=leg.from_stop < 0).is_open(max(leg[:2]), leg.departure, network)
+        for leg in found.legs
+        if isinstance(leg, Walk) and min(leg[:2]) < 0 <= max(leg[:2])
+    )
+
+
 def access_of(doors: Doors, place: int, *, leaving: bool) -> Access:
     """Return the ways from (to) an end, or a place on the way."""
     if place == DOOR:

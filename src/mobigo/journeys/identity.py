@@ -18,6 +18,7 @@ from pydantic import BaseModel, Field, TypeAdapter
 from mobigo.journeys.model import Access, Criterion, JourneyRequest, Mode
 from mobigo.kit.errors import NotFound
 from mobigo.ondemand.model import Party
+from mobigo.sharing.model import FormFactor, Propulsion
 from mobigo.transit.boards import find_planned_row
 from mobigo.transit.model import Ride
 from mobigo.transit.overlay import NEVER
@@ -269,8 +270,10 @@ class _Wishes(BaseModel):
     min_change: _Seconds | None = None
     slack: _Seconds | None = None
     wheelchair: bool | None = None
-    access: Annotated[tuple[Access, ...], Field(min_length=1, max_length=5)] | None = None
-    egress: Annotated[tuple[Access, ...], Field(min_length=1, max_length=5)] | None = None
+    access: Annotated[tuple[Access, ...], Field(min_length=1, max_length=6)] | None = None
+    egress: Annotated[tuple[Access, ...], Field(min_length=1, max_length=6)] | None = None
+    form_factors: Annotated[tuple[FormFactor, ...], Field(max_length=len(FormFactor))] | None = None
+    propulsions: Annotated[tuple[Propulsion, ...], Field(max_length=len(Propulsion))] | None = None
     direct: Annotated[tuple[Mode, ...], Field(max_length=5)] | None = None
     bicycle_aboard: bool | None = None
     criterion: Criterion | None = None

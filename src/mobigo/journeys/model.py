@@ -9,11 +9,14 @@ from typing import TYPE_CHECKING
 from mobigo.ondemand.model import Party
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from datetime import date, datetime
 
     from mobigo.journeys.pricing import Priced
     from mobigo.kit.geo import Point
     from mobigo.ondemand.model import How, Pin
+    from mobigo.sharing.model import FormFactor, Propulsion
+    from mobigo.sharing.tariff import Plan as RentalPlan
     from mobigo.transit.live import Alert
 
 
@@ -34,6 +37,10 @@ class Mode(StrEnum):
     OTHER = "other"
     BICYCLE = "bicycle"
     SHARED_BICYCLE = "shared_bicycle"
+    SHARED_SCOOTER = "shared_scooter"
+    """Standing or seated, ridden where bicycles are."""
+    SHARED_MOPED = "shared_moped"
+    SHARED_CAR = "shared_car"
     CAR = "car"
     """One's own, or as a passenger dropped off or picked up."""
     ON_DEMAND = "on_demand"
@@ -44,6 +51,9 @@ class Mode(StrEnum):
 
 BOOKED_MODES = frozenset({Mode.ON_DEMAND, Mode.CARPOOL})
 """Rides that are in no timetable."""
+
+SHARED_MODES = frozenset({Mode.SHARED_BICYCLE, Mode.SHARED_SCOOTER, Mode.SHARED_MOPED, Mode.SHARED_CAR})
+"""Rides on vehicles that are rented on the spot."""
 
 
 class Reason(StrEnum):
@@ -128,6 +138,8 @@ class Access(StrEnum):
 
 
 class Realtime(StrEnum):
+    SHARED_VEHICLE = "shared_vehicle"
+    """A shared bicycle, scooter, moped or car, as `form_factors` and `propulsions` allow."""
     """What live data may do."""
 
     OFF = "off"
@@ -216,6 +228,10 @@ class JourneyRequest:
     of_day: OfDay | None = None
     """The first or the last journey of the day of `at`, whose hour then says nothing."""
     most: int = 6
+    form_factors: tuple[FormFactor, ...] = ()
+    """Kinds of shared vehicles that one rides; empty: all that `access` and `egress` name."""
+    propulsions: tuple[Propulsion, ...] = ()
+    """What may drive them; empty: anything."""
     """Journeys that are described; the others of the time searched are named in `Plan.more`."""
     everything: bool = False
     """Describe all journeys that no other beats, without choosing among them."""
@@ -326,6 +342,28 @@ class Safety(StrEnum):
     """The vehicle waits: the timetable says so, or it was booked for whoever comes with the one before."""
     SAFE = "safe"
     """Five minutes to spare, or more."""
+@dataclass(frozen=True)
+class Rented:
+    """A shared vehicle that one rides."""
+
+    system: str
+    """How it calls itself."""
+    vehicle_type: str | None
+    """Its name; None: it has none."""
+    form_factor: FormFactor
+    propulsion: Propulsion | None
+    vehicle_id: str | None
+    """``system:vehicle_id`` of one that stands in the street; None: one takes any of the station."""
+    range: int | None
+    """Metres that it still goes; None: nobody says."""
+    at_station: bool
+    """It is given back at a station; else left in the street, where that is allowed."""
+    uris: Mapping[str, str]
+    """Where to rent it, by platform: ``web``, ``ios``, ``android``."""
+    plan: RentalPlan | None
+    """What it costs; None: nobody says. It is no part of the journey's price."""
+
+
     FAIR = "fair"
     """Two minutes, or more."""
     TIGHT = "tight"
@@ -397,7 +435,9 @@ class Leg:
     place_id: str | None = None
     """Its id: ``source:id`` of a car park, ``system:id`` of a station."""
     available: int | None = None
-    """Shared bicycles at the station where the leg begins, as last said; None: nobody knows, or not that soon."""
+    """Shared vehicles of the kind where the leg begins, as last said; None: nobody knows, or not that soon."""
+    rented: Rented | None = None
+    """The shared vehicle, if it is one."""
     pickup: str = "regular"
     """``regular``, ``phone`` (call the agency before) or ``driver`` (wave or ask)."""
     drop_off: str = "regular"

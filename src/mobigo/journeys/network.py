@@ -25,8 +25,8 @@ import structlog
 from mobigo import __version__
 from mobigo.journeys.courses import Courses
 from mobigo.journeys.entrances import CarParks, Entrances, Walks
+from mobigo.journeys.fleet import Stations
 from mobigo.journeys.model import Realtime
-from mobigo.journeys.sharedbikes import Stations
 from mobigo.kernels.hierarchy import Hierarchy, Upward
 from mobigo.kernels.trip_based import DayView
 from mobigo.kit.errors import Unavailable

@@ -56,6 +56,9 @@ MODES = {
     Mode.CARPOOL: "carpool",
     Mode.BICYCLE: "bicycle",
     Mode.SHARED_BICYCLE: "bicycle",
+    Mode.SHARED_SCOOTER: "bicycle",
+    Mode.SHARED_MOPED: "car",
+    Mode.SHARED_CAR: "car",
     Mode.CAR: "car",
     Mode.WALK: "walk",
 }

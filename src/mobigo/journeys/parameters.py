@@ -6,11 +6,12 @@ from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel, Field
 
-from mobigo.journeys.model import Access, Criterion, JourneyRequest, Mode, OfDay, Realtime
+from mobigo.journeys.model import SHARED_MODES, Access, Criterion, JourneyRequest, Mode, OfDay, Realtime
 from mobigo.journeys.paging import CURSOR_PATTERN
 from mobigo.journeys.pricing import MOST_TRAVELLERS
 from mobigo.kit.parameters import INSTANT_PATTERN, read_instant
 from mobigo.ondemand.model import Party
+from mobigo.sharing.model import FormFactor, Propulsion
 
 
 def clean_name(text: str) -> str:
@@ -18,7 +19,7 @@ def clean_name(text: str) -> str:
     return " ".join("".join(sign if sign.isprintable() else " " for sign in text).split())
 
 
-OWN_MODES = {Mode.WALK, Mode.BICYCLE, Mode.SHARED_BICYCLE, Mode.CAR}
+OWN_MODES = {Mode.WALK, Mode.BICYCLE, Mode.CAR, *SHARED_MODES}
 """Of those who travel without public transport."""
 _MODES = "|".join(mode for mode in Mode if mode not in OWN_MODES)
 ONLY_PATTERN = rf"^(?:mode:(?:{_MODES})|(?:line|agency):.{{1,200}})$"
@@ -109,12 +110,26 @@ class Asked(BaseModel):
         " and is named in its legs",
     )
     access: list[Access] = Field(
-        default_factory=lambda: [Access.WALK], max_length=5, description="Ways from the door to the first stop"
+        default_factory=lambda: [Access.WALK], max_length=6, description="Ways from the door to the first stop"
     )
     egress: list[Access] = Field(
-        default_factory=lambda: [Access.WALK], max_length=5, description="Ways from the last stop to the door"
+        default_factory=lambda: [Access.WALK], max_length=6, description="Ways from the last stop to the door"
     )
-    max_ride_minutes: int = Field(default=30, ge=0, le=120, description="Longest way to the stop by bicycle")
+    form_factors: list[FormFactor] = Field(
+        default_factory=list,
+        max_length=len(FormFactor),
+        description="Shared vehicles to ride with `shared_bicycle` and `shared_vehicle`; default: all of them",
+        examples=[["bicycle", "scooter_standing"]],
+    )
+    propulsions: list[Propulsion] = Field(
+        default_factory=list,
+        max_length=len(Propulsion),
+        description="What may drive them; default: anything. Where nobody says, it is none of those named",
+        examples=[["electric", "electric_assist"]],
+    )
+    max_ride_minutes: int = Field(
+        default=30, ge=0, le=120, description="Longest way to the stop by bicycle, or on a shared scooter"
+    )
     max_drive_minutes: int = Field(default=20, ge=0, le=120, description="Longest way to the stop by car")
     direct: list[Mode] = Field(
         default_factory=lambda: [Mode.WALK],
@@ -207,6 +222,8 @@ class Asked(BaseModel):
             max_ride=60 * self.max_ride_minutes,
             max_drive=60 * self.max_drive_minutes,
             direct=tuple(dict.fromkeys(self.direct)),
+            form_factors=tuple(dict.fromkeys(self.form_factors)),
+            propulsions=tuple(dict.fromkeys(self.propulsions)),
             bicycle_aboard=self.bicycle_aboard,
             criterion=self.criterion,
             realtime=self.realtime,

@@ -13,7 +13,7 @@ import numpy as np
 
 from mobigo.journeys.access import find_access, find_direct, find_end
 from mobigo.journeys.cheapest import UNPRICED, list_wishes
-from mobigo.journeys.combine import Doors, describe_booked
+from mobigo.journeys.combine import Doors, describe_booked, is_open
 from mobigo.journeys.crossing import cross
 from mobigo.journeys.hailing import Hailing, Time, beats, party_of
 from mobigo.journeys.lifting import Lifting
@@ -357,6 +357,7 @@ class Search:
         if not found.complete:
             self.cut(Shortfall.TIME)
             journeys = self._fill(views, query, journeys)
+        journeys = [journey for journey in journeys if is_open(self.network, journey, doors)]
         if self.by_price:
             journeys = self._look_cheaper(views, query, doors, journeys, useful)
         kept = [journey for journey in journeys if self._is_worth(journey, doors.walk)]

@@ -25,7 +25,7 @@ from mobigo.kit.errors import Conflict, InvalidInput, MobigoError, NotFound, Ref
 from mobigo.kit.packed import map_packed, write_packed
 from mobigo.sharing import store
 from mobigo.sharing.gbfs import FEEDS, Contents, list_feeds, pack_systems, read_system
-from mobigo.sharing.model import Polled, SharedBikes
+from mobigo.sharing.model import Polled, SharedFleet
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -48,7 +48,10 @@ KEPT = 3
 SAID = "said.json"
 """What a system said when it was understood last."""
 
-LASTING = {"system_information", "vehicle_types", "station_information", "geofencing_zones"}
+LASTING = {
+    "system_information", "vehicle_types", "station_information", "geofencing_zones", "system_hours",
+    "system_calendar", "system_pricing_plans",
+}  # fmt: skip
 """Documents without which a system still says what it holds; the last that could be had is taken."""
 
 
@@ -249,12 +252,12 @@ def find_stamp(home: Path) -> int:
         return -1
 
 
-def map_current(home: Path) -> SharedBikes | None:
-    """Map what counts now; None when nothing is polled."""
+def map_current(home: Path) -> SharedFleet | None:
+    """Map what counts now; None when nothing is polled, or it was written by another version."""
     folder = home / "sharing"
     try:
-        return map_packed(folder / "at" / (folder / "current").read_text(), SharedBikes)
-    except FileNotFoundError:
+        return map_packed(folder / "at" / (folder / "current").read_text(), SharedFleet)
+    except (FileNotFoundError, KeyError):
         return None
 
 

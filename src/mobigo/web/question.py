@@ -45,6 +45,7 @@ ACCESS: dict[str, tuple[Access, ...]] = {
     "": (Access.WALK,),
     "bicycle": (Access.WALK, Access.BICYCLE),
     "shared_bicycle": (Access.WALK, Access.SHARED_BICYCLE),
+    "shared_vehicle": (Access.WALK, Access.SHARED_VEHICLE),
     "car_park": (Access.WALK, Access.CAR_PARK),
     "car_drop_off": (Access.WALK, Access.CAR_DROP_OFF),
 }
