@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import TYPE_CHECKING
 
 import psycopg
@@ -52,6 +53,19 @@ def test_a_district_is_imported_planned_compared_approved_and_published(
     assert {file.read_bytes()[:5] for file in out.glob("*.pdf")} == {b"%PDF-"}
     assert len(list(out.glob("driver-*.pdf"))) == figures["vehicles"]["after"]
     assert len(list(out.glob("class-*.pdf"))) == 3
+    capsys.readouterr()
+    assert typed("compare", "Démonstration", "Démonstration", "--year", YEAR) == 0
+    lines = capsys.readouterr().out.splitlines()
+    labels = [line[:41].strip() for line in lines[:13]]
+    assert labels[1:6] == [
+        "vehicles",
+        "vehicles, proven least",
+        "drivers, on the fullest day",
+        "runs",
+        "km with pupils, a week",
+    ]
+    assert lines[0].split() == ["before", "after", "difference"]
+    assert re.search(r"^cost, a week +\d{1,3}(,\d{3})*\.\d\d € ", "\n".join(lines), re.MULTILINE)
     assert typed("export", "--year", YEAR, "--out", str(out / "map.geojson")) == 0
     foreign = home / "arrets.csv"
     foreign.write_text("arrêt;nom;lat;lon\nX;X;47;4\n")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from mobigo.cli.school_planning import plan_here, print_figures
+from mobigo.cli.school_planning import plan_here, print_comparison
 from mobigo.cli.school_register import connect, read_actor
 
 if TYPE_CHECKING:
@@ -77,8 +77,7 @@ def demo(
         }
         print(json.dumps(told, ensure_ascii=False, indent=1))
         return
-    figures = found["figures"].items()
-    print_figures({name: f"{one['before']} → {one['after']}" for name, one in figures if one["after"] is not None})
+    print_comparison(found["figures"])
     for one in found["moved"][:5]:
         print(f"  {one['text']}")
     print(f"{found['pupils_moved']} pupils are moved; approved and published as scenario {scenario} ({NAME})")

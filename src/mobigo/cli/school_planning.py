@@ -12,6 +12,8 @@ import click
 from mobigo.cli.school_register import connect, read_actor
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
     from psycopg import Connection
 
     from mobigo.school.yearplan import Told
@@ -19,24 +21,27 @@ if TYPE_CHECKING:
 
 LABELS = {
     "vehicles": "vehicles",
-    "bound": "proven least",
+    "bound": "vehicles, proven least",
     "drivers": "drivers, on the fullest day",
     "runs": "runs",
     "loaded_km": "km with pupils, a week",
     "empty_km": "km empty, a week",
-    "hours": "hours, a week",
-    "cents": "cost in cents, a week",
-    "cents_bound": "proven least with so many vehicles",
-    "co2_kg": "CO2 in kg, a week",
+    "hours": "hours of vehicles, a week",
+    "cents": "cost, a week",
+    "cents_bound": "cost, proven least with so many vehicles",
+    "co2_kg": "CO2, a week",
     "pupils": "pupils brought",
     "stops": "stops served",
-    "ride_mean": "ride in seconds, mean",
+    "ride_mean": "ride, mean",
     "ride_p95": "ride, 95 of 100 below",
     "ride_longest": "ride, longest",
     "moved": "pupils for whom something changes",
     "closed": "stops of today closed",
     "opened": "stops opened",
 }
+"""How figures are called, in the order in which they are read."""
+UNITS = {"loaded_km": "km", "empty_km": "km", "hours": "h", "co2_kg": "kg"}
+UNKNOWN = "-"
 
 
 @click.command()
@@ -82,7 +87,7 @@ def optimise(
         told = {"scenario": scenario, "plan": plan, "figures": found.figures, "troubles": document["troubles"]}
         print(json.dumps(told, ensure_ascii=False, indent=1))
         return
-    print_figures({name: str(value) for name, value in document["figures"].items()})
+    print_figures([{name: _read_figure(value, name) for name, value in document["figures"].items()}])
     for trouble in document["troubles"]:
         print(f"  ! {trouble['text']}")
 
@@ -121,22 +126,56 @@ def compare_plans(before: str, after: str, *, year: str, as_json: bool) -> None:
     if as_json:
         print(json.dumps(found, ensure_ascii=False, indent=1))
         return
-    print_figures(
-        {
-            name: f"{one['before']} → {one['after']}"
-            for name, one in found["figures"].items()
-            if one["after"] is not None
-        }
-    )
+    print_comparison(found["figures"])
+    print(f"pupils for whom something changes: {found['pupils_moved']:,}")
     print(f"stops opened: {', '.join(found['opened']) or 'none'}; closed: {', '.join(found['closed']) or 'none'}")
     for one in found["moved"]:
         print(f"  {one['text']}")
 
 
-def print_figures(figures: dict[str, str]) -> None:
-    """Print figures, a line each, by their names for people."""
-    for name, value in figures.items():
-        print(f"{LABELS.get(name, name):28} {value}")
+def print_comparison(figures: Mapping[str, Mapping[str, float | None]]) -> None:
+    """Print the figures of two plans side by side, with what they differ by."""
+    ends = [{name: _read_figure(one[end], name) for name, one in figures.items()} for end in ("before", "after")]
+    differ = {
+        name: None if was is None or now is None else round(now - was, 1)
+        for name, was in ends[0].items()
+        for now in [ends[1][name]]
+    }
+    print_figures([*ends, differ], ("before", "after", "difference"))
+
+
+def _read_figure(value: float | None, name: str) -> float | None:
+    """Return a figure as it is written: rides in whole minutes, a bound of nothing as one that is not known."""
+    if value is None or (name in {"bound", "cents_bound"} and not value):
+        return None
+    return 60 * round(value / 60) if name.startswith("ride_") else value
+
+
+def print_figures(plans: Sequence[Mapping[str, float | None]], heads: Sequence[str] = ()) -> None:
+    """Print figures of plans side by side, a line each, in the order in which they are read.
+
+    What no plan knows is left out.
+    """
+    rows = [
+        (LABELS[name], [_write_figure(one.get(name), name, signed=head == "difference") for one, head in columns])
+        for name in LABELS
+        for columns in [list(zip(plans, heads or [""] * len(plans), strict=True))]
+        if any(one.get(name) is not None for one in plans)
+    ]
+    for label, values in [("", list(heads)), *rows] if heads else rows:
+        print(f"{label:41}" + "".join(f"{value:>15}" for value in values))
+
+
+def _write_figure(value: float | None, name: str, *, signed: bool = False) -> str:
+    """Write a figure with its unit."""
+    if value is None:
+        return UNKNOWN
+    sign = "+" if signed and value > 0 else ""
+    if name in {"cents", "cents_bound"}:
+        return f"{sign}{value / 100:,.2f} €"
+    if name.startswith("ride_"):
+        return f"{sign}{round(value / 60)} min"
+    return f"{sign}{value:,} {UNITS[name]}" if name in UNITS else f"{sign}{value:,}"
 
 
 @click.command("plan", hidden=True)
