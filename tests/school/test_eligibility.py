@@ -63,6 +63,12 @@ def test_the_reason_is_said_in_words(
     assert told.english
 
 
+def test_who_is_a_metre_too_near_reads_why() -> None:
+    told = judge(replace(CASE, metres=3_004), [replace(RULE, metres=3_005)], DAY)
+    assert (told.code, told.french.startswith("3,004 km")) == ("too_near", True)
+    assert told.french.endswith("en demande au moins 3,005")
+
+
 def test_without_a_rule_in_force_nobody_can_tell() -> None:
     over = replace(RULE, last=date(2026, 8, 31))
     assert judge(CASE, [over, replace(RULE, level="lycee")], DAY).code == "no_rule"

@@ -18,6 +18,7 @@ from mobigo.school import register_store as store
 from mobigo.school.gaps import find_gaps
 from mobigo.school.register import NO_HEALTH, SHEETS
 from mobigo.school.register_service import Actor
+from mobigo.school.sentences import say
 from mobigo.street.drives import Drives
 
 if TYPE_CHECKING:
@@ -138,7 +139,7 @@ def test_everything_wrong_is_named_and_nothing_is_imported(connection: psycopg.C
     )
     assert refuse(connection, text) == [
         "2 Né(e) le: is no date; write one like 01/09/2026 or 2026-09-01",
-        f"3 Besoins: is no list of codes; write any of: {CODES}; {NO_HEALTH}",
+        f"3 Besoins: is no list of codes; write any of: {CODES}; {say(NO_HEALTH).en}",
         "3 Latitude: is no latitude in degrees (WGS 84); write one like 47,4906",
         "4 Numéro: is blank; fill it in",
         "5 Niveau: 'CE9' is not known here; write one of: primaire, collège, lycée",

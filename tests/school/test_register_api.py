@@ -121,6 +121,7 @@ def test_faults_say_where_and_what_to_do(served: Served) -> None:
                 "row": 2,
                 "column": "lat",
                 "what": "'ici' is no latitude in degrees (WGS 84); write one like 47,4906",
+                "what_fr": "'ici' n\u2019est pas une latitude en degrés (WGS 84) ; écrivez-la comme 47,4906",
             }
         ]
         assert http.post(f"{YEAR}/import", files={"file": ("a.csv", b"")}).json()["code"] == "broken_list"

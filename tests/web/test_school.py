@@ -130,7 +130,8 @@ def test_a_file_with_faults_is_refused_with_row_column_and_remedy(filled: Office
     text = check(filled.http.post(f"{YEAR}/import", files={"file": file}), 409)
     assert "ligne 2" in text
     assert "Heure" in text
-    assert "08:05" in text
+    assert "’est pas une heure ; écrivez-la comme 08:05 ou 8h05" in text  # noqa: RUF001  as it is printed
+    assert "rien n’a été importé" in text  # noqa: RUF001  likewise
 
 
 def test_a_scenario_is_changed_planned_tried_approved_published_and_withdrawn(filled: Office) -> None:
@@ -171,6 +172,13 @@ def test_a_scenario_is_changed_planned_tried_approved_published_and_withdrawn(fi
     text = filled.get(YEAR)
     assert "Aujourd’hui" in text  # noqa: RUF001  as it is printed
     assert "Arrêts fermés" in text
+    bell = {"rows": [{"school": "E2", "trip": "morning", "weekdays": ["wednesday"], "at": "08:55", "riders": "all"}]}
+    lists = "/v1/school/years/2026-2027/lists/bells"
+    staff = {"Authorization": f"Bearer {filled.http.cookies['mobigo_token']}"}
+    filled.http.put(lists, json=bell, headers=staff).raise_for_status()
+    assert "les horaires de 1 établissements ont été modifiés depuis la publication" in filled.get(scenario)
+    filled.http.post(f"{lists}/remove", json=bell, headers=staff).raise_for_status()
+    assert "ont été modifiés depuis" not in filled.get(scenario)
     assert "retiré" in filled.post(f"{scenario}/withdraw")
 
 
@@ -223,6 +231,23 @@ def test_a_request_of_a_family_is_granted_and_its_effect_said(filled: Office) ->
     assert "La demande est accordée." in filled.post(f"{YEAR}/requests", **asked)
     assert "Aucune demande en attente." in filled.get(YEAR)
     filled.post(f"{YEAR}/requests", 409, **asked)
+
+
+def test_a_request_is_taken_down_by_the_number_staff_know_and_granted(filled: Office) -> None:
+    form = {"pupil": "003", "kind": "change", "received": "2026-10-02"}
+    text = filled.post(f"{YEAR}/requests/new", 409, **form)
+    assert "which school" in text
+    text = filled.post(f"{YEAR}/requests/new", **form, school="E1", stop="S1")
+    assert re.search(r"[a-z0-9]{12} · changement d’établissement → E1<", text)  # noqa: RUF001  as it is printed
+    pupil = re.search(r'name="pupil" value="([a-z0-9]+)"', text)
+    assert pupil is not None
+    text = filled.post(f"{YEAR}/requests", **form | {"pupil": pupil[1]}, grant="yes")
+    assert f"l’élève {pupil[1]} va désormais à l’établissement E1" in text  # noqa: RUF001  likewise
+    assert "La date" in filled.post(f"{YEAR}/requests/new", 409, **form | {"received": "hier"})
+    filled.post(f"{YEAR}/requests/new", 409, **form | {"kind": "wish"})
+    filled.sign_in(Role.AUDITOR)
+    filled.post(f"{YEAR}/requests/new", 403, **form)
+    filled.sign_in(Role.SCHOOL)
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import click
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
     from typing import Any
 
     from psycopg import Connection
@@ -51,8 +51,9 @@ def read_actor() -> Actor:
 @click.option("--year", required=True, metavar="2026-2027", help="The school year; begun if it is not there.")
 @click.option("--list", "only", metavar="NAME", help="What a CSV file holds, where its titles do not say it.")
 @click.option("--replace", is_flag=True, help="Each list of the file is whole: other rows are removed.")
+@click.option("--language", type=click.Choice(["fr", "en"]), default="en", show_default=True, help="Of what is wrong.")
 @click.option("--json", "as_json", is_flag=True, help="Print what changed, or every fault, as JSON.")
-def import_lists(file: Path, *, year: str, only: str | None, replace: bool, as_json: bool) -> None:
+def import_lists(file: Path, *, year: str, only: str | None, replace: bool, language: str, as_json: bool) -> None:
     """Take lists over from FILE (XLSX or CSV): all of it, or nothing and what to correct."""
     from mobigo.kit.errors import InvalidInput, Refused
     from mobigo.school.register_service import get_sheet, import_file
@@ -72,17 +73,24 @@ def import_lists(file: Path, *, year: str, only: str | None, replace: bool, as_j
             print(json.dumps({"detail": str(refused), **refused.members}, ensure_ascii=False, indent=1))
         elif isinstance(faults, list):
             for one in faults[:TOLD]:
-                where = [f"sheet {one['sheet']}"]
-                where += [f"{name} {one[name]}" for name in ("row", "column") if one[name] is not None]
-                print(f"{', '.join(where)}: {one['what']}", file=sys.stderr)
+                print(_say_fault(one, language), file=sys.stderr)
         raise
     if as_json:
-        print(json.dumps({"counts": report.counts, "notes": report.notes}, ensure_ascii=False, indent=1))
+        told = {"counts": report.counts, "notes": report.notes, "notes_fr": report.notes_fr}
+        print(json.dumps(told, ensure_ascii=False, indent=1))
         return
     for name, counts in report.counts.items():
         print(f"{name}: " + ", ".join(f"{count:,} {what}" for what, count in counts.items()))
-    for note in report.notes:
+    for note in report.notes_fr if language == "fr" else report.notes:
         print(note)
+
+
+def _say_fault(one: Mapping[str, Any], language: str) -> str:
+    """Say where something is wrong with a file, what, and what to do."""
+    french = language == "fr"
+    words = {"sheet": "feuille", "row": "ligne", "column": "colonne"} if french else {}
+    where = [f"{words.get(name, name)} {one[name]}" for name in ("sheet", "row", "column") if one[name] is not None]
+    return f"{', '.join(where)} : {one['what_fr']}" if french else f"{', '.join(where)}: {one['what']}"
 
 
 @click.command("export")

@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from typing import TYPE_CHECKING, Any
 
+from mobigo.school.sentences import say
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
@@ -55,7 +57,11 @@ NAME = re.compile(r"[A-Za-z0-9À-ÿ](?:[A-Za-z0-9À-ÿ _./:-]{0,58}[A-Za-z0-9À-
 
 
 class CellError(Exception):
-    """What is wrong with a cell and what to write, as the end of a sentence."""
+    """What is wrong with a cell and what to write, as the end of a sentence in both languages."""
+
+    def __init__(self, sentence: str, **values: object) -> None:
+        self.said = say(f"cell_{sentence}", **values)
+        super().__init__(self.said.en)
 
 
 @dataclass(frozen=True)
@@ -98,7 +104,7 @@ def _text(most: int) -> Callable[[Cell], str]:
         if found[:1] == "'" and found[1:2] in "=+-@":  # how a text file says that this is no formula
             found = found[1:]
         if len(found) > most:
-            raise CellError(f"has {len(found)} letters; write at most {most}")
+            raise CellError("letters", n=len(found), most=most)
         return found
 
     return read
@@ -107,13 +113,13 @@ def _text(most: int) -> Callable[[Cell], str]:
 def _id(cell: Cell) -> str:
     found = tidy(cell)
     if not NAME.fullmatch(found):
-        raise CellError("is no name of a row; write up to 60 letters, digits, spaces or - _ . / : between them")
+        raise CellError("id")
     return found
 
 
 def _number(cell: Cell) -> float:
     if isinstance(cell, bool | date | time | timedelta):
-        raise CellError("is no number; write one like 12,5")
+        raise CellError("number")
     if isinstance(cell, int | float):
         found = float(cell)
     else:
@@ -123,9 +129,9 @@ def _number(cell: Cell) -> float:
         try:
             found = float(text.replace(",", "."))
         except ValueError:
-            raise CellError("is no number; write one like 12,5") from None
+            raise CellError("number") from None
     if not math.isfinite(found):
-        raise CellError("is no number; write one like 12,5")
+        raise CellError("number")
     return found
 
 
@@ -133,7 +139,7 @@ def _decimal(least: float, most: float) -> Callable[[Cell], float]:
     def read(cell: Cell) -> float:
         found = _number(cell)
         if not least <= found <= most:
-            raise CellError(f"is not between {least:g} and {most:g}; correct it")
+            raise CellError("between", least=f"{least:g}", most=f"{most:g}")
         return found
 
     return read
@@ -143,7 +149,7 @@ def _whole(least: int, most: int) -> Callable[[Cell], int]:
     def read(cell: Cell) -> int:
         found = _number(cell)
         if found != int(found) or not least <= found <= most:
-            raise CellError(f"is no whole number between {least} and {most}; correct it")
+            raise CellError("whole", least=least, most=most)
         return int(found)
 
     return read
@@ -152,7 +158,7 @@ def _whole(least: int, most: int) -> Callable[[Cell], int]:
 def _cents(cell: Cell) -> int:
     found = round(100 * _number(cell), 6)
     if found != int(found) or not 0 <= found <= 10**11:
-        raise CellError("is no amount in euros; write one like 312,50")
+        raise CellError("euros")
     return int(found)
 
 
@@ -170,7 +176,7 @@ SEXAGESIMAL = re.compile(
 
 
 def _degrees(cell: Cell, most: int, what: str) -> float:
-    refused = CellError(f"is no {what} in degrees (WGS 84); write one like {'47,4906' if most == 90 else '4,3347'}")  # noqa: PLR2004
+    refused = CellError(what)
     parts = SEXAGESIMAL.fullmatch(tidy(cell).upper().replace("''", '"')) if isinstance(cell, str) else None
     if parts is not None:
         before, degrees, minutes, seconds, after = parts.groups()
@@ -191,7 +197,7 @@ def _bearing(cell: Cell) -> float:
         return COMPASS[plain(cell)]
     found = _number(cell)
     if not 0 <= found <= 360:  # noqa: PLR2004 - degrees of a circle
-        raise CellError("is no direction; write degrees from 0 to 360, or N, NE, E, SE, S, SO, O, NO")
+        raise CellError("bearing")
     return found % 360
 
 
@@ -200,7 +206,7 @@ def _day(cell: Cell) -> date:
         return cell.date()
     if isinstance(cell, date):
         return cell
-    refused = CellError("is no date; write one like 01/09/2026 or 2026-09-01")
+    refused = CellError("day")
     if isinstance(cell, str) and re.fullmatch(r"\d{5}(?:[.,]0+)?", tidy(cell)):  # a workbook's number, saved as text
         cell = int(tidy(cell)[:5])
     if isinstance(cell, int | float) and not isinstance(cell, bool):
@@ -227,7 +233,7 @@ def _day(cell: Cell) -> date:
 
 
 def _clock(cell: Cell) -> int:
-    refused = CellError("is no time of day; write one like 08:05 or 8h05")
+    refused = CellError("clock")
     if isinstance(cell, datetime):
         cell = cell.time()
     if isinstance(cell, time):
@@ -256,12 +262,12 @@ def _clock(cell: Cell) -> int:
 def _hours(cell: Cell) -> str:
     text = tidy(cell).casefold()
     if re.fullmatch(r"\d{1,2}", text):
-        raise CellError("is no time of day; write one like 08:05 or 8h05")
+        raise CellError("clock")
     return text
 
 
 def _weekdays(cell: Cell) -> tuple[int, ...]:
-    refused = CellError("names no days of the week; write for example lun mar jeu ven")
+    refused = CellError("weekdays")
     text = plain(tidy(cell))
     if text in {"tous", "tous les jours", "semaine", "all", "weekdays"}:
         return (1, 2, 3, 4, 5)
@@ -304,7 +310,7 @@ def _yes_no(cell: Cell) -> bool:
         return True
     if word in {"non", "n", "0", "faux", "no", "false"}:
         return False
-    raise CellError("is neither yes nor no; write oui or non")
+    raise CellError("yes_no")
 
 
 def _phone(cell: Cell) -> str:
@@ -312,14 +318,14 @@ def _phone(cell: Cell) -> str:
     if re.fullmatch(r"[1-9]\d{8}", found):  # a workbook took it for a number and dropped its first zero
         found = f"0{found}"
     if not re.fullmatch(r"\+?\d{6,15}", found):
-        raise CellError("is no telephone number; write one like 06 12 34 56 78")
+        raise CellError("phone")
     return found
 
 
 def _email(cell: Cell) -> str:
     found = tidy(cell).removeprefix("mailto:")
     if not re.fullmatch(r"[^\s@<>]{1,64}@[^\s@<>]{1,180}\.[^\s@<>.]{2,}", found):
-        raise CellError("is no e-mail address; write one like nom@exemple.fr")
+        raise CellError("email")
     return found
 
 
@@ -328,7 +334,7 @@ def _postcode(cell: Cell) -> str:
     if re.fullmatch(r"\d{4}", found):
         found = f"0{found}"
     if not re.fullmatch(r"\d{5}", found):
-        raise CellError("is no postcode; write five digits")
+        raise CellError("postcode")
     return found
 
 
@@ -337,7 +343,7 @@ def _commune(cell: Cell) -> str:
     if re.fullmatch(r"\d{4}", found):
         found = f"0{found}"
     if not re.fullmatch(r"(?:\d{2}|2[AB])\d{3}", found):
-        raise CellError("is no code of a commune (INSEE); write five characters, as 21603")
+        raise CellError("commune")
     return found
 
 
@@ -369,23 +375,21 @@ def choice(words: Mapping[str, tuple[str, ...]]) -> Kind:
     def read(cell: Cell) -> str:
         value = known.get(plain(tidy(cell)))
         if value is None:
-            raise CellError(f"is not known here; write one of: {', '.join(names[0] for names in words.values())}")
+            raise CellError("choice", words=", ".join(names[0] for names in words.values()))
         return value
 
     return Kind(read, lambda value: words[value][0])
 
 
 def codes(words: Mapping[str, tuple[str, ...]], more: str) -> Kind:
-    """Any of a few codes, separated by commas, semicolons or +; `more` ends the sentence about what is none."""
+    """Any of a few codes, separated by commas, semicolons or +; `more` names the end of what is said of others."""
     one = choice(words)
 
     def read(cell: Cell) -> tuple[str, ...]:
         try:
             return tuple(sorted({one.read(part) for part in re.split(r"[,;+/|\n]", str(cell)) if not is_blank(part)}))
         except CellError:
-            raise CellError(
-                f"is no list of codes; write any of: {', '.join(n[0] for n in words.values())}; {more}"
-            ) from None
+            raise CellError("codes", words=", ".join(names[0] for names in words.values()), more=say(more)) from None
 
     return Kind(read, lambda value: ", ".join(words[part][0] for part in value), silent=True)
 

@@ -9,6 +9,7 @@ from mobigo.kit.errors import Conflict, InvalidInput, NotFound, Refused
 from mobigo.school import register_store as store
 from mobigo.school.register import SHEETS, Request
 from mobigo.school.register_service import get_year
+from mobigo.school.sentences import say
 
 if TYPE_CHECKING:
     from datetime import date
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     import psycopg
 
     from mobigo.school.register_service import Actor
+    from mobigo.school.sentences import Said
 
 WISHES = {"change": "school", "stop": "stop"}
 """What a request of a kind must name."""
@@ -26,7 +28,7 @@ class Decided:
     """A request with what its decision did."""
 
     request: Request
-    effects: list[str]
+    effects: list[Said]
     """A sentence each; who is named is a key."""
 
 
@@ -125,7 +127,7 @@ def _write(connection: psycopg.Connection[Any], year: str, one: Request) -> None
     store.write_rows(connection, year, sheet, list(sheet.columns), [asdict(one)])
 
 
-def _put_into_effect(connection: psycopg.Connection[Any], year: str, one: Request) -> list[str]:
+def _put_into_effect(connection: psycopg.Connection[Any], year: str, one: Request) -> list[Said]:
     seats = store.list_about(connection, year, SHEETS["seats"], one.pupil)
     if one.kind == "stop":
         return _move(connection, year, one, seats)
@@ -135,13 +137,13 @@ def _put_into_effect(connection: psycopg.Connection[Any], year: str, one: Reques
     if one.kind == "change":
         assert one.school is not None
         store.move_pupil(connection, year, one.pupil, one.school)
-        effects.append(f"pupil {one.pupil} goes to school {one.school} from now on")
+        effects.append(say("effect_school", pupil=one.pupil, school=one.school))
     sheet = SHEETS["seats"]
     store.remove_rows(connection, year, sheet, [tuple(seat[part] for part in sheet.key) for seat in seats])
-    return effects + [f"pupil {one.pupil} has no seat on run {seat['run']} any more" for seat in seats]
+    return effects + [say("effect_no_seat", pupil=one.pupil, run=seat["run"]) for seat in seats]
 
 
-def _move(connection: psycopg.Connection[Any], year: str, one: Request, seats: list[dict[str, Any]]) -> list[str]:
+def _move(connection: psycopg.Connection[Any], year: str, one: Request, seats: list[dict[str, Any]]) -> list[Said]:
     """Take another stop on the runs that call there; on others the pupil stays where they are."""
     assert one.stop is not None
     calling = store.list_runs_at(connection, year, one.stop)
@@ -156,6 +158,6 @@ def _move(connection: psycopg.Connection[Any], year: str, one: Request, seats: l
     store.write_rows(connection, year, sheet, list(sheet.columns), moved)
     stays = [seat for seat in seats if seat["run"] not in calling]
     return [
-        *(f"pupil {one.pupil} gets on run {seat['run']} at stop {one.stop}" for seat in moved),
-        *(f"run {seat['run']} does not call there: pupil {one.pupil} stays at stop {seat['stop']}" for seat in stays),
+        *(say("effect_stop", pupil=one.pupil, run=seat["run"], stop=one.stop) for seat in moved),
+        *(say("effect_stays", pupil=one.pupil, run=seat["run"], stop=seat["stop"]) for seat in stays),
     ]

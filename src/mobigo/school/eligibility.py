@@ -82,15 +82,17 @@ def judge(case: Case, rules: Iterable[Rule], day: date) -> Standing:
     assert case.metres is not None
     at = f" ({rule.text})" if rule.text else ""
     if case.metres < rule.metres:
+        # of the same ten metres: with all digits, or the reason would contradict itself
+        whole = case.metres // 10 == rule.metres // 10
         return Standing(
             False,
             "too_near",
             rule.id,
             case.metres,
-            f"{_kilometres(case.metres, ',')} km par la route la plus courte, la règle {rule.id}{at} en demande au"
-            f" moins {_kilometres(rule.metres, ',')}",
-            f"{_kilometres(case.metres, '.')} km by the shortest road, rule {rule.id}{at} asks for at least"
-            f" {_kilometres(rule.metres, '.')}",
+            f"{_kilometres(case.metres, ',', whole=whole)} km par la route la plus courte, la règle {rule.id}{at} en"
+            f" demande au moins {_kilometres(rule.metres, ',', whole=whole)}",
+            f"{_kilometres(case.metres, '.', whole=whole)} km by the shortest road, rule {rule.id}{at} asks for at"
+            f" least {_kilometres(rule.metres, '.', whole=whole)}",
         )
     if rule.sector and case.commune not in case.sectors:
         return Standing(
@@ -158,6 +160,6 @@ def _unknown(code: str, rule: str | None, french: str, english: str) -> Standing
     return Standing(None, code, rule, None, french, english)
 
 
-def _kilometres(metres: int, mark: str) -> str:
+def _kilometres(metres: int, mark: str, *, whole: bool = False) -> str:
     """Write metres as kilometres, cut off to ten metres: nobody is told to be as far as the rule and yet too near."""
-    return f"{metres // 10 / 100:.2f}".replace(".", mark)
+    return (f"{metres / 1000:.3f}" if whole else f"{metres // 10 / 100:.2f}").replace(".", mark)

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 from mobigo.kit.errors import Refused
 from mobigo.school.cells import CellError, is_blank, plain
 from mobigo.school.register import SHEETS
+from mobigo.school.sentences import Said, say
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -48,14 +49,14 @@ class Fault:
     """As the workbook or a text editor numbers it, from 1."""
     column: str | None
     """Its title."""
-    what: str
+    said: Said
     """What is wrong, and what to do."""
 
     def __str__(self) -> str:
         where = [f"sheet {self.sheet}"]
         where += [f"row {self.row}"] if self.row is not None else []
         where += [f"column {self.column}"] if self.column is not None else []
-        return f"{', '.join(where)}: {self.what}"
+        return f"{', '.join(where)}: {self.said.en}"
 
 
 @dataclass
@@ -79,7 +80,7 @@ class File:
 
     lists: dict[str, Rows]
     """By name of the sheet."""
-    notes: list[str]
+    notes: list[Said]
     """What was passed over, for the person who sent it."""
 
 
@@ -102,7 +103,13 @@ class Faults(list[Fault]):
             code="list_faults",
             members={
                 "faults": [
-                    {"sheet": one.sheet, "row": one.row, "column": one.column, "what": one.what}
+                    {
+                        "sheet": one.sheet,
+                        "row": one.row,
+                        "column": one.column,
+                        "what": one.said.en,
+                        "what_fr": one.said.fr,
+                    }
                     for one in self[:MOST_FAULTS]
                 ],
                 "fault_count": len(self),
@@ -160,12 +167,12 @@ def read_objects(sheet: Sheet, rows: Sequence[Mapping[str, object]], needed: Seq
     for one in given:
         if one not in (needed or sheet.columns):
             faults.append(
-                Fault(sheet.name, None, one[:40], f"is no field here; there are {', '.join(needed or sheet.columns)}")
+                Fault(sheet.name, None, one[:40], say("fault_field", fields=", ".join(needed or sheet.columns)))
             )
     for number, row in enumerate(rows, 1):
         for one in dict.fromkeys([*wanted, *given]):
             if one not in row:
-                faults.append(Fault(sheet.name, number, one[:40], "is missing; every row has the same fields"))
+                faults.append(Fault(sheet.name, number, one[:40], say("fault_missing")))
     faults.refuse(sheet.name)
     mine = Rows(sheet, sheet.name, {one: index for index, one in enumerate(given)}, {one: one for one in given})
     _read_rows(mine, ((number, [_as_cell(row[one]) for one in given]) for number, row in enumerate(rows, 1)), faults)
@@ -260,24 +267,24 @@ def _read_table(called: str, lines: Iterable[Sequence[Cell]], only: str | None, 
         return
     sheet, row, columns = _recognise(called, [line for _, line in head], only)
     if sheet is None:
-        found.notes.append(f"sheet {called} is no list of the register; it was passed over")
+        found.notes.append(say("note_no_list", sheet=called))
         return
     missing = [
         column.titles[0] for one, column in sheet.columns.items() if one not in columns and one not in sheet.defaults
     ]
     if missing:
         named = ", ".join(missing)
-        faults.append(Fault(called, head[row][0], named, f"has no column {named}; add it, or correct its title"))
+        faults.append(Fault(called, head[row][0], named, say("fault_column", column=named)))
         return
     if sheet.name in found.lists:
         faults.append(
-            Fault(called, None, None, f"holds {sheet.titles[0]} like sheet {found.lists[sheet.name].called}; join them")
+            Fault(called, None, None, say("fault_twice", list=sheet.titles[0], other=found.lists[sheet.name].called))
         )
         return
     titles = {one: str(head[row][1][index]).strip() for one, index in columns.items()}
     exact = _match(sheet, head[row][1])
     found.notes += [
-        f"sheet {called}: title {titles[one][:40]!r} was read as {sheet.columns[one].titles[0]}"
+        say("note_read_as", sheet=called, title=repr(titles[one][:40]), column=sheet.columns[one].titles[0])
         for one in columns
         if one not in exact
     ]
@@ -288,7 +295,7 @@ def _read_table(called: str, lines: Iterable[Sequence[Cell]], only: str | None, 
         if not is_blank(cell) and index not in columns.values()
     ]
     if unused:
-        found.notes.append(f"sheet {called}: not used: {', '.join(one[:40] for one in unused)}")
+        found.notes.append(say("note_unused", sheet=called, titles=", ".join(one[:40] for one in unused)))
     found.lists[sheet.name] = mine
     _read_rows(mine, chain(head[row + 1 :], numbered), faults)
 
@@ -383,7 +390,7 @@ def _read_rows(mine: Rows, lines: Iterable[tuple[int, Sequence[Cell]]], faults: 
         if all(is_blank(cell) for cell in cells):
             continue
         if len(mine.rows) >= MOST_ROWS:
-            faults.append(Fault(mine.called, number, None, f"the most is {MOST_ROWS:,} rows; send the list in parts"))
+            faults.append(Fault(mine.called, number, None, say("fault_long", most=f"{MOST_ROWS:,}")))
             return
         values = _read_row(mine, number, cells, faults)
         if values is None:
@@ -391,7 +398,7 @@ def _read_rows(mine: Rows, lines: Iterable[tuple[int, Sequence[Cell]]], faults: 
         key = tuple(values.get(one, defaults.get(one)) for one in mine.sheet.key)
         if key in known:
             named = ", ".join(_title(mine, one) for one in mine.sheet.key)
-            faults.append(Fault(mine.called, number, named, f"is the same as row {known[key]}: {named}; leave one"))
+            faults.append(Fault(mine.called, number, named, say("fault_same", row=known[key], column=named)))
             continue
         known[key] = number
         mine.rows.append((number, values))
@@ -409,16 +416,18 @@ def _read_row(mine: Rows, number: int, cells: Sequence[Cell], faults: Faults) ->
             elif one in mine.sheet.defaults:
                 values[one] = mine.sheet.defaults[one]
             else:
-                faults.append(Fault(mine.called, number, mine.titles[one], "is blank; fill it in"))
+                faults.append(Fault(mine.called, number, mine.titles[one], say("fault_blank")))
         except CellError as error:
             told = "" if column.personal or column.kind.silent else f"{str(cell).strip()[:40]!r} "
-            faults.append(Fault(mine.called, number, mine.titles[one], f"{told}{error}"))
+            faults.append(
+                Fault(mine.called, number, mine.titles[one], Said(told + error.said.en, told + error.said.fr))
+            )
     return values if len(faults) == before else None
 
 
 def _read_cell(column: Column, cell: Cell) -> object:
     if isinstance(cell, str) and cell.strip() in ERRORS:
-        raise CellError("holds an error of the workbook; correct its formula")
+        raise CellError("error")
     return column.kind.read(cell)
 
 

@@ -74,7 +74,8 @@ NEEDS = {
     "door": ("domicile", "prise en charge à domicile"),
     "near": ("marche réduite", "arrêt proche"),
 }
-NO_HEALTH = "only what the transport must provide, nothing about health"
+NO_HEALTH = "no_health"
+"""The sentence that says so."""
 WEEKS = {
     "all": ("toutes", "tout"),
     "even": ("paires", "paire", "semaines paires"),

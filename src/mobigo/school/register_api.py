@@ -251,6 +251,7 @@ class RowsAnswer(BaseModel):
 
     counts: dict[str, dict[str, int]] = Field(description="By list: rows added, changed, removed")
     notes: list[str]
+    notes_fr: list[str]
 
 
 ListName = Annotated[SheetName, Path(description="Of a list of the register")]
@@ -263,7 +264,7 @@ def write_school_rows(
     """Write rows of a list, new or known, all or none; of known rows only the given fields change."""
     actor = Actor(person.user, person.role, now)
     report = service.write_rows(driver(session), year, name, body.rows, actor)
-    return RowsAnswer(counts=report.counts, notes=report.notes)
+    return RowsAnswer(counts=report.counts, notes=report.notes, notes_fr=report.notes_fr)
 
 
 @router.post("/years/{year}/lists/{name}/remove", responses=problems(401, 403, 404, 422))
@@ -273,7 +274,7 @@ def remove_school_rows(
     """Remove rows by the fields that identify them, all or none; rows that others name stay."""
     actor = Actor(person.user, person.role, now)
     report = service.remove_rows(driver(session), year, name, body.rows, actor)
-    return RowsAnswer(counts=report.counts, notes=report.notes)
+    return RowsAnswer(counts=report.counts, notes=report.notes, notes_fr=report.notes_fr)
 
 
 def _key_of(sheet: Sheet) -> tuple[str, ...]:
@@ -323,6 +324,7 @@ class ImportAnswer(BaseModel):
 
     counts: dict[str, dict[str, int]] = Field(description="By list: rows added, changed, removed")
     notes: list[str] = Field(description="What of the file was passed over")
+    notes_fr: list[str]
 
 
 class ImportRow(BaseModel):
@@ -359,7 +361,7 @@ def import_school_lists(
     name = (file.filename or "file").rpartition("/")[2].replace("\0", "")[-200:] or "file"
     actor = Actor(person.user, person.role, now)
     report = service.import_file(driver(session), year, content, name, actor, only=only, replace=replace)
-    return ImportAnswer(counts=report.counts, notes=report.notes)
+    return ImportAnswer(counts=report.counts, notes=report.notes, notes_fr=report.notes_fr)
 
 
 @router.get("/years/{year}/imports", responses=problems(401, 403, 404, 422))
@@ -530,6 +532,7 @@ class DecisionAnswer(BaseModel):
 
     request: RequestAnswer
     effects: list[str]
+    effects_fr: list[str]
 
 
 @router.post("/years/{year}/requests", status_code=201, responses=problems(400, 401, 403, 404, 409, 422))
@@ -549,7 +552,11 @@ def decide_school_request(
     """Grant or refuse a family's request; granted, it takes effect at once, and ``effects`` say how."""
     key = (body.pupil, body.received, body.kind)
     found = deciding.decide(driver(session), year, key, Actor(person.user, person.role, now), grant=body.grant)
-    return DecisionAnswer(request=RequestAnswer(**asdict(found.request)), effects=found.effects)
+    return DecisionAnswer(
+        request=RequestAnswer(**asdict(found.request)),
+        effects=[one.en for one in found.effects],
+        effects_fr=[one.fr for one in found.effects],
+    )
 
 
 # ── pupils ────────────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -20,6 +20,7 @@ from mobigo.school.eligibility import Case, Standing, judge
 from mobigo.school.reading import Fault, Faults, read_file, read_objects
 from mobigo.school.register import DOOR, SHEETS, Rule, School
 from mobigo.school.register_store import OPEN, PUPILS, Access, Imported, Year
+from mobigo.school.sentences import say
 from mobigo.school.writing import write_text, write_workbook
 
 if TYPE_CHECKING:
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 
     from mobigo.school.reading import File, Rows
     from mobigo.school.register import Sheet
+    from mobigo.school.sentences import Said
     from mobigo.street.drives import Drives
 
 KEPT = timedelta(days=92)
@@ -56,8 +58,18 @@ class Report:
 
     counts: dict[str, dict[str, int]]
     """By list: rows ``added``, ``changed`` and ``removed``."""
-    notes: list[str]
+    said: list[Said]
     """What of it was passed over."""
+
+    @property
+    def notes(self) -> list[str]:
+        """What was passed over, in English."""
+        return [one.en for one in self.said]
+
+    @property
+    def notes_fr(self) -> list[str]:
+        """What was passed over, in French."""
+        return [one.fr for one in self.said]
 
 
 @dataclass(frozen=True)
@@ -215,7 +227,7 @@ def remove_rows(
     faults.refuse(name)
     counts = {name: {"added": 0, "changed": 0, "removed": len(there)}}
     store.note_import(connection, year, Imported(0, actor.now, actor.user, f"rows of {name}", counts))
-    return Report(counts, [f"{len(keys - there)} rows were not there"] if keys - there else [])
+    return Report(counts, [say("note_not_there", n=len(keys - there))] if keys - there else [])
 
 
 def _take_over(
@@ -260,10 +272,7 @@ def _take_over(
 def _find_dangling(connection: psycopg.Connection[Any], year: str, name: str, faults: Faults) -> None:
     """Find rows that name what is gone now."""
     for sheet, field, named in store.list_dangling(connection, year):
-        what = (
-            f"{sheet.titles[0]} still name {sheet.columns[field].titles[0]} {named}, which the file removes; keep it,"
-            " or correct them first"
-        )
+        what = say("fault_named", list=sheet.titles[0], column=sheet.columns[field].titles[0], named=named)
         faults.append(Fault(name, None, None, what))
 
 
@@ -311,8 +320,8 @@ def _check_references(
             for number, values in rows.rows:
                 value = values[field]
                 if value is not None and value not in there[column.refers]:
-                    told = "this pupil" if column.refers == "pupils" else repr(value)
-                    what = f"{told} is not in list {SHEETS[column.refers].titles[0]}; add it there, or correct it"
+                    told = say("this_pupil") if column.refers == "pupils" else repr(value)
+                    what = say("fault_unknown", named=told, list=SHEETS[column.refers].titles[0])
                     faults.append(Fault(rows.called, number, rows.titles[field], what))
 
 

@@ -15,12 +15,13 @@ from psycopg import Connection
 
 from mobigo.accounts.model import Person, Role
 from mobigo.db.session import Database, driver
-from mobigo.kit.errors import MobigoError, Refused
+from mobigo.kit.errors import InvalidInput, MobigoError, Refused
 from mobigo.kit.requests import Now
 from mobigo.school import deciding, outputs_api, register_api, register_service, register_store, scenario_store
 from mobigo.school.gaps import Gap, find_gaps
 from mobigo.school.reading import LARGEST
-from mobigo.school.register import SHEETS
+from mobigo.school.register import REQUESTS, SHEETS
+from mobigo.school.register import Request as Asked
 from mobigo.school.register_service import Actor
 from mobigo.web import words
 from mobigo.web.desk import price_in
@@ -205,11 +206,12 @@ def import_lists(
     except Refused as error:
         at.session.rollback()
         faults = error.members.get("faults")
-        return _year(at, year, problem=str(error), faults=faults if isinstance(faults, list) else [])
+        problem = at.speak("school.nothing_imported", name=name) if faults else str(error)
+        return _year(at, year, problem=problem, faults=faults if isinstance(faults, list) else [])
     except MobigoError as error:
         at.session.rollback()
         return _year(at, year, problem=str(error))
-    return _year(at, year, imported={"name": name, "counts": report.counts, "notes": report.notes})
+    return _year(at, year, imported={"name": name, "counts": report.counts, "notes": report.said})
 
 
 @router.api_route("/years/{year}/lists.xlsx", methods=READ)
@@ -251,7 +253,34 @@ def decide_request(at: AtOffice, year: YearId, form: Fields) -> Response:
     except MobigoError as error:
         at.session.rollback()
         return _year(at, year, problem=str(error))
-    return _year(at, year, effects=[at.speak(f"school.request.{decided.request.state}"), *decided.effects])
+    effects = [one.fr if at.speak.language == "fr" else one.en for one in decided.effects]
+    return _year(at, year, effects=[at.speak(f"school.request.{decided.request.state}"), *effects])
+
+
+@router.post("/years/{year}/requests/new")
+def take_down_request(at: AtOffice, year: YearId, form: Fields) -> Response:
+    """Take down what a family asks for by telephone, by letter or at the counter."""
+    register_api.let_staff_in(at.person)
+    kind = form.get("kind")
+    try:
+        if kind not in REQUESTS:
+            raise InvalidInput(f"a request is of one kind of {', '.join(REQUESTS)}", code="incomplete_request")
+        received = date.fromisoformat(form.get("received")) if form.get("received") else at.local(at.now).date()
+        numbers = register_store.list_numbers(at.connection, year)
+        asked = Asked(
+            numbers.get(form.get("pupil"), form.get("pupil")),
+            received,
+            kind,
+            (form.get("school") or None) if kind in {"change", "new"} else None,
+            (form.get("stop") or None) if kind in {"stop", "new"} else None,
+        )
+        deciding.take_down(at.connection, year, asked, at.actor)
+    except ValueError:
+        return _year(at, year, problem=at.speak("school.no_date"))
+    except MobigoError as error:
+        at.session.rollback()
+        return _year(at, year, problem=str(error))
+    return RedirectResponse(f"{HOME}/years/{year}#requests", 303)
 
 
 def _year(
@@ -285,9 +314,13 @@ def _year(
             one for one in register_store.list_rows(at.connection, year, SHEETS["requests"]) if one["state"] == "open"
         ],
         rows={
-            name: [(row["id"], row["name"]) for row in register_store.list_rows(at.connection, year, SHEETS[name])]
-            for name in ("circuits", "schools")
+            name: [
+                (row["id"], row["name"])
+                for row in register_store.list_rows(at.connection, year, SHEETS[name], doors=False)
+            ]
+            for name in ("circuits", "schools", "stops")
         },
+        today_date=at.local(at.now).date().isoformat(),
         effects=effects,
         local=at.local,
         problem=problem,

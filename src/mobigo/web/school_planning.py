@@ -20,7 +20,7 @@ from mobigo.school.demand import MORNING
 from mobigo.school.register import SHEETS
 from mobigo.school.scenario_store import Planned, Scenario
 from mobigo.school.scenarios_api import Changes
-from mobigo.school.yearplan import Effort
+from mobigo.school.yearplan import Effort, list_all_runs
 from mobigo.web.desk import price_in
 from mobigo.web.forms import Fields, Form
 from mobigo.web.html import READ
@@ -306,7 +306,7 @@ def _draw(at: Office, scenario: Scenario, document: Mapping[str, Any]) -> dict[s
             {
                 "name": session["name"],
                 "title": _name_session(at, session["name"]),
-                "runs": [_draw_run(run, session["way"], stops, schools) for run in session["runs"]],
+                "runs": [_draw_run(run, session["way"], stops, schools) for run in list_all_runs(session)],
             }
             for session in document["sessions"]
         ],
@@ -387,6 +387,7 @@ def _scenario(
         tried_fields={name: form.get(name) for name in form.values if name != "act"} if form else {},
         others=[one for one in scenario_store.list_scenarios(at.connection, found.year) if one.id != id_],
         history=scenario_store.list_history(at.connection, id_),
+        withdrawal=scenarios.preview_withdrawal(at.connection, id_).say() if found.state == "published" else [],
         local=at.local,
         problem=problem,
         clock=write_clock,
@@ -422,7 +423,7 @@ def _tell_session(at: Office, session: Mapping[str, Any], names: Mapping[tuple[s
                     for call in run["calls"]
                 ],
             }
-            for run in session["runs"]
+            for run in list_all_runs(session)
         ],
     }
 
