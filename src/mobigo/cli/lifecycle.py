@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 DATA = (
     "networks", "live", "sharing", "secrets", "log", "run", "downloads", "kernels", "sandbox", "clock.json",
     "token.key", "bank.key", "cards.key", "payments.key", "ticket_keys.json", "signer", "published", "carpool",
-    "school-roads", "validator",
+    "school-roads", "validator", "terrain",
 )  # fmt: skip
 """What lies in a home besides the cluster; nothing else in that folder is ours to remove."""
 

@@ -10,6 +10,7 @@ LOADERS = {
     "gtfs": ("mobigo.cli.load_gtfs:gtfs", "Load a GTFS feed: an archive, a folder or an address."),
     "osm": ("mobigo.cli.load_osm:osm", "Load an OpenStreetMap extract, or a study area by name."),
     "parking": ("mobigo.cli.load_parking:parking", "Load a register of carpool and park-and-ride places."),
+    "terrain": ("mobigo.cli.load_terrain:terrain", "Load a height model: slopes for walks and bicycles."),
     "region": ("mobigo.cli.region:region", "Download and load the real feeds and extracts of a region."),
 }
 """Name of each loader: where it is, and its line in the help."""

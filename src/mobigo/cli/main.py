@@ -26,6 +26,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "feeds": ("mobigo.cli.feeds:feeds", "List feeds and their versions; show, roll back."),
     "live": ("mobigo.cli.live:live", "Sources of live data: add, list, show, poll; replay a recorded day."),
     "parking": ("mobigo.cli.parking:parking", "List where a car may be left on the way; forget a register."),
+    "terrain": ("mobigo.cli.terrain:terrain", "List the height models in service; forget one."),
     "sharing": ("mobigo.cli.sharing:sharing", "Systems of shared bicycles: add, list, poll, remove."),
     "carpool": ("mobigo.cli.carpool:carpool", "Subsidised carpool lines: evaluate policies on worked cases."),
     "outbox": ("mobigo.cli.outbox:outbox", "Messages to travellers, drivers and operators: list, show, send again."),
