@@ -43,6 +43,7 @@ def show(*, as_json: bool) -> None:
     for source, feed in manifest.feeds.items():
         print(f"  feed {source}: version {feed['version']}, service {feed['first_day']} to {feed['last_day']}")
     if manifest.streets:
-        print(f"  streets: extract {manifest.streets['version']}")
+        heights = " with heights" if "heights" in manifest.streets else ""
+        print(f"  streets: extract {manifest.streets['version']}{heights}")
     for name, count in manifest.counts.items():
         print(f"  {count:>10,} {name}")

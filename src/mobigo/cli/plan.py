@@ -242,10 +242,12 @@ def _describe_journey(journey: Journey) -> str:
     minutes = round((journey.arrival - journey.departure).total_seconds() / 60)
     changes = {0: "no change", 1: "1 change"}.get(journey.transfers, f"{journey.transfers} changes")
     co2 = f", {journey.co2} g CO2" if journey.rides and journey.co2 is not None else ""
+    climb = f", {journey.climb} m up" if journey.climb else ""
     labels = f"  [{', '.join(label.replace('_', ' ') for label in journey.labels)}]" if journey.labels else ""
     cost = "" if journey.priced is None else f", {_price(journey.priced)}"
     head = (
-        f"{journey.departure:%Y-%m-%d %H:%M} → {_clock(journey.arrival)}  {minutes} min, {changes}{co2}{cost}{labels}"
+        f"{journey.departure:%Y-%m-%d %H:%M} → {_clock(journey.arrival)}  {minutes} min, {changes}{climb}{co2}{cost}"
+        f"{labels}"
     )
     return "\n".join([head, *(_describe_leg(leg) for leg in journey.legs), *_describe_price(journey.priced)])
 
@@ -275,7 +277,8 @@ def _describe_price(priced: Priced | None) -> list[str]:
 def _describe_leg(leg: Leg) -> str:
     times = f"  {_clock(leg.departure)} {leg.start.name} → {_clock(leg.arrival)} {leg.end.name}"
     if leg.line is None:
-        return f"{times}  ({leg.mode.replace('_', ' ')}, {leg.metres or 0:.0f} m)"
+        climb = f", {leg.lie.climb} m up, {leg.lie.descent} m down" if leg.lie else ""
+        return f"{times}  ({leg.mode.replace('_', ' ')}, {leg.metres or 0:.0f} m{climb})"
     notes = [
         "stay seated" if leg.stay_seated else "",
         "it waits for you" if leg.guaranteed else "",

@@ -216,6 +216,13 @@ class LegAnswer(BaseModel):
         " fares by distance and `co2` count these."
     )
     geometry: LineString
+    climb: int | None = Field(
+        description="On foot and by bicycle: metres up in all, ups and downs below 3 m left out; null: not known."
+    )
+    descent: int | None = Field(description="Metres down, likewise.")
+    profile: list[tuple[int, float]] | None = Field(
+        description="How high the way lies, a few points: metres along it, height in metres; null: not known."
+    )
     steps: list[StepAnswer] = Field(description="Instructions of a walk.")
     booking: BookingAnswer | None = Field(description="Of a ride that has to be booked; it can be, now.")
 
@@ -266,6 +273,8 @@ class JourneyAnswer(BaseModel):
     transfers: int
     labels: list[Label] = Field(description="What it is best at among `journeys`.")
     walking_seconds: int
+    climb: int | None = Field(description="Metres up on foot and by bicycle; null: not known of a part of it.")
+    descent: int | None = Field(description="Metres down, likewise.")
     co2: int | None = Field(description="Grams of CO2 equivalent for one traveller; null: a leg has no factor.")
     price: PriceAnswer | None = Field(description="The cheapest lawful way to pay for it; null: nothing is sold here.")
     riskiest_leg: int | None = Field(
@@ -436,6 +445,8 @@ def journey_as_json(journey: Journey) -> dict[str, Any]:
         "transfers": journey.transfers,
         "labels": journey.labels,
         "walking_seconds": journey.walking,
+        "climb": journey.climb,
+        "descent": journey.descent,
         "co2": journey.co2,
         "price": price_as_json(journey.priced),
         "riskiest_leg": find_riskiest(journey.legs),
@@ -520,6 +531,9 @@ def leg_as_json(leg: Leg, wait: int) -> dict[str, Any]:
         ],
         "metres": leg.metres,
         "geometry": {"type": "LineString", "coordinates": leg.geometry},
+        "climb": leg.lie and leg.lie.climb,
+        "descent": leg.lie and leg.lie.descent,
+        "profile": leg.lie and leg.lie.profile,
         "steps": [{"street": step.street, "metres": step.metres, "direction": step.direction} for step in leg.steps],
         "booking": leg.booking and _booking_as_json(leg.booking),
     }

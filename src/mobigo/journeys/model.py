@@ -56,6 +56,10 @@ SHARED_MODES = frozenset({Mode.SHARED_BICYCLE, Mode.SHARED_SCOOTER, Mode.SHARED_
 """Rides on vehicles that are rented on the spot."""
 
 
+OWN_STRENGTH = frozenset({Mode.WALK, Mode.BICYCLE, Mode.SHARED_BICYCLE})
+"""Ways on which climbs are felt."""
+
+
 class Reason(StrEnum):
     """Why there is no journey by public transport; the whole list."""
 
@@ -384,6 +388,18 @@ class Change:
 
 
 @dataclass(frozen=True)
+class Lie:
+    """How high a way lies."""
+
+    climb: int
+    """Metres up in all, small ups and downs left out."""
+    descent: int
+    """Metres down, likewise."""
+    profile: tuple[tuple[int, float], ...]
+    """A few points: metres along the way, and height."""
+
+
+@dataclass(frozen=True)
 class Leg:
     """A part of a journey in one vehicle, or one walk."""
 
@@ -446,6 +462,8 @@ class Leg:
     """Of the agency, where boarding or alighting needs a call."""
     booking: ToBook | None = None
     """How it is booked, where it runs only then."""
+    lie: Lie | None = None
+    """How high the way lies, on foot or by bicycle; None where that is not known."""
 
 
 @dataclass(frozen=True)
@@ -472,6 +490,23 @@ class Journey:
         """Seconds on foot."""
         walks = (leg for leg in self.legs if leg.mode is Mode.WALK)
         return sum(int((leg.arrival - leg.departure).total_seconds()) for leg in walks)
+
+    @property
+    def climb(self) -> int | None:
+        """Metres up on foot and by bicycle; None where a part of it is not known."""
+        known = self._lies
+        return None if known is None else sum(lie.climb for lie in known)
+
+    @property
+    def descent(self) -> int | None:
+        """Metres down, likewise."""
+        known = self._lies
+        return None if known is None else sum(lie.descent for lie in known)
+
+    @property
+    def _lies(self) -> list[Lie] | None:
+        lies = [leg.lie for leg in self.legs if leg.mode in OWN_STRENGTH]
+        return None if None in lies else [lie for lie in lies if lie is not None]
 
     @property
     def co2(self) -> int | None:

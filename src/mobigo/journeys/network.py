@@ -33,6 +33,7 @@ from mobigo.kit.errors import Unavailable
 from mobigo.kit.packed import map_packed
 from mobigo.street.drives import Drives
 from mobigo.street.graph import StreetGraph
+from mobigo.street.relief import Relief
 from mobigo.street.routing import Snaps
 from mobigo.transit import pathways
 from mobigo.transit.days import DayViews
@@ -84,6 +85,9 @@ DRIVES = "drives"
 
 STREETS = "streets"
 """Folder of a network with its streets."""
+
+RELIEF = "relief"
+"""Folder of a network with the heights of its streets; only where heights are loaded."""
 
 LIVE = "live"
 """Folder of a network with its live data."""
@@ -155,6 +159,9 @@ class Network:
     """Walks between stops for those who do not climb stairs; None without streets."""
     sharing: Stations | None = None
     """What stations of shared bicycles hold, whenever it is asked; None without streets."""
+
+    relief: Relief | None = None
+    """How high the streets lie; None where no heights are loaded."""
 
     @property
     def zones(self) -> list[ZoneInfo]:
@@ -251,6 +258,7 @@ def map_network(folder: Path) -> Network:
         entrances=map_packed(folder / "entrances", Entrances) if streets else None,
         inside=map_packed(folder / "inside", pathways.Stations),
         wheelchair_footpaths=map_packed(rolled, Footpaths) if rolled.exists() else None,
+        relief=map_packed(folder / RELIEF, Relief) if (folder / RELIEF).exists() else None,
     )
 
 

@@ -17,7 +17,7 @@ import psycopg
 from mobigo.db.engine import libpq_conninfo
 from mobigo.journeys.courses import draw_courses
 from mobigo.journeys.entrances import survey
-from mobigo.journeys.network import DRIVES, LAYOUT, STREETS, Manifest, Networks, map_network, write_manifest
+from mobigo.journeys.network import DRIVES, LAYOUT, RELIEF, STREETS, Manifest, Networks, map_network, write_manifest
 from mobigo.kit.geo import Point
 from mobigo.kit.packed import write_packed
 from mobigo.osm.store import find_active_extract
@@ -29,6 +29,8 @@ from mobigo.street.drives import Drives
 from mobigo.street.graph import Profile
 from mobigo.street.hierarchy import build_hierarchy
 from mobigo.street.routing import footpaths, snap
+from mobigo.terrain.heights import open_terrain
+from mobigo.terrain.service import name_content as name_heights
 from mobigo.transit import store as transit_store
 from mobigo.transit import timetable as timetables
 from mobigo.transit.footpaths import Footpaths, draw_straight, follow_streets
@@ -83,10 +85,10 @@ def build_network(url: str, home: Path, now: datetime, *, days_ahead: int = 1, d
     """
     networks = Networks(home)
     with networks.building(), psycopg.connect(libpq_conninfo(url), autocommit=True) as connection:
-        content = describe_content(connection)
+        content = describe_content(connection, home)
         while not (networks.folder / content.version / "manifest.json").exists():
-            new = _write(connection, networks.folder / f"{content.version}.new", content, now)
-            if (again := describe_content(connection)) == content:
+            new = _write(connection, home, networks.folder / f"{content.version}.new", content, now)
+            if (again := describe_content(connection, home)) == content:
                 new.rename(networks.folder / content.version)
             content = again  # a load ended while we read: what was written is of neither state
         with connection.transaction():
@@ -136,10 +138,11 @@ def _write_drives(folder: Path) -> None:
 
 
 class Content(NamedTuple):
-    """What is active in the database."""
+    """What networks are built from."""
 
     feeds: dict[str, dict[str, Any]]
     streets: dict[str, Any] | None
+    """The extract, and the heights they lie at."""
     parking: dict[str, str]
     """Hash of each register of car parks."""
 
@@ -149,8 +152,8 @@ class Content(NamedTuple):
         return sha256(json.dumps([LAYOUT, *self], sort_keys=True).encode()).hexdigest()[:12]
 
 
-def describe_content(connection: psycopg.Connection) -> Content:
-    """Say what is active in the database."""
+def describe_content(connection: psycopg.Connection, home: Path) -> Content:
+    """Say what is active in the database, and which heights are in a home."""
     feeds = {
         feed.source: {
             "version": feed.id,
@@ -163,20 +166,32 @@ def describe_content(connection: psycopg.Connection) -> Content:
     }
     extract = find_active_extract(connection)
     streets = {"version": extract.version, "hash": extract.hash, "name": extract.name} if extract else None
+    if streets is not None and (heights := name_heights(home)):
+        streets["heights"] = heights
     return Content(feeds, streets, parking_store.describe_sources(connection))
 
 
-def _write(connection: psycopg.Connection, new: Path, content: Content, now: datetime) -> Path:
+def _write(connection: psycopg.Connection, home: Path, new: Path, content: Content, now: datetime) -> Path:
     if new.exists():
         shutil.rmtree(new)  # of a build that was killed
     new.mkdir(parents=True)
-    graph = street_store.read_graph(connection) if content.streets else None
-    if graph is not None:
-        write_packed(new / STREETS, graph)
+    graph = _write_streets(connection, home, new) if content.streets else None
     places = parking.list_car_parks(connection) if content.streets else []
     write_network(new, transit_store.read_feed_tables(connection), graph, places, content, now)
     _sync(new)
     return new
+
+
+def _write_streets(connection: psycopg.Connection, home: Path, new: Path) -> StreetGraph:
+    """Write the streets, on the heights of the land where these are known."""
+    terrain = open_terrain(home)
+    if terrain is None:
+        graph = street_store.read_graph(connection)
+    else:
+        graph, relief = street_store.read_hilly_graph(connection, terrain.heights)
+        write_packed(new / RELIEF, relief)
+    write_packed(new / STREETS, graph)
+    return graph
 
 
 def write_network(  # noqa: PLR0917 - all that a network is made of

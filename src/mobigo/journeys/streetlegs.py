@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from mobigo.journeys.emissions import emit_street
-from mobigo.journeys.model import Leg, Mode, Place, Step
+from mobigo.journeys.model import OWN_STRENGTH, Leg, Lie, Mode, Place, Step
 from mobigo.kit.geo import Point, haversine
 from mobigo.osm.store import Wheelchair
 from mobigo.street.graph import Profile
+from mobigo.street.relief import Line, follow, sum_climb, thin
 from mobigo.street.routing import Direction, Path, between
 from mobigo.transit.footpaths import WALKING_SPEED
 from mobigo.transit.pathways import Course, PathwayMode, Wheels, find_course, list_doors
@@ -68,6 +69,7 @@ def describe_way(
         steps=steps,
         co2=emit_street(mode, metres),
         wheelchair=_judge(network, way) if mode is Mode.WALK else None,
+        lie=_lie(network, [way]) if mode in OWN_STRENGTH else None,
     )
 
 
@@ -98,6 +100,32 @@ def describe_parts(network: Network, ends: tuple[Place, Place], times: tuple[int
         metres=round(sum(part.metres for part in drawn), 1),
         steps=tuple(step for part in drawn for step in part.steps),
         wheelchair=min(judged, key=("not_possible", "unknown", "possible").index),
+        lie=_lie(network, [part if isinstance(part, Path) else None for part in parts]),
+    )
+
+
+def _lie(network: Network, ways: Sequence[Path | None]) -> Lie | None:
+    """Tell how high a way of several parts lies; None where one of them does not follow streets of known height."""
+    graph, relief = network.streets, network.relief
+    if graph is None or relief is None:
+        return None
+    lines: list[Line] = []
+    gone = 0.0
+    for way in ways:
+        line = None if way is None else follow(relief, way.arcs, *way.ends, graph.edge_metres)
+        if line is None:
+            return None
+        lines.append(line._replace(metres=line.metres + gone))
+        gone = float(lines[-1].metres[-1])
+    line = Line(*(np.concatenate(column) for column in zip(*lines, strict=True)))
+    climb, descent = sum_climb(line.height.tolist())
+    drawn = thin(line)
+    return Lie(
+        round(climb),
+        round(descent),
+        tuple(
+            (round(metres), round(height, 1)) for metres, height in zip(*(one.tolist() for one in drawn), strict=True)
+        ),
     )
 
 

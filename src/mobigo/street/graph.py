@@ -12,6 +12,7 @@ from mobigo.kernels.dijkstra import Adjacency, Bans, Points
 from mobigo.kernels.nearest import UNIT, Grid, Shapes, find_components, list_cells
 from mobigo.kit.packed import Strings, pack_strings
 from mobigo.osm.store import Wheelchair
+from mobigo.street.relief import Heights, Relief, measure, slow_down
 
 STEPS, FERRY, UNPAVED, LIFT = 2, 4, 32, 128
 """Bits of an edge's flags that change how long it takes; all of them are in `mobigo.osm.store.Flag`."""
@@ -159,8 +160,19 @@ class Restriction(NamedTuple):
 
 
 def build_graph(streets: Streets) -> StreetGraph:
-    """Build the graph; every array of it is read-only."""
+    """Build the graph of a flat land; every array of it is read-only."""
+    return _build(_order_by_place(streets), None)
+
+
+def build_hilly_graph(streets: Streets, heights: Heights) -> tuple[StreetGraph, Relief]:
+    """Build the graph of a land of known heights, and how high its edges lie; every array is read-only."""
     streets = _order_by_place(streets)
+    relief = measure(streets, heights)
+    return _build(streets, relief), frozen(relief)
+
+
+def _build(streets: Streets, relief: Relief | None) -> StreetGraph:
+    """Build the graph of streets in their order."""
     n_nodes, n_edges = len(streets.node_id), len(streets.edge_way)
     tail = np.empty(2 * n_edges, np.int32)
     head = np.empty(2 * n_edges, np.int32)
@@ -170,7 +182,7 @@ def build_graph(streets: Streets) -> StreetGraph:
     first = _offsets(np.bincount(tail, minlength=n_nodes))
     net = Adjacency(first, arc, head, streets.node_passable)
     classes, edge_class = np.unique(np.asarray(streets.edge_class, dtype=np.str_), return_inverse=True)
-    foot, bicycle, car, wheelchair = _costs(streets)
+    foot, bicycle, car, wheelchair = _costs(streets, relief)
     shapes = Shapes(
         streets.shape_first.astype(np.int32),
         np.rint(streets.shape_points[:, 0] / UNIT).astype(np.int32),
@@ -271,18 +283,25 @@ def morton(lon: NDArray[np.float64], lat: NDArray[np.float64]) -> NDArray[np.uin
     return code
 
 
-def _costs(streets: Streets) -> tuple[NDArray[np.float32], ...]:
-    """Return the seconds by arc on foot, by bicycle, by car and in a wheelchair."""
+def _costs(streets: Streets, relief: Relief | None) -> tuple[NDArray[np.float32], ...]:
+    """Return the seconds by arc on foot, by bicycle, by car and in a wheelchair; without relief on the flat."""
     metres, flags = streets.edge_metres.astype(np.float64), streets.edge_flags
     crossing = np.where(np.isnan(streets.edge_seconds), metres / FERRY_SPEED, streets.edge_seconds)
     ferry = flags & FERRY != 0
     slow = np.isin(np.asarray(streets.edge_class, dtype=np.str_), list(SLOW_FOR_BICYCLES)) | (flags & UNPAVED != 0)
     foot = metres / WALK_SPEED * np.where(flags & STEPS, STEPS_FACTOR, 1.0) + np.where(flags & LIFT, LIFT_SECONDS, 0.0)
-    bicycle = metres / np.where(slow, BICYCLE_SLOW_SPEED, BICYCLE_SPEED)
+    ride = np.where(slow, BICYCLE_SLOW_SPEED, BICYCLE_SPEED)
+    bicycle = metres / ride
     car = metres[:, None] / (streets.edge_kmh / 3.6)
-    wheels = metres / WALK_SPEED * np.where(streets.edge_wheelchair == Wheelchair.LIMITED, LIMITED_FACTOR, 1.0)
+    limited = np.where(streets.edge_wheelchair == Wheelchair.LIMITED, LIMITED_FACTOR, 1.0)
+    wheels = metres / WALK_SPEED * limited
     wheels += np.where(flags & LIFT, LIFT_SECONDS, 0.0)
     both = np.stack([foot, foot, bicycle, bicycle, car[:, 0], car[:, 1], wheels, wheels], axis=1)
+    if relief is not None:
+        slower = slow_down(streets, relief, WALK_SPEED, ride, ~slow)
+        both[:, 0:2] *= slower.foot
+        both[:, 2:4] *= slower.bicycle
+        both[:, 6:8] *= np.maximum(slower.wheelchair / limited[:, None], 1.0)  # the worse of both: they may be one
     both[ferry] = crossing[ferry, None]
     both[streets.edge_wheelchair == Wheelchair.NO, 6:] = np.inf
     unknown_steps = (flags & STEPS != 0) & (streets.edge_wheelchair == Wheelchair.UNKNOWN)

@@ -119,6 +119,10 @@ class Path(NamedTuple):
     steps: tuple[Step, ...]
     edges: NDArray[np.int32]
     """int32[n], edges gone along for more than a step, in order."""
+    arcs: NDArray[np.int32]
+    """int32[n], arcs gone along, in order."""
+    ends: tuple[float, float]
+    """Share of the first arc at which one enters it, and of the last at which one leaves it."""
 
 
 class Reach(NamedTuple):
@@ -773,7 +777,8 @@ STEP_METRES = 0.5
 def _describe(graph: StreetGraph, pieces: list[Piece], ends: tuple[Snap, Snap], seconds: float) -> Path:
     """Draw a way and divide it into steps, one per street."""
     kept = [piece for piece in pieces if piece.end > piece.begin] or pieces[:1]
-    edge = np.array([piece.arc >> 1 for piece in kept], np.int32)
+    arcs = np.array([piece.arc for piece in kept], np.int32)
+    edge = arcs >> 1
     points, bounds = _draw(graph, kept)
     places: Places = points.tolist()
     new = _is_new(points)
@@ -799,7 +804,9 @@ def _describe(graph: StreetGraph, pieces: list[Piece], ends: tuple[Snap, Snap], 
         )
         begin, bent = a, moves
     metres = float(lengths.sum()) + ends[0].metres + ends[1].metres
-    return Path(points[new], metres, seconds, tuple(steps), edge[lengths >= STEP_METRES])
+    return Path(
+        points[new], metres, seconds, tuple(steps), edge[lengths >= STEP_METRES], arcs, (kept[0].begin, kept[-1].end)
+    )
 
 
 LIFT, STEPS, ROUNDABOUT = int(Flag.LIFT), int(Flag.STEPS), int(Flag.ROUNDABOUT)

@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 import polars as pl
 
-from mobigo.street.graph import Restriction, StreetGraph, Streets, build_graph
+from mobigo.street.graph import Restriction, StreetGraph, Streets, build_graph, build_hilly_graph
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     import psycopg
+
+    from mobigo.street.relief import Heights, Relief
 
 CHUNK_BYTES = 64 << 20
 """Rows of edges are parsed when so much of them has arrived."""
@@ -43,6 +45,11 @@ EDGE_COLUMNS = {
 def read_graph(connection: psycopg.Connection) -> StreetGraph:
     """Read the streets of the extract in service as a graph; an empty one when there is none."""
     return build_graph(read_streets(connection))
+
+
+def read_hilly_graph(connection: psycopg.Connection, heights: Heights) -> tuple[StreetGraph, Relief]:
+    """Read the streets of the extract in service as a graph on the heights of the land, and those of its edges."""
+    return build_hilly_graph(read_streets(connection), heights)
 
 
 def read_streets(connection: psycopg.Connection) -> Streets:

@@ -11,7 +11,7 @@ import shutil
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from mobigo.journeys.network import DRIVES, STREETS, Networks, map_network
+from mobigo.journeys.network import DRIVES, RELIEF, STREETS, Networks, map_network
 from mobigo.journeys.snapshot import Content, describe_content, write_network
 from mobigo.kit.errors import Unavailable
 
@@ -38,7 +38,7 @@ def find_today(connection: Connection, home: Path) -> Network:
         ``no_network``: none is built, or one of other data: a draft of new timetables is not compared with old ones.
     """
     network = Networks(home).current().as_planned
-    content = describe_content(connection)
+    content = describe_content(connection, home)
     if network.manifest.version != content.version:
         raise Unavailable(
             "the network that serves is not of the data that are loaded now; wait until it is built, or run mobigo "
@@ -70,7 +70,7 @@ def laid(
         shutil.rmtree(folder)  # of a trial that was killed
     folder.mkdir(parents=True)
     try:
-        for part in (STREETS, DRIVES):
+        for part in (STREETS, DRIVES, RELIEF):
             if (today.folder / part).exists():
                 _link(today.folder / part, folder / part)
         manifest = today.manifest
