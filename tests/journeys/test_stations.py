@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import psycopg
 import pytest
 from tests.conftest import new_database
 from tests.journeys.conftest import FEED, _make_valley, at, stop
+from tests.journeys.live_valley import LiveValley
 from tests.journeys.test_plan import ask, clock
 
 from mobigo.db.engine import libpq_conninfo
-from mobigo.journeys.model import Reason
+from mobigo.journeys.model import JourneyRequest, Realtime, Reason
+from mobigo.journeys.outages import close_lifts
+from mobigo.transit.live import Alert, Target
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -110,6 +114,68 @@ def list_walks(network: Network, walks: Footpaths, start: str) -> dict[str, int]
     stop = network.stop_index[start]
     rows = range(int(walks.first[stop]), int(walks.first[stop + 1]))
     return {network.timetable.stop_ids.at(int(walks.target[row])): int(walks.seconds[row]) for row in rows}
+
+
+LIFT = Alert(
+    "lift", {"fr": "Ascenseur hors service", "en": "Lift out of order"}, targets=(Target(stop_id="ascenseur"),),
+    effect="ACCESSIBILITY_ISSUE",
+)  # fmt: skip
+
+
+def test_a_lift_out_of_order_is_no_way_for_a_wheelchair_and_a_message_for_others(station: Valley) -> None:
+    live = LiveValley(station.home)
+    live.say(alerts=(LIFT,))
+    # 1000 m and 5 m on the street to the bridge, where the bus comes by at 8:03
+    found = ask(station, at(0), "val:aval", clock(7, 45), window=1200, wheelchair=True)
+    (journey,) = found.journeys
+    assert (seconds(journey.legs[0]), journey.legs[0].end.stop_id) == (838, "val:pont")
+    near = ask(station, at(0), "val:aval", clock(7, 45), window=1200, wheelchair=True, max_walk=700)
+    assert (near.journeys, [name for name, _ in near.alerts]) == ((), ["val:lift"])
+    (on_foot,) = ask(station, at(0), "val:aval", clock(7, 50), window=1200).journeys
+    assert (on_foot.legs[0].end.stop_id, on_foot.legs[1].alerts) == ("val:amont", ("val:lift",))
+    by_timetable = ask(
+        station, at(0), "val:aval", clock(7, 45), window=1200, wheelchair=True, realtime=Realtime.ANNOTATE
+    )
+    assert by_timetable.journeys[0].legs[0].end.stop_id == "val:amont"
+    live.say()
+    (journey,) = ask(station, at(0), "val:aval", clock(7, 45), window=1200, wheelchair=True).journeys
+    assert journey.legs[0].end.stop_id == "val:amont"
+
+
+@pytest.mark.parametrize(
+    ("changes", "walks"),
+    [
+        ({}, {"val:amont": 0, "val:quay": 20}),  # the bridge was reached through the lift
+        ({"targets": (Target(stop_id="gare"),)}, {"val:amont": 0, "val:quay": 20}),  # all its lifts
+        ({"targets": (Target(stop_id="portail"),)}, {"val:amont": 0, "val:quay": 20, "val:pont": 319}),  # it has none
+        ({"targets": (Target(stop_id="nowhere"),)}, {"val:amont": 0, "val:quay": 20, "val:pont": 319}),
+        ({"effect": "OTHER_EFFECT"}, {"val:amont": 0, "val:quay": 20, "val:pont": 319}),
+        ({"periods": ((0, 1000),)}, {"val:amont": 0, "val:quay": 20, "val:pont": 319}),
+    ],
+)
+def test_which_lifts_a_message_closes(changes: dict[str, Any], walks: dict[str, int], station: Valley) -> None:
+    network = LiveValley(station.home).say(alerts=(replace(LIFT, **changes),))
+    request = JourneyRequest("", "", clock(8), wheelchair=True)
+    closed = close_lifts(network.seen(Realtime.ON), request)
+    assert closed.wheelchair_footpaths is not None
+    assert list_walks(closed, closed.wheelchair_footpaths, "val:amont") == walks
+    assert network.wheelchair_footpaths is not None
+    assert list_walks(network, network.wheelchair_footpaths, "val:amont")["val:pont"] == 319
+    back = closed.wheelchair_footpaths
+    assert sorted(zip(back.back.tolist(), back.back_seconds.tolist(), strict=True)) == sorted(
+        (stop, int(back.seconds[row]))
+        for stop in range(len(back.first) - 1)
+        for row in range(int(back.first[stop]), int(back.first[stop + 1]))
+    )
+
+
+def test_a_stop_whose_lift_nobody_drew_is_no_stop_for_a_wheelchair(station: Valley) -> None:
+    LiveValley(station.home).say(alerts=(replace(LIFT, targets=(Target(stop_id="pont"),)),))
+    (journey,) = ask(station, at(1000), "val:aval", clock(7, 30), window=1800, wheelchair=True).journeys
+    assert journey.legs[0].end.stop_id == "val:amont"
+    (journey,) = ask(station, at(1000), "val:aval", clock(7, 55), window=1800).journeys
+    assert (journey.legs[0].end.stop_id, journey.legs[1].alerts) == ("val:pont", ("val:lift",))
+    LiveValley(station.home).say()
 
 
 def test_without_streets_the_way_leads_through_the_station_too(own_valley: Valley) -> None:

@@ -428,6 +428,17 @@ def test_a_detour_leaves_out_the_stops_of_its_lines(town: Town) -> None:
     assert alert["effect"] == "DETOUR"
 
 
+def test_a_lift_out_of_order_is_told_and_changes_no_departure(town: Town) -> None:
+    body = CLOSED | {"does": "lift_out_of_order", "targets": [{"stop_id": "val:pont"}]}
+    written = town.post("/v1/disturbances", body, status=201)
+    assert written["content"]["does"] == "lift_out_of_order"
+    town.renew()
+    assert {state for _, _, state in town.departures("val:pont")} == {"scheduled"}
+    (alert,) = town.http.get("/v1/alerts", params={"stop_id": "val:pont"}).json()["alerts"]
+    assert alert["effect"] == "ACCESSIBILITY_ISSUE"
+    town.post("/v1/disturbances", body | {"targets": [{"line_id": "val:L"}]}, status=400)
+
+
 def test_a_disturbance_ahead_is_announced_and_one_that_is_over_forgotten(town: Town) -> None:
     ahead = CLOSED | {"periods": [{"start": "2026-11-24T06:00:00+01:00", "end": "2026-11-24T10:00:00+01:00"}]}
     town.post("/v1/disturbances", ahead, status=201)

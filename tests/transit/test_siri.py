@@ -306,3 +306,55 @@ def test_the_examples_of_the_standard_are_understood(test_data: Path) -> None:
     }
     assert not any(feed.problems for feed in feeds.values())
     assert feeds["ext"].at == int(datetime(2004, 12, 17, 14, 30, 46, tzinfo=UTC).timestamp())
+
+
+# ----------------------------------------------------------------------------------------------------------- facilities
+
+
+def facility(name: str, status: str, feature: str = "lift", place: str = "", more: str = "") -> str:
+    features = f"<Features><Feature><AccessFacility>{feature}</AccessFacility></Feature></Features>" if feature else ""
+    location = f"<FacilityLocation>{place}</FacilityLocation>"
+    return f"""<FacilityCondition>
+      <Facility><FacilityCode>{name}</FacilityCode><Description xml:lang="FR">Quai A</Description>{features}{location}
+      </Facility><FacilityStatus><Status>{status}</Status>{more}</FacilityStatus></FacilityCondition>"""
+
+
+def test_lifts_that_do_not_work() -> None:
+    stop = "<StopPlaceRef>gare</StopPlaceRef><StopPlaceComponentId>gare:lift</StopPlaceComponentId>"
+    feed = deliver(
+        facility("1", "notAvailable", place=stop)
+        + facility("2", "available", place="<StopPointRef>b</StopPointRef>")
+        + facility("3", "unknown", place="<StopPointRef>b</StopPointRef>")
+        + facility("4", "notAvailable", "escalator", "<StopPointRef>c</StopPointRef>")
+        + facility("5", "partiallyAvailable", place="<StopPointRef>d</StopPointRef>")
+        + facility("6", "removed", more='<Description xml:lang="EN">Being replaced</Description>')
+        + "<FacilityCondition><FacilityStatus><Status>notAvailable</Status></FacilityStatus></FacilityCondition>",
+        "FacilityMonitoring",
+    )
+    told = {alert.id: (alert.targets[0].stop_id, alert.effect, alert.header) for alert in feed.alerts}
+    assert told == {
+        "facility:1": ("gare:lift", "ACCESSIBILITY_ISSUE", {"fr": "Ascenseur hors service: Quai A"}),
+        "facility:4": ("c", "OTHER_EFFECT", {"fr": "Escalier mécanique hors service: Quai A"}),
+        "facility:5": ("d", "OTHER_EFFECT", {"fr": "Ascenseur hors service: Quai A"}),
+        "facility:6": ("6", "ACCESSIBILITY_ISSUE", {"en": "Being replaced"}),
+    }
+    assert feed.problems == ("FacilityCondition: it has no FacilityRef",)
+
+
+def test_lifts_in_siri_lite_with_their_times_the_last_word_counts() -> None:
+    def condition(status: str) -> dict[str, object]:
+        return {
+            "FacilityRef": "L1",
+            "Facility": {"Features": {"Feature": [{"AccessFacility": "lift"}]}},
+            "FacilityStatus": {"Status": status},
+            "FacilityLocation": {"StopPointRef": "quai"},
+            "ValidityPeriod": {"StartTime": f"{DAY}06:00:00+01:00", "EndTime": f"{DAY}20:00:00+01:00"},
+        }
+
+    def read_all(*states: str) -> LiveFeed:
+        delivery = {"FacilityMonitoringDelivery": [{"FacilityCondition": [condition(one) for one in states]}]}
+        return siri.read(json.dumps({"Siri": {"ServiceDelivery": delivery}}).encode(), "town")
+
+    (alert,) = read_all("notAvailable").alerts
+    assert (alert.targets, alert.periods) == ((Target(stop_id="quai"),), ((at("06:00"), at("20:00")),))
+    assert read_all("notAvailable", "available").alerts == ()

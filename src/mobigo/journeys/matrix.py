@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from mobigo.journeys.access import CROW_DETOUR, find_access, find_end
+from mobigo.journeys.outages import close_lifts
 from mobigo.journeys.reach import Sweeper
 from mobigo.kit.geo import haversine
 from mobigo.street.routing import reach, snap, stop_seconds
@@ -88,7 +89,7 @@ def find_matrix(
     InvalidInput, NotFound
         When a place is no point and no stop, or a wish names what is not there.
     """
-    network = network.seen(request.realtime)
+    network = close_lifts(network.seen(request.realtime), request)
     for place in (*origins, *destinations):
         find_end(network, place)  # what is wrong is said before anything is searched
     deadline = time.monotonic() + request.budget + sweeping.load(network.days, int(request.at.timestamp()))

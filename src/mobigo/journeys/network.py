@@ -12,7 +12,7 @@ import json
 import shutil
 import threading
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from fcntl import LOCK_EX, flock
 from functools import cached_property, partial
@@ -158,7 +158,15 @@ class Network:
     wheelchair_footpaths: Footpaths | None = None
     """Walks between stops for those who do not climb stairs; None without streets."""
     sharing: Stations | None = None
-    """What stations of shared bicycles hold, whenever it is asked; None without streets."""
+    """What shared vehicles there are, whenever it is asked; None without streets."""
+    closed_stops: frozenset[int] = frozenset()
+    """Stops that a wheelchair does not use now, because a lift is out of order."""
+    outages: tuple[str, ...] = ()
+    """Ids of the messages that say so."""
+    closures: dict[frozenset[int], tuple[pathways.Stations | None, Footpaths | None]] = field(
+        default_factory=dict, compare=False
+    )
+    """Pathways, and walks of wheelchairs, without some lifts: found when first needed, shared by all copies."""
 
     relief: Relief | None = None
     """How high the streets lie; None where no heights are loaded."""

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from mobigo.journeys.access import CROW_DETOUR, OFF_STREET, OFF_STREET_WALK, crow_seconds, find_access, find_end
+from mobigo.journeys.outages import close_lifts
 from mobigo.journeys.wishes import understand
 from mobigo.kit.geo import Point
 from mobigo.street.contours import outline
@@ -222,7 +223,7 @@ def find_reach(network: Network, request: JourneyRequest, limit: int) -> Reach:
         When the place is no point and no stop, or a wish names what is not there.
     """
     deadline = time.monotonic() + request.budget
-    network = network.seen(request.realtime)
+    network = close_lifts(network.seen(request.realtime), request)
     deadline += sweeping.load(network.days, int(request.at.timestamp()))
     swept = Sweeper(network, request, request.origin).at(int(request.at.timestamp()), limit, deadline)
     rides = swept.found.rides.copy()

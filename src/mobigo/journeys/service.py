@@ -13,6 +13,7 @@ from mobigo.journeys import combine
 from mobigo.journeys.choose import WALKING, Chosen, Traits, choose
 from mobigo.journeys.combine import DOOR
 from mobigo.journeys.model import Brief, Criterion, JourneyRequest, Mode, Pair, Plan, RoundTrip
+from mobigo.journeys.outages import close_lifts
 from mobigo.journeys.paging import Page, day_of, direction_of, find_page, write_cursor
 from mobigo.journeys.pricing import add_price, find_cents
 from mobigo.journeys.remedies import explain
@@ -70,7 +71,7 @@ def plan(
     InvalidInput, NotFound
         When an end is no point and no stop, a wish names what is not there, or the cursor is none.
     """
-    network = network.seen(request.realtime)
+    network = close_lifts(network.seen(request.realtime), request)
     search = open_search(network, request, time.monotonic() + request.budget, hail, lift, till=till)
     return _answer(search, request, find_page(search, request, network.manifest.zone))
 
@@ -97,7 +98,7 @@ def plan_round_trip(
         Aware; None: four in the morning after the day of the arrival there.
     """
     out = plan(network, request, hail, lift, till)
-    network = network.seen(request.realtime)
+    network = close_lifts(network.seen(request.realtime), request)
     zone = network.manifest.zone
     ready = [there.arrival + timedelta(seconds=stay) for there in out.journeys]
     parks = [_car_park_at_start(there) for there in out.journeys]
@@ -330,4 +331,6 @@ def _alerts(network: Network, journeys: list[Journey]) -> tuple[tuple[str, Alert
     if network.live is None:
         return ()
     names = dict.fromkeys(name for journey in journeys for leg in journey.legs for name in leg.alerts)
+    if not any(journey.rides for journey in journeys):
+        names |= dict.fromkeys(network.outages)
     return tuple((name, network.live.alerts[name]) for name in names)

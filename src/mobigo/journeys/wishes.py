@@ -116,6 +116,7 @@ def _allowed_stops(network: Network, request: JourneyRequest) -> NDArray[np.bool
     forbidden = stops_named(network, request.forbid)
     if request.wheelchair:
         forbidden |= wheelchair_at(network.timetable) == NOT_POSSIBLE
+        forbidden[list(network.closed_stops)] = True
     return ~forbidden if forbidden.any() else None
 
 

@@ -17,7 +17,7 @@ from mobigo.kit.parameters import Day, Instant, link_next
 from mobigo.kit.problems import problems
 from mobigo.kit.requests import Now
 from mobigo.transit import disturbances, live_store
-from mobigo.transit.live import Alert, Disturbance, Effect, Target
+from mobigo.transit.live import ACCESSIBILITY_ISSUE, Alert, Disturbance, Effect, Target
 from mobigo.transit.live_api import POLL, PRINTABLE
 from mobigo.transit.timetable import Timetable
 
@@ -46,6 +46,8 @@ class Does(StrEnum):
     """The lines go another way and leave out the stops."""
     CANCELED = "canceled"
     """Departures of the lines or trips do not run."""
+    LIFT_OUT_OF_ORDER = "lift_out_of_order"
+    """Wheelchairs do not go through the lifts at the stops (entrances, places inside a station, all of a station)."""
 
 
 class Cause(StrEnum):
@@ -369,6 +371,7 @@ EFFECTS = {
     Does.STOP_CLOSED: Effect.STOP_CLOSED,
     Does.DETOUR: Effect.STOP_CLOSED,
     Does.CANCELED: Effect.CANCELED,
+    Does.LIFT_OUT_OF_ORDER: Effect.NONE,
 }
 
 GTFS_EFFECTS = {
@@ -376,6 +379,7 @@ GTFS_EFFECTS = {
     Does.STOP_CLOSED: "NO_SERVICE",
     Does.DETOUR: "DETOUR",
     Does.CANCELED: "REDUCED_SERVICE",
+    Does.LIFT_OUT_OF_ORDER: ACCESSIBILITY_ISSUE,
 }
 """How each is called in GTFS-Realtime."""
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from mobigo.kit.errors import InvalidInput, NotFound
-from mobigo.transit.live import Effect
+from mobigo.transit.live import ACCESSIBILITY_ISSUE, Effect
 from mobigo.transit.matching import Finder, find_target, read_names
 from mobigo.transit.striking import find_hit
 from mobigo.transit.timetable import service_date
@@ -71,6 +71,10 @@ def check_disturbance(timetable: Timetable, one: Disturbance) -> None:
     targets = one.alert.targets
     if one.effect is Effect.STOP_CLOSED and not any(target.stop_id for target in targets):
         raise InvalidInput("nothing says which stop is closed or left out; name it in `targets` with `stop_id`")
+    if one.alert.effect == ACCESSIBILITY_ISSUE and not any(target.stop_id for target in targets):
+        raise InvalidInput(
+            "nothing says where the lift is; name a stop, entrance or station in `targets` with `stop_id`"
+        )
     if one.effect is Effect.CANCELED and not all(_is_narrow(target) for target in targets or (None,)):
         raise InvalidInput("say in each of `targets` what does not run: a line, a trip, an agency or a mode")
 

@@ -158,6 +158,10 @@ class Alert:
     severity: str = "UNKNOWN_SEVERITY"
 
 
+ACCESSIBILITY_ISSUE = "ACCESSIBILITY_ISSUE"
+"""Effect of a message that a lift is out of order, at the stops it is about."""
+
+
 class Effect(StrEnum):
     """What a disturbance written by staff does to the timetable while it lasts."""
 

@@ -14,8 +14,9 @@ import orjson
 
 from mobigo.kit.packed import map_packed, write_packed
 from mobigo.transit.alerts import AlertIndex
-from mobigo.transit.live import Alert, MatchReport, Occupancy, Target, Vehicle
+from mobigo.transit.live import ACCESSIBILITY_ISSUE, Alert, MatchReport, Occupancy, Target, Vehicle
 from mobigo.transit.overlay import Overlay
+from mobigo.transit.timetable import STATION
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -82,7 +83,8 @@ def write_snapshot(
         Seconds since 1970 UTC: what moment it is of.
     """
     write_packed(folder / OVERLAY, overlay, _Below(base))
-    (folder / ALERTS).write_bytes(orjson.dumps([_name_alert(source, alert) for source, alert in alerts]))
+    named = [_name_alert(source, alert) for source, alert in alerts]
+    (folder / ALERTS).write_bytes(orjson.dumps([_tell_around(base, alert) for alert in named]))
     (folder / VEHICLES).write_bytes(orjson.dumps([_name_vehicle(source, one) for source, one in vehicles]))
     (folder / REPORT).write_bytes(orjson.dumps({"at": at, "sources": reports}))
 
@@ -117,6 +119,16 @@ def _name_alert(source: str, alert: Alert) -> Alert:
         for one in alert.targets
     )
     return replace(alert, id=f"{source}:{alert.id}" if source else alert.id, targets=targets)
+
+
+def _tell_around(timetable: Timetable, alert: Alert) -> Alert:
+    """Let a message about a lift at an entrance, or another place inside a station, be about the station as well."""
+    if alert.effect != ACCESSIBILITY_ISSUE:
+        return alert
+    stops = [timetable.stop_ids.find(one.stop_id) for one in alert.targets if one.stop_id is not None]
+    parents = {int(timetable.stop_parent[stop]) for stop in stops if stop >= 0 and timetable.stop_type[stop] > STATION}
+    around = [Target(stop_id=timetable.stop_ids.at(stop)) for stop in sorted(parents) if stop >= 0]
+    return replace(alert, targets=tuple(dict.fromkeys([*alert.targets, *around])))
 
 
 def _name_vehicle(source: str, vehicle: Vehicle) -> Vehicle:

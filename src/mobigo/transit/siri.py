@@ -1,4 +1,4 @@
-"""SIRI: estimated timetables, stop and vehicle monitoring, situations and messages become a `LiveFeed`."""
+"""SIRI: estimated timetables, stop, vehicle and facility monitoring, situations and messages become a `LiveFeed`."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from mobigo.kit.errors import InvalidInput
 from mobigo.kit.geo import MAX_LAT, MAX_LON
 from mobigo.kit.memory import sweep_later
 from mobigo.transit.live import CallRelation, CallUpdate, LiveFeed, Occupancy, Relation, TripUpdate, Vehicle
+from mobigo.transit.siri_facilities import read_facilities
 from mobigo.transit.siri_messages import read_messages
 from mobigo.transit.siri_tree import (
     day_of,
@@ -36,6 +37,7 @@ DELIVERIES = frozenset(
         "VehicleMonitoringDelivery",
         "SituationExchangeDelivery",
         "GeneralMessageDelivery",
+        "FacilityMonitoringDelivery",
     }
 )
 ON_TIME = frozenset({"ontime", "arrived", "departed"})
@@ -59,7 +61,7 @@ LONG_NUMBER = 9
 
 
 def read(content: bytes, source: str) -> LiveFeed:
-    """Understand a SIRI delivery (ET, SM, VM, SX, GM), XML or SIRI Lite JSON, with or without a SOAP envelope.
+    """Understand a SIRI delivery (ET, SM, VM, SX, GM, FM), XML or SIRI Lite JSON, with or without a SOAP envelope.
 
     Parameters
     ----------
@@ -94,7 +96,8 @@ def _understand(root: Element, source: str) -> LiveFeed:
     for delivery in deliveries:
         reader.read(delivery)
     alerts, problems = read_messages(deliveries)
-    problems = (*reader.problems, *problems)
+    broken, unclear = read_facilities(deliveries)
+    alerts, problems = (*alerts, *broken), (*reader.problems, *problems, *unclear)
     more = len(problems) - SHOWN
     if more > 0:
         problems = (*problems[:SHOWN], f"and {more} more of the kind")
