@@ -114,7 +114,7 @@ class SharedVehiclesAnswer(BaseModel):
     features: list[SharedVehiclesFeature]
 
 
-class ZoneProperties(BaseModel):
+class SharedZoneProperties(BaseModel):
     """What holds in a zone for some types of vehicles of one system."""
 
     system: str
@@ -128,19 +128,19 @@ class ZoneProperties(BaseModel):
     until: datetime | None
 
 
-class ZoneFeature(BaseModel):
+class SharedZoneFeature(BaseModel):
     """A zone of a system; its geometry is null where it says what holds everywhere else."""
 
     type: Literal["Feature"] = "Feature"
     geometry: dict[str, Any] | None = Field(description="GeoJSON: Polygon or MultiPolygon")
-    properties: ZoneProperties
+    properties: SharedZoneProperties
 
 
-class ZonesAnswer(BaseModel):
+class SharedZonesAnswer(BaseModel):
     """Zones; of those around a place the first one that names a type counts for it."""
 
     type: Literal["FeatureCollection"] = "FeatureCollection"
-    features: list[ZoneFeature]
+    features: list[SharedZoneFeature]
 
 
 @router.get("/car-parks", responses=problems(422))
@@ -193,13 +193,13 @@ def list_shared_vehicles(
 
 
 @router.get("/shared-vehicles/zones", responses=problems(422))
-def list_zones(*, request: Request, box: Box = None, limit: Limit = 1000) -> ZonesAnswer:
+def list_shared_vehicle_zones(*, request: Request, box: Box = None, limit: Limit = 1000) -> SharedZonesAnswer:
     """Show the zones in which shared vehicles may not be taken, left or ridden, or only slowly."""
     sharing = _find_sharing(request)
-    return ZonesAnswer(features=[] if sharing is None else list(islice(_zones(sharing, box), limit)))
+    return SharedZonesAnswer(features=[] if sharing is None else list(islice(_zones(sharing, box), limit)))
 
 
-def _zones(sharing: Sharing, box: str | None) -> Iterator[ZoneFeature]:
+def _zones(sharing: Sharing, box: str | None) -> Iterator[SharedZoneFeature]:
     fleet = sharing.fleet
     alike: dict[tuple[int, int, float, int], list[int]] = {}
     for row in range(len(fleet.rule_type)):
@@ -212,9 +212,9 @@ def _zones(sharing: Sharing, box: str | None) -> Iterator[ZoneFeature]:
         if not sharing.is_fresh[system] or (area is not None and not _touches(box, area.bounds)):
             continue
         names = dict.fromkeys(fleet.type_names.at(type_) for type_ in types)
-        yield ZoneFeature(
+        yield SharedZoneFeature(
             geometry=None if area is None else mapping(area),
-            properties=ZoneProperties(
+            properties=SharedZoneProperties(
                 system=_title(sharing, system),
                 form_factors=list(dict.fromkeys(sharing.form(type_) for type_ in types)),
                 vehicle_types=[name for name in names if name],
