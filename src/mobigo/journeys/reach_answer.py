@@ -137,7 +137,7 @@ def bands_as_json(found: Reach, minutes: Sequence[int], here: Sequence[Here]) ->
         "features": [
             {
                 "type": "Feature",
-                "geometry": _area_as_json(area),
+                "geometry": area_as_json(area),
                 "properties": {
                     "minutes": band,
                     "stops": int((found.seconds <= 60 * band).sum()),
@@ -151,7 +151,8 @@ def bands_as_json(found: Reach, minutes: Sequence[int], here: Sequence[Here]) ->
     }
 
 
-def _area_as_json(area: MultiPolygon) -> dict[str, Any]:
+def area_as_json(area: MultiPolygon) -> dict[str, Any]:
+    """Write an area as GeoJSON has it."""
     parts = [[np.round(shapely.get_coordinates(ring), DECIMALS).tolist() for ring in _rings(one)] for one in area.geoms]
     return {"type": "MultiPolygon", "coordinates": parts}
 

@@ -104,6 +104,22 @@ def _with_houses(
     return sorted([*houses, *found], key=lambda place: -place.score)[:limit]
 
 
+STREETS_AROUND, STREET_METRES = 30, 1500.0
+"""Streets whose house numbers are looked at around a point, and how far their middles may be."""
+
+
+def find_address_at(session: Session, point: Point, radius: float = 200.0) -> tuple[Place, float] | None:
+    """Find the address nearest to a point with its metres: a house number, else a street; None further off."""
+    around = store.list_near(session, point, radius=STREET_METRES, kinds=[Kind.ADDRESS], limit=STREETS_AROUND)
+    streets = {street.id: street for street, _ in around}
+    house = store.find_house_near(session, list(streets), point) if streets else None
+    nearest = around[0] if around and around[0][1] <= radius else None
+    if house is None or house[3] > radius or (nearest is not None and nearest[1] < house[3]):
+        return nearest
+    street_id, number, place, metres = house
+    return store.at_house(streets[street_id], number, place), metres
+
+
 def list_stops(
     session: Session,
     *,

@@ -178,6 +178,35 @@ def list_stops(
     return StopPage(stops, last)
 
 
+def list_near(
+    session: Session, near: Point, *, radius: float, kinds: Iterable[Kind], limit: int
+) -> list[tuple[Place, float]]:
+    """List the places around a point with their metres from it, nearest first; a street is where its middle is."""
+    metres = _metres(near)
+    query = (
+        select(PLACE, literal_column("0.0").label("score"), metres.label("metres"))
+        .where(PLACE.c.kind.in_([kind.value for kind in kinds]), _within(_around(near, radius)), metres <= radius)
+        .order_by(metres, PLACE.c.id)
+        .limit(limit)
+    )
+    return [(_place(row), float(row.metres)) for row in session.execute(query)]
+
+
+def find_house_near(session: Session, street_ids: Sequence[str], near: Point) -> tuple[str, str, Point, float] | None:
+    """Return the house number of some streets that is nearest: its street, number, place and metres."""
+    there = func.ST_SetSRID(func.ST_MakePoint(HOUSE_NUMBER.c.lon, HOUSE_NUMBER.c.lat), 4326)
+    here = func.ST_SetSRID(func.ST_MakePoint(near.lon, near.lat), 4326)
+    metres = func.ST_DistanceSphere(there, here)
+    query = (
+        select(HOUSE_NUMBER, metres.label("metres"))
+        .where(HOUSE_NUMBER.c.street_id.in_(street_ids))
+        .order_by(metres, HOUSE_NUMBER.c.street_id, HOUSE_NUMBER.c.number)
+        .limit(1)
+    )
+    row = session.execute(query).first()
+    return None if row is None else (row.street_id, row.number, Point(row.lon, row.lat), float(row.metres))
+
+
 def list_alike(session: Session, word: str) -> tuple[str, ...]:
     """List the words of names that a misspelt word may mean, most alike first."""
     session.execute(select(func.set_config("pg_trgm.similarity_threshold", str(ALIKE), True)))

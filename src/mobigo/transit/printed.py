@@ -150,7 +150,7 @@ def print_line(
             continue
         own = [column for column in columns if timetable.trip_direction[column.trip] == one]
         groups = [own] if one >= 0 else _split_ways(timetable, own)
-        printed += [_print(timetable, one, group) for group in groups]
+        printed += [set_side_by_side(timetable, one, group) for group in groups]
     return printed
 
 
@@ -172,7 +172,7 @@ def _split_ways(timetable: Timetable, columns: Sequence[Column]) -> list[list[Co
     return [members for _, members in groups]
 
 
-def _print(timetable: Timetable, direction: int, columns: Sequence[Column]) -> Printed:
+def set_side_by_side(timetable: Timetable, direction: int, columns: Sequence[Column]) -> Printed:
     """Merge the stops of trips into one column of rows, and set the trips side by side."""
     lists = [tuple(int(timetable.call_stop[cell.row]) for cell in column.cells) for column in columns]
     uses: dict[tuple[int, ...], int] = {}

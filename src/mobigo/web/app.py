@@ -32,6 +32,7 @@ from mobigo.carpool import (
 from mobigo.carpool.supply import Cars
 from mobigo.db.engine import POOL_SIZE
 from mobigo.facades.mcp import api as mcp_api
+from mobigo.facades.navitia.app import create_navitia
 from mobigo.fares import catalogue_api as fares_api
 from mobigo.journeys import api as journeys_api
 from mobigo.journeys import follow_api, legs_api, nearby_api, price_api, reach_api
@@ -226,6 +227,7 @@ def create_app(
     )
     for room in apis:
         app.include_router(room.router)
+    app.mount("/navitia", create_navitia(app.state))
     pages.install(app)
     app.add_middleware(Fresh, copies=(app.state.supplies, app.state.cars, app.state.fares))
     return app

@@ -1,0 +1,1 @@
+"""Navitia v1: what its clients ask, answered by our planner, boards, places and live data."""
