@@ -95,6 +95,8 @@ class Access:
 
     def is_open(self, stop: int, at: int, network: Network) -> bool:
         """Tell whether a way that starts at an instant can be gone then: vehicles are rented in opening hours."""
+        if not any(isinstance(way, Rental) for way in self.ways):
+            return True
         way = self.ways[int(self.chosen[np.searchsorted(self.stops, stop)])]
         return not isinstance(way, Rental) or way.is_open(stop, at, network)
 
