@@ -10,7 +10,7 @@ import psycopg
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from numpy.testing import assert_array_equal
+from numpy.testing import assert_allclose, assert_array_equal
 from tests.street_text import lonlat, write_osm
 
 from mobigo.db.engine import libpq_conninfo
@@ -55,6 +55,22 @@ def test_a_coach_that_may_turn_at_a_school_comes_back_at_once(database_url: str,
     assert metres[2, 1] == pytest.approx(1300, abs=6)
     assert metres[0, 1] == pytest.approx(2600, abs=12)  # to the school, and back: 2,400 m more than over the road
     assert metres[1, 0] == pytest.approx(1000, abs=12)  # round at the end of the road
+
+
+def test_ways_are_drawn_along_the_streets_and_kept(database_url: str, tmp_path: pathlib.Path) -> None:
+    load_osm(write_osm(tmp_path, TOWN), database_url, now=NOW)
+    west, hill, far = lonlat(500, 0), lonlat(1_000, 400), lonlat(90_000, 0)
+    with psycopg.connect(libpq_conninfo(database_url)) as connection:
+        roads = open_roads(connection, tmp_path / "roads")
+        assert roads.draw([(west, hill)], seconds=0) == {}
+        drawn = roads.draw([(west, hill), (west, far), (west, hill)])
+        assert list(drawn) == [(west, hill)]
+        again = open_roads(connection, tmp_path / "roads")
+    line = np.array(drawn[west, hill])
+    assert_allclose(line, [lonlat(500, 0), lonlat(1_000, 0), lonlat(1_000, 400)], atol=2e-5)
+    with (roads.folder / "ways.jsonl").open("a") as file:
+        file.write("[[[1, 2], [3")  # a process that was ended while it wrote
+    assert again.draw([(west, hill)], seconds=0) == drawn
 
 
 def test_walks_end_on_the_stops_own_side(database_url: str, tmp_path: pathlib.Path) -> None:

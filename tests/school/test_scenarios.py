@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import zipfile
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
@@ -435,6 +437,10 @@ def test_a_circuit_that_a_scenario_locks_stays_with_its_pupils_when_it_is_publis
     school.decide(id_, "approve")
     school.decide(id_, "publish")
     assert next(row for row in school.rows("circuits") if row["id"] == "C1")["locked"]
+    content = school.http.get("/v1/school/open-data/2026-2027/gtfs.zip").content
+    with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        shapes = archive.read("shapes.txt").decode().splitlines()
+    assert {line.partition(",")[0] for line in shapes[1:]} == {row["id"] for row in school.rows("runs")}
     seats = school.rows("seats")
     assert {row["pupil"] for row in seats if row["run"] == "C1-M"} == keys
     # a seat on the way there and one on the way home, for everybody

@@ -126,14 +126,22 @@ def export_year(*, year: str, out: Path, only: tuple[str, ...], people: bool) ->
 
 def write_network(connection: Connection[Any], year: str) -> dict[str, bytes]:
     """Write the network of a year as open data, by the ending of the file."""
+    from mobigo.kit.errors import Refused
     from mobigo.school.network import read_network
-    from mobigo.school.open_data import write_gtfs, write_map
+    from mobigo.school.open_data import list_ways, write_gtfs, write_map
     from mobigo.school.outputs_api import PUBLISHER
     from mobigo.school.register_service import get_year
+    from mobigo.school.roads import FOLDER, open_roads
+    from mobigo.settings import read_settings
 
     found = get_year(connection, year)
     network = read_network(connection, year)
-    return {".zip": write_gtfs(network, found, publisher=PUBLISHER, url=ADDRESS), ".geojson": write_map(network)}
+    try:
+        ways = open_roads(connection, read_settings().home / FOLDER).draw(list_ways(network))
+    except Refused:  # no streets are loaded
+        ways = {}
+    gtfs = write_gtfs(network, found, publisher=PUBLISHER, url=ADDRESS, ways=ways)
+    return {".zip": gtfs, ".geojson": write_map(network, ways)}
 
 
 def write_file(file: Path, content: bytes) -> None:

@@ -1,6 +1,7 @@
 """The school network as open data: GTFS and GeoJSON, from the register, without anything about pupils.
 
-No numbers of pupils, no doors at which one is fetched, no runs that serve nothing else.
+No numbers of pupils, no doors at which one is fetched, no runs that serve nothing else. Ways are drawn from one open
+halt to the next, so that nothing tells where a run calls between them.
 
 References
 ----------
@@ -15,6 +16,8 @@ import json
 import zipfile
 from datetime import date, timedelta
 from hashlib import sha256
+from itertools import pairwise
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from mobigo.kit.holidays import SchoolZone, is_without_school
@@ -22,11 +25,12 @@ from mobigo.school.demand import MORNING
 from mobigo.school.register import DOOR
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from mobigo.school.network import Network
     from mobigo.school.register import Call, Run
     from mobigo.school.register_store import Year
+    from mobigo.school.roads import Line, Way
 
 SCHOOL_BUS = 712
 FIRST = (1980, 1, 1, 0, 0, 0)
@@ -53,15 +57,52 @@ def list_open_runs(network: Network) -> list[Run]:
     )
 
 
-def write_gtfs(network: Network, year: Year, *, publisher: str, url: str, zone: SchoolZone = SchoolZone.A) -> bytes:
+def list_ways(network: Network) -> list[Way]:
+    """List from where to where runs drive, each once."""
+    ways = [way for run in list_open_runs(network) for way in pairwise(_list_places_of(network, run))]
+    return list(dict.fromkeys(ways))
+
+
+def _list_places_of(network: Network, run: Run) -> list[tuple[float, float]]:
+    """List the longitudes and latitudes of a run's halts, in order."""
+    places = []
+    for call in list_open_calls(network, run.id):
+        one = network.stops[str(call.stop)] if call.school is None else network.schools[call.school]
+        if one.lon is not None and one.lat is not None:
+            places.append((one.lon, one.lat))
+    return places
+
+
+def _draw_run(network: Network, run: Run, ways: Mapping[Way, Line]) -> Line:
+    """Draw a run along its ways; empty where one of them is not known."""
+    line: Line = []
+    for way in pairwise(_list_places_of(network, run)):
+        if way not in ways:
+            return []
+        line += [point for point in ways[way] if not line or point != line[-1]]
+    return line
+
+
+def write_gtfs(
+    network: Network,
+    year: Year,
+    *,
+    publisher: str,
+    url: str,
+    zone: SchoolZone = SchoolZone.A,
+    ways: Mapping[Way, Line] = MappingProxyType({}),
+) -> bytes:
     """Write the network as GTFS; it runs on school days only.
 
     Parameters
     ----------
     publisher, url
         Who publishes it, and where.
+    ways
+        As `mobigo.school.roads.Roads.draw` draws those of `list_ways`; a run has a shape where all of its are there.
     """
     runs = list_open_runs(network)
+    shapes = {run.id: line for run in runs if (line := _draw_run(network, run, ways))}
     tables = {
         "agency.txt": _table(
             ("agency_id", "agency_name", "agency_url", "agency_timezone", "agency_lang"),
@@ -75,8 +116,18 @@ def write_gtfs(network: Network, year: Year, *, publisher: str, url: str, zone: 
             [(one, "school", network.circuits[one].name, SCHOOL_BUS) for one in sorted({run.circuit for run in runs})],
         ),
         "trips.txt": _table(
-            ("route_id", "service_id", "trip_id", "trip_headsign", "direction_id"),
-            [(run.circuit, _service(run), run.id, _headsign(network, run), int(run.trip != MORNING)) for run in runs],
+            ("route_id", "service_id", "trip_id", "trip_headsign", "direction_id", "shape_id"),
+            [
+                (
+                    run.circuit,
+                    _service(run),
+                    run.id,
+                    _headsign(network, run),
+                    int(run.trip != MORNING),
+                    run.id if run.id in shapes else "",
+                )
+                for run in runs
+            ],
         ),
         "stop_times.txt": _table(
             ("trip_id", "stop_sequence", "stop_id", "arrival_time", "departure_time", "pickup_type", "drop_off_type"),
@@ -93,6 +144,11 @@ def write_gtfs(network: Network, year: Year, *, publisher: str, url: str, zone: 
             ("service_id", "date", "exception_type"), _list_exceptions(runs, year.first, year.last, zone)
         ),
     }
+    if shapes:
+        tables["shapes.txt"] = _table(
+            ("shape_id", "shape_pt_sequence", "shape_pt_lon", "shape_pt_lat"),
+            ((run, n, *point) for run, line in shapes.items() for n, point in enumerate(line, 1)),
+        )
     digest = sha256("".join(tables.values()).encode()).hexdigest()[:12]
     tables["feed_info.txt"] = _table(
         (
@@ -162,16 +218,13 @@ def _list_exceptions(runs: Sequence[Run], first: date, last: date, zone: SchoolZ
     ]
 
 
-def write_map(network: Network) -> bytes:
-    """Draw the network as GeoJSON: a line per run, straight from halt to halt, and a point per halt."""
+def write_map(network: Network, ways: Mapping[Way, Line] = MappingProxyType({})) -> bytes:
+    """Draw the network as GeoJSON: a line per run, along its ways or straight from halt to halt; a point per halt."""
     runs = list_open_runs(network)
     features: list[dict[str, Any]] = []
     for run in runs:
         calls = [call for call in list_open_calls(network, run.id) if _has_place(network, call)]
-        line = []
-        for call in calls:
-            one = network.stops[str(call.stop)] if call.school is None else network.schools[call.school]
-            line.append([one.lon, one.lat])
+        line = _draw_run(network, run, ways) or _list_places_of(network, run)
         features.append(
             {
                 "type": "Feature",

@@ -8,20 +8,22 @@ from datetime import date, datetime
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, Path, Query, Request, Response
+from psycopg import Connection
 from pydantic import BaseModel, Field
 
 from mobigo.accounts.api import require
 from mobigo.accounts.model import Person, Role
 from mobigo.db.session import Database, driver
-from mobigo.kit.errors import NotFound
+from mobigo.kit.errors import NotFound, Refused
 from mobigo.kit.problems import problems
 from mobigo.kit.requests import Now
 from mobigo.school import open_data, register_service, register_store, scenario_store, sheets
-from mobigo.school.network import read_network
+from mobigo.school.network import Network, read_network
 from mobigo.school.plan_book import write_plan_book
 from mobigo.school.register import Run
 from mobigo.school.register_api import Trusted
 from mobigo.school.register_service import Actor
+from mobigo.school.roads import Line, Way
 from mobigo.school.scenarios import list_stop_names
 
 router = APIRouter(prefix="/v1/school", tags=["school transport"])
@@ -35,6 +37,8 @@ PDF: dict[int | str, dict[str, Any]] = {
     200: {"content": {"application/pdf": {}}, "description": "Tagged PDF (PDF/UA-1)"}
 }
 PUBLISHER = "Transport scolaire"
+DRAWING = 3.0
+"""Seconds of an answer that go into drawing what was never drawn before."""
 
 
 class HaltAnswer(BaseModel):
@@ -161,8 +165,9 @@ def give_school_gtfs(*, request: Request, session: Database, year: YearId) -> Re
     """Give the school network as GTFS: open to everybody, nothing in it about pupils."""
     connection = driver(session)
     found = register_service.get_year(connection, year)
+    network = read_network(connection, year)
     content = open_data.write_gtfs(
-        read_network(connection, year), found, publisher=PUBLISHER, url=str(request.base_url)
+        network, found, publisher=PUBLISHER, url=str(request.base_url), ways=_draw(request, connection, network)
     )
     name = f'attachment; filename="school-{year}.zip"'
     return Response(content, media_type="application/zip", headers={"Content-Disposition": name})
@@ -173,11 +178,23 @@ def give_school_gtfs(*, request: Request, session: Database, year: YearId) -> Re
     response_class=Response,
     responses={200: {"content": {"application/geo+json": {}}, "description": "GeoJSON"}, **problems(404, 422)},
 )
-def give_school_map(*, session: Database, year: YearId) -> Response:
+def give_school_map(*, request: Request, session: Database, year: YearId) -> Response:
     """Give the school network as GeoJSON: open to everybody, nothing in it about pupils."""
     connection = driver(session)
     register_service.get_year(connection, year)
-    return Response(open_data.write_map(read_network(connection, year)), media_type="application/geo+json")
+    network = read_network(connection, year)
+    content = open_data.write_map(network, _draw(request, connection, network))
+    return Response(content, media_type="application/geo+json")
+
+
+def _draw(request: Request, connection: Connection[Any], network: Network) -> dict[Way, Line]:
+    """Draw the ways of a network on the streets, as many as are drawn in a moment; the others are drawn later."""
+    try:
+        roads = request.app.state.school_bench.roads.find(connection)
+    except Refused:
+        return {}
+    drawn: dict[Way, Line] = roads.draw(open_data.list_ways(network), seconds=DRAWING)
+    return drawn
 
 
 def _check_run(run: str, runs: Mapping[str, Run]) -> None:

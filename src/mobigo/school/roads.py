@@ -8,15 +8,18 @@ until the streets change, or the speeds of coaches.
 from __future__ import annotations
 
 import json
+import math
 import os
 import shutil
 import threading
+import time
 from dataclasses import dataclass, field
 from hashlib import sha256
 from importlib import resources
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
+from shapely import LineString
 
 from mobigo.kernels.hierarchy import Hierarchy
 from mobigo.kit.errors import Refused
@@ -28,11 +31,11 @@ from mobigo.street.crossings import build_walks
 from mobigo.street.drives import NO_WAY, Drives, Place, Table
 from mobigo.street.graph import WALK_SPEED, Profile, StreetGraph, build_graph
 from mobigo.street.hierarchy import build_hierarchy
-from mobigo.street.routing import snap, walks_from
+from mobigo.street.routing import course, snap, walks_from
 from mobigo.street.store import read_streets
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
     from pathlib import Path
 
     import psycopg
@@ -48,6 +51,17 @@ KEPT = 3
 
 UNREACHED = np.iinfo(np.int32).max // 4
 """Seconds of no way, while tables are closed."""
+
+
+LONGEST_WAY = 4 * 3600.0
+"""Seconds of a way that is drawn, at most."""
+NEARLY = 0.00003
+"""Degrees, some three metres, within which a way is drawn."""
+
+Line = list[tuple[float, float]]
+"""Longitudes and latitudes."""
+Way = tuple[tuple[float, float], tuple[float, float]]
+"""Longitude and latitude from where to where."""
 
 
 class Walks(NamedTuple):
@@ -74,6 +88,9 @@ class Roads:
     _streets: StreetGraph | None = None
     _walks: StreetGraph | None = None
     _lengths: Drives | None = None
+    _coach: StreetGraph | None = None
+    _ways: dict[Way, Line] | None = None
+    _drawing: threading.Lock = field(default_factory=threading.Lock)
 
     @property
     def streets(self) -> StreetGraph:
@@ -123,6 +140,42 @@ class Roads:
         new.rename(file)
         return table
 
+    def draw(self, ways: Iterable[Way], *, seconds: float = math.inf) -> dict[Way, Line]:
+        """Draw the ways of a coach from place to place, as quick as they are usually, within some metres.
+
+        What was drawn once is read from a file. A way that leads nowhere is left out.
+
+        Parameters
+        ----------
+        seconds
+            After which nothing more is drawn: what is left is drawn when it is asked for again.
+        """
+        with self._drawing:
+            file = self.folder / "ways.jsonl"
+            if self._ways is None:
+                self._ways = _read_ways(file)
+            wanted = list(dict.fromkeys(ways))
+            new = [one for one in wanted if one not in self._ways]
+            until = time.monotonic() + seconds
+            with file.open("a", encoding="utf-8") as written:
+                for way in new:
+                    if time.monotonic() >= until:
+                        break
+                    self._ways[way] = line = self._draw(way)
+                    written.write(json.dumps([way, line]) + "\n")
+            return {one: self._ways[one] for one in wanted if self._ways.get(one)}
+
+    def _draw(self, way: Way) -> Line:
+        if self._coach is None:
+            self._coach = view_as_coach(self.streets)
+        ends = snap(self._coach, list(way), Profile.CAR)
+        start, end = ends.one(0), ends.one(1)
+        points = course(self._coach, start, end, Profile.CAR, LONGEST_WAY) if start and end else None
+        if points is None or len(points) < 2:  # noqa: PLR2004 - a line has two ends
+            return []
+        simple = LineString(points).simplify(NEARLY)
+        return [(round(lon, 5), round(lat, 5)) for lon, lat in simple.coords]
+
     def walk(self, homes: Sequence[Point], stops: Sequence[Point], longest: float) -> Walks:
         """Return the walks from homes to stops of at most so many metres; fast roads are crossed at crossings only."""
         if self._walks is None:
@@ -149,6 +202,18 @@ def close(table: Table) -> Table:
             np.minimum(seconds, by, out=seconds)
     none = seconds >= UNREACHED
     return Table(np.where(none, NO_WAY, seconds).astype(np.int32), np.where(none, NO_WAY, metres).astype(np.int32))
+
+
+def _read_ways(file: Path) -> dict[Way, Line]:
+    """Read the ways that were drawn; a line that was not written whole is passed over."""
+    found: dict[Way, Line] = {}
+    for text in file.read_text("utf-8").splitlines() if file.exists() else ():
+        try:
+            (begin, end), line = json.loads(text)
+        except ValueError:
+            continue
+        found[tuple(begin), tuple(end)] = [tuple(point) for point in line]
+    return found
 
 
 def open_roads(connection: psycopg.Connection, folder: Path) -> Roads:
