@@ -152,6 +152,17 @@ def test_a_bus_that_passes_without_stopping(now: LiveValley) -> None:
     skipped = CallUpdate(sequence=1, relation=CallRelation.SKIPPED)
     found = refresh(now.say(TripUpdate("early", MONDAY, calls=(skipped,))), journey.id, NOW)
     assert codes(found.differences) == [("stop_skipped", 0, 0)]
+    assert [one.stop for one in found.differences] == ["Amont"]
+    assert not found.holds
+
+
+def test_a_bus_that_passes_where_one_gets_off_is_said_to_pass_there(now: LiveValley) -> None:
+    journey = plan(now.network)
+    aval = next(leg.end.name for leg in journey.legs if leg.trip_id == "val:early")
+    skipped = CallUpdate(stop_id="aval", relation=CallRelation.SKIPPED)
+    found = refresh(now.say(TripUpdate("early", MONDAY, calls=(skipped,))), journey.id, NOW)
+    assert [(one.change, one.ride, one.stop) for one in found.differences] == [(Change.STOP_SKIPPED, 0, aval)]
+    assert aval in say(found.differences[0])["en"]
     assert not found.holds
 
 

@@ -214,8 +214,9 @@ class Looked:
         self.named = named
         self.canceled = False
         """The whole run."""
-        self.skipped = False
-        """Its stop of boarding or alighting."""
+        self.passes_boarding = False
+        """It runs, but one cannot board where one meant to."""
+        self.passes_alighting = False
         self.planned = _find_planned(network.timetable, network.zones, named)
         self.ride = self.planned
         """As it goes now, on the network as it runs; of one that is cancelled, as it was planned."""
@@ -230,9 +231,15 @@ class Looked:
         if found is None:
             return
         self.canceled = not found.runs
-        self.skipped = found.runs and (found.board < 0 or found.alight < 0)
+        self.passes_boarding = found.runs and found.board < 0
+        self.passes_alighting = found.runs and found.alight < 0
         if found.board >= 0 and found.alight >= 0:
             self.ride = _ride(overlay.timetable, named.day, start, (found.board, found.alight))
+
+    @property
+    def skipped(self) -> bool:
+        """Whether it runs, but not from where one boards to where one alights."""
+        return self.passes_boarding or self.passes_alighting
 
     @property
     def goes(self) -> bool:
@@ -452,8 +459,12 @@ def _compare(identity: Identity, journey: Journey, looked: Sequence[Looked]) -> 
         if one.planned is not None and named.planned not in {None, one.planned.departure}:
             moved = one.planned.departure - (named.planned or 0)
             yield Difference(Change.TIMETABLE, n, line, leg.start.name, round(moved / 60))
-        if one.canceled or one.skipped:
-            yield Difference(Change.CANCELED if one.canceled else Change.STOP_SKIPPED, n, line, leg.start.name)
+        if one.canceled:
+            yield Difference(Change.CANCELED, n, line, leg.start.name)
+        elif one.skipped:
+            for passed, stop in ((one.passes_boarding, leg.start), (one.passes_alighting, leg.end)):
+                if passed:
+                    yield Difference(Change.STOP_SKIPPED, n, line, stop.name)
         else:
             yield from _compare_times(named, leg, n, line)
             left = None if ready is None else int((leg.departure - ready).total_seconds())
