@@ -2,9 +2,22 @@
 
 from __future__ import annotations
 
+from random import Random
+from time import process_time
+
 import pytest
 
-from mobigo.journeys.choose import WALKING, Traits, choose
+from mobigo.journeys.choose import (
+    CHANGE_WORTH,
+    HARDLY_CHEAPER,
+    HARDLY_CHEAPER_SHARE,
+    HOP_WORTH,
+    WALKING,
+    WALKING_WEIGHT,
+    Traits,
+    choose,
+    find_replaced,
+)
 from mobigo.journeys.model import Left
 from mobigo.transit.model import Direction
 
@@ -43,6 +56,72 @@ def test_nobody_travels_longer_to_save_a_little_of_what_was_asked_for() -> None:
     # 950 g at once, 900 g an hour later, 500 g two hours later
     journeys = [one(0, 30, cost=950), one(0, 90, cost=900), one(0, 150, cost=500)]
     assert kept(journeys) == [0, 2]
+
+
+def find_replaced_one_by_one(journeys: list[Traits], must: frozenset[int]) -> dict[int, int]:
+    """What `find_replaced` finds, by comparing every pair of journeys."""
+
+    def trouble(one: Traits) -> int:
+        return CHANGE_WORTH * one.transfers + HOP_WORTH * one.hops + one.burden
+
+    def serves(other: Traits, one: Traits) -> bool:
+        later = max(0, other.arrival - one.arrival) + max(0, one.departure - other.departure)
+        later += max(0, other.walking - one.walking) // WALKING_WEIGHT
+        return later <= trouble(one) - trouble(other) and trouble(one) > trouble(other)
+
+    def is_as_cheap(other: Traits, one: Traits) -> bool:
+        enough = one.cost + max(HARDLY_CHEAPER, round(HARDLY_CHEAPER_SHARE * one.cost))
+        soon = other.departure >= one.departure and other.arrival <= one.arrival
+        return soon and other.transfers <= one.transfers and one.cost < other.cost <= enough
+
+    replaced: dict[int, int] = {}
+    kept: list[int] = []
+    for n in sorted(range(len(journeys)), key=lambda n: (trouble(journeys[n]), journeys[n].cost, n)):
+        by = None if n in must else next((k for k in kept if serves(journeys[k], journeys[n])), None)
+        if by is None:
+            kept.append(n)
+        else:
+            replaced[n] = by
+    for n in sorted(kept, key=lambda n: journeys[n].cost, reverse=True):
+        by = None if n in must else next((k for k in kept if is_as_cheap(journeys[k], journeys[n])), None)
+        if by is not None:
+            kept.remove(n)
+            replaced[n] = by
+    for n, by in replaced.items():
+        last = by
+        while last in replaced:
+            last = replaced[last]
+        replaced[n] = last
+    return replaced
+
+
+@pytest.mark.parametrize("seed", range(30))
+def test_who_is_replaced_by_whom_is_what_comparing_every_pair_says(seed: int) -> None:
+    draw = Random(seed)
+    journeys = [
+        one(
+            start := draw.randrange(60),
+            start + draw.randrange(20, 50),
+            draw.randrange(3),
+            hops=draw.randrange(2),
+            walking=60 * draw.randrange(12),
+            burden=draw.choice((0, 0, 600)),
+            cost=draw.choice((0, 700, 750, 800)) if seed % 2 else 0,
+        )
+        for _ in range(draw.randrange(40))
+    ]
+    must = frozenset(draw.sample(range(len(journeys)), len(journeys) // 5))
+    assert find_replaced(journeys, must) == find_replaced_one_by_one(journeys, must)
+
+
+def test_thousands_of_journeys_are_chosen_from_at_once() -> None:
+    # a vehicle every second, and one with a change that arrives four minutes sooner
+    every_second = [Traits(n, n + 1800, 0, 0, 0, 0, 0, "A") for n in range(2000)]
+    with_a_change = [Traits(n, n + 1560, 1, 0, 0, 0, 0, "B") for n in range(2000)]
+    began = process_time()
+    chosen = choose(every_second + with_a_change, 6, Direction.DEPART)
+    assert process_time() - began < 3
+    assert {why for _, why, _ in chosen.left} == {Left.SAME_WAY}
 
 
 def test_a_short_walk_is_better_than_one_short_ride() -> None:

@@ -11,11 +11,15 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
+import numpy as np
+
 from mobigo.journeys.model import Left
 from mobigo.transit.model import Direction
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Hashable, Sequence
+    from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Sequence
+
+    from numpy.typing import NDArray
 
 CHANGE_WORTH = 120
 """Seconds that one more change must gain."""
@@ -34,6 +38,9 @@ HARDLY_CHEAPER = 60
 
 HARDLY_CHEAPER_SHARE = 0.1
 """Likewise, as a share."""
+
+BLOCK = 256
+"""Journeys compared with all others at once."""
 
 
 class Traits(NamedTuple):
@@ -113,19 +120,31 @@ def find_replaced(
         (index for index in range(len(journeys)) if index not in replaced),
         key=lambda index: (_trouble(journeys[index]), journeys[index].cost, index),
     )
-    kept: list[int] = []
-    for index in order:
-        by = None if index in must else next((k for k in kept if _serves(journeys[k], journeys[index])), None)
-        if by is None:
-            kept.append(index)
+    table = _tabulate(journeys[index] for index in order)
+    kept = table.trouble == min(table.trouble, default=0)  # these nobody serves
+    rows = np.flatnonzero(~kept)
+    for row, serves in zip(rows.tolist(), _in_blocks(table, _serve, rows), strict=True):
+        by = np.flatnonzero(serves & kept)
+        if len(by) and order[row] not in must:
+            replaced[order[row]] = order[by[0]]
         else:
-            replaced[index] = by
-    for index in sorted(kept, key=lambda index: journeys[index].cost, reverse=True):
-        by = None if index in must else _as_cheap(journeys, kept, index)
-        if by is not None:
-            kept.remove(index)
-            replaced[index] = by
+            kept[row] = True
+    if len(set(table.cost[kept].tolist())) > 1:
+        _drop_hardly_cheaper(table, kept, order, must, replaced)
     return {index: _final(replaced, by) for index, by in replaced.items()}
+
+
+def _drop_hardly_cheaper(
+    table: _Table, kept: NDArray[np.bool_], order: Sequence[int], must: frozenset[int], replaced: dict[int, int]
+) -> None:
+    """Leave out those to which another is as good in all but the criterion, the dearest first."""
+    rows = np.flatnonzero(kept)
+    rows = rows[np.argsort(-table.cost[rows], kind="stable")]
+    for row, likes in zip(rows.tolist(), _in_blocks(table, _is_as_cheap, rows), strict=True):
+        by = np.flatnonzero(likes & kept)
+        if len(by) and order[row] not in must:
+            kept[row] = False
+            replaced[order[row]] = order[by[0]]
 
 
 def _final(replaced: dict[int, int], by: int) -> int:
@@ -139,28 +158,49 @@ def _trouble(one: Traits) -> int:
     return CHANGE_WORTH * one.transfers + HOP_WORTH * one.hops + one.burden
 
 
-def _serves(other: Traits, one: Traits) -> bool:
+class _Table(NamedTuple):
+    """Traits of many journeys, one array each, int64[n] (as one column: int64[m, 1])."""
+
+    departure: NDArray[np.int64]
+    arrival: NDArray[np.int64]
+    transfers: NDArray[np.int64]
+    walking: NDArray[np.int64]
+    cost: NDArray[np.int64]
+    trouble: NDArray[np.int64]
+
+
+def _tabulate(journeys: Iterable[Traits]) -> _Table:
+    rows = [(j.departure, j.arrival, j.transfers, j.walking, j.cost, _trouble(j)) for j in journeys]
+    return _Table(*np.array(rows, np.int64).reshape(len(rows), len(_Table._fields)).T)
+
+
+def _in_blocks(
+    table: _Table, compare: Callable[[_Table, _Table], NDArray[np.bool_]], rows: NDArray[np.intp]
+) -> Iterator[NDArray[np.bool_]]:
+    """Compare all journeys with each one of these rows, in their order; some rows at a time, to spare memory."""
+    for first in range(0, len(rows), BLOCK):
+        block = rows[first : first + BLOCK]
+        yield from compare(table, _Table(*(column[block, None] for column in table)))
+
+
+def _serve(other: _Table, one: _Table) -> NDArray[np.bool_]:
     """Tell whether nobody misses a journey who has another one: it costs less time than it spares trouble."""
-    later = max(0, other.arrival - one.arrival) + max(0, one.departure - other.departure)
-    later += max(0, other.walking - one.walking) // WALKING_WEIGHT
-    return later <= _trouble(one) - _trouble(other) and _trouble(one) > _trouble(other)
+    later = np.maximum(0, other.arrival - one.arrival) + np.maximum(0, one.departure - other.departure)
+    later += np.maximum(0, other.walking - one.walking) // WALKING_WEIGHT
+    served: NDArray[np.bool_] = (later <= one.trouble - other.trouble) & (one.trouble > other.trouble)
+    return served
 
 
-def _as_cheap(journeys: Sequence[Traits], kept: list[int], index: int) -> int | None:
-    """Find a journey at least as good in all but the criterion, and as good as equal in that."""
-    one = journeys[index]
-    enough = one.cost + max(HARDLY_CHEAPER, round(HARDLY_CHEAPER_SHARE * one.cost))
-    for k in kept:
-        other = journeys[k]
-        if (
-            k != index
-            and other.departure >= one.departure
-            and other.arrival <= one.arrival
-            and other.transfers <= one.transfers
-            and one.cost < other.cost <= enough
-        ):
-            return k
-    return None
+def _is_as_cheap(other: _Table, one: _Table) -> NDArray[np.bool_]:
+    """Tell whether a journey is at least as good in all but the criterion, and as good as equal in that."""
+    enough = one.cost + np.maximum(HARDLY_CHEAPER, np.round(HARDLY_CHEAPER_SHARE * one.cost).astype(np.int64))
+    return (
+        (other.departure >= one.departure)
+        & (other.arrival <= one.arrival)
+        & (other.transfers <= one.transfers)
+        & (one.cost < other.cost)
+        & (other.cost <= enough)
+    )
 
 
 def _fold(
