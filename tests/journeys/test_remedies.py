@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import TYPE_CHECKING
 
-from tests.journeys.text_network import ask, clock, network, place
+from tests.journeys.text_network import PARIS, ask, clock, network, place
 
 from mobigo.journeys.model import Plan, Reason, Remedy
 
@@ -58,6 +59,36 @@ def test_where_no_line_leads(tmp_path: Path) -> None:
     assert (plan.reason, plan.next_departure, plan.previous_departure) == (Reason.NO_CONNECTION, None, None)
 
 
+def test_a_line_out_of_season(tmp_path: Path) -> None:
+    calendar = """
+        service_id,monday,tuesday,wednesday,thursday,friday,saturday,sunday,start_date,end_date
+        week,1,1,1,1,1,1,1,20261001,20270930
+        fair,1,1,1,1,1,1,1,20270601,20270601
+    """
+    steps = """
+        route_id,service_id,trip_id
+        F,fair,there
+        F,fair,night
+        L,week,far
+    """
+    trips = {"there": "F a 10:00 b 10:10", "night": "F b 25:00 a 25:10", "far": "L y 08:00 z 08:10"}
+    row = {"a": 0.0, "b": 3000.0, "y": 40_000.0, "z": 43_000.0}
+    # where so much runs that a search sees few days at once
+    often = "trip_id,start_time,end_time,headway_secs\nfar,00:00:00,24:00:00,10"
+    net = network(tmp_path, row, trips, calendar=calendar, trips_txt=steps, frequencies=often)
+    fair = datetime(2027, 6, 1, tzinfo=PARIS)
+    wish = {"avoid": ("mode:tram",)}
+    plan = ask(net, "a", "b", "09:00", **wish)
+    assert (plan.reason, plan.previous_departure) == (Reason.NOTHING_IN_WINDOW, None)
+    assert plan.next_departure == fair.replace(hour=10)
+    assert remedies(plan) == [(Remedy.ANOTHER_DAY, "at", "2027-06-01T10:00:00+02:00")]
+    plan = ask(net, "b", "a", "09:00", arrive_by=True, **wish)
+    assert plan.next_departure == fair.replace(day=2, hour=1)
+    plan = ask(net, "b", "a", "09:00", days=250, **wish)  # the end of July
+    assert (plan.next_departure, plan.previous_departure) == (None, fair.replace(day=2, hour=1))
+    assert ask(net, "a", "z", "09:00", **wish).reason is Reason.NO_CONNECTION
+
+
 def test_a_longer_walk_that_helps_is_found(tmp_path: Path) -> None:
     # 2.2 km beyond the last stop: 2567 s on foot
     plan = ask(network(tmp_path, ROW, ONE_BUS), "a", place(8200), "07:00", direct=())
@@ -103,6 +134,13 @@ def test_a_wheelchair_that_cannot_board(tmp_path: Path) -> None:
     plan = ask(net, "a", "c", "07:30", wheelchair=True)
     assert (plan.reason, plan.reason_about) == (Reason.NO_ACCESSIBLE_PATH, "wheelchair")
     assert ask(net, "c", "a", "16:30", wheelchair=True).reason is None
+
+
+def test_a_wish_is_blamed_also_when_looking_for_other_times_took_all_the_time(tmp_path: Path) -> None:
+    net = network(tmp_path, ROW, ONE_BUS)
+    assert ask(net, "a", "c", "07:30", forbid=("line:L",)).reason is Reason.FILTERED_OUT
+    plan = ask(net, "a", "c", "07:30", forbid=("line:L",), budget=0.0)
+    assert (plan.reason, plan.reason_about, plan.complete) == (Reason.FILTERED_OUT, "forbid", False)
 
 
 def test_the_budget_is_kept(tmp_path: Path) -> None:

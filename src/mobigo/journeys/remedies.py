@@ -6,18 +6,23 @@ searched for and found, all within the budget of the answer.
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from mobigo.journeys.model import Access, JourneyRequest, Reason, Remedy, Suggestion
 from mobigo.journeys.paging import day_of, direction_of
-from mobigo.journeys.search import open_search
+from mobigo.journeys.search import GRACE, HORIZON_DAYS, open_search
 from mobigo.transit.model import Direction
-from mobigo.transit.timetable import day_number, last_day, runs_on
+from mobigo.transit.timetable import begin_day, day_number, last_day, runs_on
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from numpy.typing import NDArray
 
     from mobigo.journeys.paging import Page
     from mobigo.journeys.search import Candidate, Search
@@ -50,9 +55,9 @@ def explain(search: Search, request: JourneyRequest, page: Page) -> Explanation:
     if reason in {Reason.OUTSIDE_AREA, Reason.WALKING_BETTER} or request.cursor is not None:
         return Explanation(reason or Reason.NOTHING_IN_WINDOW, about)
     cut = search.hurried
+    blamed = list(_relax(search, request))
     following, preceding = _find_near(search, request, page) if reason is not Reason.NO_STOP_IN_RANGE else (None, None)
     suggestions = list(_move(search, request, following, preceding))
-    blamed = list(_relax(search, request))
     if reason in {None, Reason.NO_STOP_IN_RANGE} and blamed:
         first = blamed[0]
         by_wheelchair = first.parameter == "wheelchair"
@@ -109,7 +114,37 @@ def _find_near(search: Search, request: JourneyRequest, page: Page) -> tuple[Can
         following = _at(search, search.first_after(page.last + 1, direction), direction)
     if not (looked and direction is Direction.ARRIVE):
         preceding = _at(search, search.last_before(page.first - 1, direction), direction)
+    if following is None:
+        following = _at(search, _find_beyond(search, page.last + 1, direction, 1), direction)
+    if preceding is None:
+        preceding = _at(search, _find_beyond(search, page.first - 1, direction, -1), direction)
     return following, preceding
+
+
+def _find_beyond(search: Search, at: int, direction: Direction, step: int) -> int | None:
+    """Find the nearest journey of places that nothing serves on the days looked at, as of a line out of season."""
+    zone = search.network.days.zone
+    asked = day_number(datetime.fromtimestamp(at, zone).date())
+    ahead = step * (_list_days_served(search) - asked)
+    ahead = np.sort(ahead[ahead > 0])
+    if search.over or not len(ahead) or ahead[0] < HORIZON_DAYS:
+        return None
+    day = asked + step * int(ahead[0])
+    if step > 0:
+        return search.first_after(begin_day(day, zone), direction)
+    return search.last_before(begin_day(day + 2, zone) - 1, direction)  # with what runs after midnight
+
+
+def _list_days_served(search: Search) -> NDArray[np.intp]:
+    """List the service days (since 1970) on which a trip calls near where one sets out, and one near where one goes."""
+    timetable = search.network.timetable
+    days = np.unpackbits(timetable.service_days, axis=1)
+    served = np.ones(days.shape[1], np.bool_)
+    for stops in ([doors.origin.stops for doors in search.doors], [doors.destination.stops for doors in search.doors]):
+        calls = np.flatnonzero(np.isin(timetable.call_stop, np.concatenate(stops)))
+        services = timetable.trip_service[np.unique(np.searchsorted(timetable.call_first, calls, "right") - 1)]
+        served &= days[np.unique(services[services >= 0])].any(axis=0)
+    return np.flatnonzero(served) + int(timetable.first_day[0])
 
 
 def _at(search: Search, instant: int | None, direction: Direction) -> Candidate | None:
@@ -149,10 +184,11 @@ def _suggest(search: Search, found: Candidate, remedy: Remedy, parameter: str, v
 
 
 def _relax(search: Search, request: JourneyRequest) -> Iterator[Suggestion]:
-    """Try the question without each wish in turn."""
+    """Try the question without each wish in turn; for a moment also when the budget is used up."""
     usual = JourneyRequest("", "", request.at)
+    until = max(search.deadline, time.monotonic() + GRACE)
     if request.max_transfers < usual.max_transfers:
-        found = _try(search, replace(request, max_transfers=usual.max_transfers))
+        found = _try(search, replace(request, max_transfers=usual.max_transfers), until)
         if found:
             yield _suggest(search, found, Remedy.MORE_TRANSFERS, "max_transfers", str(found.journey.transfers))
     for parameter, remedy, without in (
@@ -162,11 +198,12 @@ def _relax(search: Search, request: JourneyRequest) -> Iterator[Suggestion]:
         ("forbid", Remedy.WITHOUT_FILTER, replace(request, forbid=())),
         ("wheelchair", Remedy.WITHOUT_FILTER, replace(request, wheelchair=False)),
         ("bicycle_aboard", Remedy.WITHOUT_FILTER, replace(request, bicycle_aboard=False)),
+        ("no_reservation", Remedy.WITHOUT_FILTER, replace(request, no_reservation=False)),
         ("via", Remedy.WITHOUT_FILTER, replace(request, vias=())),
         ("access", Remedy.WITHOUT_FILTER, replace(request, access=_walking_too(request.access))),
         ("egress", Remedy.WITHOUT_FILTER, replace(request, egress=_walking_too(request.egress))),
     ):
-        found = _try(search, without) if without != request else None
+        found = _try(search, without, until) if without != request else None
         if found:
             yield _suggest(search, found, remedy, parameter, "0" if remedy is Remedy.SHORTER_CHANGES else None)
 
@@ -179,17 +216,17 @@ def _walk_further(search: Search, request: JourneyRequest) -> Iterator[Suggestio
     """Try longer walks until one helps."""
     for minutes in LONGER_WALKS:
         if 60 * minutes > request.max_walk:
-            found = _try(search, replace(request, max_walk=60 * minutes))
+            found = _try(search, replace(request, max_walk=60 * minutes), search.deadline)
             if found:
                 yield _suggest(search, found, Remedy.LONGER_WALK, "max_walk_minutes", str(minutes))
                 return
 
 
-def _try(search: Search, request: JourneyRequest) -> Candidate | None:
-    """Ask another question about the same time; None also when no time is left for it."""
-    if search.over:
+def _try(search: Search, request: JourneyRequest, until: float) -> Candidate | None:
+    """Ask another question about the same time; None also when no time is left for it (by `time.monotonic`)."""
+    if time.monotonic() > until:
         return None
-    other = open_search(search.network, request, search.deadline)
+    other = open_search(search.network, request, until)
     direction = direction_of(request)
     at = int(request.at.timestamp())
     if request.of_day is not None:
