@@ -32,6 +32,7 @@ from mobigo.carpool import (
 from mobigo.carpool.supply import Cars
 from mobigo.db.engine import POOL_SIZE
 from mobigo.facades.mcp import api as mcp_api
+from mobigo.facades.motis.app import make_app as make_motis
 from mobigo.facades.navitia.app import create_navitia
 from mobigo.fares import catalogue_api as fares_api
 from mobigo.journeys import api as journeys_api
@@ -227,6 +228,7 @@ def create_app(
     )
     for room in apis:
         app.include_router(room.router)
+    app.mount("/motis", make_motis(app.state))
     app.mount("/navitia", create_navitia(app.state))
     pages.install(app)
     app.add_middleware(Fresh, copies=(app.state.supplies, app.state.cars, app.state.fares))
