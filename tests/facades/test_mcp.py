@@ -247,14 +247,11 @@ def test_on_a_day_without_buses_the_next_day_that_has_some(valley_http: httpx.Cl
     assert found["journeys"][0]["departure"] == "2026-11-23T08:00:00+01:00"
 
 
-def test_without_a_journey_the_reason_and_what_to_change(valley_http: httpx.Client) -> None:
+def test_without_a_journey_the_reason(valley_http: httpx.Client) -> None:
     ends = {"from": "val:amont", "to": "val:aval"}
-    found, text = call(valley_http, "plan_journeys", **ends, at="2026-11-23T07:45", forbid=["line:val:L"])
-    assert (found["journeys"], found["reason"]) == ([], "filtered_out")
-    (change,) = found["suggestions"]
-    assert (change["parameter"], change["departure"]) == ("forbid", "2026-11-23T08:00:00+01:00")
-    assert "Aucun trajet : aucun ne répond à tous les souhaits." in text
-    assert "En changeant forbid (sans), il y en a un à 2026-11-23 08:00." in text
+    found, text = call(valley_http, "plan_journeys", **ends, at="2027-06-01T07:45")  # the calendar ends in April
+    assert (found["journeys"], found["reason"]) == ([], "outside_service_period")
+    assert "Aucun trajet : les horaires ne couvrent pas ce jour." in text
 
 
 def test_departures_of_a_stop_by_its_name(valley_http: httpx.Client) -> None:

@@ -86,10 +86,15 @@ def write_json(tree: Tree) -> bytes:
 
 def write_xml(tree: Tree) -> bytes:
     """Write a message as XML."""
-    out = ['<?xml version="1.0" encoding="UTF-8"?>\n<Siri xmlns="', NAMESPACE, '" version="', VERSION, '">']
+    head = f'<?xml version="1.0" encoding="UTF-8"?>\n<Siri xmlns="{NAMESPACE}" version="{VERSION}">'
+    return f"{head}{write_elements(tree)}</Siri>\n".encode()
+
+
+def write_elements(tree: Tree) -> str:
+    """Write the elements of a tree, as they stand within a message."""
+    out: list[str] = []
     _write_children(out, tree)
-    out.append("</Siri>\n")
-    return "".join(out).encode()
+    return "".join(out)
 
 
 def _write_children(out: list[str], tree: Tree) -> None:

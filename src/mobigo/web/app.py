@@ -34,6 +34,7 @@ from mobigo.db.engine import POOL_SIZE
 from mobigo.facades.mcp import api as mcp_api
 from mobigo.facades.motis.app import make_app as make_motis
 from mobigo.facades.navitia.app import create_navitia
+from mobigo.facades.ojp import api as ojp_api
 from mobigo.fares import catalogue_api as fares_api
 from mobigo.journeys import api as journeys_api
 from mobigo.journeys import follow_api, legs_api, nearby_api, price_api, reach_api
@@ -222,6 +223,7 @@ def create_app(
         usage_api,
         drafts_api,
         mcp_api,
+        ojp_api,
         tickets_devices_api,
         tickets_api,
         accounts_api,
