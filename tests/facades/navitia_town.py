@@ -82,7 +82,7 @@ N,V,N,Navette,3,,
 T,R,,Train du Val,2,,
 """,
     "trips.txt": """route_id,service_id,trip_id,trip_headsign,trip_short_name,direction_id,block_id
-L,week,early,Aval,,0
+L,week,early,Aval,,0,
 L,week,nine,Aval,,0,
 L,week,noon1,Gare,,0,n
 L,week,noon2,Aval,,0,n
@@ -139,6 +139,8 @@ class NavitiaTown:
     http: httpx.Client
     home: Path
     app: Any
+    is_live: bool = False
+    """Whether the source has said anything."""
 
     def get(self, path: str, status: int = 200, **params: object) -> Any:  # noqa: ANN401 - JSON
         """Ask, and return the answer's content; a parameter `x_y__` is `x_y[]`."""
@@ -153,6 +155,7 @@ class NavitiaTown:
 
     def say(self, *trips: TripUpdate, alerts: tuple[Alert, ...] = (), vehicles: tuple[Vehicle, ...] = ()) -> None:
         """Let the source say this, and nothing else."""
+        self.is_live = bool(trips or alerts or vehicles)
         moment, network = int(NOW.timestamp()), self.app.state.networks.current()
         feed = LiveFeed("val", moment, trips, vehicles, alerts)
         overlay, reports = lay_over(network.timetable, [feed], [], now=moment)

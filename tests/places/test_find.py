@@ -215,3 +215,11 @@ def test_names_gather_twice_in_one_transaction(town: Town) -> None:
     with psycopg.connect(libpq_conninfo(town.url)) as connection:
         assert service.rebuild(connection) == service.rebuild(connection)
         connection.rollback()
+
+
+def test_the_address_at_a_point_is_the_nearest_house_number(session: Session) -> None:
+    found = service.find_address_at(session, Point(4.3342, 47.49112))
+    assert found is not None
+    place, metres = found
+    assert (place.label, round(metres)) == ("12 Rue de la Liberté, Semur-en-Auxois", 2)  # 0.00002 degrees north
+    assert service.find_address_at(session, Point(4.3, 47.4)) is None

@@ -38,13 +38,21 @@ class Lenient:
         if scope["type"] == "http":
             path = re.sub(r"/{2,}", "/", scope["path"])
             pairs = parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True)
-            named = [(LISTED.sub(r"\1[]", key), value) for key, value in pairs]
+            named = [one for key, value in pairs for one in _spread(key, value)]
             scope = {
                 **scope,
                 "path": path.rstrip("/") if len(path) > 1 else path,
                 "query_string": urlencode(named, safe=":;~[]").encode("latin-1"),
             }
         await self._app(scope, receive, send)
+
+
+def _spread(key: str, value: str) -> list[tuple[str, str]]:
+    """Read a list, also one that is written as a whole: ``('stop_area', 'poi')``, as python-navitia-client does."""
+    if not LISTED.match(key):
+        return [(key, value)]
+    values = re.findall(r"'([^']*)'", value) if value.startswith(("(", "[")) else [value]
+    return [(LISTED.sub(r"\1[]", key), one) for one in values]
 
 
 def _operation_id(route: APIRoute) -> str:

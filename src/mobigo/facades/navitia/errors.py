@@ -64,6 +64,11 @@ ERRORS: dict[type[MobigoError], tuple[HTTPStatus, str]] = {
 """Status and id by class of our errors."""
 
 
+def _name_of(where: tuple[str | int, ...]) -> str:
+    """Return the parameter that a fault lies in."""
+    return next((part for part in reversed(where) if isinstance(part, str)), "")
+
+
 def write_error(status: int, name: str, message: str) -> JSONResponse:
     """Write an error."""
     return JSONResponse({"error": {"id": name, "message": message}}, status)
@@ -90,7 +95,7 @@ def install(app: FastAPI) -> None:
 
     @app.exception_handler(RequestValidationError)
     def _invalid(_: Request, error: RequestValidationError) -> JSONResponse:
-        said = "; ".join(f"parameter {one['loc'][-1]!r} is not valid: {one['msg']}" for one in error.errors())
+        said = "; ".join(f"parameter {_name_of(one['loc'])} is not valid: {one['msg']}" for one in error.errors())
         return write_error(HTTPStatus.BAD_REQUEST, "bad_format", said)
 
     def _away(request: Request, error: Exception) -> JSONResponse:

@@ -157,8 +157,11 @@ class AskedNear(_Spoken):
     filter: str | None = Field(default=None, max_length=200, description="Only by `poi_type.id`")
     count: int = Field(default=10, ge=1, le=1000)
     start_page: int = Field(default=0, ge=0, le=10_000)
-    add_poi_infos: list[Literal["bss_stands", "car_park", "none", ""]] = Field(
-        default_factory=list, alias="add_poi_infos[]", description="Stations of shared bicycles always tell theirs"
+    add_poi_infos: list[str] = Field(
+        default_factory=list,
+        alias="add_poi_infos[]",
+        max_length=5,
+        description="Bicycle stations tell theirs",
     )
 
 

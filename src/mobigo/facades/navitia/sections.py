@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from datetime import datetime, timedelta
 
     from mobigo.facades.navitia.view import View
-    from mobigo.journeys.model import Journey, Leg, Place
+    from mobigo.journeys.model import Journey, Leg, Place, Step
 
 Json = dict[str, Any]
 
@@ -226,15 +226,7 @@ class Told:
         if between:
             section["transfer_type"] = "walking"
         whole = sum(step.metres for step in leg.steps) or 1.0
-        path = [
-            {
-                "name": step.street,
-                "length": round(step.metres),
-                "duration": round(section["duration"] * step.metres / whole),
-                "direction": TURNS.get(step.direction, 0),
-            }
-            for step in leg.steps
-        ]
+        path = [_tell_step(step, section["duration"] * step.metres / whole) for step in leg.steps]
         return section | self._emit(leg) | self._draw(leg) | ({} if kind == "crow_fly" else {"path": path})
 
     def _ride(self, leg: Leg, ends: tuple[Json, Json]) -> Json:
@@ -404,6 +396,17 @@ class Told:
             }
             links.append(_inner("ticket", name))
         return {"found": price.complete, "total": _money(price.cents, price.currency), "links": links}
+
+
+def _tell_step(step: Step, seconds: float) -> Json:
+    """Tell an instruction; some clients look for its parts one level deeper, as the documentation has them."""
+    told = {
+        "name": step.street,
+        "length": round(step.metres),
+        "duration": round(seconds),
+        "direction": TURNS.get(step.direction, 0),
+    }
+    return told | {"path_items": [told]}
 
 
 def _inner(kind: str, name: str) -> Json:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from zoneinfo import ZoneInfo
 
 FIRST_YEAR, LAST_YEAR = 1971, 2999
-INSTANT_PATTERN = r"^\d{4}-?\d{2}-?\d{2}(?:T\d{2}:?\d{2}(?::?\d{2}(?:\.\d{1,6})?)?(?:Z|[ +-]\d{2}:?\d{2})?)?$"
+INSTANT_PATTERN = r"^\d{4}-?\d{2}-?\d{2}(?:[T ]\d{2}:?\d{2}(?::?\d{2}(?:\.\d{1,6})?)?(?:Z|[ +-]\d{2}:?\d{2})?)?$"
 """``YYYYMMDDThhmmss`` or ISO 8601; without an offset it is local time. A ``+`` may come as a space."""
 
 
@@ -40,7 +40,7 @@ def read_instant(name: str, text: str, zone: ZoneInfo) -> datetime:
     NavitiaError
         ``bad_format``.
     """
-    written = re.sub(r" (\d{2}:?\d{2})$", r"+\1", text)
+    written = re.sub(r"(T.*) (\d{2}:?\d{2})$", r"\1+\2", text)
     if re.fullmatch(INSTANT_PATTERN, text):
         try:
             instant = datetime.fromisoformat(written)
