@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
@@ -22,6 +23,7 @@ from mobigo.journeys.snapshot import build_network
 from mobigo.kit.clock import Clock
 from mobigo.osm.load import load_osm
 from mobigo.places import service as places
+from mobigo.sharing import service as sharing
 from mobigo.transit.live import Alert, CallUpdate, LiveFeed, Target, TripUpdate
 from mobigo.transit.load import load_gtfs
 from mobigo.transit.overlay import lay_over
@@ -113,6 +115,34 @@ PLACES = """
 """
 
 
+def write_gbfs(folder: Path) -> None:
+    """Write a system of shared bicycles: a station at the west end with four, one at Amont with none."""
+    folder.mkdir()
+    (a, north), (b, _), (c, _) = lonlat(10, 0), lonlat(390, 0), lonlat(120, 0)
+    documents: dict[str, dict[str, Any]] = {
+        "system_information": {"system_id": "v", "name": "Vélo du Val", "timezone": "Europe/Paris", "language": "fr"},
+        "station_information": {
+            "stations": [
+                {"station_id": "w", "name": "Bout", "lon": a, "lat": north},
+                {"station_id": "a", "name": "Amont", "lon": b, "lat": north},
+            ]
+        },
+        "station_status": {
+            "stations": [
+                {"station_id": name, "is_installed": True, "is_renting": True, "is_returning": True,
+                 "num_bikes_available": bikes, "num_docks_available": 5}
+                for name, bikes in (("w", 4), ("a", 0))
+            ]
+        },
+        "free_bike_status": {
+            "bikes": [{"bike_id": "7", "lon": c, "lat": north, "is_reserved": False, "is_disabled": False}]
+        },
+    }  # fmt: skip
+    for name, data in documents.items():
+        told = {"last_updated": int(NOW.timestamp()), "ttl": 60, "version": "2.3", "data": data}
+        (folder / f"{name}.json").write_text(json.dumps(told))
+
+
 def at(x: float, y: float = 0) -> str:
     """Write a place of the valley as LAT,LON."""
     lon, lat = lonlat(x, y)
@@ -190,6 +220,9 @@ def open_motis(test_cluster: str, folder: Path) -> Iterator[MotisTown]:
             priced = CATALOGUE | {"networks": [{"id": "bus", "sources": [SOURCE]}]}
             drafted = fares.draft(loaded, priced, series="region", origin="test", by="t", now=NOW)
             fares.publish(loaded, drafted.number, seen=None, by="t", now=NOW, today=date(2026, 1, 1))
+        write_gbfs(folder / "gbfs")
+        sharing.add_system("velo", str(folder / "gbfs"), url, every=60, now=NOW)
+        sharing.poll(url, sharing.Reach(home), NOW)
         engine = open_engine(url)
         app = create_app(engine=engine, clock=clock, home=home)
         with serve(app) as address, httpx.Client(base_url=address, timeout=120) as http:

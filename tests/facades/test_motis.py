@@ -331,7 +331,7 @@ def test_live_times_stand_beside_the_timetable(live: MotisTown) -> None:
     assert (off["realTime"], off["endTime"], "alerts" in off) == (False, "2026-11-23T07:15:00Z", False)
     told = live.get("v6/plan", **MORNING, numItineraries=1, realtimeMode="REALTIME_ANNOTATION_ONLY")["itineraries"][0]
     assert (told["legs"][1]["tripId"], told["legs"][1]["endTime"]) == (EARLY, "2026-11-23T07:19:00Z")
-    assert live.get("v1/health") == {"rt": True, "gbfs": False}
+    assert live.get("v1/health") == {"rt": True, "gbfs": True}
 
 
 def test_an_itinerary_is_looked_up_as_it_goes_now(town: MotisTown, live: MotisTown) -> None:
@@ -461,6 +461,31 @@ def test_maps_begin_where_the_network_is(town: MotisTown) -> None:
     names = [one["stopId"] for one in town.get("v6/map/stops", **box)]
     assert sorted(names) == ["val~1bus_aval", "val~1bus_pont", "val~1bus_pont_1", "val~1bus_pont_2"]
     assert {one["name"] for one in town.get("v1/map/stops", **box, grouped=True, modes="RAIL")} == {"Pont", "Aval"}
+
+
+def test_shared_vehicles(town: MotisTown) -> None:
+    listed = town.get("v1/rentals")
+    answers.RentalsAnswer.model_validate(listed)
+    (provider,) = listed["providers"]
+    assert (provider["id"], provider["name"], provider["formFactors"]) == ("velo", "Vélo du Val", ["BICYCLE"])
+    assert (listed["stations"], listed["vehicles"]) == ([], [])
+    found = town.get("v1/rentals", point="val~1bus_amont", radius=2000)
+    answers.RentalsAnswer.model_validate(found)
+    stations = {one["id"]: (one["name"], one["numVehiclesAvailable"]) for one in found["stations"]}
+    assert stations == {"velo:w": ("Bout", 4), "velo:a": ("Amont", 0)}
+    assert [one["id"] for one in found["vehicles"]] == ["velo:7"]
+    near = town.get("v1/map/rentals", min=at(0, -50), max=at(100, 50), withProviders=False, withVehicles=False)
+    assert ([one["id"] for one in near["stations"]], near["providers"]) == (["velo:w"], [])
+    assert town.get("v1/rentals", providers="other")["providers"] == []
+    ride = town.get("v6/plan", **MORNING, numItineraries=1, preTransitModes="RENTAL")["itineraries"][0]["legs"]
+    (bike,) = (leg for leg in ride if leg["mode"] == "RENTAL")
+    rental = bike["rental"]
+    assert (rental["systemName"], rental["formFactor"], rental["returnConstraint"]) == (
+        "Vélo du Val",
+        "BICYCLE",
+        "ANY_STATION",
+    )
+    assert (bike["from"]["name"], bike["to"]["vertexType"]) == ("Bout", "BIKESHARE")
 
 
 def test_vehicles_between_stops(town: MotisTown) -> None:

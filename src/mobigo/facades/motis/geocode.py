@@ -11,7 +11,7 @@ from mobigo.facades.motis.answers import ERRORS, MatchAnswer, answer
 from mobigo.facades.motis.ids import read_point, write_id
 from mobigo.facades.motis.modes import expand
 from mobigo.facades.motis.parameters import Asked, Modes, Spoken, Text, Words
-from mobigo.facades.motis.stops import ALL_MODES, StopModes, list_modes
+from mobigo.facades.motis.stops import StopModes, list_modes
 from mobigo.kit.geo import Point, haversine
 from mobigo.kit.names import fold
 from mobigo.places import service, store
@@ -65,7 +65,7 @@ def geocode(request: Request, session: Database, asked: Annotated[AskedName, Que
         (a, b), (c, d) = read_point(asked.min, "min"), read_point(asked.max, "max")
         found = [one for one in found if min(a, c) <= one.lon <= max(a, c) and min(b, d) <= one.lat <= max(b, d)]
     if modes is not None:
-        found = [one for one in found if one.kind is not Kind.STOP or modes & known.at(one.id)]
+        found = [one for one in found if one.kind is not Kind.STOP or modes & known.at(one.id, *one.stop_ids)]
     return answer([_match(one, asked.text, known) for one in found[: asked.num_results]])
 
 
@@ -113,7 +113,7 @@ def _match(place: Place, text: str, known: StopModes) -> dict[str, Any]:
         "score": place.score,
     }
     if place.kind is Kind.STOP:
-        found["modes"] = list_modes(known.at(place.id) & ALL_MODES)
+        found["modes"] = list_modes(known.at(place.id, *place.stop_ids))
         found["tz"] = known.zone
     if place.kind is Kind.ADDRESS:
         number = re.match(r"(\d+(?: (?:bis|ter|quater|[a-z]))?) (.+)", place.name) if place.id.count("/") > 1 else None

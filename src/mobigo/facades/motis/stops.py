@@ -15,7 +15,6 @@ if TYPE_CHECKING:
 
     from mobigo.journeys.network import Network
 
-ALL_MODES = frozenset(TRANSIT)
 BIT = {mode: 1 << number for number, mode in enumerate(sorted(TRANSIT))}
 
 
@@ -64,10 +63,10 @@ class StopModes:
             np.bitwise_or.at(bits, timetable.stop_parent[below], bits[below])
         return bits
 
-    def at(self, stop_id: str) -> frozenset[Mode]:
-        """Return the modes at a stop by its id; none where it is not known."""
-        stop = self.network.stop_index.get(stop_id) if self.network is not None else None
-        return frozenset() if stop is None else self.at_index(stop)
+    def at(self, *stop_ids: str) -> frozenset[Mode]:
+        """Return the modes at stops by their ids; those that are not known have none."""
+        names = self.network.stop_index if self.network is not None else {}
+        return frozenset[Mode]().union(*(self.at_index(names[one]) for one in stop_ids if one in names))
 
     def at_index(self, stop: int) -> frozenset[Mode]:
         """Return the modes at a stop by its index."""
