@@ -19,6 +19,7 @@ from mobigo.journeys.access import find_access, find_direct, find_end
 from mobigo.journeys.model import Access as How
 from mobigo.journeys.model import JourneyRequest, Mode, Realtime
 from mobigo.journeys.network import Networks
+from mobigo.journeys.taxis import load_register, remove_register
 from mobigo.kit.clock import Clock
 from mobigo.kit.errors import NotFound
 from mobigo.osm.load import load_osm
@@ -499,6 +500,56 @@ def test_nothing_is_rented_before_a_system_opens(hours: str, *, offered: bool, w
     )
     plan = service.plan(there.network, request)
     assert any(leg.mode is Mode.SHARED_SCOOTER for one in plan.journeys for leg in one.legs) is offered
+
+
+# -------------------------------------------------------------------------------------------------------------- taxis
+
+REGISTER = """
+dated = 2026-01-01
+source = "Arrêté"
+[tariffs]
+pick_up = 300
+minimum = 800
+a = 110
+b = 160
+c = 220
+d = 320
+night_from = 19:00:00
+night_until = 07:00:00
+[[taxi]]
+name = "Taxi du Val"
+phone = "+33199000111"
+lat = 47.0
+lon = 5.0
+km = 20
+wait_minutes = 10
+"""
+
+
+def test_a_taxi_is_offered_where_nothing_else_goes(wheels: Wheels) -> None:
+    load_register(wheels.valley.home, REGISTER.encode())
+    network = Networks(wheels.valley.home).current()
+    morning = NOW + timedelta(minutes=30)
+    farm = ask((How.WALK,), origin=at(5000), destination=at(10_000), at=morning, window=3600, direct=(Mode.TAXI,))
+    # ten minutes to wait, 4 km at 55 and one at 25 km/h; 5 km by tariff C
+    (taxi,) = service.plan(network, farm).direct
+    (leg,) = taxi.legs
+    assert (leg.mode, leg.departure, leg.metres) == (Mode.TAXI, morning, pytest.approx(5000, abs=2))
+    assert (leg.arrival - leg.departure).total_seconds() == pytest.approx(600 + 261.8 + 144, abs=2)
+    assert leg.taxi is not None
+    assert (leg.taxi.phone, leg.taxi.wait, leg.taxi.tariff, leg.taxi.estimate) == ("+33199000111", 600, "C", 1400)
+    # to the bus rather than all the way
+    both = (How.WALK, How.TAXI)
+    to_bus = service.plan(network, replace(farm, access=both))
+    (journey,) = to_bus.journeys
+    assert [one.mode for one in journey.legs] == [Mode.TAXI, Mode.BUS, Mode.WALK]
+    assert (journey.legs[0].taxi and journey.legs[0].taxi.name, to_bus.direct) == ("Taxi du Val", ())
+    # where one walks to the bus nobody calls a taxi, and none drives a wheelchair that does not say so
+    walked = service.plan(network, replace(farm, access=both, origin=at(0), at=NOW))
+    assert {leg.mode for one in (*walked.journeys, *walked.direct) for leg in one.legs} == {Mode.WALK, Mode.BUS}
+    assert service.plan(network, replace(farm, wheelchair=True)).direct == ()
+    remove_register(wheels.valley.home)
+    assert service.plan(network, farm).direct == ()
 
 
 # ---------------------------------------------------------------------------------------------------- door to door

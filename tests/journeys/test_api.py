@@ -63,7 +63,7 @@ def test_the_command_line_asks_all_that_the_api_asks(
     http: httpx.Client, valley: Valley, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("MOBIGO_HOME", str(valley.home))
-    asked = {param.name for param in plan.params} - {"back", "stay_minutes", "back_by", "as_json"}
+    asked = {param.name for param in plan.params} - {"back", "stay_minutes", "back_by", "missed", "others", "as_json"}
     assert asked == {field.alias or name for name, field in Asked.model_fields.items()}
     arguments = ["plan", "--from", at(0), "--to", at(10_000), "--at", "2026-11-23T07:00", "--via", "val:pont"]
     arguments += ["--forbid", "mode:tram", "--slack-minutes", "2", "--direct", "walk", "--direct", "car"]
@@ -72,6 +72,19 @@ def test_the_command_line_asks_all_that_the_api_asks(
     assert json.loads(printed.output) == http.get("/v1/journeys", params=QUESTION | question).json()
     wrong = CliRunner().invoke(mobigo, [*arguments, "--max-transfers", "99"])
     assert (wrong.exit_code, "--max-transfers 99" in wrong.output) == (2, True)
+
+
+def test_the_command_line_tells_what_if_a_vehicle_is_missed_and_what_goes_instead(
+    valley: Valley, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MOBIGO_HOME", str(valley.home))
+    arguments = ["plan", "--from", at(0), "--to", at(10_000), "--at", "2026-11-23T07:00", "--missed", "--others", "1"]
+    told = json.loads(CliRunner().invoke(mobigo, [*arguments, "--json"], catch_exceptions=False).output)
+    (name,) = told["changes"]
+    assert told["changes"][name] == []  # no change
+    assert set(told["others"][name]) == {"1"}  # the ride; what has left by now is no help
+    wrong = CliRunner().invoke(mobigo, [*arguments, "--back"])
+    assert (wrong.exit_code, "--missed and --others" in wrong.output) == (2, True)
 
 
 def test_there_and_back(http: httpx.Client, valley: Valley, monkeypatch: pytest.MonkeyPatch) -> None:

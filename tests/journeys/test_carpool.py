@@ -21,6 +21,7 @@ from mobigo.journeys import service
 from mobigo.journeys.answer import plan_as_json
 from mobigo.journeys.lifting import AFTER, BEFORE
 from mobigo.journeys.model import Booked, JourneyRequest, Mode
+from mobigo.journeys.others import Why, find_others
 from mobigo.journeys.refresh import refresh
 from mobigo.ondemand.model import Party
 
@@ -114,6 +115,18 @@ def test_a_car_brings_one_to_a_train_with_a_buffer(net: Network) -> None:
     assert journey.transfers == 1
     (later,) = ask(net, lift, place(0), "ville", "07:10").journeys
     assert told(later).endswith("09:00 Gare TER Ville 09:40")
+
+
+def test_other_cars_that_go_there(net: Network) -> None:
+    cars = [car(net, name, when, 0, 12_000) for name, when in (("a", "07:00"), ("b", "07:20"), ("c", "08:20"))]
+    lift = yard(net, *cars)
+    (journey,) = ask(net, lift, place(0), "ville", "07:10", window=0).journeys
+    assert lift_of(journey).booking.trip_id == "b"  # type: ignore[union-attr]
+    leg = next(n for n, one in enumerate(journey.legs) if one.mode is Mode.CARPOOL)
+    found = find_others(net, journey.id, leg, clock("06:30"), lift=lift)
+    told_of = {one.leg.booking.trip_id: one for one in found.others}  # type: ignore[union-attr]
+    assert {name: one.why_not for name, one in told_of.items()} == {"a": None, "c": Why.AFTER_THE_NEXT}
+    assert told_of["a"].arrival == journey.arrival
 
 
 def test_of_the_cars_that_meet_a_train_one_takes_the_last(net: Network) -> None:

@@ -13,6 +13,7 @@ from tests.journeys.text_network import clock, network, place, told
 from mobigo.journeys import service
 from mobigo.journeys.answer import plan_as_json
 from mobigo.journeys.model import JourneyRequest, Mode
+from mobigo.journeys.others import Why, find_others
 from mobigo.journeys.refresh import refresh
 from mobigo.ondemand import quotes
 from mobigo.ondemand.dispatch import find_place
@@ -193,6 +194,13 @@ def test_rides_are_left_out_when_nobody_wants_them(net: Network) -> None:
     assert ask(net, hail, place(0), "ville", "06:30", only=("mode:bus", "mode:on_demand")).journeys
 
 
+def test_nothing_is_booked_for_who_does_not_want_to(net: Network) -> None:
+    hail = stand(net, feeder())
+    plan = ask(net, hail, place(0), "ville", "06:30", no_reservation=True)
+    assert plan.journeys == ()
+    assert ask(net, hail, "gare", "ville", "06:30", no_reservation=True).journeys[0].rides
+
+
 def test_a_ride_counts_as_a_change(net: Network) -> None:
     hail = stand(net, feeder())
     assert ask(net, hail, place(0), "ville", "06:30", max_transfers=0).journeys == ()
@@ -247,6 +255,34 @@ def test_a_journey_is_found_again_by_its_id(net: Network) -> None:
     assert [(leg.mode, leg.departure, leg.arrival) for leg in again.journey.legs] == [
         (leg.mode, leg.departure, leg.arrival) for leg in journey.legs
     ]
+
+
+def test_the_same_ride_at_other_times_and_the_journey_with_it(net: Network) -> None:
+    # all the way at noon: every half hour before and after it, as far as it can still be booked and lies ahead
+    hail = stand(net, feeder(inside=True))
+    (journey,) = ask(net, hail, place(-1_500), place(1_500), "12:00").journeys
+    leg = next(n for n, one in enumerate(journey.legs) if one.booking)
+    found = find_others(net, journey.id, leg, clock("06:30"), hail=hail, earlier=1, later=2)
+    assert [one.earlier for one in found.others] == [True, False, False]
+    assert [one.leg.booking.pickup_window[0] for one in found.others[1:]] == [  # type: ignore[union-attr]
+        clock("12:30"), clock("13:00")
+    ]  # fmt: skip
+    assert found.others[0].leg.booking.arrive_by <= clock("12:00")  # type: ignore[union-attr]
+    for one in found.others:
+        assert one.why_not is None
+        again = refresh(net, one.journey or "", clock("06:30"))
+        assert (again.journey.departure, again.journey.arrival) == (one.departure, one.arrival)
+
+
+def test_another_ride_to_the_train_is_in_time_or_says_that_it_is_not(net: Network) -> None:
+    hail = stand(net, feeder())
+    (journey,) = ask(net, hail, place(0), "ville", "06:30").journeys
+    found = find_others(net, journey.id, 0, clock("06:30"), hail=hail, earlier=1, later=1)
+    earlier, later = found.others
+    assert (earlier.why_not, earlier.arrival) == (None, clock("08:40"))
+    assert earlier.departure is not None
+    assert earlier.departure < journey.departure
+    assert later.why_not == Why.AFTER_THE_NEXT
 
 
 def test_a_ride_all_the_way_is_found_again_by_its_id(net: Network) -> None:

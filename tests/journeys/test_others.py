@@ -14,8 +14,10 @@ from tests.journeys.live_valley import MONDAY, NOW, LiveValley, late, local
 from tests.journeys.test_refresh import upper_valley  # noqa: F401 - a fixture
 from tests.journeys.text_network import ask, clock, network, place, told
 
+from mobigo.cli.plan import _describe_missed, _describe_others
 from mobigo.db.engine import open_engine
 from mobigo.journeys import service
+from mobigo.journeys.missing import tell_changes
 from mobigo.journeys.model import JourneyRequest
 from mobigo.journeys.others import Why, find_others
 from mobigo.journeys.refresh import refresh
@@ -74,6 +76,14 @@ def test_a_ride_between_two_others(tmp_path: Path) -> None:
         "08:31 Y 09:10 after_the_next",
         "08:50 M 09:10 after_the_next",
     ]
+    assert list(_describe_others({1: found.others})) == [
+        "    Instead of leg 1: 08:05 → 08:25 M, leaves before you can be there",
+        "    Instead of leg 1: 08:30 → 08:45 X",
+        "    Instead of leg 1: 08:31 → 09:10 Y, too late for what comes after",
+        "    Instead of leg 1: 08:50 → 09:10 M, too late for what comes after",
+    ]
+    (missed, *_) = _describe_missed(tell_changes(net, journey.id, clock("07:50")).told)
+    assert missed == "    Leg 1 missed: on at 2026-11-23 08:30 (X N), there 09:00, 0 min later."
     tomorrow = find_others(net, journey.id, ride(journey, "M"), clock("07:50"), later=9).others[4]
     assert (tomorrow.leg.departure, tomorrow.why_not) == (clock("08:05", 1), Why.AFTER_THE_NEXT)
     (fits,) = (one for one in found.others if one.journey)

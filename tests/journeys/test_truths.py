@@ -216,3 +216,18 @@ def test_a_change_that_waits_takes_the_walk_not_the_time_of_other_changes(tmp_pa
     assert told(second) == "08:01 A K B 08:10, walk, 08:30 E N C 08:40"
     walk = second.legs[1]
     assert (walk.arrival - walk.departure).total_seconds() < 60
+
+
+def test_who_does_not_want_to_call_ahead_takes_what_needs_no_call(tmp_path: Path) -> None:
+    # boarded at a only after a call, at b without; left at c after a call: the next bus needs none
+    times = "trip_id,stop_sequence,stop_id,arrival_time,departure_time,pickup_type,drop_off_type\n"
+    times += "t,1,a,08:00:00,08:00:00,2,0\nt,2,b,08:20:00,08:20:00,0,0\nt,3,c,08:40:00,08:40:00,0,2\n"
+    times += "u,1,a,09:00:00,09:00:00,0,3\nu,2,b,09:20:00,09:20:00,0,0\nu,3,c,09:40:00,09:40:00,0,3\n"
+    trips = {"t": "L a 08:00 b 08:20 c 08:40", "u": "M a 09:00 b 09:20 c 09:40"}
+    net = network(tmp_path, {"a": 0, "b": 10_000, "c": 20_000}, trips, stop_times=times)
+    asked = {ends: ask(net, *ends, "07:50", no_reservation=True).journeys for ends in ("ab", "bc")}
+    assert {ends: told(journeys[0]) for ends, journeys in asked.items()} == {
+        "ab": "09:00 A M B 09:20",
+        "bc": "09:20 B M C 09:40",  # asking the driver is no call
+    }
+    assert told(ask(net, "a", "b", "07:50").journeys[0]) == "08:00 A L B 08:20"

@@ -27,6 +27,10 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "live": ("mobigo.cli.live:live", "Sources of live data: add, list, show, poll; replay a recorded day."),
     "parking": ("mobigo.cli.parking:parking", "List where a car may be left on the way; forget a register."),
     "terrain": ("mobigo.cli.terrain:terrain", "List the height models in service; forget one."),
+    "taxis": (
+        "mobigo.cli.taxis:taxis",
+        "Taxis, offered where nothing else goes: load a register, list, remove.",
+    ),
     "sharing": ("mobigo.cli.sharing:sharing", "Systems of shared bicycles: add, list, poll, remove."),
     "carpool": ("mobigo.cli.carpool:carpool", "Subsidised carpool lines: evaluate policies on worked cases."),
     "outbox": ("mobigo.cli.outbox:outbox", "Messages to travellers, drivers and operators: list, show, send again."),

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from contextlib import closing
+from dataclasses import dataclass
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import click
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable, Iterator, Mapping
     from datetime import datetime
 
     from mobigo.journeys.liftleg import Lift
+    from mobigo.journeys.missing import Told
     from mobigo.journeys.model import (
         Brief,
         Change,
@@ -20,11 +23,15 @@ if TYPE_CHECKING:
         Leg,
         NotNow,
         Plan,
+        Realtime,
+        Rented,
         RoundTrip,
         Suggestion,
+        Taken,
         ToBook,
     )
     from mobigo.journeys.network import Network
+    from mobigo.journeys.others import Other
     from mobigo.journeys.pricing import Priced, Till
     from mobigo.journeys.rideleg import Hail
     from mobigo.kit.clock import Clock
@@ -50,7 +57,12 @@ NOT_NOW = {
     "outside_hours": "not at that time",
 }
 CRITERIA = ["walking", "co2", "cost", "price"]
-WAYS = ["walk", "bicycle", "shared_bicycle", "car_park", "car_drop_off"]
+WAYS = ["walk", "bicycle", "shared_bicycle", "shared_vehicle", "car_park", "car_drop_off", "taxi"]
+FORM_FACTORS = ["bicycle", "cargo_bicycle", "scooter_standing", "scooter_seated", "moped", "car", "other"]
+PROPULSIONS = [
+    "human", "electric_assist", "electric", "combustion", "combustion_diesel", "hybrid", "plug_in_hybrid",
+    "hydrogen_fuel_cell",
+]  # fmt: skip
 WORDS = "mode:tram, line:ID, agency:ID or stop:ID; may be repeated."
 
 OPTIONS: list[Callable[[Callable[..., None]], Callable[..., None]]] = [
@@ -75,12 +87,16 @@ OPTIONS: list[Callable[[Callable[..., None]], Callable[..., None]]] = [
     click.option("--wheelchair", is_flag=True, help="Leave out what is known to be impossible in a wheelchair."),
     click.option("--access", multiple=True, type=click.Choice(WAYS), default=["walk"], help="Ways to the first stop."),
     click.option("--egress", multiple=True, type=click.Choice(WAYS), default=["walk"], help="Ways from the last stop."),
+    click.option(
+        "--form-factors", multiple=True, type=click.Choice(FORM_FACTORS), help="Shared vehicles to ride. Default: all."
+    ),
+    click.option("--propulsions", multiple=True, type=click.Choice(PROPULSIONS), help="What may drive them."),
     click.option("--max-ride-minutes", type=int, default=30, show_default=True, help="Longest way by bicycle."),
     click.option("--max-drive-minutes", type=int, default=20, show_default=True, help="Longest way by car."),
     click.option(
         "--direct",
         multiple=True,
-        type=click.Choice(["walk", "bicycle", "car"]),
+        type=click.Choice(["walk", "bicycle", "car", "taxi"]),
         default=["walk"],
         help="Ways without public transport to offer.",
     ),
@@ -89,6 +105,7 @@ OPTIONS: list[Callable[[Callable[..., None]], Callable[..., None]]] = [
     click.option("--realtime", type=click.Choice(["on", "annotate", "off"]), default="on", show_default=True),
     click.option("--ondemand", type=click.Choice(["on", "off"]), default="on", show_default=True),
     click.option("--carpool", type=click.Choice(["on", "off"]), default="on", show_default=True),
+    click.option("--no-reservation", is_flag=True, help="Ride only what needs no booking and no call ahead."),
     click.option("--passengers", type=int, help="Adults, for what has to be booked. Default: all --travellers."),
     click.option("--companions", type=int, default=0, help="Companions of somebody with reduced mobility."),
     click.option("--child-seats", type=int, default=0, help="Children with a child seat each, besides."),
@@ -117,8 +134,19 @@ def _all_options(command: Callable[..., None]) -> Callable[..., None]:
 @click.option("--back", is_flag=True, help="There and back.")
 @click.option("--stay-minutes", type=int, default=60, show_default=True, help="With --back: how long to stay.")
 @click.option("--back-by", metavar="TIME", help="With --back: be back by TIME. Default: that night at four.")
+@click.option("--missed", is_flag=True, help="Also say how one goes on from each change that is missed.")
+@click.option("--others", type=click.IntRange(0, 20), default=0, help="Also list so many before and after each ride.")
 @click.option("--json", "as_json", is_flag=True, help="Print what GET /v1/journeys or /v1/round-trips answers.")
-def plan(*, back: bool, stay_minutes: int, back_by: str | None, as_json: bool, **asked: Any) -> None:  # noqa: ANN401 - one per option
+def plan(
+    *,
+    back: bool,
+    stay_minutes: int,
+    back_by: str | None,
+    missed: bool,
+    others: int,
+    as_json: bool,
+    **asked: Any,  # noqa: ANN401 - one per option
+) -> None:
     r"""Plan a journey on the network that is built; needs no running server; what is booked is in the database.
 
     \b
@@ -133,6 +161,8 @@ def plan(*, back: bool, stay_minutes: int, back_by: str | None, as_json: bool, *
     from mobigo.journeys.parameters import AskedBack
     from mobigo.settings import read_settings
 
+    if back and (missed or others):
+        raise click.UsageError("--missed and --others are about one way; ask without --back")
     given = {name: list(value) if isinstance(value, tuple) else value for name, value in asked.items()}
     try:
         question = AskedBack.model_validate(given | {"stay_minutes": stay_minutes, "back_by": back_by})
@@ -152,7 +182,16 @@ def plan(*, back: bool, stay_minutes: int, back_by: str | None, as_json: bool, *
         print(_as_text(round_trip_as_json(trip)) if as_json else _describe_round_trip(trip))
     else:
         found = service.plan(network, request, hail, lift, till)
-        print(_as_text(plan_as_json(found)) if as_json else _describe(found))
+        rides = [one for one in found.journeys if one.rides]
+        look = _Look(network, clock.now(), request.realtime, hail, lift)
+        changes = {one.id: look.changes(one) for one in rides} if missed else {}
+        beside = {one.id: look.others(one, others) for one in rides} if others else {}
+        if as_json:
+            told = {"changes": look.changes_as_json(changes)} if missed else {}
+            told |= {"others": look.others_as_json(beside)} if others else {}
+            print(_as_text(plan_as_json(found) | told))
+        else:
+            print(_describe(found, changes, beside))
 
 
 def _open_booked(
@@ -187,6 +226,51 @@ def _as_text(answer: dict[str, Any]) -> str:
     return orjson.dumps(answer, option=orjson.OPT_INDENT_2).decode()
 
 
+@dataclass(frozen=True)
+class _Look:
+    """Looks further into journeys that were found."""
+
+    network: Network
+    now: datetime
+    realtime: Realtime
+    hail: Hail | None
+    lift: Lift | None
+
+    def changes(self, journey: Journey) -> tuple[Told, ...]:
+        """Tell how one goes on from each change that is missed."""
+        from mobigo.journeys.missing import tell_changes
+
+        return tell_changes(self.network, journey.id, self.now, self.realtime, self.hail, lift=self.lift).told
+
+    def others(self, journey: Journey, most: int) -> dict[int, tuple[Other, ...]]:
+        """Find the vehicles before and after each ride, by leg."""
+        from mobigo.journeys.others import find_others
+
+        return {
+            at: find_others(
+                self.network, journey.id, at, self.now, realtime=self.realtime, hail=self.hail, lift=self.lift,
+                earlier=most, later=most,
+            ).others
+            for at, leg in enumerate(journey.legs)
+            if leg.trip_id is not None or leg.booking is not None
+        }  # fmt: skip
+
+    def changes_as_json(self, changes: dict[str, tuple[Told, ...]]) -> dict[str, Any]:
+        """Write them by journey, as GET /v1/journeys/{id}/changes does."""
+        from mobigo.journeys.legs_api import told_as_json
+
+        return {name: [told_as_json(one) for one in told] for name, told in changes.items()}
+
+    def others_as_json(self, beside: dict[str, dict[int, tuple[Other, ...]]]) -> dict[str, Any]:
+        """Write them by journey and leg, as GET /v1/journeys/{id}/legs/{leg}/alternatives does."""
+        from mobigo.journeys.legs_api import other_as_json
+
+        return {
+            name: {str(at): [other_as_json(one) for one in found] for at, found in legs.items()}
+            for name, legs in beside.items()
+        }
+
+
 # ── in words ──────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -204,8 +288,16 @@ def _describe_round_trip(trip: RoundTrip) -> str:
     return "\n".join(lines)
 
 
-def _describe(found: Plan) -> str:
-    parts = ["\n\n".join([_describe_journey(one) for one in (*found.journeys, *found.direct)])]
+def _describe(
+    found: Plan,
+    changes: Mapping[str, tuple[Told, ...]] = MappingProxyType({}),
+    beside: Mapping[str, Mapping[int, tuple[Other, ...]]] = MappingProxyType({}),
+) -> str:
+    journeys = [
+        [_describe_journey(one), *_describe_missed(changes.get(one.id, ())), *_describe_others(beside.get(one.id, {}))]
+        for one in (*found.journeys, *found.direct)
+    ]
+    parts = ["\n\n".join("\n".join(lines) for lines in journeys)]
     if found.reason:
         about = f" ({found.reason_about.replace('_', '-')})" if found.reason_about else ""
         parts.append(f"No journey by public transport{about}: {REASONS[found.reason]}.")
@@ -278,7 +370,9 @@ def _describe_leg(leg: Leg) -> str:
     times = f"  {_clock(leg.departure)} {leg.start.name} → {_clock(leg.arrival)} {leg.end.name}"
     if leg.line is None:
         climb = f", {leg.lie.climb} m up, {leg.lie.descent} m down" if leg.lie else ""
-        return f"{times}  ({leg.mode.replace('_', ' ')}, {leg.metres or 0:.0f} m{climb})"
+        way = f"{times}  ({leg.mode.replace('_', ' ')}, {leg.metres or 0:.0f} m{climb})"
+        told = _describe_rental(leg, leg.rented) if leg.rented else _describe_taxi(leg.taxi) if leg.taxi else ""
+        return f"{way}\n{told}" if told else way
     notes = [
         "stay seated" if leg.stay_seated else "",
         "it waits for you" if leg.guaranteed else "",
@@ -301,6 +395,39 @@ def _describe_change(change: Change | None) -> str:
     return f"{change.spare // 60} min to spare" + (", tight" if change.safety == "tight" else "")
 
 
+def _describe_missed(told: Iterable[Told]) -> Iterator[str]:
+    """Say how one goes on from each change that is missed."""
+    for one in told:
+        if one.missed is None:
+            yield f"    Change to leg {one.leg}: it waits for you."
+        elif one.missed.journey is None:
+            yield f"    Leg {one.leg} missed: nothing goes on within two weeks."
+        else:
+            onward = one.missed.journey
+            lines = " ".join(leg.line.name for leg in onward.legs if leg.line) or "on foot"
+            late = round((one.missed.later or 0) / 60)
+            yield (
+                f"    Leg {one.leg} missed: on at {onward.departure:%Y-%m-%d %H:%M} ({lines}), there"
+                f" {_clock(onward.arrival)}, {late} min later."
+            )
+
+
+WHY_NOT = {
+    "before_one_is_there": "leaves before you can be there",
+    "after_the_next": "too late for what comes after",
+    "not_bookable": "cannot be booked now",
+}
+
+
+def _describe_others(beside: Mapping[int, Iterable[Other]]) -> Iterator[str]:
+    """List the vehicles before and after each ride."""
+    for at, others in beside.items():
+        for one in others:
+            name = one.leg.line.name if one.leg.line else one.leg.mode
+            why = "" if one.why_not is None else f", {WHY_NOT[one.why_not]}"
+            yield f"    Instead of leg {at}: {_clock(one.leg.departure)} → {_clock(one.leg.arrival)} {name}{why}"
+
+
 def _describe_booking(booking: ToBook) -> str:
     """Say how and until when a ride is booked."""
     where = {
@@ -314,6 +441,28 @@ def _describe_booking(booking: ToBook) -> str:
     if not booking.instant:
         where += "; the driver answers"
     return f"    picked up {window}, there by {_clock(booking.arrive_by)}; bookable until {until}{price}; {where}"
+
+
+def _describe_taxi(taxi: Taken) -> str:
+    """Say whom to call, and what it is expected to cost."""
+    example = "; an example, nobody drives" if taxi.example else ""
+    return (
+        f"    call {taxi.name}, {taxi.phone}: there within {taxi.wait // 60} min; about {taxi.estimate / 100:.2f} EUR"
+        f" by tariff {taxi.tariff} ({taxi.source}, {taxi.dated}), paid apart{example}"
+    )
+
+
+def _describe_rental(leg: Leg, rented: Rented) -> str:
+    """Say what is rented, where it is left and what it costs."""
+    there = "" if leg.available is None or rented.vehicle_id else f", {leg.available} there now"
+    range_ = "" if rented.range is None else f", goes {rented.range} m more"
+    left = "give it back at the station" if rented.at_station else "leave it in the street, where it may be left"
+    price = ""
+    if rented.plan is not None:
+        estimate = rented.plan.estimate
+        told = rented.plan.description or rented.plan.name
+        price = f"; {told}" if estimate is None else f"; about {estimate / 100:.2f} {rented.plan.currency}, paid apart"
+    return f"    {rented.vehicle_type or rented.form_factor} of {rented.system}{there}{range_}; {left}{price}"
 
 
 def _describe_not_now(one: NotNow) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
@@ -11,7 +11,7 @@ from mobigo.journeys.model import Access as How
 from mobigo.journeys.model import End, Mode
 from mobigo.journeys.rentals import Rental, find_shared_bicycles, find_shared_vehicles
 from mobigo.journeys.streetlegs import describe_parts, describe_way, door_place, stop_place
-from mobigo.journeys.wheels import Parked, find_drive, find_park, find_ride
+from mobigo.journeys.wheels import Parked, find_drive, find_park, find_ride, find_taxi
 from mobigo.kit.errors import NotFound
 from mobigo.kit.geo import Point, arc_metres, parse_point
 from mobigo.street.graph import Profile
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from mobigo.journeys.model import JourneyRequest, Leg
     from mobigo.journeys.network import Network
     from mobigo.journeys.streetlegs import Part
+    from mobigo.journeys.taxis import Hire
     from mobigo.street.routing import Path, Reach, Snap, Snaps
 
 CROW_DETOUR = 1.4
@@ -175,6 +176,8 @@ class Direct:
     ends: tuple[End, End]
     way: Path | None
     """None where there are no streets, or both ends are the same place."""
+    hire: Hire | None = None
+    """The taxi, where it is one."""
 
     @property
     def on_foot(self) -> int:
@@ -184,7 +187,8 @@ class Direct:
     def legs(self, at: int, network: Network) -> list[Leg]:
         """Describe it, leaving at an instant (seconds since 1970 UTC)."""
         ends = door_place(self.ends[0]), door_place(self.ends[1])
-        return [describe_way(network, self.mode, ends, (at, at + self.seconds), self.way)]
+        leg = describe_way(network, self.mode, ends, (at, at + self.seconds), self.way)
+        return [leg if self.hire is None else self.hire.tell(leg)]
 
 
 def find_end(network: Network, text: str) -> End:
@@ -250,6 +254,7 @@ FINDERS: dict[How, Callable[..., Way | None]] = {
     How.BICYCLE: find_ride,
     How.CAR_DROP_OFF: find_drive,
     How.CAR_PARK: find_park,
+    How.TAXI: find_taxi,
 }
 """What finds ways on wheels; each takes the network, the end, the request, and whether it leads to the end."""
 
@@ -315,7 +320,16 @@ def find_direct(network: Network, origin: Access, destination: Access, request: 
         found.append(_find_roll(network, ends, Mode.BICYCLE, DIRECT_RIDE))
     if Mode.CAR in request.direct:
         found.append(_find_roll(network, ends, Mode.CAR, PATIENCE))
+    if Mode.TAXI in request.direct:
+        found.append(_find_taxi(network, ends, request))
     return [way for way in found if way is not None]
+
+
+def _find_taxi(network: Network, ends: tuple[End, End], request: JourneyRequest) -> Direct | None:
+    """Find the ride in a taxi all the way, waiting for it included."""
+    hire = network.taxis.find(ends[0].point, wheelchair=request.wheelchair) if network.taxis is not None else None
+    way = None if hire is None else _find_roll(network, ends, Mode.TAXI, PATIENCE)
+    return None if hire is None or way is None else replace(way, seconds=way.seconds + hire.wait, hire=hire)
 
 
 def _find_walk(network: Network, origin: Access, destination: Access, request: JourneyRequest) -> Direct | None:

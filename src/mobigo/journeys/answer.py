@@ -26,6 +26,7 @@ from mobigo.journeys.model import (
     Safety,
     Shortfall,
     Suggestion,
+    Taken,
     ToBook,
 )
 from mobigo.journeys.pricing import price_as_json
@@ -153,6 +154,19 @@ class RentalAnswer(BaseModel):
     )
 
 
+class TaxiAnswer(BaseModel):
+    """A taxi that one calls, where nothing else goes."""
+
+    name: str
+    phone: str
+    wait_seconds: int = Field(description="From the call until it is there; part of the leg.")
+    estimate_cents: int = Field(description="By the tariff of the decree; no part of the journey's `price`.")
+    tariff: Literal["A", "B", "C", "D"]
+    source: str = Field(description="Which decree.")
+    dated: date
+    example: bool = Field(description="Of the demonstration: nobody drives.")
+
+
 class ChangeAnswer(BaseModel):
     """A change from the vehicle before."""
 
@@ -209,6 +223,7 @@ class LegAnswer(BaseModel):
         " journey is not that soon."
     )
     rental: RentalAnswer | None = Field(description="The shared vehicle that is ridden.")
+    taxi: TaxiAnswer | None = Field(description="The taxi that is called.")
     alerts: list[str] = Field(description="Ids of the answer's `alerts`.")
     calls: list[CallAnswer] = Field(description="Stops between boarding and alighting.")
     metres: float | None = Field(
@@ -516,6 +531,8 @@ def leg_as_json(leg: Leg, wait: int) -> dict[str, Any]:
         "place": leg.place,
         "place_id": leg.place_id,
         "available": leg.available,
+        "rental": leg.rented and _rental_as_json(leg.rented),
+        "taxi": leg.taxi and _taxi_as_json(leg.taxi),
         "alerts": leg.alerts,
         "calls": [
             {
@@ -527,7 +544,6 @@ def leg_as_json(leg: Leg, wait: int) -> dict[str, Any]:
                 "departure": call.departure,
             }
             for call in leg.calls
-        "rental": leg.rented and _rental_as_json(leg.rented),
         ],
         "metres": leg.metres,
         "geometry": {"type": "LineString", "coordinates": leg.geometry},
@@ -544,20 +560,19 @@ def change_as_json(change: Change) -> dict[str, Any]:
     return {"needed_seconds": change.needed, "spare_seconds": change.spare, "safety": change.safety}
 
 
-def _booking_as_json(booking: ToBook) -> dict[str, Any]:
-    pin = booking.pinned_to
+def _taxi_as_json(taxi: Taken) -> dict[str, Any]:
     return {
-        "kind": booking.kind,
-        "service_id": booking.service_id,
-        "trip_id": booking.trip_id,
-        "how": booking.how,
-        "confirmation": "instant" if booking.instant else "driver",
-        "detour_seconds": booking.detour,
-        "bookable_until": booking.bookable_until,
-        "opens": booking.opens,
-        "pickup_window": {"from": booking.pickup_window[0], "until": booking.pickup_window[1]},
-        "arrive_by": booking.arrive_by,
-        "price_cents": booking.price_cents,
+        "name": taxi.name,
+        "phone": taxi.phone,
+        "wait_seconds": taxi.wait,
+        "estimate_cents": taxi.estimate,
+        "tariff": taxi.tariff,
+        "source": taxi.source,
+        "dated": taxi.dated,
+        "example": taxi.example,
+    }
+
+
 def _rental_as_json(rented: Rented) -> dict[str, Any]:
     plan = rented.plan
     return {
@@ -581,6 +596,20 @@ def _rental_as_json(rented: Rented) -> dict[str, Any]:
     }
 
 
+def _booking_as_json(booking: ToBook) -> dict[str, Any]:
+    pin = booking.pinned_to
+    return {
+        "kind": booking.kind,
+        "service_id": booking.service_id,
+        "trip_id": booking.trip_id,
+        "how": booking.how,
+        "confirmation": "instant" if booking.instant else "driver",
+        "detour_seconds": booking.detour,
+        "bookable_until": booking.bookable_until,
+        "opens": booking.opens,
+        "pickup_window": {"from": booking.pickup_window[0], "until": booking.pickup_window[1]},
+        "arrive_by": booking.arrive_by,
+        "price_cents": booking.price_cents,
         "phone": booking.phone,
         "url": booking.url,
         "message": booking.message,

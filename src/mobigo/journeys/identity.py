@@ -270,8 +270,8 @@ class _Wishes(BaseModel):
     min_change: _Seconds | None = None
     slack: _Seconds | None = None
     wheelchair: bool | None = None
-    access: Annotated[tuple[Access, ...], Field(min_length=1, max_length=6)] | None = None
-    egress: Annotated[tuple[Access, ...], Field(min_length=1, max_length=6)] | None = None
+    access: Annotated[tuple[Access, ...], Field(min_length=1, max_length=len(Access))] | None = None
+    egress: Annotated[tuple[Access, ...], Field(min_length=1, max_length=len(Access))] | None = None
     form_factors: Annotated[tuple[FormFactor, ...], Field(max_length=len(FormFactor))] | None = None
     propulsions: Annotated[tuple[Propulsion, ...], Field(max_length=len(Propulsion))] | None = None
     direct: Annotated[tuple[Mode, ...], Field(max_length=5)] | None = None
@@ -279,6 +279,7 @@ class _Wishes(BaseModel):
     criterion: Criterion | None = None
     ondemand: bool | None = None
     carpool: bool | None = None
+    no_reservation: bool | None = None
     party: Annotated[tuple[_Count, ...], Field(min_length=6, max_length=6)] | None = None
 
 

@@ -70,7 +70,7 @@ def get_journey_changes(
     found = tell_changes(network, id, now, realtime, state.hails.at(network, now), lift=state.lifts.at(network, now))
     answer = {
         "journey": journey_as_json(found.journey),
-        "changes": [_told_as_json(one) for one in found.told],
+        "changes": [told_as_json(one) for one in found.told],
         "riskiest_leg": found.riskiest,
         "live_at": found.live_at,
         "network_version": found.network_version,
@@ -112,7 +112,7 @@ def list_leg_alternatives(
     request: Request,
     now: Now,
     id: JourneyId,  # noqa: A002 - the path's own name
-    leg: Annotated[int, Path(ge=0, le=200, description="Which of the journey's `legs`, from 0: a ride by timetable")],
+    leg: Annotated[int, Path(ge=0, le=200, description="Which of the journey's `legs`, from 0: a ride")],
     earlier: Annotated[int, Query(ge=0, le=MOST_OTHERS, description="How many before it, at most")] = 2,
     later: Annotated[int, Query(ge=0, le=MOST_OTHERS, description="How many after it, at most")] = 3,
     realtime: Live = Realtime.ON,
@@ -120,11 +120,12 @@ def list_leg_alternatives(
     """List the vehicles before and after a ride of a journey, of any line, between the same places without a change.
 
     Live: what is cancelled or has left is left out. Each says whether the rest of the journey holds with it, and
-    under which id the journey with it is looked up; one that must be booked has its `booking`.
+    under which id the journey with it is looked up; one that must be booked has its `booking`. Of a ride on demand, or
+    in somebody's car: the same ride at other times at which it can be booked now.
     """
     network, state = request.app.state.networks.current(), request.app.state
-    hail = state.hails.at(network, now)
-    found = find_others(network, id, leg, now, realtime=realtime, hail=hail, earlier=earlier, later=later)
+    hail, lift = state.hails.at(network, now), state.lifts.at(network, now)
+    found = find_others(network, id, leg, now, realtime=realtime, hail=hail, lift=lift, earlier=earlier, later=later)
     answer = {
         "leg": found.leg,
         "planned": leg_as_json(found.journey.legs[found.leg], 0),
@@ -135,7 +136,8 @@ def list_leg_alternatives(
     return Response(orjson.dumps(answer), media_type="application/json")
 
 
-def _told_as_json(one: Told) -> dict[str, Any]:
+def told_as_json(one: Told) -> dict[str, Any]:
+    """Write a change, and how one goes on if it is missed."""
     return {
         **change_as_json(one.change),
         "leg": one.leg,

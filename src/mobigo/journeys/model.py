@@ -135,15 +135,17 @@ class Access(StrEnum):
     BICYCLE = "bicycle"
     """One's own, left at the stop; with `bicycle_aboard` it comes along and both ends may be ridden."""
     SHARED_BICYCLE = "shared_bicycle"
+    SHARED_VEHICLE = "shared_vehicle"
+    """A shared bicycle, scooter, moped or car, as `form_factors` and `propulsions` allow."""
     CAR_PARK = "car_park"
     """One's own car to a park-and-ride or carpool place; only at the beginning (the end, on the way back)."""
     CAR_DROP_OFF = "car_drop_off"
     """Somebody drives one there, or comes to fetch one."""
+    TAXI = "taxi"
+    """A taxi of the register, where nothing else goes."""
 
 
 class Realtime(StrEnum):
-    SHARED_VEHICLE = "shared_vehicle"
-    """A shared bicycle, scooter, moped or car, as `form_factors` and `propulsions` allow."""
     """What live data may do."""
 
     OFF = "off"
@@ -225,6 +227,10 @@ class JourneyRequest:
     egress: tuple[Access, ...] = (Access.WALK,)
     direct: tuple[Mode, ...] = (Mode.WALK,)
     """Ways without public transport to offer: WALK, BICYCLE, CAR."""
+    form_factors: tuple[FormFactor, ...] = ()
+    """Kinds of shared vehicles that one rides; empty: all that `access` and `egress` name."""
+    propulsions: tuple[Propulsion, ...] = ()
+    """What may drive them; empty: anything."""
     bicycle_aboard: bool = False
     """Ride only where bicycles are allowed aboard."""
     criterion: Criterion | None = None
@@ -232,10 +238,6 @@ class JourneyRequest:
     of_day: OfDay | None = None
     """The first or the last journey of the day of `at`, whose hour then says nothing."""
     most: int = 6
-    form_factors: tuple[FormFactor, ...] = ()
-    """Kinds of shared vehicles that one rides; empty: all that `access` and `egress` name."""
-    propulsions: tuple[Propulsion, ...] = ()
-    """What may drive them; empty: anything."""
     """Journeys that are described; the others of the time searched are named in `Plan.more`."""
     everything: bool = False
     """Describe all journeys that no other beats, without choosing among them."""
@@ -245,6 +247,8 @@ class JourneyRequest:
     """Take rides that are booked, where they can be."""
     carpool: bool = True
     """Ride in cars of others who go there, where a place can be booked."""
+    no_reservation: bool = False
+    """Ride only what needs no booking, and no call, ahead."""
     party: Party = ALONE
     """Who travels, and with what: for rides that are booked."""
     booking_at: datetime | None = None
@@ -339,13 +343,6 @@ class ToBook:
     """Of carpool: seconds that the driver arrives later for it."""
 
 
-class Safety(StrEnum):
-    """How likely a change is made, by what is to spare."""
-
-    GUARANTEED = "guaranteed"
-    """The vehicle waits: the timetable says so, or it was booked for whoever comes with the one before."""
-    SAFE = "safe"
-    """Five minutes to spare, or more."""
 @dataclass(frozen=True)
 class Rented:
     """A shared vehicle that one rides."""
@@ -368,6 +365,32 @@ class Rented:
     """What it costs; None: nobody says. It is no part of the journey's price."""
 
 
+@dataclass(frozen=True)
+class Taken:
+    """A taxi that one calls."""
+
+    name: str
+    phone: str
+    wait: int
+    """Seconds from the call until it is there; part of the leg."""
+    estimate: int
+    """Cents, by the tariff; it is no part of the journey's price."""
+    tariff: str
+    """``A`` to ``D``."""
+    source: str
+    """Which decree."""
+    dated: date
+    example: bool
+    """Of the demonstration: nobody drives."""
+
+
+class Safety(StrEnum):
+    """How likely a change is made, by what is to spare."""
+
+    GUARANTEED = "guaranteed"
+    """The vehicle waits: the timetable says so, or it was booked for whoever comes with the one before."""
+    SAFE = "safe"
+    """Five minutes to spare, or more."""
     FAIR = "fair"
     """Two minutes, or more."""
     TIGHT = "tight"
@@ -454,6 +477,8 @@ class Leg:
     """Shared vehicles of the kind where the leg begins, as last said; None: nobody knows, or not that soon."""
     rented: Rented | None = None
     """The shared vehicle, if it is one."""
+    taxi: Taken | None = None
+    """The taxi, if it is one that is called."""
     pickup: str = "regular"
     """``regular``, ``phone`` (call the agency before) or ``driver`` (wave or ask)."""
     drop_off: str = "regular"

@@ -27,6 +27,7 @@ from mobigo.journeys.courses import Courses
 from mobigo.journeys.entrances import CarParks, Entrances, Walks
 from mobigo.journeys.fleet import Stations
 from mobigo.journeys.model import Realtime
+from mobigo.journeys.taxis import Taxis
 from mobigo.kernels.hierarchy import Hierarchy, Upward
 from mobigo.kernels.trip_based import DayView
 from mobigo.kit.errors import Unavailable
@@ -157,6 +158,8 @@ class Network:
     """Pathways inside stations."""
     wheelchair_footpaths: Footpaths | None = None
     """Walks between stops for those who do not climb stairs; None without streets."""
+    taxis: Taxis | None = None
+    """The register of taxis, whenever it is asked for."""
     sharing: Stations | None = None
     """What shared vehicles there are, whenever it is asked; None without streets."""
     closed_stops: frozenset[int] = frozenset()
@@ -360,7 +363,7 @@ class Networks:
                 if stamp != self._stamps[0]:
                     with suppress(Unavailable, FileNotFoundError):  # of another version, or removed by hand
                         network = map_network(self.folder / (self.folder / "current").read_text())
-                        self._current = replace(network, sharing=self._share(network))
+                        self._current = replace(network, sharing=self._share(network), taxis=Taxis(self.folder.parent))
                         live = _stamp_live(self._current.folder)
                 if self._current is not None:
                     with suppress(FileNotFoundError):  # replaced twice meanwhile: the next call finds the newest

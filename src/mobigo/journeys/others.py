@@ -19,6 +19,7 @@ from mobigo.journeys.identity import (
     name_ride,
     write_id,
 )
+from mobigo.journeys.instead import find_instead, is_booked
 from mobigo.journeys.model import Journey, Realtime
 from mobigo.journeys.refresh import look_up
 from mobigo.journeys.rides import describe_ride, is_seat_kept, is_skipped
@@ -35,6 +36,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from mobigo.journeys.access import Access
+    from mobigo.journeys.instead import Instead
+    from mobigo.journeys.liftleg import Lift
     from mobigo.journeys.model import Leg
     from mobigo.journeys.network import Network
     from mobigo.journeys.refresh import Seen
@@ -113,10 +116,13 @@ def find_others(
     *,
     realtime: Realtime = Realtime.ON,
     hail: Hail | None = None,
+    lift: Lift | None = None,
     earlier: int = 2,
     later: int = 3,
 ) -> Others:
     """Find the vehicles before and after a ride of a journey that go between the same places without a change.
+
+    Of a ride that is booked: the same ride at other times at which it can be booked now.
 
     The same places are the platforms of the station, and posts of the same name around. Wishes of the question count;
     what is cancelled is left out.
@@ -139,11 +145,17 @@ def find_others(
     NotFound
         When the id is none, or the ends or all rides of the journey are not known any more.
     InvalidInput
-        When the leg is no ride in a vehicle of the timetable.
+        When the leg is no ride.
     """
     seen = look_up(network, name, now, realtime)
+    live = seen.network.live
+    live_at = datetime.fromtimestamp(live.at, seen.network.manifest.zone) if live else None
+    version = seen.network.manifest.version
+    if leg < len(seen.journey.legs) and is_booked(seen.journey.legs[leg]):
+        times = find_instead(seen, leg, now, hail, lift, most=(earlier, later))
+        return Others(seen.journey, leg, tuple(_tell_time(one, seen) for one in times), version, live_at)
     part = _find_part(seen, leg)
-    running, live = seen.network.as_it_runs, seen.network.live
+    running = seen.network.as_it_runs
     search = open_search(running, seen.identity.request, time.monotonic(), hail)
     finder = _Finder(search, seen, part, int(now.timestamp()))
     found = [
@@ -154,17 +166,27 @@ def find_others(
         seen.journey,
         leg,
         tuple(sorted(found, key=lambda one: (one.leg.departure, one.leg.arrival))),
-        seen.network.manifest.version,
-        datetime.fromtimestamp(live.at, seen.network.manifest.zone) if live else None,
+        version,
+        live_at,
     )
+
+
+def _tell_time(one: Instead, seen: Seen) -> Other:
+    """Describe another time of a ride that is booked, and the journey with it."""
+    if not (one.free and one.in_time):
+        why = Why.AFTER_THE_NEXT if one.free else Why.BEFORE_ONE_IS_THERE
+        return Other(one.leg, one.earlier, why, None, None, None, None)
+    zone = seen.network.manifest.zone
+    ends = (datetime.fromtimestamp(instant, zone) for instant in (one.named.departure, one.named.arrival))
+    return Other(one.leg, one.earlier, None, None, write_id(one.named), *ends)
 
 
 def _find_part(seen: Seen, leg: int) -> int:
     """Return which of the named parts a leg is."""
     legs = seen.journey.legs
     if not 0 <= leg < len(legs) or legs[leg].trip_id is None:
-        rides = ", ".join(str(at) for at, one in enumerate(legs) if one.trip_id is not None)
-        raise InvalidInput(f"leg {leg} is no ride of the timetable; legs that are: {rides or 'none'}")
+        rides = ", ".join(str(at) for at, one in enumerate(legs) if one.trip_id is not None or is_booked(one))
+        raise InvalidInput(f"leg {leg} is no ride; legs that are: {rides or 'none'}")
     number = sum(one.trip_id is not None for one in legs[:leg])
     known = [one.ride is not None for one in seen.looked]
     parts = [at for at, one in enumerate(seen.identity.legs) if isinstance(one, NamedRide)]

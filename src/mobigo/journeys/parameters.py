@@ -110,10 +110,12 @@ class Asked(BaseModel):
         " and is named in its legs",
     )
     access: list[Access] = Field(
-        default_factory=lambda: [Access.WALK], max_length=6, description="Ways from the door to the first stop"
+        default_factory=lambda: [Access.WALK],
+        max_length=len(Access),
+        description="Ways from the door to the first stop; `taxi`: only where nothing else goes",
     )
     egress: list[Access] = Field(
-        default_factory=lambda: [Access.WALK], max_length=6, description="Ways from the last stop to the door"
+        default_factory=lambda: [Access.WALK], max_length=len(Access), description="Ways from the last stop to the door"
     )
     form_factors: list[FormFactor] = Field(
         default_factory=list,
@@ -134,7 +136,7 @@ class Asked(BaseModel):
     direct: list[Mode] = Field(
         default_factory=lambda: [Mode.WALK],
         max_length=5,
-        description="Ways without public transport to offer: `walk`, `bicycle`, `car`",
+        description="Ways without public transport to offer: `walk`, `bicycle`, `car`; `taxi` where nothing else goes",
     )
     bicycle_aboard: bool = Field(
         default=False, description="Take a bicycle along: ride only where the timetable says bicycles are allowed"
@@ -154,6 +156,11 @@ class Asked(BaseModel):
     )
     carpool: Literal["on", "off"] = Field(
         default="on", description="`on`: ride in cars of others, where a place can be booked now; `off`: do not"
+    )
+    no_reservation: bool = Field(
+        default=False,
+        description="Ride only what needs no booking and no call ahead: nothing on demand, no places in cars of others,"
+        " no line that is boarded or left after a call",
     )
     passengers: int | None = Field(
         default=None,
@@ -233,6 +240,7 @@ class Asked(BaseModel):
             cursor=self.cursor,
             ondemand=self.ondemand == "on",
             carpool=self.carpool == "on",
+            no_reservation=self.no_reservation,
             party=self.party(),
             booking_at=read_instant(self.booking_time, zone) if self.booking_time else None,
             names=(clean_name(self.from_name), clean_name(self.to_name)),

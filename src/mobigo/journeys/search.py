@@ -23,12 +23,13 @@ from mobigo.journeys.slate import Slate
 from mobigo.journeys.tolls import Tolls
 from mobigo.journeys.wishes import price, says_nothing, understand
 from mobigo.transit import general, routing
+from mobigo.transit.boards import CALL_BEFORE
 from mobigo.transit.model import Direction, Preferences, Query, Ride, Via
 from mobigo.transit.timetable import day_number
 from mobigo.transit.tolled import Bounds
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Collection, Iterator, Mapping
 
     from mobigo.journeys.access import Access as Reached
     from mobigo.journeys.access import Direct
@@ -115,6 +116,8 @@ class Search:
     """Whether journeys compete over their price."""
     lifting: Lifting | None = None
     """Rides in cars of others; None: none is wanted, or there are none."""
+    booked_lines: Collection[str] | None = None
+    """Where nothing shall be booked ahead: ids of trips of services, left out as calls by telephone are; else None."""
     _crossed: bool = field(default=False, repr=False)
     """Whether rides between two lines were looked for: once for a question."""
     _purse_time: float | None = field(default=None, repr=False)
@@ -375,18 +378,32 @@ class Search:
         found = self._look(views, query)
         closed: set[int] = set()
         for _ in range(BOOKED_ROUNDS):
-            new = self.hailing.closed_trips(found.journeys) if self.hailing is not None else set()
+            new = self._closed_trips(found.journeys)
             if not new:
                 return found
             closed |= new
             query = self._without(query, closed)
             found = self._look(views, query)
-        assert self.hailing is not None
-        closed |= self.hailing.closed_trips(found.journeys)
+        closed |= self._closed_trips(found.journeys)
         kept = [
             one for one in found.journeys if not any(isinstance(leg, Ride) and leg.trip in closed for leg in one.legs)
         ]
         return found._replace(journeys=kept)
+
+    def _closed_trips(self, journeys: list[TransitJourney]) -> set[int]:
+        """List the trips that journeys ride though these must be booked and cannot be, or shall not be."""
+        closed = self.hailing.closed_trips(journeys) if self.hailing is not None else set()
+        if self.booked_lines is not None:
+            rides = {leg for journey in journeys for leg in journey.legs if isinstance(leg, Ride)}
+            closed |= {ride.trip for ride in rides if self._is_reserved(ride, self.booked_lines)}
+        return closed
+
+    def _is_reserved(self, ride: Ride, lines: Collection[str]) -> bool:
+        """Tell whether a ride has to be booked: its boarding or alighting, or the trip of a service."""
+        timetable = self.network.timetable
+        first = int(timetable.call_first[ride.trip])
+        asked = timetable.call_pickup[first + ride.from_pos], timetable.call_drop_off[first + ride.to_pos]
+        return CALL_BEFORE in asked or timetable.trip_ids.at(ride.trip) in lines
 
     def _fill(self, views: DayViews, query: Query, found: list[TransitJourney]) -> list[TransitJourney]:
         """Add the journeys that are best without the criterion, which are found soon, to those found in time."""
@@ -456,7 +473,7 @@ class Search:
         closed: set[int] = set()
         for _ in range(BOOKED_ROUNDS):
             found = routing.answer_with(views, self._without(query, closed), toll, known, bounds)
-            new = self.hailing.closed_trips(found.journeys) if self.hailing is not None else set()
+            new = self._closed_trips(found.journeys)
             if not new or not found.complete:
                 break
             closed |= new
@@ -574,6 +591,7 @@ def open_search(
         by_price=request.criterion is Criterion.PRICE and till is not None,
         hailing=_open_hailing(hail, network, request, ends, (origins, destinations)),
         lifting=_open_lifting(lift, network, request, ends, (origins, destinations)),
+        booked_lines=_list_booked(hail) if request.no_reservation else None,
     )
 
 
@@ -585,7 +603,7 @@ def _open_hailing(
     known: tuple[Mapping[tuple[Access, ...], Reached], Mapping[tuple[Access, ...], Reached]],
 ) -> Hailing | None:
     """Prepare to ask for rides that are booked, from ways on foot already found where there are any."""
-    if hail is None or not request.ondemand:
+    if hail is None or not request.ondemand or request.no_reservation:
         return None
     return Hailing(hail, network, ends, _find_walks(network, request, ends, known), request, party_of(request))
 
@@ -600,9 +618,17 @@ def _open_lifting(
     """Prepare to ask for places in cars: for adults, who get in and out of any car."""
     party = request.party
     able = not (request.wheelchair or request.bicycle_aboard or party.wheelchairs or party.bicycles or party.children)
-    if lift is None or not request.carpool or not able or not 1 <= party.persons <= MOST_SEATS:
+    wanted = request.carpool and not request.no_reservation
+    if lift is None or not wanted or not able or not 1 <= party.persons <= MOST_SEATS:
         return None
     return Lifting(lift, network, ends, _find_walks(network, request, ends, known), request)
+
+
+def _list_booked(hail: Hail | None) -> frozenset[str]:
+    """List the trips of the timetable that are run by services, by id."""
+    if hail is None:
+        return frozenset()
+    return frozenset(hail.served.lines) | frozenset(hail.supply.catalogue.closed_trips)
 
 
 def _find_walks(

@@ -12,7 +12,7 @@ import numpy as np
 from mobigo.journeys import combine
 from mobigo.journeys.choose import WALKING, Chosen, Traits, choose
 from mobigo.journeys.combine import DOOR
-from mobigo.journeys.model import Brief, Criterion, JourneyRequest, Mode, Pair, Plan, RoundTrip
+from mobigo.journeys.model import Access, Brief, Criterion, JourneyRequest, Mode, Pair, Plan, RoundTrip
 from mobigo.journeys.outages import close_lifts
 from mobigo.journeys.paging import Page, day_of, direction_of, find_page, write_cursor
 from mobigo.journeys.pricing import add_price, find_cents
@@ -40,6 +40,9 @@ __all__ = ["add_bounds", "add_drives", "build_network", "plan", "plan_round_trip
 
 HOP_METRES = 900.0
 """A ride of one or two stops over less than this might as well be walked."""
+
+LEAST = 0.1
+"""Seconds of computing for a question that is asked because the one before found nothing."""
 
 HOP_STOPS = 2
 """Stops that such a ride goes on, at most."""
@@ -72,8 +75,32 @@ def plan(
         When an end is no point and no stop, a wish names what is not there, or the cursor is none.
     """
     network = close_lifts(network.seen(request.realtime), request)
-    search = open_search(network, request, time.monotonic() + request.budget, hail, lift, till=till)
-    return _answer(search, request, find_page(search, request, network.manifest.zone))
+    until = time.monotonic() + request.budget
+    for asked in _taxis_last(request):
+        search = open_search(network, asked, max(until, time.monotonic() + LEAST), hail, lift, till=till)
+        found = _answer(search, asked, find_page(search, asked, network.manifest.zone))
+        if any(journey.rides for journey in found.journeys):
+            break
+    return found
+
+
+def _taxis_last(request: JourneyRequest) -> list[JourneyRequest]:
+    """List what is asked, one after the other: without taxis, with one to or from a vehicle, with one all the way."""
+    access, egress = (
+        tuple(one for one in ways if one is not Access.TAXI) or (Access.WALK,)
+        for ways in (request.access, request.egress)
+    )
+    without = replace(request, access=access, egress=egress, direct=_but_taxi(request.direct))
+    asked = [without]
+    if Access.TAXI in (*request.access, *request.egress):
+        asked.append(replace(request, direct=without.direct))
+    if Mode.TAXI in request.direct:
+        asked.append(replace(without, direct=request.direct))
+    return asked
+
+
+def _but_taxi(modes: tuple[Mode, ...]) -> tuple[Mode, ...]:
+    return tuple(mode for mode in modes if mode is not Mode.TAXI)
 
 
 def plan_round_trip(

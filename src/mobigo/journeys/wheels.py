@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from mobigo.journeys.entrances import Walks
     from mobigo.journeys.model import End, JourneyRequest, Leg
     from mobigo.journeys.network import Network
+    from mobigo.journeys.taxis import Hire
     from mobigo.kit.packed import Strings
     from mobigo.street.routing import Path, Rolled, Snaps
 
@@ -47,6 +48,8 @@ class Wheeled:
     """Seconds at the stop, to lock or unlock."""
     seconds: NDArray[np.int32]
     """int32[n_stops], -1 where out of reach."""
+    hire: Hire | None = None
+    """The taxi, where it is one."""
     _paths: dict[int, Path | None] = field(default_factory=dict)
     """Found so far, by stop: the journeys of one answer share most of them."""
 
@@ -63,7 +66,8 @@ class Wheeled:
         ends = door_place(self.end), stop_place(network, stop)
         if self.found.backward:
             ends = ends[1], ends[0]
-        return [describe_way(network, self.mode, ends, (at, at + int(self.seconds[stop])), self._paths[stop])]
+        leg = describe_way(network, self.mode, ends, (at, at + int(self.seconds[stop])), self._paths[stop])
+        return [leg if self.hire is None else self.hire.tell(leg)]
 
 
 def find_ride(network: Network, end: End, request: JourneyRequest, *, backward: bool) -> Wheeled | None:
@@ -79,6 +83,16 @@ def find_drive(network: Network, end: End, request: JourneyRequest, *, backward:
     if network.entrances is None:
         return None
     return _roll(network, end, (Mode.CAR, request.max_drive, 0), network.entrances.car, backward=backward)
+
+
+def find_taxi(network: Network, end: End, request: JourneyRequest, *, backward: bool) -> Wheeled | None:
+    """Find the stops to which a taxi of the register drives one, or from which it fetches one, waiting included."""
+    hire = network.taxis.find(end.point, wheelchair=request.wheelchair) if network.taxis is not None else None
+    if hire is None or network.entrances is None:
+        return None
+    how = Mode.TAXI, request.max_drive, hire.wait
+    found = _roll(network, end, how, network.entrances.car, backward=backward)
+    return None if found is None else replace(found, hire=hire)
 
 
 def _roll(network: Network, end: End, how: tuple[Mode, int, int], stops: Snaps, *, backward: bool) -> Wheeled | None:

@@ -48,8 +48,11 @@ ACCESS: dict[str, tuple[Access, ...]] = {
     "shared_vehicle": (Access.WALK, Access.SHARED_VEHICLE),
     "car_park": (Access.WALK, Access.CAR_PARK),
     "car_drop_off": (Access.WALK, Access.CAR_DROP_OFF),
+    "taxi": (Access.WALK, Access.TAXI),
 }
 """Ways to the first stop."""
+ALONE = {"bicycle": (Mode.BICYCLE,), "taxi": (Mode.TAXI,)}
+"""Ways all the way that go with them."""
 RIDES: dict[str, tuple[Mode, ...]] = {
     "rail": (Mode.RAIL,),
     "tram": (Mode.TRAM, Mode.SUBWAY),
@@ -170,7 +173,7 @@ class Question:
             walk_speed=PACES[self.pace],
             max_walk=int(self.walk) * 60 if self.walk else JourneyRequest.max_walk,
             access=ACCESS[self.access],
-            direct=(Mode.WALK, Mode.BICYCLE) if self.bicycle or self.access == "bicycle" else (Mode.WALK,),
+            direct=(Mode.WALK, *ALONE.get(self.access, (Mode.BICYCLE,) if self.bicycle else ())),
             wheelchair=self.wheelchair,
             bicycle_aboard=self.bicycle,
             criterion=Criterion(self.rather) if self.rather else None,
