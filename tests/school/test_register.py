@@ -369,6 +369,7 @@ def test_pupils_are_forgotten_three_months_after_their_year(connection: psycopg.
     assert service.forget(connection, datetime(2027, 10, 7, tzinfo=UTC))["pupils"] == 0
     assert service.forget(connection, datetime(2027, 10, 8, tzinfo=UTC))["pupils"] == 2
     assert store.count_rows(connection, YEAR)["schools"] == 2
+    assert service.find_end(service.get_year(connection, YEAR)) == date(2027, 10, 8)
 
 
 def test_what_is_missing_is_named_with_what_to_change(connection: psycopg.Connection[Any]) -> None:

@@ -169,6 +169,7 @@ def test_a_scenario_is_changed_planned_tried_approved_published_and_withdrawn(fi
     filled.post(f"{scenario}/approve")
     assert "publié" in filled.post(f"{scenario}/publish")
     assert "Rentrée" in filled.get(HOME)
+    assert re.search(r"\d,\d\u00a0%", filled.get(YEAR))
     text = filled.get(YEAR)
     assert "Aujourd’hui" in text  # noqa: RUF001  as it is printed
     assert "Arrêts fermés" in text

@@ -130,7 +130,7 @@ def test_progress_comes_by_itself_and_the_best_is_kept_when_asked(visit: Visit, 
     assert page.locator("#progress-rows tr").first.inner_text().split("\t")[1:] == [
         "9",
         "8",
-        "11.1 %",
+        "11,1\u00a0%",
         "91,00\u00a0€",
         "\u2013",
     ]

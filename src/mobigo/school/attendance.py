@@ -6,6 +6,7 @@ other days than another may have the same seat.
 
 from __future__ import annotations
 
+from collections import Counter
 from datetime import timedelta
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -14,7 +15,7 @@ import numpy as np
 from mobigo.kit.holidays import is_without_school
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Collection, Iterable
     from datetime import date
 
     from numpy.typing import NDArray
@@ -121,9 +122,9 @@ class Need(NamedTuple):
     """A seat more, for the one who goes along."""
 
 
-def fill(needs: Sequence[Need]) -> NDArray[np.int32]:
+def fill(needs: Iterable[Need]) -> NDArray[np.int32]:
     """Count the seats and the places for wheelchairs that are taken, int32[14, 2], by cell."""
     taken = np.zeros((CELLS, 2), np.int32)
-    for one in needs:
-        taken[one.days.spread()] += [int(not one.rolls) + int(one.escorted), int(one.rolls)]
+    for one, count in Counter(needs).items():
+        taken[one.days.spread()] += [count * (int(not one.rolls) + int(one.escorted)), count * int(one.rolls)]
     return taken

@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 from mobigo.kit.geo import Point, haversine
 from mobigo.school import register_store as store
+from mobigo.school.attendance import Need, fill, find_days
 from mobigo.school.cells import write_clock
+from mobigo.school.demand import MORNING
 from mobigo.school.register import SHEETS
 from mobigo.school.sentences import say
 
@@ -53,7 +55,7 @@ def find_gaps(connection: psycopg.Connection[Any], year: str) -> list[Gap]:
         *_pupils(rows["pupils"], homes),
         *_vehicles(rows["vehicles"]),
         *_calls(rows),
-        *_seats(rows),
+        *_seats(rows, homes),
     ]
 
 
@@ -144,18 +146,34 @@ def _calls(rows: Mapping[str, list[Row]]) -> Iterator[Gap]:
                 yield _gap("calls", run["id"], "times_run_back", run=run["id"], **places, **times)
 
 
-def _seats(rows: Mapping[str, list[Row]]) -> Iterator[Gap]:
+def _seats(rows: Mapping[str, list[Row]], homes: Iterable[store.Home]) -> Iterator[Gap]:
+    """Seats off their runs, and runs that are too full on any day."""
     served = {(call["run"], call["stop"]) for call in rows["calls"] if call["stop"]}
-    circuit = {run["id"]: run["circuit"] for run in rows["runs"]}
+    runs = {run["id"]: run for run in rows["runs"]}
     vehicle = {one["id"]: one["vehicle"] for one in rows["circuits"]}
-    seats = {one["id"]: one["seats"] for one in rows["vehicles"]}
-    aboard: Counter[str] = Counter()
+    vehicles = {one["id"]: one for one in rows["vehicles"]}
+    pupils = {one["key"]: one for one in rows["pupils"]}
+    days = {(home.pupil, home.number): (home.weekdays, home.weeks) for home in homes}
+    aboard: defaultdict[str, list[Need]] = defaultdict(list)
     for seat in rows["seats"]:
-        aboard[seat["run"]] += seat["home"] == 1
+        run, pupil = runs[seat["run"]], pupils[seat["pupil"]]
+        ridden = find_days(
+            days.get((seat["pupil"], seat["home"]), ((), "all")),
+            run["weekdays"],
+            inward=run["trip"] == MORNING,
+            boarding=pupil["boarding"],
+            riders=run["riders"],
+        )
+        aboard[seat["run"]].append(Need(ridden, "wheelchair" in pupil["needs"], "escort" in pupil["needs"]))
         if (seat["run"], seat["stop"]) not in served:
             names = {name: seat[name] for name in ("pupil", "run", "stop")}
             yield _gap("seats", seat["pupil"], "seat_off_run", **names)
-    for run, pupils in aboard.items():
-        mine = vehicle.get(circuit[run])
-        if mine is not None and pupils > seats[mine]:
-            yield _gap("runs", run, "run_overfull", run=run, pupils=pupils, vehicle=mine, seats=seats[mine])
+    for id_, needs in aboard.items():
+        mine = vehicles.get(vehicle.get(runs[id_]["circuit"]))
+        if mine is None:
+            continue
+        taken = fill(needs)
+        most = int((taken[:, 0] + mine["seats_per_wheelchair"] * taken[:, 1]).max())
+        if most > mine["seats"]:
+            values = {"run": id_, "pupils": most, "vehicle": mine["id"], "seats": mine["seats"]}
+            yield _gap("runs", id_, "run_overfull", **values)

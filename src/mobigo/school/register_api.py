@@ -115,7 +115,7 @@ def write_school_year(
 
 def _year(connection: Connection[Any], one: store.Year) -> YearAnswer:
     rows = store.count_rows(connection, one.id)
-    return YearAnswer(id=one.id, first=one.first, last=one.last, forgotten=one.last + service.KEPT, rows=rows)
+    return YearAnswer(id=one.id, first=one.first, last=one.last, forgotten=service.find_end(one), rows=rows)
 
 
 class RollOverBody(BaseModel):

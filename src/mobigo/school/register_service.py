@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 
 KEPT = timedelta(days=92)
 """After a school year its pupils stay for appeals, then they are forgotten."""
+ONE_DAY = timedelta(days=1)
 LOG_KEPT = timedelta(days=366)
 """Who saw personal data stays known."""
 MOST_ACCESSES = 1_000
@@ -480,6 +481,11 @@ def _log(
     connection: psycopg.Connection[Any], actor: Actor, what: str, year: str, *, pupil: str | None = None, rows: int = 1
 ) -> None:
     store.note_access(connection, Access(0, actor.now, actor.user, actor.role, what, year, pupil, rows))
+
+
+def find_end(year: Year) -> date:
+    """Return the day from which the pupils of a year are forgotten."""
+    return year.last + KEPT + ONE_DAY
 
 
 def forget(connection: psycopg.Connection[Any], now: datetime) -> Counter[str]:

@@ -4,6 +4,7 @@ What the pages do they do through the services of the school room, as its API do
 shown here: pupils appear by their keys.
 """
 
+import re
 from collections import Counter
 from collections.abc import Sequence
 from datetime import date, datetime
@@ -85,16 +86,26 @@ class Office:
         value = None if figures is None else figures.get(name)
         if value is None:
             return NONE
-        if name == "bound" and not value:
+        if name in {"bound", "cents_bound"} and not value:
             return NONE
         if name in {"cents", "cents_bound"}:
-            return price_in(self.speak)(value)
+            return self.group(price_in(self.speak)(value))
         if name.startswith("ride_"):
             return f"{round(value / 60)}\u00a0min"
         text = f"{value:,}".replace(",", "\u202f")
         text = text.replace(".", ",") if self.speak.language == "fr" else text
         unit = {"loaded_km": "km", "empty_km": "km", "hours": "h", "co2_kg": "kg"}.get(name)
         return f"{text}\u00a0{unit}" if unit else text
+
+    def group(self, price: str) -> str:
+        """Write the euros of a price in groups of thousands."""
+        mark = "\u202f" if self.speak.language == "fr" else ","
+        return re.sub(r"\d{4,}", lambda found: f"{int(found[0]):,}".replace(",", mark), price)
+
+    def share(self, value: float) -> str:
+        """Write a share in percent."""
+        said = f"{value:.1f}"
+        return f"{said.replace('.', ',')}\u00a0%" if self.speak.language == "fr" else f"{said}%"
 
     def said(self, one: Any) -> str:  # noqa: ANN401  a dict of a plan or a dataclass
         """Say what planning says of something in the reader's language."""
@@ -116,6 +127,7 @@ class Office:
             now=self.now,
             tell=self.tell,
             said=self.said,
+            share=self.share,
             figure_names=FIGURES,
             **values,
         )

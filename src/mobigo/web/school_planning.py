@@ -5,6 +5,7 @@ Pages work without scripts; with them a plan's progress and bound come by themse
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Body, Path, Query, Response
@@ -13,7 +14,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from mobigo.jobs.queue import enqueue
 from mobigo.jobs.schedule import LONG
-from mobigo.kit.errors import InvalidInput, MobigoError
+from mobigo.kit.errors import InvalidInput, MobigoError, Refused
 from mobigo.school import outputs_api, register_service, register_store, scenario_store, scenarios, scenarios_api
 from mobigo.school.cells import EUROS, CellError, write_clock
 from mobigo.school.demand import MORNING
@@ -268,9 +269,24 @@ def give_map(at: AtOffice, plan: PlanId) -> Response:
     """Give a plan for the map: schools, stops and runs; homes at which pupils are fetched are left out."""
     found = scenario_store.get_plan(at.connection, plan)
     scenario = scenario_store.get_scenario(at.connection, found.scenario)
-    return JSONResponse(
-        _draw(at, scenario, scenario_store.get_document(at.connection, plan)), headers={"Cache-Control": "no-store"}
-    )
+    drawn = _draw(at, scenario, scenario_store.get_document(at.connection, plan))
+    _follow_roads(at, drawn)
+    return JSONResponse(drawn, headers={"Cache-Control": "no-store"})
+
+
+def _follow_roads(at: Office, drawn: Mapping[str, Any]) -> None:
+    """Lay the runs of a drawn plan along the roads, as far as they are drawn in a moment; else they stay straight."""
+    try:
+        roads = at.request.app.state.school_bench.roads.find(at.connection)
+    except Refused:
+        return
+    runs = [run for session in drawn["sessions"] for run in session["runs"]]
+    legs = {run["id"]: list(pairwise(tuple(point) for point in run["line"])) for run in runs}
+    ways = roads.draw([way for some in legs.values() for way in some], seconds=outputs_api.DRAWING)
+    for run in runs:
+        mine = legs[run["id"]]
+        if mine and all(way in ways for way in mine):
+            run["line"] = [point for way in mine for point in ways[way]]
 
 
 @router.post("/plans/{plan}/check")
@@ -290,7 +306,7 @@ def check(at: AtOffice, plan: PlanId, body: Annotated[dict[str, Any], Body()]) -
 
 
 def _draw(at: Office, scenario: Scenario, document: Mapping[str, Any]) -> dict[str, Any]:
-    """Write a plan as the map's script takes it; lines are straight from halt to halt."""
+    """Write a plan as the map's script takes it."""
     changes = scenario_store.get_changes(at.connection, scenario.id, scenario.revision)
     moved = {one["stop"]: one for one in changes if one["kind"] == "stop" and "lat" in one}
     stops = {}

@@ -6,7 +6,7 @@ const box = document.querySelector('[data-progress]');
 function row({title, vehicles, bound, cost, least}) {
   const line = document.createElement('tr');
   const head = Object.assign(document.createElement('th'), {scope: 'row', textContent: title});
-  const gap = bound && vehicles ? `${(100 * (vehicles - bound) / vehicles).toFixed(1)} %` : '–';
+  const gap = bound && vehicles ? ((vehicles - bound) / vehicles).toLocaleString(document.documentElement.lang, {style: 'percent', minimumFractionDigits: 1, maximumFractionDigits: 1}) : '–';
   line.append(head, ...[vehicles, bound, gap, cost, least].map(said => Object.assign(document.createElement('td'), {textContent: said})));
   return line;
 }
