@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from dataclasses import replace
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from tests.facades.navitia_town import NOW, WORKS, NavitiaTown, at, canceled, late, open_navitia
 
 from mobigo.facades.navitia.ids import read_id, read_route, write_id, write_route
-from mobigo.transit.live import Vehicle
+from mobigo.facades.navitia.places import tell_point
+from mobigo.facades.navitia.sections import Told
+from mobigo.facades.navitia.view import View
+from mobigo.journeys.model import Booked, Journey, Leg, Mode, Place, ToBook
+from mobigo.kit.geo import Point
+from mobigo.ondemand.model import How
+from mobigo.transit.live import Vehicle as Seen
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -320,8 +327,8 @@ def test_allowed_and_forbidden(town: NavitiaTown, wish: dict[str, Any], lines: s
 def test_direct_paths(town: NavitiaTown) -> None:
     only = town.ask(DOOR, GARE, direct_path="only")["journeys"]
     assert [(one["type"], one["sections"][0]["mode"]) for one in only] == [("best", "walking")]
-    modes = town.ask(DOOR, GARE, direct_path="only", direct_path_mode__=["bike", "walking"])["journeys"]
-    assert sorted(one["sections"][0]["mode"] for one in modes) == ["bike", "walking"]
+    modes = town.ask(DOOR, GARE, direct_path="only", direct_path_mode__=["bike", "car", "walking"])["journeys"]
+    assert sorted(one["sections"][0]["mode"] for one in modes) == ["bike", "car", "walking"]
     none = town.ask(DOOR, GARE, direct_path="none")["journeys"]
     assert all("public_transport" in {one["type"] for one in journey["sections"]} for journey in none)
 
@@ -400,6 +407,39 @@ def test_isochrones_are_rings(town: NavitiaTown) -> None:
     assert [(one["min_duration"], one["max_duration"]) for one in (wide, near)] == [(600, 1800), (0, 600)]
     assert (near["max_date_time"], wide["geojson"]["type"]) == ("20261123T080500", "MultiPolygon")
     assert wide["geojson"]["coordinates"]
+
+
+def test_shared_bicycles_are_rented_and_put_back_and_cars_shared(town: NavitiaTown) -> None:
+    network = town.app.state.networks.current()
+    view = View(network, town.app.state.navitia.of(network), NOW, running=False)
+    names = ("Home", "Dock", "Post", "End")
+    home, dock, post, end = (Place(name, 47.0, 5.0 + n / 1000) for n, name in enumerate(names))
+    hours = [NOW + timedelta(minutes=n) for n in (0, 2, 10, 13)]
+    line = ((5.0, 47.0), (5.001, 47.0))
+
+    def leg(mode: Mode, number: int, start: Place, to: Place, **more: Any) -> Leg:  # noqa: ANN401 - fields of the leg
+        return Leg(mode, start, to, hours[number], hours[number + 1], line, metres=100.0, co2=0, **more)
+
+    rented = leg(Mode.SHARED_BICYCLE, 1, dock, post, place="Dock", place_id="velo:1", available=3)
+    ways = (leg(Mode.WALK, 0, home, dock), rented, leg(Mode.WALK, 2, post, end))
+    ends = tell_point(view, Point(5.0, 47.0), "Home"), tell_point(view, Point(5.003, 47.0))
+    tell = Told(view, ends, NOW, drawn=True)
+    journey = tell.journey(Journey("a", hours[0], hours[3], 0, ways), "best")
+    assert [(one["type"], one.get("mode")) for one in journey["sections"]] == [
+        ("street_network", "walking"),
+        ("bss_rent", None),
+        ("street_network", "bike"),
+        ("bss_put_back", None),
+        ("street_network", "walking"),
+    ]
+    assert journey["sections"][1]["to"]["poi"]["stands"]["available_bikes"] == 3
+    assert (journey["durations"]["bike"], journey["durations"]["walking"]) == (480, 300)
+    booking = ToBook("carpool:1", "run", How.HERE, hours[0], (hours[0], hours[1]), hours[1], price_cents=120)
+    lift = leg(Mode.CARPOOL, 0, home, end, booking=replace(booking, kind=Booked.CARPOOL))
+    (section,) = tell.journey(Journey("b", hours[0], hours[1], 0, (lift,)), "best")["sections"]
+    assert (section["type"], section["mode"]) == ("street_network", "ridesharing")
+    (ride,) = section["ridesharing_journeys"]
+    assert (ride["fare"]["total"]["value"], ride["sections"][0]["type"]) == ("1.20", "ridesharing")
 
 
 # ── boards ────────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -545,7 +585,7 @@ def test_messages_are_disruptions_of_what_they_are_about(town: NavitiaTown) -> N
 
 
 def test_vehicles_that_say_where_they_are(town: NavitiaTown) -> None:
-    seen = Vehicle("bus7", "early", NOW.date(), None, 47.0, 5.01, int(NOW.timestamp()), bearing=90.0)
+    seen = Seen("bus7", "early", NOW.date(), None, 47.0, 5.01, int(NOW.timestamp()), bearing=90.0)
     town.say(vehicles=(seen,))
     (line,) = town.get("coverage/mobigo/lines/line:val:L/vehicle_positions")["vehicle_positions"]
     (one,) = line["vehicle_journey_positions"]

@@ -37,18 +37,6 @@ LIST_PARAMETERS = (
     "type",
 )
 """Parameters that are written with brackets."""
-SERVICES = (
-    "coord",
-    "pois",
-    "places",
-    "pt_objects",
-    "journeys",
-    "isochrones",
-    "line_reports",
-    "traffic_reports",
-    "vehicle_positions",
-    "places_nearby",
-)
 
 
 @dataclass(frozen=True)

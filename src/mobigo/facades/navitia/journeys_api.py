@@ -117,7 +117,7 @@ def _answer_journeys(around: Around, session: Database, asked: AskedJourneys) ->
         return _answer_reached(around, view, asked, replace(question, arrive_by=not start), start or end)
     told = Told(view, (start, end), question.at, drawn=not asked.disable_geojson)
     found, error, tags = _plan(around, asked, question)
-    kinds = _name_types(found)
+    kinds = _name_types(asked, found)
     shown = [
         told.journey(one, kind, tags.get(one.id, ())) | {"links": _link_journey(around, asked, one)}
         for one, kind in zip(found, kinds, strict=True)
@@ -224,7 +224,7 @@ def _fitting(asked: AskedJourneys, question: JourneyRequest, found: Sequence[Jou
 def _choose(asked: AskedJourneys, found: list[Journey]) -> list[Journey]:
     """Keep as many journeys as there may be: those by vehicle first, the best one among them."""
     if asked.most is not None and len(found) > asked.most:
-        best = _find_best(found)
+        best = _find_best(asked, found)
         order = sorted(found, key=lambda one: (one is not best, not one.rides, _rank(asked, one)))
         found = order[: asked.most]
     return sorted(found, key=lambda one: (one.departure, one.arrival))
@@ -235,18 +235,18 @@ def _rank(asked: AskedJourneys, one: Journey) -> tuple[float, float]:
     return (-leaves, arrives) if asked.arrival else (arrives, -leaves)
 
 
-def _find_best(found: Sequence[Journey]) -> Journey:
-    """Return the journey to show if it is only one: by vehicle, that which the planner calls the earliest."""
-    rides = [one for one in found if one.rides] or list(found)
-    labelled = [one for one in rides if Label.EARLIEST in one.labels]
-    return min(labelled or rides, key=lambda one: (one.arrival, one.transfers, -one.departure.timestamp()))
+def _find_best(asked: AskedJourneys, found: Sequence[Journey]) -> Journey:
+    """Return the journey to show if it is only one: by vehicle or on foot, which the planner calls the earliest."""
+    usual = [one for one in found if one.rides or one.legs[0].mode is Mode.WALK] or list(found)
+    labelled = [one for one in usual if Label.EARLIEST in one.labels] or usual
+    return min(labelled, key=lambda one: (*_rank(asked, one), one.transfers))
 
 
-def _name_types(found: Sequence[Journey]) -> list[str]:
+def _name_types(asked: AskedJourneys, found: Sequence[Journey]) -> list[str]:
     """Say what each journey is best at; exactly one is the best."""
     if not found:
         return []
-    best = _find_best(found)
+    best = _find_best(asked, found)
     kinds = []
     for one in found:
         if one is best:

@@ -1,8 +1,7 @@
 """What Navitia's clients ask of journeys, in the planner's words; what cannot be honoured is refused."""
 
 from collections.abc import Iterator
-from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Literal
 
 import numpy as np
@@ -280,14 +279,3 @@ def _known(around: Around, name: str, own: str) -> str:
     if find_ways(around.network, around.catalogue, name) is None:
         raise unknown_object(f"forbidden_uris[]={name!r} is not here")
     return own
-
-
-def one_end(question: JourneyRequest, asked: AskedJourneys) -> tuple[JourneyRequest, int]:
-    """Return the question about all that one end reaches, and within how many seconds."""
-    return replace(question, window=None), min(asked.max_duration, MOST_REACHED)
-
-
-def within(question: JourneyRequest, asked: AskedJourneys) -> tuple[datetime, datetime]:
-    """Return when the first ride of a journey may leave, and when the last one must have arrived."""
-    span = timedelta(seconds=asked.max_duration)
-    return (question.at - span, question.at) if asked.arrival else (question.at, question.at + span)

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Annotated, Any, Literal, cast
 
+import numpy as np
 from fastapi import APIRouter, Path, Query, Response
 from pydantic import BaseModel, Field
 
@@ -29,7 +30,8 @@ from mobigo.facades.navitia.times import read_instant, write_day, write_instant
 from mobigo.facades.navitia.view import View
 from mobigo.kit.names import fold
 from mobigo.transit.boards import headsign
-from mobigo.transit.timetable import day_number
+from mobigo.transit.live import Alert, Target
+from mobigo.transit.timetable import day_number, last_day, runs_on
 
 router = APIRouter()
 
@@ -232,6 +234,8 @@ def _answer_collection(
         found, tell = _list_disruptions(around, view, chosen, asked)
     else:
         found, tell = _list_of_kind(view, chosen, kind)
+        if kind == "vehicle_journey" and found:
+            found = _list_begun(view, found, asked)
         found = [one for one in found if _fits(view, kind, one, asked)]
         if single:
             wanted = read_id(path.rpartition("/")[2])
@@ -281,6 +285,7 @@ def _list_disruptions(
     since = read_instant("since", asked.since, zone) if asked.since else None
     until = read_instant("until", asked.until, zone) if asked.until else None
     found = []
+    is_about = _finder(view, chosen)
     for alert in live.alerts.values() if live is not None else ():
         if chosen.disruption is not None and id_of(alert) != chosen.disruption:
             continue
@@ -289,26 +294,27 @@ def _list_disruptions(
             continue
         if since is None and until is None and status_of(periods, view.now) == "past" and chosen.disruption is None:
             continue
-        if not chosen.is_all and not concerns(view, chosen, alert):
+        if not chosen.is_all and not is_about(alert):
             continue
         found.append((status_of(periods, view.now) != "active", alert.id, alert))
     return [one[2] for one in sorted(found, key=lambda one: one[:2])], lambda alert: tell_alert(view, alert)
 
 
-def concerns(view: View, chosen: Selection, alert: Any) -> bool:  # noqa: ANN401  an Alert
-    """Tell whether a message is about something that a path leaves."""
+def _finder(view: View, chosen: Selection) -> Callable[[Alert], bool]:
+    """Return what tells whether a message is about something that a path leaves."""
     timetable = view.timetable
     lines = {timetable.route_ids.at(line) for line in chosen.list_lines()}
     stops = {timetable.stop_ids.at(stop) for stop in (*chosen.list_points(), *chosen.list_areas())}
     agencies = {timetable.agency_ids.at(agency) for agency in chosen.list_agencies()}
-    for target in alert.targets:
+
+    def is_about(target: Target) -> bool:
         trip = timetable.trip_ids.find(target.trip_id) if target.trip_id is not None else -1
         line = timetable.route_ids.at(int(timetable.trip_route[trip])) if trip >= 0 else target.route_id
-        if (target.stop_id in stops and line in {None, *lines}) or (target.stop_id is None and line in lines):
-            return True
-        if target.stop_id is None and line is None and target.agency_id in agencies:
-            return True
-    return False
+        if target.stop_id is not None:
+            return target.stop_id in stops and (line is None or line in lines)
+        return line in lines if line is not None else target.agency_id in agencies
+
+    return lambda alert: any(is_about(target) for target in alert.targets)
 
 
 # ── filters ───────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -320,8 +326,6 @@ def _fits(view: View, kind: str, one: Any, asked: AskedCollection) -> bool:  # n
         if cast("Any", tell)(one)["id"] in asked.forbidden_uris:
             return False
     if asked.headsign is not None and not _shows(view, kind, one, asked.headsign):
-        return False
-    if kind == "vehicle_journey" and (asked.since or asked.until) and not _begins(view, one, asked):
         return False
     return asked.filter is None or _has(view, kind, one, asked.filter)
 
@@ -335,19 +339,24 @@ def _shows(view: View, kind: str, one: Any, sign: str) -> bool:  # noqa: ANN401 
     return fold(sign) in {fold(headsign(timetable, one, row)) for row in rows} | {fold(view.trip_name(one))}
 
 
-def _begins(view: View, trip: int, asked: AskedCollection) -> bool:
-    """Tell whether a trip begins between two instants, on any day."""
+def _list_begun(view: View, trips: list[int], asked: AskedCollection) -> list[int]:
+    """Keep the trips that begin between two instants, on any day."""
     zone, timetable = view.zone, view.timetable
     since = read_instant("since", asked.since, zone) if asked.since else None
     until = read_instant("until", asked.until, zone) if asked.until else None
-    leaves = int(timetable.call_departure[timetable.call_first[trip]])
-    first = day_number(since.date()) - 2 if since is not None else -(2**31)
-    last = day_number(until.date()) + 1 if until is not None else 2**31
-    begins = (view.begin_of(day) + leaves for day in view.days_of(trip) if first <= day <= last)
-    return any(
-        (since is None or since.timestamp() <= begin) and (until is None or begin <= until.timestamp())
-        for begin in begins
-    )
+    if since is None and until is None:
+        return trips
+    first = int(timetable.first_day[0]) if since is None else day_number(since.date()) - 2
+    last = last_day(timetable) if until is None else min(last_day(timetable), day_number(until.date()) + 1)
+    leaves = timetable.call_departure[timetable.call_first[trips]].astype(np.int64)
+    services = timetable.trip_service[trips]
+    begun = np.zeros(len(trips), np.bool_)
+    for day in range(max(first, int(timetable.first_day[0])), last + 1):
+        begins = view.begin_of(day) + leaves
+        runs = np.append(runs_on(timetable, day), False)[services]
+        runs &= begins >= (since.timestamp() if since is not None else -np.inf)
+        begun |= runs & (begins <= (until.timestamp() if until is not None else np.inf))
+    return [trip for trip, fits in zip(trips, begun.tolist(), strict=True) if fits]
 
 
 def _has(view: View, kind: str, one: Any, wanted: str) -> bool:  # noqa: ANN401  an index, by kind

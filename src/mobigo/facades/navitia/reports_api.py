@@ -2,6 +2,7 @@
 
 from typing import Annotated, Any
 
+import numpy as np
 from fastapi import APIRouter, Query, Response
 from pydantic import BaseModel, Field
 
@@ -82,7 +83,6 @@ def _answer_lines(around: Around, report: _Report, asked: AskedReports) -> Respo
         if objects:
             found.append((line, objects))
     page, pagination = page_of(found, asked.start_page, asked.count)
-    view.disruptions = {}
     told = [{"line": view.line(line), "pt_objects": _told_again(view, objects)} for line, objects in page]
     links = link_objects(around, ("line", "network", "stop_area", "stop_point"))
     return answer(around, view, {"line_reports": told}, pagination=pagination, links=links)
@@ -106,13 +106,22 @@ def _disrupted_of_line(report: _Report, line: int) -> list[tuple[str, Any]]:
     ways = [way for way in catalogue.ways if way.line == line]
     numbers = {catalogue.way_of[way] for way in ways}
     rows = report.chosen.pairs
-    stops = sorted({int(catalogue.pair_stop[row]) for row in rows.tolist() if int(catalogue.pair_way[row]) in numbers})
+    mine = np.isin(catalogue.pair_way[rows], list(numbers))
+    stops: list[int] = np.unique(catalogue.pair_stop[rows][mine]).tolist()
     areas = sorted({int(catalogue.area[stop]) for stop in stops})
-    objects: list[tuple[str, Any]] = [("network", int(view.timetable.route_agency[line])), ("line", line)]
-    objects += (("route", way) for way in ways)
-    objects += (("stop_area", area) for area in areas)
-    objects += (("stop_point", stop) for stop in stops if catalogue.area[stop] != stop)
-    return [(kind, one) for kind, one in objects if _tell(view, kind, one)["links"]]
+    timetable = view.timetable
+    own = timetable.route_ids.at(line)
+    agency = int(timetable.route_agency[line])
+    objects: list[tuple[str, Any]] = []
+    if agency >= 0 and view.is_disrupted("agency", timetable.agency_ids.at(agency)):
+        objects.append(("network", agency))
+    if view.is_disrupted("line", own):
+        objects.append(("line", line))
+    objects += (("route", way) for way in ways if view.is_disrupted("route", f"{own} {way.direction}"))
+    objects += (("stop_area", area) for area in areas if view.is_disrupted("stop", timetable.stop_ids.at(area)))
+    points = (stop for stop in stops if catalogue.area[stop] != stop)
+    objects += (("stop_point", stop) for stop in points if view.is_disrupted("stop", timetable.stop_ids.at(stop)))
+    return objects
 
 
 @router.get(
@@ -162,18 +171,15 @@ def _tell_traffic(report: _Report, chosen: Selection, agency: int) -> Json:
     timetable = view.timetable
     lines = [line for line in chosen.list_lines() if int(timetable.route_agency[line]) == agency]
     numbers = {number for way, number in catalogue.way_of.items() if way.line in lines}
-    areas = {
-        int(catalogue.area[catalogue.pair_stop[row]])
-        for row in chosen.pairs.tolist()
-        if int(catalogue.pair_way[row]) in numbers
-    }
-    told_lines = [view.line(line, 0) for line in lines]
-    told_areas = [view.stop_area(area, 0) for area in sorted(areas)]
+    rows = chosen.pairs[np.isin(catalogue.pair_way[chosen.pairs], list(numbers))]
+    areas = set(catalogue.area[catalogue.pair_stop[rows]].tolist())
     trips = [timetable.trip_ids.find(own) for own in view.disrupted_trips()]
+    struck = [line for line in lines if view.is_disrupted("line", timetable.route_ids.at(line))]
+    closed = [area for area in sorted(areas) if view.is_disrupted("stop", timetable.stop_ids.at(area))]
     return {
         "network": view.network_of(agency),
-        "lines": [one for one in told_lines if one["links"]],
-        "stop_areas": [one for one in told_areas if one["links"]],
+        "lines": [view.line(line, 0) for line in struck],
+        "stop_areas": [view.stop_area(area, 0) for area in closed],
         "vehicle_journeys": [
             view.vehicle_journey(trip, 0) for trip in trips if trip >= 0 and int(timetable.trip_route[trip]) in lines
         ],

@@ -137,7 +137,8 @@ class Told:
                 yield self._street(leg, (ends[0], park))
                 yield self._moment("park", leg.arrival, (park, park))
         else:
-            yield self._street(leg, ends, between=0 < number < len(legs) - 1 and _between_rides(legs, number))
+            between = 0 < number < len(legs) - 1 and _between_rides(legs, number)
+            yield self._street(leg, ends, between=between, alone=len(legs) == 1)
 
     # ── places ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -216,10 +217,10 @@ class Told:
     def _emit(self, leg: Leg) -> Json:
         return {"co2_emission": {"value": float(leg.co2 or 0), "unit": EMISSION if leg.co2 is not None else ""}}
 
-    def _street(self, leg: Leg, ends: tuple[Json, Json], *, between: bool = False) -> Json:
-        """Tell a way on streets; along the map's streets where there are any."""
+    def _street(self, leg: Leg, ends: tuple[Json, Json], *, between: bool = False, alone: bool = False) -> Json:
+        """Tell a way on streets, perhaps from one vehicle to another, perhaps the whole journey."""
         mode = STREET_MODES.get(leg.mode, "walking")
-        if mode == "car" and leg.place_id is None:
+        if mode == "car" and leg.place_id is None and not alone:
             mode = "car_no_park"
         kind = "transfer" if between else "street_network" if self.view.network.streets is not None else "crow_fly"
         section = self._section(kind, leg.departure, leg.arrival) | {"mode": mode, "from": ends[0], "to": ends[1]}

@@ -116,6 +116,10 @@ class View:
         periods = periods_of(self, alert)
         return any(since <= end and (self.until is None or begin <= self.until) for begin, end in periods)
 
+    def is_disrupted(self, kind: str, own: str) -> bool:
+        """Tell whether messages are about an object."""
+        return (kind, own) in self._alerts
+
     def disrupted_trips(self) -> list[str]:
         """List the ids of the trips that messages are about."""
         return sorted(own for kind, own in self._alerts if kind == "trip")
