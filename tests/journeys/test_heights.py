@@ -55,7 +55,7 @@ def home(valley: Valley, tmp_path_factory: pytest.TempPathFactory) -> Path:
     file = home / "slope.asc"
     file.write_text(slope())
     load_terrain(file, "terrain", home, now=NOW)
-    build_network(valley.url, home, NOW)
+    build_network(valley.url, home, NOW, drives=False)
     return home
 
 
@@ -128,7 +128,7 @@ def test_without_heights_the_network_is_what_it_was(valley: Valley, home: Path, 
     (tmp_path / "slope.asc").write_text(slope())
     load_terrain(tmp_path / "slope.asc", "slope", own, now=NOW)
     remove_terrain("slope", own)
-    assert build_network(valley.url, own, NOW) == plain.version
+    assert build_network(valley.url, own, NOW, drives=False) == plain.version
     for folder in (STREETS, "footpaths", "stop_snaps", "entrances"):
         written, before = (network.folder / folder / ARRAYS for network in (Networks(own).current(), valley.network()))
         assert written.read_bytes() == before.read_bytes()
@@ -169,7 +169,11 @@ def test_pages_tell_climbs_and_draw_them(pages: httpx.Client, language: str, cli
     found = pages.get("/v1/journeys", params={"from": at(0), "to": at(10_000), "at": "2026-11-23T07:00"}).json()
     journey = found["journeys"][0]
     assert (journey["climb"], journey["legs"][0]["climb"]) == (None, 40)
-    page = pages.get("/journey", params={"id": journey["id"], "lang": language}).text
-    assert climb in page
-    assert profile in page
-    assert page.count('class="lie"') == 1
+    asked = {"from": at(0), "to": at(10_000), "date": "2026-11-23", "time": "07:00"}
+    for page in (
+        pages.get("/journey", params={"id": journey["id"], "lang": language}).text,
+        pages.get("/", params=asked | {"lang": language}).text,
+    ):
+        assert climb in page
+        assert profile in page
+        assert page.count('class="lie"') == 1

@@ -18,7 +18,7 @@ from tests.street_text import DEGREE, SOUTH, WEST, lonlat
 from mobigo.kit.packed import map_packed, write_packed
 from mobigo.osm.store import Flag, Wheelchair
 from mobigo.street.graph import Profile, StreetGraph, Streets, build_graph, build_hilly_graph
-from mobigo.street.relief import Relief, find_turns, follow, sum_climb, thin
+from mobigo.street.relief import Line, Relief, find_turns, follow, sum_climb, thin
 from mobigo.street.routing import Snap, between, path, reach
 
 if TYPE_CHECKING:
@@ -298,6 +298,15 @@ def test_a_way_is_followed_from_share_to_share_and_backwards() -> None:
     few = thin(line)
     assert len(few.metres) < 30
     assert_allclose(np.interp(few.metres, line.metres, line.height), few.height)
+
+
+def test_a_profile_has_few_points_its_highest_and_lowest_among_them() -> None:
+    metres = np.arange(0.0, 20_000.0, 25.0)
+    saw = Line(metres, 300 + 20 * np.abs(np.arange(800) % 10 - 5.0))
+    few = thin(saw)
+    assert len(few.metres) <= 26
+    assert (few.height.min(), few.height.max()) == (300, 400)
+    assert (few.metres[0], few.metres[-1]) == (0, metres[-1])
 
 
 @settings(max_examples=50, deadline=None)

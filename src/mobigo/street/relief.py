@@ -351,8 +351,10 @@ def sum_climb(height: Sequence[float]) -> tuple[float, float]:
 
 
 def thin(line: Line, most: int = 24) -> Line:
-    """Keep a few points of a line, its turns among them."""
+    """Keep a few points of a line: some evenly spaced, and its turns, of very many only the highest and the lowest."""
     marks = np.linspace(0.0, line.metres[-1], most)
     turns = find_turns(line.height.tolist())
+    if len(turns) > most:
+        turns = [int(line.height.argmin()), int(line.height.argmax())]
     metres = np.unique(np.concatenate([marks, line.metres[turns]]))
     return Line(metres, np.interp(metres, line.metres, line.height))
