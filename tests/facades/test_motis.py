@@ -411,6 +411,7 @@ def test_which_stops_a_board_is_of(town: MotisTown) -> None:
     arrivals = town.get("v6/stoptimes", stopId="val~1bus_aval", arriveBy=True, n=1, time="2026-11-23T08:00:00Z")
     assert [one["tripId"] for one in arrivals["stopTimes"]] == [TRAIN]  # the last before
     assert town.get("v6/stoptimes", stopId="val~1bus_pont", n=0)["stopTimes"] == []
+    assert board(stopId="val~1bus_amont", time="", pageCursor="", center="") == ["val~1bus_amont"] * 2
 
 
 def test_a_trip_goes_on_where_one_stays_seated(town: MotisTown) -> None:

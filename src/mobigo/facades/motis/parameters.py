@@ -55,7 +55,7 @@ Words = Annotated[list[str], BeforeValidator(_split)]
 Modes = Annotated[list[Mode], BeforeValidator(_split)]
 Forms = Annotated[list[FormFactor], BeforeValidator(lambda value: [one.lower() for one in _split(value)])]
 Propulsions = Annotated[list[Propulsion], BeforeValidator(lambda value: [one.lower() for one in _split(value)])]
-Text = Annotated[str | None, BeforeValidator(_none_if_empty), Field(max_length=3000)]
+Text = Annotated[Annotated[str, Field(max_length=3000)] | None, BeforeValidator(_none_if_empty)]
 PlaceText = Annotated[
     str, Field(min_length=1, max_length=300, description="`latitude,longitude[,level]` or the id of a stop")
 ]
