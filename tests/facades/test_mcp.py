@@ -229,7 +229,7 @@ def test_from_the_hamlet_a_ride_is_booked_and_said_how(valley_http: httpx.Client
     ends = {"from": "Le Hameau", "to": "val:aval"}
     found, text = call(valley_http, "plan_journeys", **ends, at="2026-11-23T11:00", language="en")
     (first, *_) = found["journeys"]
-    assert first["legs"][0]["mode"] == "on_demand"
+    assert (first["legs"][0]["mode"], first["legs"][0]["from"]["name"]) == ("on_demand", "Le Hameau")
     assert first["legs"][-1]["arrival"] == "2026-11-23T12:17:00+01:00"
     booking = first["legs"][0]["booking"]
     assert (booking["how"], booking["price_cents"]) == ("here", 300)

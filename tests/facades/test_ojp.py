@@ -157,6 +157,11 @@ def test_places_by_position_shape_and_id(valley_http: httpx.Client) -> None:
 
     near = f"<InitialInput>{corner('GeoPosition', 900, 0)}</InitialInput>"
     assert stops(valley_http, near) == ["Pont", "Amont"]
+    middle = f"<InitialInput>{corner('GeoPosition', 500, 10)}</InitialInput>"
+    only_addresses = "<Restrictions><Type>address</Type></Restrictions>"
+    address = ask(valley_http, "LocationInformation", middle + only_addresses)
+    assert address.texts("o:PlaceResult/o:Place/o:Address/o:Name/o:Text") == ["Rue Haute"]
+    assert address.texts("o:PlaceResult/o:Complete") == ["false"]  # a street, without a number
     box = f"<Rectangle>{corner('UpperLeft', 9000, 100)}{corner('LowerRight', 9900, -100)}</Rectangle>"
     assert stops(valley_http, f"<InitialInput><GeoRestriction>{box}</GeoRestriction></InitialInput>") == ["Aval"]
     ring = f"<Circle>{corner('Center', 1000, 0)}<Radius>100</Radius></Circle>"

@@ -224,7 +224,18 @@ def plan_journeys(asker: Asker, asked: PlanJourneys, language: str) -> tuple[Bas
     answer = answers.JourneysFound.model_validate(
         plan_as_json(found) | {"origin": origin.label, "destination": destination.label}
     )
+    for journey in answer.journeys:
+        _name_doors(journey, origin, destination)
     return answer, texts.say_journeys(answer, language)
+
+
+def _name_doors(journey: answers.Found, origin: End, destination: End) -> None:
+    """Call the doors what whoever asks calls them."""
+    first, last = journey.legs[0].from_, journey.legs[-1].to
+    if first.stop_id is None:
+        first.name = origin.label
+    if last.stop_id is None:
+        last.name = destination.label
 
 
 def departures(asker: Asker, asked: Departures, language: str) -> tuple[BaseModel, str]:

@@ -32,6 +32,8 @@ MOST, USUAL = 100, 10
 AROUND = 2_000.0
 """Metres around a position in which stops are looked for."""
 MOST_METRES = 100_000.0
+STREET = 2
+"""Slashes in the id of a street: ``street/COMMUNE/NAME``; one more before a house number."""
 
 
 def answer(view: View, asked: Node) -> Tree:
@@ -93,11 +95,15 @@ def _find(view: View, asked: Node, kinds: list[Kind], limit: int) -> list[Place]
 
 
 def _find_around(view: View, point: Point, radius: float, kinds: list[Kind], limit: int) -> list[Place]:
-    """Find the stops around a point, nearest first."""
-    if Kind.STOP not in kinds:
-        return []
-    page = service.list_stops(view.session, text=None, near=point, radius=radius, box=None, after=None, limit=limit)
-    return [place for place, _, _ in page.stops]
+    """Find the stops around a point and the address that it is at, nearest first."""
+    found: list[tuple[float, Place]] = []
+    if Kind.STOP in kinds:
+        page = service.list_stops(view.session, text=None, near=point, radius=radius, box=None, after=None, limit=limit)
+        found += [(metres or 0.0, place) for place, _, metres in page.stops]
+    address = service.find_address_at(view.session, point) if Kind.ADDRESS in kinds else None
+    if address is not None and address[1] <= radius:
+        found.append((address[1], address[0]))
+    return [place for _, place in sorted(found, key=lambda one: one[0])][:limit]
 
 
 def _find_within(view: View, shape: Node, kinds: list[Kind], limit: int) -> list[Place]:
@@ -142,7 +148,7 @@ def _result(view: View, place: Place, *, with_modes: bool, first: float) -> Tree
     }
     if place.kind is Kind.STOP and with_modes:
         written |= trim({"Mode": view.modes_at(stops)})
-    complete = place.kind is not Kind.ADDRESS or place.id.count("/") > 1  # a street without its number is not
+    complete = place.kind is not Kind.ADDRESS or place.id.count("/") > STREET  # a street without a number is not
     return {"Place": written, "Complete": complete, "Probability": f"{probability:.3f}"}
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cached_property
+from math import isfinite
 from typing import TYPE_CHECKING
 
 from mobigo.facades.ojp.wire import in_siri, position, said, told
@@ -78,10 +80,6 @@ class View:
         live = self.network.live
         return live.overlay.timetable if live else self.network.timetable
 
-    def read_id(self, text: str) -> str:
-        """Return an id as every other format says it."""
-        return unframe(text)
-
     def find_place(self, node: Node | None) -> str:
         """Return a place as the planner takes it: a stop's id or a point.
 
@@ -127,23 +125,19 @@ class View:
         self.alerts.update(dict.fromkeys(named))
         return {"SituationFullRef": [_name_situation(one) for one in named]} if named else None
 
-    @property
+    @cached_property
     def _told(self) -> dict[str, Tree]:
         """Messages that may be passed on, by id."""
-        known = self.__dict__.get("_situations")
-        if known is None:
-            at = self.request.app.state.live_feeds.moment()
-            found = siri_writer.list_situations(at) if at is not None else []
-            known = {_id_of(one): one for one in found}
-            self.__dict__["_situations"] = known
-        return dict(known)
+        at = self.request.app.state.live_feeds.moment()
+        return {_id_of(one): one for one in siri_writer.list_situations(at)} if at is not None else {}
 
     def context(self, *, places: bool, situations: bool) -> Tree | None:
         """Write what the answer named."""
         timetable = self.timetable
         indices = [self.network.stop_index[one] for one in self.stops if one in self.network.stop_index]
         stations = {int(timetable.stop_parent[stop]) for stop in indices} - {-1}
-        named = [self._stop_place(stop) for stop in sorted(stations)] + [self._stop_point(stop) for stop in indices]
+        named = [self._stop_place(stop) for stop in sorted(stations) if self._is_somewhere(stop)]
+        named += [self._stop_point(stop) for stop in indices if self._is_somewhere(stop)]
         told_of = [in_siri(self._told[one]) for one in self.alerts]
         return (
             trim(
@@ -174,11 +168,12 @@ class View:
         }
         return {"StopPoint": trim(point), "Name": said(name), "GeoPosition": self._where(stop)}
 
+    def _is_somewhere(self, stop: int) -> bool:
+        """Tell whether a feed says where a stop is."""
+        return isfinite(self.timetable.stop_lat[stop]) and isfinite(self.timetable.stop_lon[stop])
+
     def _where(self, stop: int) -> Tree:
-        """Write where a stop is; one without coordinates is where its station is, else nowhere."""
-        at, timetable = stop, self.timetable
-        lat, lon = float(timetable.stop_lat[at]), float(timetable.stop_lon[at])
-        return position(lon, lat) if lat == lat else position(0.0, 0.0)  # noqa: PLR0124 - not a number
+        return position(float(self.timetable.stop_lon[stop]), float(self.timetable.stop_lat[stop]))
 
     def mode(self, mode: Mode) -> Tree:
         """Write how a vehicle travels, also in words."""
