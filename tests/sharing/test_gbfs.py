@@ -194,6 +194,44 @@ def test_of_the_rules_at_a_place_the_first_that_names_the_type_wins_whole() -> N
     assert said["b"] == said["f"] == [(Says.START | Says.END | Says.THROUGH, 0.0), (through, 0.0), (end, 0.0)]
 
 
+RULE = st.fixed_dictionaries(
+    {"ride_start_allowed": st.booleans(), "ride_end_allowed": st.booleans(), "ride_through_allowed": st.booleans()},
+    optional={
+        "vehicle_type_ids": st.lists(st.sampled_from("bsrf"), min_size=1, max_size=2),
+        "maximum_speed_kph": st.integers(1, 30),
+    },
+)
+BOX = st.tuples(*[st.integers(0, 6)] * 2, *[st.integers(1, 5)] * 2)
+
+
+@settings(max_examples=60, deadline=None)
+@given(zones=st.lists(st.tuples(BOX, st.lists(RULE, min_size=1, max_size=3)), max_size=6), rest=st.none() | RULE)
+def test_zones_against_looking_at_every_rule(
+    zones: list[tuple[tuple[int, int, int, int], list[dict[str, Any]]]], rest: dict[str, Any] | None
+) -> None:
+    features = [
+        {"geometry": {"type": "Polygon", "coordinates": [[[x, y], [x + w, y], [x + w, y + h], [x, y + h], [x, y]]]},
+         "properties": {"rules": rules}}
+        for (x, y, w, h), rules in zones
+    ]  # fmt: skip
+    data = {"geofencing_zones": {"features": features}, "global_rules": [rest] if rest else []}
+    fleet = pack_systems([("x", read(vehicle_types=TYPES, geofencing_zones=document(data)))])
+    points = np.array([(x + 0.5, y + 0.5) for x in range(12) for y in range(12)])
+    for type_, name in enumerate("bsrf"):
+        won = find_rules(fleet, list_rules(fleet, type_, 0), points)
+        for (px, py), row in zip(points.tolist(), won.tolist(), strict=True):
+            around = [rules for (x, y, w, h), rules in zones if x < px < x + w and y < py < y + h]
+            around += [[rest]] if rest else []
+            first = next((one for rules in around for one in rules if name in one.get("vehicle_type_ids", name)), None)
+            assert (row < 0) is (first is None)
+            if first is not None:
+                says = Says(int(fleet.rule_says[row]))
+                assert [bool(says & one) for one in (Says.START, Says.END, Says.THROUGH)] == [
+                    first[f"ride_{word}_allowed"] for word in ("start", "end", "through")
+                ]
+                assert float(fleet.rule_kph[row]) == first.get("maximum_speed_kph", 0)
+
+
 def test_a_zone_holds_in_its_time() -> None:
     feature = {"geometry": square(1), "properties": {"start": 1000, "end": 2000, "rules": [{"ride_allowed": False}]}}
     fleet = pack_systems([("x", read(geofencing_zones=document({"geofencing_zones": {"features": [feature]}})))])

@@ -118,8 +118,9 @@ def _close(network: Network, rows: frozenset[int]) -> tuple[Stations | None, Foo
     wheels = inside.wheels.copy()
     wheels[list(rows)] = Wheels.NOT_POSSIBLE
     closed = inside._replace(wheels=wheels)
-    touched = {stop for row in rows for stop in reach_inside(inside, int(_origins(inside)[row]))}
-    touched |= {int(inside.target[row]) for row in rows}
+    touched: set[int] = set()
+    for stop in {*_origins(inside)[list(rows)].tolist(), *inside.target[list(rows)].tolist()}:
+        touched |= set() if stop in touched else set(reach_inside(inside, stop))
     closed = closed._replace(door_seconds=_doors_now(inside, closed, touched))
     walks = network.wheelchair_footpaths
     return freeze(closed), walks and _walks_now(walks, inside, closed, touched)
@@ -154,6 +155,8 @@ def _walks_now(walks: Footpaths, inside: Stations, closed: Stations, touched: se
         changed[stop] = not np.array_equal(inside.door_seconds[rows, 2:], closed.door_seconds[rows, 2:])
     kept[changed[walks.target] & (origin != walks.target)] = False
     for stop in sorted(touched):
+        if walks.first[stop + 1] - walks.first[stop] <= 1:  # from a stop to itself
+            continue
         before, now = (reach_inside(one, stop, wheels=True) for one in (inside, closed))
         for row in range(int(walks.first[stop]), int(walks.first[stop + 1])):
             target = int(walks.target[row])
