@@ -529,6 +529,10 @@ def test_times_to_stops_and_places(town: MotisTown) -> None:
         json={"one": many["one"], "many": many["many"].split(","), "mode": "BIKE", "max": 900, "arriveBy": True},
     ).json()
     assert 0 < posted[0]["duration"] < 500
+    wrong = town.http.post(
+        "/motis/api/v1/one-to-many", json={"one": many["one"], "many": [{}], "mode": "BIKE", "max": 9}
+    )
+    assert (wrong.status_code, "many" in wrong.json()["error"]) == (400, True)
     both = town.get("experimental/one-to-many-intermodal", one=many["one"], many=at(10_000).replace(",", ";"),
                     time="2026-11-23T06:50:00Z")  # fmt: skip
     assert both == {"street_durations": [{}], "transit_durations": [[{"duration": 30 * 60 + 38, "transfers": 0}]]}

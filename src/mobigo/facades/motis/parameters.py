@@ -39,7 +39,7 @@ BUDGET, LONGEST_BUDGET = 5.0, 10.0
 MOST_VIAS = 2
 
 
-def _split(value: object) -> object:
+def split(value: object) -> object:
     """Take ``a,b`` and repeated parameters alike; nothing after the sign is an empty list."""
     given = [value] if isinstance(value, str) else value
     if not isinstance(given, Sequence):
@@ -51,10 +51,10 @@ def _none_if_empty(value: object) -> object:
     return None if value == "" else value
 
 
-Words = Annotated[list[str], BeforeValidator(_split)]
-Modes = Annotated[list[Mode], BeforeValidator(_split)]
-Forms = Annotated[list[FormFactor], BeforeValidator(lambda value: [one.lower() for one in _split(value)])]
-Propulsions = Annotated[list[Propulsion], BeforeValidator(lambda value: [one.lower() for one in _split(value)])]
+Words = Annotated[list[str], BeforeValidator(split)]
+Modes = Annotated[list[Mode], BeforeValidator(split)]
+Forms = Annotated[list[FormFactor], BeforeValidator(lambda value: [one.lower() for one in split(value)])]
+Propulsions = Annotated[list[Propulsion], BeforeValidator(lambda value: [one.lower() for one in split(value)])]
 Text = Annotated[Annotated[str, Field(max_length=3000)] | None, BeforeValidator(_none_if_empty)]
 PlaceText = Annotated[
     str, Field(min_length=1, max_length=300, description="`latitude,longitude[,level]` or the id of a stop")
@@ -200,7 +200,7 @@ class AskedPlan(Detail, Riding):
     from_place: PlaceText
     to_place: PlaceText
     via: Words = Field(default_factory=list, max_length=MOST_VIAS, description="Stop ids")
-    via_minimum_stay: Annotated[list[int], BeforeValidator(_split)] = Field(
+    via_minimum_stay: Annotated[list[int], BeforeValidator(split)] = Field(
         default_factory=list, description="Minutes at each; 0: passing it in the vehicle is enough"
     )
     max_travel_time: int | None = Field(default=None, ge=0, description="Minutes")

@@ -12,7 +12,7 @@ from pydantic import BeforeValidator, Field
 from mobigo.facades.motis.answers import ERRORS, DurationAnswer, ManyAnswer, ReachableAnswer, Version, answer
 from mobigo.facades.motis.ids import read_place, read_point
 from mobigo.facades.motis.modes import Mode, filter_of
-from mobigo.facades.motis.parameters import BUDGET, LONGEST_DIRECT, MINUTE, Asked, Riding
+from mobigo.facades.motis.parameters import BUDGET, LONGEST_DIRECT, MINUTE, Asked, Riding, split
 from mobigo.facades.motis.scribe import Scribe
 from mobigo.journeys.matrix import find_matrix
 from mobigo.journeys.model import JourneyRequest
@@ -33,11 +33,7 @@ PROFILES = {Mode.WALK: Profile.FOOT, Mode.BIKE: Profile.BICYCLE, Mode.CAR: Profi
 PlaceWord = Annotated[str, Field(min_length=1, max_length=300)]
 Many = Annotated[
     list[PlaceWord],
-    BeforeValidator(
-        lambda given: [
-            part for one in ([given] if isinstance(given, str) else given) for part in one.split(",") if part
-        ]
-    ),
+    BeforeValidator(split),
     Field(min_length=1, max_length=MOST_PLACES, description="`latitude;longitude`, parted by commas"),
 ]
 
