@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from tests.conftest import new_database
-from tests.journeys.conftest import NOW, STREETS, Valley, at
+from tests.journeys.conftest import FEED, NOW, STREETS, Valley, at, stop
 from tests.street_text import lonlat, osm_text
 
 from mobigo.journeys import service
@@ -115,7 +115,7 @@ def wheels(test_cluster: str, tmp_path_factory: pytest.TempPathFactory) -> Itera
         valley = Valley(url, folder / "home", folder / "files")
         (folder / "streets.osm").write_text(osm_text(MORE_STREETS))
         load_osm(folder / "streets.osm", url, now=NOW)
-        valley.load_feed()
+        valley.load_feed(stops=FEED["stops.txt"] + stop("ailleurs", 60_000) + "\n")  # beyond the extract
         (folder / "places.csv").write_text(PLACES)
         load_places(folder / "places.csv", "bnlc", url, now=NOW)
         valley.build()
@@ -127,6 +127,14 @@ def test_walking_at_ones_own_pace(wheels: Wheels) -> None:
     assert wheels.seconds(at(0), How.WALK, max_walk=600) == {"amont": 338}
     assert wheels.seconds(at(0), How.WALK, max_walk=600, walk_speed=0.9) == {"amont": 451}
     assert wheels.seconds(at(0), How.WALK, max_walk=600, walk_speed=2.0) == {"amont": 203, "pont": 503}
+
+
+def test_a_stop_beyond_the_streets_is_walked_to_straight(wheels: Wheels) -> None:
+    # 300 m away, 1.4 times as far on foot, at 1.2 m/s
+    assert wheels.seconds(at(60_300), How.WALK)["ailleurs"] == pytest.approx(350, abs=1)
+    assert wheels.reach(at(60_300), How.WALK).located
+    assert not wheels.reach(at(61_100), How.WALK).located
+    assert wheels.seconds(at(60_300), How.WALK, wheelchair=True) == {}
 
 
 def test_ones_own_bicycle_is_locked_at_the_stop_or_comes_along(wheels: Wheels) -> None:

@@ -276,6 +276,8 @@ def find_walks(network: Network, end: End, request: JourneyRequest, place: Snap 
         if not request.wheelchair:
             off = (stops.metres > OFF_STREET) | (place.metres > OFF_STREET)
             seconds = _across(network, end.point, request, off, seconds)
+    elif not request.wheelchair:
+        seconds = _across(network, end.point, request, np.ones(len(seconds), np.bool_), seconds)
     doors = np.full(len(seconds), -1, np.int32)
     if network.inside is not None:
         pace = WALKING_SPEED / speed
