@@ -155,6 +155,7 @@ class _Board:
     def read(self, most: int, *, arrivals: bool, gone: bool = False) -> Iterator[BoardCall]:
         """Read calls, earliest first; `gone`: also those that are not shown."""
         timetable, after, given = self.view.timetable, None, 0
+        size = max(BATCH, most)
         trips = None if self.chosen.trips is None else {timetable.trip_ids.at(trip) for trip in self.chosen.trips}
         while given < most and len(self.stops):
             batch = boards.list_calls(
@@ -162,7 +163,7 @@ class _Board:
                 self.stops,
                 self.start,
                 self.within,
-                BATCH,
+                size,
                 arrivals=arrivals,
                 overlay=self.overlay,
                 after=after,
@@ -178,7 +179,7 @@ class _Board:
                     yield call
                     if given >= most:
                         return
-            if len(batch) < BATCH:
+            if len(batch) < size:
                 return
             after = key_of(timetable, batch[-1])
 

@@ -67,7 +67,6 @@ SAID = {
     Reason.NO_CONNECTION: "no vehicle makes this journey on any of the days looked at",
     Reason.FILTERED_OUT: "what was allowed and forbidden leaves no journey",
     Reason.NO_ACCESSIBLE_PATH: "no journey is known to be possible in a wheelchair",
-    Reason.BUDGET_REACHED: "the time for computing was over",
 }
 
 
@@ -272,6 +271,10 @@ def _find_error(around: Around, plan: Plan) -> NavitiaError | None:
         catalogue = around.catalogue
         said = f"date is not in data production period: {catalogue.first_day} to {catalogue.last_day}"
         raise NavitiaError(404, "date_out_of_bounds", said)
+    if plan.reason is Reason.BUDGET_REACHED:
+        raise NavitiaError(
+            503, "service_unavailable", "the time for computing was over before a journey was found; try again"
+        )
     said = f"no solution found for this journey: {SAID.get(plan.reason, plan.reason)}"
     zone = around.network.manifest.zone
     if plan.next_departure is not None:

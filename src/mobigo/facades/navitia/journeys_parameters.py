@@ -28,10 +28,14 @@ SLOWEST, FASTEST = 0.3, 3.0
 """Metres per second on foot that the planner takes."""
 LONGEST_ACCESS = 7200
 """Seconds to the first stop, at most."""
+USUAL = 6
+"""Journeys that an answer holds, at most, where nobody says."""
 MOST_TRANSFERS = 15
 MOST_REACHED = 10_800
 """Seconds within which stops are looked for from one end."""
 WIDEST = 86_400
+BUDGET = 4.0
+"""Seconds of computing: clients of Navitia are used to wait rather than to get less."""
 ACCESS = {
     "walking": (Access.WALK,),
     "bike": (Access.BICYCLE,),
@@ -144,8 +148,9 @@ class AskedJourneys(BaseModel):
 
     @property
     def most(self) -> int | None:
-        """How many journeys there may be."""
-        return self.count or self.max_nb_journeys
+        """How many journeys there may be; None: as many as are worth taking."""
+        told = self.count or self.max_nb_journeys
+        return max(self.least, USUAL) if told is None and self.least else told
 
     def at(self, around: Around) -> datetime:
         """Return the instant asked for.
@@ -189,9 +194,10 @@ class AskedJourneys(BaseModel):
             egress=egress,
             direct=tuple(dict.fromkeys(self._direct())),
             realtime=Realtime.ON if self.running else Realtime.ANNOTATE,
-            most=max(self.most or 0, 6),
-            everything=self.debug,
+            most=max(self.most or 0, USUAL),
+            everything=self.debug or self.least > 1,  # who wants many wants each departure of a line
             carpool="ridesharing" in modes,
+            budget=BUDGET,
         )
 
     def _refuse(self, around: Around) -> None:
