@@ -135,6 +135,7 @@ def test_unknown_paths_and_methods_are_problems_too(http: httpx.Client) -> None:
     assert http.get("/v1/nothing").json()["code"] == "not_found"
     answer = http.post("/v1/journeys")
     assert (answer.status_code, answer.json()["code"]) == (405, "method_not_allowed")
+    assert answer.headers["allow"] == "GET"
 
 
 def test_the_description_is_openapi_31_with_names_and_examples(http: httpx.Client) -> None:

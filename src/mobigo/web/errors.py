@@ -81,8 +81,12 @@ def problem(
 def _methods(request: Request) -> list[str]:
     """List what may be done at an address; several routes may share it, and the framework names the first one's."""
     found: set[str] = set()
-    for route in request.app.routes:
-        if route.matches(request.scope)[0] is not Match.NONE:
+    waiting = list(request.app.routes)
+    while waiting:
+        route = waiting.pop()
+        if (included := getattr(route, "original_router", None)) is not None:
+            waiting += included.routes
+        elif route.matches(request.scope)[0] is not Match.NONE:
             found |= getattr(route, "methods", None) or set()
     return sorted(found)
 

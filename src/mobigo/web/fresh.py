@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from mobigo.journeys.pricing import Fares
     from mobigo.ondemand.supply import Supplies
 
+ASKING = ("/v1/matrix", "/v1/fares/price", "/motis/", "/navitia/", "/ojp20", "/mcp")
+"""How paths begin that are posted to only because a question is long."""
+
 
 class Fresh:
     """Tells those who keep a copy of what can be booked that it may have changed, before the answer leaves.
@@ -32,7 +35,7 @@ class Fresh:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a request on."""
-        if scope["type"] != "http" or scope["method"] in READ:
+        if scope["type"] != "http" or scope["method"] in READ or scope["path"].startswith(ASKING):
             await self._app(scope, receive, send)
             return
 
