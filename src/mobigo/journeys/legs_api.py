@@ -19,7 +19,13 @@ router = APIRouter(prefix="/v1", tags=["journeys"])
 MOST_OTHERS = 20
 
 JourneyId = Annotated[
-    str, Path(min_length=1, max_length=20_000, description="`id` of a journey that was answered, now or before")
+    str,
+    Path(
+        min_length=1,
+        max_length=20_000,
+        pattern=r"^[A-Za-z0-9_-]+$",
+        description="`id` of a journey that was answered, now or before",
+    ),
 ]
 Live = Annotated[Realtime, Query(description="`off`: by the timetable; `annotate` is the same as `on`")]
 
