@@ -1,3 +1,3 @@
 """mobigo: the mobility system of a region."""
 
-__version__ = "0.8.0"
+__version__ = "0.9.0"
