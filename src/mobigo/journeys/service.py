@@ -76,8 +76,9 @@ def plan(
     """
     network = close_lifts(network.seen(request.realtime), request)
     until = time.monotonic() + request.budget
-    for asked in _taxis_last(request):
-        search = open_search(network, asked, max(until, time.monotonic() + LEAST), hail, lift, till=till)
+    for number, asked in enumerate(_taxis_last(request)):
+        deadline = max(until, time.monotonic() + LEAST) if number else until
+        search = open_search(network, asked, deadline, hail, lift, till=till)
         found = _answer(search, asked, find_page(search, asked, network.manifest.zone))
         if any(journey.rides for journey in found.journeys):
             break
