@@ -1,4 +1,5 @@
-"""How soon one is at a destination at best, beside journeys worked out one by one; and searches with it and without."""
+"""How soon one is at a destination at best, and which hops lead there, beside ways worked out one by one; and searches
+with both and without."""
 
 from __future__ import annotations
 
@@ -9,7 +10,7 @@ import pytest
 from tests.questions import open_case
 from tests.wish_feeds import seeded
 
-from mobigo.kernels.trip_based import NEVER, NO_RIDE, PART_BITS, SECONDS_PER_UNIT
+from mobigo.kernels.trip_based import BITS, GOES_ON, NEVER, NO_RIDE, PART_BITS, SECONDS_PER_UNIT
 from mobigo.transit import routing
 from mobigo.transit.days import DayViews
 from mobigo.transit.model import Direction
@@ -17,9 +18,12 @@ from mobigo.transit.model import Direction
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from numpy.typing import NDArray
+
     from mobigo.kernels.trip_based import DayView
 
 HOUR = 3_600
+MANY_RIDES = 4
 
 
 @pytest.mark.parametrize("seed", range(12))
@@ -99,6 +103,77 @@ def leaves(view: DayView, trip: int, x: int) -> int:
     return int(view.departure[view.trip_shift[trip] + x])
 
 
+@pytest.mark.parametrize("seed", range(4))
+def test_hops_that_lead_towards_a_stop_suffice(seed: int, tmp_path: Path) -> None:
+    case, _ = seeded(seed)
+    asked = open_case(case, tmp_path)
+    day = int(asked.timetable.first_day[0]) + 1
+    for direction in Direction:
+        views = DayViews(asked.timetable, asked.views.footpaths)
+        views.lay_bounds(day, direction)
+        view = views.view(day, direction)
+        assert len(view.hop_towards) == len(view.hop)
+        left_out = 0
+        for stop in np.flatnonzero(view.stop_quarter >= 0).tolist():
+            word, bit = divmod(int(view.stop_quarter[stop]), BITS)
+            marked = (view.hop_towards[:, word].astype(np.uint64) >> np.uint64(bit)) & np.uint64(1) == 1
+            assert arrive(view, stop, marked) == arrive(view, stop, np.ones(len(marked), np.bool_))
+            left_out += int((~marked).sum())
+        assert left_out > len(view.hop)
+
+
+def arrive(view: DayView, stop: int, usable: NDArray[np.bool_]) -> list[list[int]]:
+    """When one is at a stop at the soonest, by further rides and event at which one sits in a trip, by relaxation."""
+    found: list[list[int]] = []
+    for rides in range(MANY_RIDES):
+        best = [NEVER] * len(view.arrival)
+        changed = True
+        while changed:
+            changed = False
+            for trip, line in enumerate(view.trip_line.tolist()):
+                shift = int(view.trip_shift[trip])
+                last = int(view.line_position[line + 1]) - 1
+                for x in range(last, int(view.line_position[line]), -1):
+                    event = shift + x
+                    ways = [event + 1] if x < last else [sit(view, after) for after in stays(view, trip)]
+                    ways = [best[there] for there in ways]
+                    if view.position_alight[x] and view.position_stop[x] == stop:
+                        ways.append(int(view.arrival[event]))
+                    if rides:
+                        ways += [found[-1][there] for there in hops(view, event, usable)]
+                    time = min(ways, default=NEVER)
+                    changed |= time < best[event]
+                    best[event] = min(time, best[event])
+        found.append(best)
+    return found
+
+
+def stays(view: DayView, trip: int) -> list[int]:
+    return view.stay_trip[view.stay_first[trip] : view.stay_first[trip + 1]].tolist()
+
+
+def sit(view: DayView, trip: int) -> int:
+    """Event at a trip's second stop."""
+    return int(view.trip_shift[trip]) + int(view.line_position[view.trip_line[trip]]) + 1
+
+
+def hops(view: DayView, event: int, usable: NDArray[np.bool_]) -> list[int]:
+    """Events at which one may be next who changes at an event."""
+    found = []
+    for hop in range(int(view.hop_first[event, 0]), int(view.hop_first[event + 1, 0])):
+        if not usable[hop]:
+            continue
+        y, number = int(view.hop[hop, 0]) & (GOES_ON - 1), int(view.hop[hop, 1])
+        line = int(view.position_line[y])
+        if y + 1 < view.line_position[line + 1]:
+            found.append(int(view.trip_shift[view.line_trip[line] + number]) + y + 1)
+        for row in range(int(view.onward_first[line]), int(view.onward_first[line + 1])):
+            onward = int(view.onward_trip[view.onward_table[row] + number])
+            if view.hop[hop, 0] < 0 and onward != NEVER:
+                found.append(sit(view, onward))
+    return found
+
+
 @pytest.mark.parametrize("seed", range(12, 30))
 def test_journeys_are_the_same_with_bounds_and_without(seed: int, tmp_path: Path) -> None:
     case, rng = seeded(seed)
@@ -113,10 +188,10 @@ def test_journeys_are_the_same_with_bounds_and_without(seed: int, tmp_path: Path
     for _ in range(40):
         start, end = rng.randrange(n_stops), rng.randrange(n_stops)
         at = (first + 1) * 86_400 + rng.randrange(0, 24 * HOUR, 60)
-        window, direction = rng.choice((0, 0, HOUR, 5 * HOUR)), rng.choice(list(Direction))
+        wish = {"window": rng.choice((0, 0, HOUR, 5 * HOUR)), "direction": rng.choice(list(Direction))}
+        wish["max_transfers"] = rng.choice((1, 15, 20))
         plain, same = (
-            routing.search(views, routing.ask(views, start, end, at, window=window, direction=direction))
-            for views in (asked.views, bounded)
+            routing.search(views, routing.ask(views, start, end, at, **wish)) for views in (asked.views, bounded)
         )
         assert same == plain
 

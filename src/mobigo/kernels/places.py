@@ -74,6 +74,18 @@ def int32_at(_typing: typing.Context, _address: types.Type, _index: types.Type) 
 
 
 @intrinsic
+def int64_at(_typing: typing.Context, _address: types.Type, _index: types.Type) -> tuple[object, object]:
+    """Read an int64 likewise."""
+
+    def generate(
+        _context: BaseContext, builder: ir.IRBuilder, _signature: typing.Signature, arguments: list[ir.Value]
+    ) -> ir.Value:
+        return builder.load(_place(builder, arguments[0], arguments[1], 64))
+
+    return types.int64(types.int64, types.int64), generate
+
+
+@intrinsic
 def uint16_at(_typing: typing.Context, _address: types.Type, _index: types.Type) -> tuple[object, object]:
     """Read a uint16 likewise."""
 
@@ -147,6 +159,12 @@ def small_integers(place: NDArray[np.int64]) -> NDArray[np.uint8]:
 def table_of_integers(place: NDArray[np.int64]) -> NDArray[np.int32]:
     """Find a table of int32 again."""
     return carray(_pointer(place[0]), (place[1], place[2]), np.int32)  # type: ignore[no-any-return]
+
+
+@kernel
+def table_of_long_integers(place: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Find a table of int64 again."""
+    return carray(_pointer(place[0]), (place[1], place[2]), np.int64)  # type: ignore[no-any-return]
 
 
 @kernel

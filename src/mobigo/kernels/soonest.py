@@ -49,18 +49,19 @@ def _most_seats(view: DayView) -> Int:
 
 
 @kernel
-def link_events(view: DayView) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
+def link_events(view: DayView) -> tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.int32]]:
     """List at which events one may be next who arrives at an event: by staying, by hops, by staying on as another trip.
 
     Returns
     -------
     first : int32[n_events + 1], index of `onto`
     onto : int32[n], events, ``~event`` where that takes another ride
+    by : int32[n], the hop that leads there, -1 for staying
     """
     n_events = len(view.arrival)
     first = np.zeros(n_events + 1, np.int32)
     most = _most_seats(view)
-    onto = np.empty(max(16, n_events), np.int32)
+    onto, by = np.empty(max(16, n_events), np.int32), np.empty(max(16, n_events), np.int32)
     size: Int = np.int64(0)
     for trip in range(len(view.trip_line)):
         line, shift = view.trip_line[trip], view.trip_shift[trip]
@@ -70,7 +71,7 @@ def link_events(view: DayView) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
             room = 1 + view.stay_first[trip + 1] - view.stay_first[trip]
             room += (most + 1) * (view.hop_first[event + 1, 0] - view.hop_first[event, 0])
             while size + room > len(onto):
-                onto = np.concatenate((onto, onto))
+                onto, by = np.concatenate((onto, onto)), np.concatenate((by, by))
             if x + 1 < view.line_position[line + 1]:
                 onto[size] = event + 1
                 size += 1
@@ -81,7 +82,9 @@ def link_events(view: DayView) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
                     if start + 1 < view.line_position[view.trip_line[other] + 1]:
                         onto[size] = view.trip_shift[other] + start + 1
                         size += 1
+            by[first[event] : size] = -1
             for h in range(view.hop_first[event, 0], view.hop_first[event + 1, 0]):
+                before = size
                 place = np.int64(view.hop[h, 0])
                 y = place & (GOES_ON - 1)
                 to = view.position_line[y]
@@ -91,8 +94,9 @@ def link_events(view: DayView) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
                     size += 1
                 if place < 0:
                     size = _seats(view, np.int64(to), number, onto, size, np.int64(-1))
+                by[before:size] = h
     first[n_events] = size
-    return first, onto[:size].copy()
+    return first, onto[:size].copy(), by[:size].copy()
 
 
 @kernel

@@ -8,7 +8,8 @@ rides minus one; an *onward* entry is a trip reached by staying seated.
 References
 ----------
 Witt (2015), Trip-Based Public Transit Routing. Delling, Pajor, Werneck (2012), Round-Based Public Transit Routing,
-section 4 for the profile over departures in descending order.
+section 4 for the profile over departures in descending order. Großmann, Sauer, Schulz, Steil (2023), Arc-Flags Meet
+Trip-Based Public Transit Routing, for hops that lead towards a quarter.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from mobigo.kernels import inner_kernel, kernel
 from mobigo.kernels.places import (
     address_of,
     int32_at,
+    int64_at,
     integers,
     long_integers,
     prefetch,
@@ -28,6 +30,7 @@ from mobigo.kernels.places import (
     short_integers,
     small_integers,
     table_of_integers,
+    table_of_long_integers,
     table_of_short_integers,
     table_of_small_integers,
     uint16_at,
@@ -60,6 +63,10 @@ AT_A_TIME = 256
 """Hops looked through at a time."""
 NEXT = 4
 """How many segments ahead memory is asked for."""
+BITS = 64
+"""Quarters in one word of `DayView.hop_towards`, which has two."""
+TOWARDS_RIDES = 16
+"""`DayView.hop_towards` knows journeys of at most so many rides."""
 POOR, TRIES = 8, 2
 """What is found first is poor when it takes so many times what it takes at least; so many times a ride more is tried
 then."""
@@ -173,6 +180,11 @@ class DayView(NamedTuple):
     later, by part, then zone; in units of SECONDS_PER_UNIT after the first part begins."""
     fewest: NDArray[np.uint8]
     """uint8[n_goals, n_parts * n_zones], lower bound on the rides it takes; NO_RIDE when impossible."""
+    stop_quarter: NDArray[np.int32]
+    """int32[n_stops], quarter the stop lies in, -1 when no vehicle calls."""
+    hop_towards: NDArray[np.int64]
+    """int64[n, 2], bit by quarter, BITS in a word: 1 where a journey to one of its stops may need the hop. Without rows
+    any may be needed."""
     places: NDArray[np.int64]
     """int64[n_fields, 3], where the fields before this one lie in the memory of this process; see `kernels.places`."""
 
@@ -247,6 +259,8 @@ class Goal(NamedTuple):
     are those after the view's base at which one is at the destination."""
     soonest_known: NDArray[np.int32]
     """int32[n_parts], 1 where `soonest` is known."""
+    quarters: NDArray[np.int64]
+    """int64[2], bits of the quarters one walks to the destination from; none: all hops are looked at."""
 
 
 # --- laying a view out -----------------------------------------------------------------------------------------------
@@ -924,6 +938,21 @@ def _look_up(view: DayView, goal: Goal, part: Int) -> None:
 
 
 @inner_kernel
+def _lead_there(towards_at: Int, one: Int, other: Int, chosen_at: Int, first: Int, beyond: Int) -> Int:
+    """Pick the hops that lead towards a quarter, both words of whose bits are given; all if they are 0."""
+    n: Int = np.int64(0)
+    if one | other == 0:
+        for h in range(first, beyond):
+            put_int32(chosen_at, n, h)
+            n += 1
+        return n
+    for h in range(first, beyond):
+        put_int32(chosen_at, n, h)
+        n += (int64_at(towards_at, 2 * h) & one) | (int64_at(towards_at, 2 * h + 1) & other) != 0
+    return n
+
+
+@inner_kernel
 def _choose(
     hop_at: Int,
     ahead_at: Int,
@@ -931,18 +960,18 @@ def _choose(
     reached_at: Int,
     chosen_at: Int,
     stride: Int,
-    first: Int,
-    beyond: Int,
+    n_there: Int,
     ride: Int,
     last: Int,
     postponed: Int,
 ) -> tuple[Int, Int]:
-    """Pick the hops that may lead on, without a branch that could be guessed wrong.
+    """Keep, of the first `n_there` hops chosen, those that may lead on, without a branch that could be guessed wrong.
 
     Also those to where `Goal.ahead` is not known yet.
     """
     n: Int = np.int64(0)
-    for h in range(first, beyond):
+    for which in range(n_there):
+        h = int32_at(chosen_at, which)
         place = int32_at(hop_at, 3 * h)
         distance = int32_at(ahead_at, place & (GOES_ON - 1))
         need = ride + (distance & 255)
@@ -1021,6 +1050,7 @@ def _spread(
     parts, last_part = len(goal.row) > 0, np.int64(len(view.part_of) - 1)
     n_zones = np.int64(view.soonest.shape[1] // len(view.part_begin)) if parts else ZERO
     first_part = np.int64(view.part_begin[0]) if parts else ZERO
+    towards_at, one, other = address_of(view.hop_towards), goal.quarters[0], goal.quarters[1]
     ride: Int = np.int64(1)
     while begin < size <= len(segment):
         end = size
@@ -1086,6 +1116,7 @@ def _spread(
                 first = int32_at(first_at, 2 * (shift + x))
                 beyond = int32_at(first_at, 2 * (shift + z))
                 while first < beyond:
+                    n_there = _lead_there(towards_at, one, other, chosen_at, first, min(first + AT_A_TIME, beyond))
                     n_chosen, postponed = _choose(
                         hop_at,
                         ahead_at,
@@ -1093,8 +1124,7 @@ def _spread(
                         reached_at + 2 * (level - 1),
                         chosen_at,
                         stride,
-                        first,
-                        min(first + AT_A_TIME, beyond),
+                        n_there,
                         ride + 1,
                         last,
                         postponed,
@@ -1396,6 +1426,8 @@ def _view_at(places: NDArray[np.int64]) -> DayView:
         part_of=integers(places[45]),
         soonest=table_of_short_integers(places[46]),
         fewest=table_of_small_integers(places[47]),
+        stop_quarter=integers(places[48]),
+        hop_towards=table_of_long_integers(places[49]),
         places=places,
     )
 
@@ -1485,6 +1517,12 @@ def search(
             goal_row[at], goal_seconds[at] = row, egress_seconds[i]
             n_goals += 1
         goal_seconds[at] = min(goal_seconds[at], egress_seconds[i])
+    quarters = np.zeros(2, np.int64)
+    if len(view.hop_towards) and rides <= TOWARDS_RIDES:
+        for i in range(len(egress_stop)):
+            quarter = view.stop_quarter[egress_stop[i]]
+            if quarter >= 0:
+                quarters[quarter // BITS] |= ONE << np.int64(quarter % BITS)
     goal = Goal(
         egress,
         np.full(n_cells + 1, FAR << 8 | NO_RIDE, np.int32),
@@ -1497,6 +1535,7 @@ def search(
         goal_seconds[:n_goals],
         once.soonest,
         once.soonest_known,
+        quarters,
     )
     for i in range(len(egress_stop)):
         cell = view.stop_cell[egress_stop[i]]

@@ -1,4 +1,4 @@
-"""How soon one can be anywhere at best, by when one is where: what `kernels.soonest` works out, and how finely.
+"""How soon one can be anywhere at best, by when one is where, and which hops lead there: `kernels.soonest`, `.towards`.
 
 The time of a view is cut into parts and its stops are put into zones, as many of both as fit into a table that is soon
 worked out and read.
@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from mobigo.kernels import soonest as kernels
+from mobigo.kernels.towards import MET, mark_hops
 from mobigo.kernels.trip_based import PART_BITS, SECONDS_PER_UNIT
 
 if TYPE_CHECKING:
@@ -45,6 +46,8 @@ LAST_SECONDS = 40 * 86_400
 LANES = 128
 """Destinations worked out side by side."""
 WORKING_BYTES = 64 * 2**20
+HALVINGS = 7
+"""How often the stops are halved, until they are in quarters: in as many as there are bits."""
 
 
 class Soonest(NamedTuple):
@@ -56,6 +59,8 @@ class Soonest(NamedTuple):
     part_of: NDArray[np.int32]
     soonest: NDArray[np.uint16]
     fewest: NDArray[np.uint8]
+    stop_quarter: NDArray[np.int32]
+    hop_towards: NDArray[np.int64]
 
 
 def draw_squares(timetable: Timetable, served: NDArray[np.bool_], most: int) -> tuple[NDArray[np.int32], int]:
@@ -78,7 +83,8 @@ def no_bounds(n_stops: int) -> Soonest:
     """Return the fields of a view of so many stops without such bounds."""
     none = np.zeros(0, np.int32)
     nowhere = np.full(n_stops, -1, np.int32)
-    return Soonest(nowhere, none, none, none, np.zeros((0, 0), np.uint16), np.zeros((0, 0), np.uint8))
+    tables = np.zeros((0, 0), np.uint16), np.zeros((0, 0), np.uint8)
+    return Soonest(nowhere, none, none, none, *tables, nowhere, np.zeros((0, 2), np.int64))
 
 
 def bound_soonest(timetable: Timetable, view: DayView, ways: Ways) -> Soonest:
@@ -86,7 +92,7 @@ def bound_soonest(timetable: Timetable, view: DayView, ways: Ways) -> Soonest:
     none = no_bounds(len(view.stop_cell))
     if not len(view.arrival):
         return none
-    first, onto = kernels.link_events(view)
+    first, onto, by = kernels.link_events(view)
     order, circles = kernels.order_events(view.arrival, first, onto)
     if circles > MANY_CIRCLES:
         return none
@@ -96,9 +102,7 @@ def bound_soonest(timetable: Timetable, view: DayView, ways: Ways) -> Soonest:
     if n_parts < 1:
         return none
     begins, part_of = _cut(view, n_parts)
-    length = np.diff(view.line_position)[view.trip_line]
-    event_position = np.arange(len(view.arrival)) - np.repeat(view.trip_shift, length)
-    event_goal = np.where(view.position_alight, goal[view.position_stop], -1)[event_position].astype(np.int32)
+    event_goal = _list_arrivals(view, goal)
     units = np.clip((view.arrival.astype(np.int64) - begins[0]) // SECONDS_PER_UNIT, 0, kernels.NOWHERE - 1)
     tables = kernels.bound_soonest(
         first,
@@ -115,7 +119,50 @@ def bound_soonest(timetable: Timetable, view: DayView, ways: Ways) -> Soonest:
         n_zones,
         max(16, min(LANES, WORKING_BYTES // (BYTES * len(order)) // 16 * 16)),
     )
-    return Soonest(goal, zone[view.position_stop], begins, part_of, *tables)
+    towards = none.stop_quarter, none.hop_towards
+    served = int((view.stop_cell >= 0).sum())
+    if not circles and served * len(onto) <= MUCH_WORK:
+        towards = _mark(timetable, view, (first, onto, by, order))
+    return Soonest(goal, zone[view.position_stop], begins, part_of, *tables, *towards)
+
+
+def _mark(
+    timetable: Timetable,
+    view: DayView,
+    linked: tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.int32], NDArray[np.int32]],
+) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
+    """Find `DayView.stop_quarter` and `DayView.hop_towards`; `linked` are the first parameters of `mark_hops`."""
+    stops = _halve(timetable, np.flatnonzero(view.stop_cell >= 0), HALVINGS)
+    goal, quarter = (np.full(len(view.stop_cell), -1, np.int32) for _ in range(2))
+    goal[np.concatenate(stops)] = np.arange(sum(map(len, stops)))
+    for number, some in enumerate(stops):
+        quarter[some] = number
+    event_goal = _list_arrivals(view, goal)
+    begins = event_goal.astype(np.int64) << 32
+    times, place = np.unique(begins | (view.arrival.astype(np.int64) - view.arrival.min()), return_inverse=True)
+    rank = place - np.searchsorted(times, begins)
+    if rank[event_goal >= 0].max(initial=0) >= MET:
+        return quarter, np.zeros((0, 2), np.int64)
+    goal_quarter = quarter[np.concatenate(stops)]
+    return quarter, mark_hops(*linked, event_goal, rank.astype(np.uint16), goal_quarter, len(view.hop))
+
+
+def _halve(timetable: Timetable, stops: NDArray[np.int64], times: int) -> list[NDArray[np.int64]]:
+    """Group stops that are near each other by halving them across where they reach furthest, so many times."""
+    if not times or len(stops) < 2:  # noqa: PLR2004 - one cannot be halved
+        return [stops]
+    lat, lon = (np.nan_to_num(degrees[stops], nan=0.0) for degrees in (timetable.stop_lat, timetable.stop_lon))
+    along = lat if np.ptp(lat) > np.cos(np.radians(lat.mean())) * np.ptp(lon) else lon
+    stops = stops[np.argsort(along, kind="stable")]
+    half = len(stops) // 2
+    return [*_halve(timetable, stops[:half], times - 1), *_halve(timetable, stops[half:], times - 1)]
+
+
+def _list_arrivals(view: DayView, goal: NDArray[np.int32]) -> NDArray[np.int32]:
+    """Number of the stop by event, -1 where one cannot alight."""
+    length = np.diff(view.line_position)[view.trip_line]
+    event_position = np.arange(len(view.arrival)) - np.repeat(view.trip_shift, length)
+    return np.where(view.position_alight, goal[view.position_stop], -1)[event_position].astype(np.int32)
 
 
 def _list_goals(timetable: Timetable, view: DayView, most: int) -> tuple[NDArray[np.int32], int]:
