@@ -58,6 +58,17 @@ def _compiled(worker_id: str) -> None:
             part()
 
 
+@pytest.fixture(autouse=True)
+def _processors() -> Iterator[None]:
+    """A command that gives way does so for good; where a test runs it in this process, the others have theirs back."""
+    before = os.sched_getaffinity(0)
+    yield
+    if os.sched_getaffinity(0) != before:
+        for thread in Path("/proc/self/task").iterdir():
+            with suppress(ProcessLookupError):
+                os.sched_setaffinity(int(thread.name), before)
+
+
 @pytest.fixture(scope="session")
 def test_data() -> Path:
     """Real feeds and extracts."""

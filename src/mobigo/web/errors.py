@@ -79,16 +79,21 @@ def problem(
 
 
 def _methods(request: Request) -> list[str]:
-    """List what may be done at an address; several routes may share it, and the framework names the first one's."""
-    found: set[str] = set()
+    """List what may be done at an address.
+
+    Several routes may share it, and the framework names the first one's; a route of these very words goes before those
+    that would take one of them for an id.
+    """
+    found: dict[int, set[str]] = {}
     waiting = list(request.app.routes)
     while waiting:
         route = waiting.pop()
         if (included := getattr(route, "original_router", None)) is not None:
             waiting += included.routes
         elif route.matches(request.scope)[0] is not Match.NONE:
-            found |= getattr(route, "methods", None) or set()
-    return sorted(found)
+            ids = len(getattr(route, "param_convertors", ()))
+            found.setdefault(ids, set()).update(getattr(route, "methods", None) or ())
+    return sorted(found[min(found)]) if found else []
 
 
 def install(app: FastAPI) -> None:
